@@ -1,0 +1,46 @@
+"""The errors of anonflow: one small tree.
+
+Every message says what happened, to which input, and what to do. Messages are safe: they never hold a source path,
+pixels, embeddings or predicted attributes; callers attach the input's public id where they report.
+"""
+
+from __future__ import annotations
+
+
+class AnonflowError(Exception):
+    """Base of everything anonflow raises on purpose."""
+
+
+class UsageError(AnonflowError):
+    """The command or a setting is wrong; nothing was started."""
+
+
+class WeightsError(AnonflowError):
+    """A weight file is missing, damaged, or is not the pinned one."""
+
+
+class MediaError(AnonflowError):
+    """The input cannot be processed as a video or picture. `reason` is a stable short code for the manifest."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ToolError(AnonflowError):
+    """A child process (ffmpeg, ffprobe) could not be started, ran past its limits, or died."""
+
+
+class StoreError(AnonflowError):
+    """An object in the store is missing, truncated, or does not match its digest."""
+
+
+class Withheld(AnonflowError):
+    """The pipeline decided not to publish this video. Not a failure: the expected answer to doubt.
+
+    `reason` is a stable short code for the manifest.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,120 @@
+"""Starting ffmpeg and ffprobe: limits, a bare environment, no standard input, bounded output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from infra.errors import ToolError
+from infra.media.limits import ChildLimits, apply_to
+
+_KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "HOME")
+_MESSAGE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A child that has ended: exit status, standard output, and the end of its messages.
+
+    messages may name the input: classify them, never pass them on.
+    """
+
+    status: int
+    output: bytes
+    messages: str
+
+
+def environment() -> dict[str, str]:
+    """The few variables a media tool needs; credentials and proxies of the parent stay with the parent."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return kept | {"LC_ALL": "C", "AV_LOG_FORCE_NOCOLOR": "1"}
+
+
+def tool(name: str) -> str:
+    """Absolute path of an executable. Raises ToolError when it is not installed."""
+    found = shutil.which(name)
+    if found is None:
+        raise ToolError(f"{name} is not installed or not on PATH; install ffmpeg (Debian: apt-get install ffmpeg).")
+    return found
+
+
+def messages_of(log: IO[bytes]) -> str:
+    """The last part of a message file, decoded leniently."""
+    log.flush()
+    size = os.fstat(log.fileno()).st_size
+    log.seek(max(0, size - _MESSAGE_BYTES))
+    return log.read(_MESSAGE_BYTES).decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def started(
+    program: str, arguments: Sequence[str], limits: ChildLimits
+) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """Run a program while the block lasts: yields the process (standard output is a pipe) and its message file.
+
+    The child is ended, and waited for, when the block is left for any reason. Raises ToolError when it cannot start.
+    """
+    command = [tool(program), *arguments]
+    with tempfile.TemporaryFile() as log:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment(),
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ToolError(f"{program} could not be started (error {error.errno}).") from None
+        try:
+            with contextlib.suppress(ProcessLookupError):
+                apply_to(process.pid, limits)
+            yield process, log
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def run(program: str, arguments: Sequence[str], limits: ChildLimits, max_output: int = 64 << 20) -> Finished:
+    """Run a program to its end and return what it wrote.
+
+    Raises ToolError when it cannot start, runs past wall_s, or writes more than max_output bytes. A non-zero exit
+    status is the caller's to judge.
+    """
+    with started(program, arguments, limits) as (process, log):
+        assert process.stdout is not None
+        expired = threading.Event()
+
+        def stop() -> None:
+            expired.set()
+            process.kill()
+
+        timer = threading.Timer(limits.wall_s, stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            parts: list[bytes] = []
+            total = 0
+            while part := process.stdout.read(1 << 20):
+                total += len(part)
+                if total > max_output:
+                    raise ToolError(f"{program} wrote more than {max_output} bytes and was ended.")
+                parts.append(part)
+            status = process.wait()
+        finally:
+            timer.cancel()
+        if expired.is_set():
+            raise ToolError(f"{program} ran longer than {limits.wall_s:g} s and was ended.")
+        return Finished(status, b"".join(parts), messages_of(log))

@@ -1,0 +1,306 @@
+"""What a video file is: streams, exact time, geometry, colour; and a clear reason when it cannot be processed."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.errors import MediaError, ToolError
+from infra.media import child, commands
+from infra.media.limits import ChildLimits, MediaLimits
+
+_PLAYLISTS = (
+    b"#EXTM3U",
+    b"ffconcat",
+    b"<MPD",
+    b"[playlist]",
+    b"<SmoothStreamingMedia",
+    b"<asx",
+    b"v=0\r\no=",
+    b"v=0\no=",
+)
+_TRUNCATED = ("partial file", "moov atom not found", "File ended prematurely", "Truncating packet", "truncated")
+_ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
+_HDR = frozenset({"smpte2084", "arib-std-b67"})
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """One stream as the container declares it. kind: video, audio, subtitle, data, attachment or unknown."""
+
+    index: int
+    kind: str
+    codec: str
+    time_base: Fraction
+    channels: int
+    sample_rate: int
+    cover: bool
+
+
+@dataclass(frozen=True, eq=False)
+class VideoInfo:
+    """Everything about a source that later stages need to reproduce its time and its look. Holds no tags, no names.
+
+    width, height: pixels after rotation, as a viewer sees them. pts: (n,) int64, the presentation time of every
+    frame in units of time_base, strictly increasing. last_duration: how long the last frame stays, same units.
+    fps: mean frame rate. start: seconds, when the container's clock begins (its earliest stream). duration: seconds
+    as the container states it, or by the frames. stream: index of the picture stream in the file. rotation: degrees,
+    counterclockwise, that the decoder applies: 0, 90, 180 or 270. pix_fmt, bit_depth, full_range, color_*: of the
+    source; an empty colour tag means that the file does not say. sample_aspect: pixel aspect ratio after rotation, 0
+    when the file does not say. container: ffmpeg's name of the format.
+    """
+
+    width: int
+    height: int
+    fps: Fraction
+    time_base: Fraction
+    pts: NDArray[np.int64]
+    last_duration: int
+    start: Fraction
+    duration: Fraction
+    stream: int
+    codec: str
+    rotation: int
+    pix_fmt: str
+    bit_depth: int
+    full_range: bool
+    color_space: str
+    color_transfer: str
+    color_primaries: str
+    sample_aspect: Fraction
+    streams: tuple[StreamInfo, ...]
+    chapters: int
+    container: str
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames."""
+        return int(self.pts.shape[0])
+
+    @property
+    def audio(self) -> dict[int, str]:
+        """Audio streams: index in the file -> codec name."""
+        return {stream.index: stream.codec for stream in self.streams if stream.kind == "audio"}
+
+    @property
+    def pixel_format(self) -> str:
+        """The format in which frames are decoded and encoded: 4:4:4 where an odd side has no 4:2:0 form."""
+        return "yuv444p" if self.width % 2 or self.height % 2 else "yuv420p"
+
+    def seconds(self, frame: int) -> float:
+        """Presentation time of a frame in seconds, relative to the first frame."""
+        return float(int(self.pts[frame] - self.pts[0]) * self.time_base)
+
+
+def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1) -> VideoInfo:
+    """Examine a local video file; decodes it once to learn the time of every frame.
+
+    Raises MediaError with one of the reasons missing, empty, playlist, not_media, truncated, no_video, too_large,
+    unsupported_hdr, unsupported_rotation, size_changes, bad_timestamps. Raises ToolError when ffprobe itself is
+    missing or runs past its limits. Not guaranteed: that every packet is intact; damaged pictures that the decoder
+    can conceal are frames like any other.
+    """
+    limits = limits or MediaLimits()
+    _check_file(path, limits)
+    headers = child.run("ffprobe", commands.probe_headers(path, limits.max_pixels), ChildLimits(wall_s=120, cpu_s=120))
+    if headers.status != 0:
+        raise _refusal(path, headers.messages)
+    description = json.loads(headers.output or b"{}")
+    picture = _picture_stream(path, description, headers.messages)
+    width, height = int(picture.get("width", 0)), int(picture.get("height", 0))
+    rotation, matrix_ok = _rotation(picture)
+    if not matrix_ok:
+        raise MediaError("unsupported_rotation", "The picture is rotated by no multiple of 90 degrees.")
+    _check_size(width, height, _declared_frames(picture, description), limits)
+    if picture.get("color_transfer") in _HDR:
+        raise MediaError("unsupported_hdr", "The video is HDR (PQ or HLG); convert it to standard range first.")
+    time_base = Fraction(picture["time_base"])
+    pts, durations = _frame_times(path, picture, limits, threads, (width, height))
+    fps = _mean_rate(picture, pts, time_base)
+    last = _last_duration(picture, pts, int(durations[-1]), fps * time_base)
+    sample_aspect = _aspect(picture)
+    if rotation in (90, 270):
+        width, height = height, width
+        sample_aspect = 1 / sample_aspect if sample_aspect else sample_aspect
+    container = description.get("format", {})
+    spanned = (int(pts[-1] - pts[0]) + last) * time_base
+    pix_fmt = str(picture.get("pix_fmt", ""))
+    return VideoInfo(
+        width=width,
+        height=height,
+        fps=fps,
+        time_base=time_base,
+        pts=pts,
+        last_duration=last,
+        start=Fraction(container.get("start_time", "0")),
+        duration=Fraction(container["duration"]) if "duration" in container else spanned,
+        stream=int(picture["index"]),
+        codec=str(picture.get("codec_name", "")),
+        rotation=rotation,
+        pix_fmt=pix_fmt,
+        bit_depth=_bit_depth(pix_fmt, picture),
+        full_range=picture.get("color_range") == "pc" or pix_fmt.startswith("yuvj"),
+        color_space=_tag(picture, "color_space"),
+        color_transfer=_tag(picture, "color_transfer"),
+        color_primaries=_tag(picture, "color_primaries"),
+        sample_aspect=sample_aspect,
+        streams=tuple(_stream(entry) for entry in description["streams"]),
+        chapters=len(description.get("chapters", [])),
+        container=str(container.get("format_name", "")),
+    )
+
+
+def _check_file(path: Path, limits: MediaLimits) -> None:
+    if not path.is_file():
+        raise MediaError("missing", "The input is not a readable file.")
+    size = path.stat().st_size
+    if size == 0:
+        raise MediaError("empty", "The file has no content.")
+    if size > limits.max_bytes:
+        raise MediaError("too_large", f"The file is larger than the limit of {limits.max_bytes} bytes.")
+    with path.open("rb") as file:
+        beginning = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if beginning.startswith(_PLAYLISTS) or (beginning.startswith(b"<?xml") and b"<MPD" in beginning):
+        raise MediaError("playlist", "The file is a playlist that points to other files; give the media file itself.")
+
+
+def _refusal(path: Path, messages: str) -> MediaError:
+    with path.open("rb") as file:
+        atom = file.read(8)[4:]
+    # By the name alone ffprobe takes any file called .mp4 for one and misses its index.
+    misnamed = "moov atom not found" in messages and atom not in _ATOMS
+    if not misnamed and any(sign in messages for sign in _TRUNCATED):
+        return MediaError("truncated", "The file is cut off: its index or its end is missing. Copy it again.")
+    if "max_pixels" in messages or "Picture size" in messages:
+        return MediaError("too_large", "The frames are larger than the limit.")
+    return MediaError("not_media", "The file is no video in a supported container.")
+
+
+def _picture_stream(path: Path, description: dict[str, Any], messages: str) -> dict[str, Any]:
+    streams = description.get("streams", [])
+    if not streams:
+        raise _refusal(path, messages)
+    pictures = [s for s in streams if s.get("codec_type") == "video" and not _is_cover(s)]
+    if not pictures:
+        raise MediaError("no_video", "The file holds no moving picture (only sound, or a cover image).")
+    default = [s for s in pictures if s.get("disposition", {}).get("default")]
+    chosen: dict[str, Any] = (default or pictures)[0]
+    if "time_base" not in chosen or chosen.get("codec_name", "unknown") == "unknown":
+        raise MediaError("not_media", "The picture stream uses a codec that this ffmpeg cannot decode.")
+    return chosen
+
+
+def _is_cover(stream: dict[str, Any]) -> bool:
+    disposition = stream.get("disposition", {})
+    return bool(disposition.get("attached_pic") or disposition.get("timed_thumbnails"))
+
+
+def _rotation(stream: dict[str, Any]) -> tuple[int, bool]:
+    for entry in stream.get("side_data_list", []):
+        if "rotation" in entry:
+            angle = float(entry["rotation"])
+            nearest = round(angle / 90) * 90
+            return nearest % 360, abs(angle - nearest) < 0.5
+    return 0, True
+
+
+def _declared_frames(stream: dict[str, Any], description: dict[str, Any]) -> int:
+    if "nb_frames" in stream:
+        return int(stream["nb_frames"])
+    seconds = float(stream.get("duration", description.get("format", {}).get("duration", 0)))
+    return int(seconds * float(_fraction(stream.get("avg_frame_rate", "0/0"))))
+
+
+def _check_size(width: int, height: int, frames: int, limits: MediaLimits) -> None:
+    if width < 16 or height < 16:
+        raise MediaError("too_small", "The picture is smaller than 16 pixels.")
+    if width * height > limits.max_pixels or width * height * frames > limits.max_total_pixels:
+        raise MediaError("too_large", f"{width}x{height} pixels by {frames} frames is over the limit.")
+
+
+def _frame_times(
+    path: Path, picture: dict[str, Any], limits: MediaLimits, threads: int, size: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    arguments = commands.probe_frames(path, int(picture["index"]), limits.max_pixels, threads)
+    # About 100 bytes a line; a file with more frames than allowed is ended on the way, whatever its header claims.
+    result = child.run("ffprobe", arguments, ChildLimits(), max_output=160 * limits.max_frames)
+    rows = [line for line in result.output.decode("ascii", "replace").splitlines() if "best_effort_timestamp=" in line]
+    if any(sign in result.messages for sign in _TRUNCATED):
+        raise MediaError("truncated", "The file is cut off: frames that its index promises are missing. Copy it again.")
+    if not rows:
+        raise MediaError("no_video", "The picture stream holds no frame that can be decoded.")
+    if result.status != 0:
+        raise ToolError(f"ffprobe ended with status {result.status} while it read the frames.")
+    fields = [dict(pair.split("=", 1) for pair in row.split("|") if "=" in pair) for row in rows]
+    _check_size(*size, len(fields), limits)
+    if any((int(f.get("width", 0)), int(f.get("height", 0))) != size for f in fields):
+        raise MediaError("size_changes", "The picture changes its size within the video; re-encode it first.")
+    stamps = [f["best_effort_timestamp"] for f in fields]
+    if not all(re.fullmatch(r"-?\d+", stamp) for stamp in stamps):
+        raise MediaError("bad_timestamps", "Frames without presentation time; remux the video first.")
+    pts = np.array([int(stamp) for stamp in stamps], dtype=np.int64)
+    if pts.size > 1 and not bool(np.all(np.diff(pts) > 0)):
+        raise MediaError("bad_timestamps", "The frames' presentation times do not increase; remux it first.")
+    durations = [f.get("duration", f.get("pkt_duration", "0")) for f in fields]
+    return pts, np.array([int(d) if d.isdigit() else 0 for d in durations], dtype=np.int64)
+
+
+def _mean_rate(stream: dict[str, Any], pts: NDArray[np.int64], time_base: Fraction) -> Fraction:
+    declared = _fraction(stream.get("avg_frame_rate", "0/0")) or _fraction(stream.get("r_frame_rate", "0/0"))
+    if declared > 0:
+        return declared
+    span = int(pts[-1] - pts[0]) * time_base
+    return Fraction(pts.size - 1) / span if span > 0 else Fraction(25)
+
+
+def _last_duration(stream: dict[str, Any], pts: NDArray[np.int64], stated: int, frames_per_tick: Fraction) -> int:
+    usual = max(1, round(1 / frames_per_tick))
+    # The declared end of the stream is exact where it is plausible; a decoder only guesses how long a frame stays.
+    if "start_pts" in stream and "duration_ts" in stream:
+        remaining = int(stream["start_pts"]) + int(stream["duration_ts"]) - int(pts[-1])
+        if 0 < remaining <= 4 * usual:
+            return remaining
+    return stated if stated > 0 else usual
+
+
+def _fraction(text: str) -> Fraction:
+    numerator, _, denominator = text.replace(":", "/").partition("/")
+    if not numerator.lstrip("-").isdigit() or not (denominator or "1").isdigit() or int(denominator or 1) == 0:
+        return Fraction(0)
+    return Fraction(int(numerator), int(denominator or 1))
+
+
+def _aspect(stream: dict[str, Any]) -> Fraction:
+    return _fraction(str(stream.get("sample_aspect_ratio", "0:1")))
+
+
+def _bit_depth(pix_fmt: str, stream: dict[str, Any]) -> int:
+    declared = str(stream.get("bits_per_raw_sample", ""))
+    if declared.isdigit() and int(declared) > 0:
+        return int(declared)
+    deep = re.search(r"(9|10|12|14|16)(le|be)$", pix_fmt)
+    return int(deep.group(1)) if deep else 8
+
+
+def _tag(stream: dict[str, Any], name: str) -> str:
+    value = str(stream.get(name, ""))
+    return "" if value in ("unknown", "reserved", "unspecified") else value
+
+
+def _stream(entry: dict[str, Any]) -> StreamInfo:
+    return StreamInfo(
+        index=int(entry["index"]),
+        kind=str(entry.get("codec_type", "unknown")),
+        codec=str(entry.get("codec_name", "unknown")),
+        time_base=_fraction(entry.get("time_base", "0/1")),
+        channels=int(entry.get("channels", 0)),
+        sample_rate=int(entry.get("sample_rate", 0)),
+        cover=_is_cover(entry),
+    )

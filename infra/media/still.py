@@ -1,0 +1,84 @@
+"""Pictures from outside, read in a child process with limits, and pictures of ours, written without metadata."""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.errors import MediaError, ToolError, UsageError
+from infra.media import child
+from infra.media.limits import ChildLimits
+
+Image = NDArray[np.uint8]
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"BM", b"II*\x00", b"MM\x00*")
+_WORKER = Path(__file__).with_name("still_worker.py")
+
+
+def read_picture(path: Path, max_pixels: int = 100_000_000, max_bytes: int = 512 << 20) -> Image:
+    """Decode a local picture file to (height, width, 3) uint8 BGR, upright by its EXIF orientation.
+
+    JPEG, PNG, WebP, BMP and TIFF. Transparency, further pages and depth over 8 bits are dropped. Raises MediaError
+    with reason missing, empty, not_picture, too_large, truncated; ToolError when the child dies for another cause.
+    """
+    if not path.is_file():
+        raise MediaError("missing", "The input is not a readable file.")
+    size = path.stat().st_size
+    if size == 0:
+        raise MediaError("empty", "The file has no content.")
+    if size > max_bytes:
+        raise MediaError("too_large", f"The file is larger than the limit of {max_bytes} bytes.")
+    with path.open("rb") as file:
+        beginning = file.read(16)
+    webp = beginning[:4] == b"RIFF" and beginning[8:12] == b"WEBP"
+    if not (webp or beginning.startswith(_BEGINNINGS)):
+        raise MediaError("not_picture", "The file is no JPEG, PNG, WebP, BMP or TIFF picture.")
+    limits = ChildLimits(memory_bytes=8 << 30, cpu_s=120, wall_s=300.0, output_bytes=1 << 20)
+    arguments = ["-I", str(_WORKER), str(path.absolute()), str(max_pixels)]
+    result = child.run(sys.executable, arguments, limits, max_output=3 * max_pixels + 8)
+    if "CV_IO_MAX_IMAGE" in result.messages:
+        raise MediaError("too_large", f"The picture has more than {max_pixels} pixels.")
+    if result.status == 3:
+        raise MediaError("truncated", "The picture is damaged and cannot be decoded.")
+    if result.status != 0:
+        raise ToolError(f"The picture decoder ended with status {result.status}.")
+    height, width = struct.unpack("<II", result.output[:8])
+    return np.frombuffer(result.output, dtype=np.uint8, offset=8).reshape(height, width, 3).copy()
+
+
+def write_picture(path: Path, picture: Image, quality: int = 95) -> None:
+    """Write a BGR picture atomically; the form follows the suffix. Pixels only: no metadata of any kind.
+
+    picture: (height, width, 3) uint8. quality: of JPEG and WebP. Raises UsageError for an unknown suffix.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in PICTURE_SUFFIXES:
+        raise UsageError(f"Pictures can be written as {', '.join(sorted(PICTURE_SUFFIXES))}.")
+    options = {
+        ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality],
+        ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality],
+        ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
+    }
+    done, data = cv2.imencode(suffix, picture, options.get(suffix, []))
+    if not done:
+        raise ToolError("The picture could not be encoded.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=suffix)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

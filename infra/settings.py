@@ -1,0 +1,104 @@
+"""All settings of a run, in one frozen value with defaults."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from infra.errors import UsageError
+
+
+class IdentityScope(StrEnum):
+    """How far one person keeps one twin."""
+
+    VIDEO = "video"
+    DATASET = "dataset"
+
+
+class OnFailure(StrEnum):
+    """What happens to a track that cannot be replaced safely."""
+
+    REDACT = "redact"
+    WITHHOLD = "withhold"
+
+
+class SceneBackend(StrEnum):
+    """What finds shot boundaries."""
+
+    PYSCENEDETECT = "pyscenedetect"
+    FFMPEG = "ffmpeg"
+
+
+def default_cache_url() -> str:
+    """`file://` address of the user's cache folder; ANONFLOW_CACHE_URL overrides it."""
+    override = os.environ.get("ANONFLOW_CACHE_URL")
+    if override:
+        return override
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return "file://" + str(Path(base) / "anonflow" / "store")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one run.
+
+    profile: table of backends. seed: of every random choice. identity_scope, on_failure: see the enums.
+    max_attempts: tries at a twin per identity. workers: videos at a time. threads: processor threads a single video
+    may use for decoding and encoding. crf, preset: of x264. scene_backend; scene_threshold: change score of a
+    boundary, None takes the backend's own default; scene_similarity: mean RGB difference (0 to 255) below which two
+    scenes share a scene_id; scene_side: longer side in pixels of the frames that scene detection sees.
+    detector_side: longer side in pixels of the frames that face detection sees. keep_intermediates: do not purge
+    identifying objects. overwrite: convert again what the manifest already lists. cache_url: fsspec address of the
+    intermediate store.
+    """
+
+    profile: str = "embedded"
+    seed: int = 0
+    identity_scope: IdentityScope = IdentityScope.VIDEO
+    on_failure: OnFailure = OnFailure.WITHHOLD
+    max_attempts: int = 5
+    workers: int = 1
+    threads: int = 2
+    crf: int = 16
+    preset: str = "veryfast"
+    scene_backend: SceneBackend = SceneBackend.PYSCENEDETECT
+    scene_threshold: float | None = None
+    scene_similarity: float = 2.0
+    scene_side: int = 160
+    detector_side: int = 640
+    keep_intermediates: bool = False
+    overwrite: bool = False
+    cache_url: str = ""
+
+    def __post_init__(self) -> None:
+        """Fill in the cache address and refuse values out of range (UsageError)."""
+        if not self.cache_url:
+            object.__setattr__(self, "cache_url", default_cache_url())
+        bounds = {
+            "seed": (0, 2**63 - 1),
+            "max_attempts": (1, 100),
+            "workers": (1, 256),
+            "threads": (1, 256),
+            "crf": (0, 40),
+            "scene_side": (16, 4096),
+            "detector_side": (64, 8192),
+        }
+        for name, (low, high) in bounds.items():
+            if not low <= getattr(self, name) <= high:
+                raise UsageError(f"{name} must lie between {low} and {high}.")
+        if self.scene_similarity < 0 or (self.scene_threshold is not None and self.scene_threshold <= 0):
+            raise UsageError("scene_similarity must not be negative and scene_threshold must be positive.")
+
+    def parameters(self, *names: str) -> dict[str, object]:
+        """The named settings as JSON values, for a cache key. Raises AttributeError for an unknown name."""
+        return {name: getattr(self, name) for name in names}
+
+    def affecting_result(self) -> dict[str, object]:
+        """Every setting that can change a pixel or a verdict of a video's result, as JSON values."""
+        names = [n for n in self.__dataclass_fields__ if n not in _NO_EFFECT]
+        return self.parameters(*names)
+
+
+_NO_EFFECT = frozenset({"workers", "threads", "keep_intermediates", "overwrite", "cache_url"})

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from infra.media import commands
+
+SOURCE = Path("/data/-i evil.mp4")
+
+
+def pairs(arguments: list[str]) -> set[tuple[str, str]]:
+    return set(itertools.pairwise(arguments))
+
+
+ALL = {
+    "headers": commands.probe_headers(SOURCE, 1000),
+    "frames": commands.probe_frames(SOURCE, 1, 1000),
+    "packets": commands.probe_packets(SOURCE, 1000),
+    "decode": commands.decode_frames(SOURCE, 1, 32, 16, "yuv420p", False, 1000, 2),
+    "scenes": commands.scene_changes(SOURCE, 0, 0.2, 1000),
+    "join": commands.join(Path("/e.mp4"), SOURCE, Path("/d.mp4"), 30000, {1: "copy"}, Fraction(0), 1000),
+    "hashes": commands.audio_hashes(SOURCE, {1: "aac"}, 1000),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_source_is_guarded(name: str) -> None:
+    arguments = ALL[name]
+    before = arguments[: arguments.index("file:/data/-i evil.mp4")]
+    assert ("-protocol_whitelist", "file,pipe") in pairs(before)
+    assert ("-format_whitelist", commands.FORMATS) in pairs(before)
+    assert ("-max_pixels", "1000") in pairs(before)
+    assert before[-1] == "-i"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_argument_can_be_taken_for_an_option(name: str) -> None:
+    assert str(SOURCE) not in ALL[name]
+    assert SOURCE.name not in ALL[name]
+
+
+@pytest.mark.parametrize("name", ["decode", "scenes", "join", "hashes"])
+def test_ffmpeg_never_reads_the_terminal(name: str) -> None:
+    assert "-nostdin" in ALL[name]
+
+
+def test_allow_list_has_no_format_that_opens_other_files() -> None:
+    formats = set(commands.FORMATS.split(","))
+    assert not formats & {"hls", "concat", "dash", "image2", "lavfi", "sdp", "rtsp", "tee", "webm_dash_manifest"}
+
+
+def test_relative_names_become_absolute() -> None:
+    assert commands.address(Path("-x.mp4")) == f"file:{Path.cwd() / '-x.mp4'}"
+
+
+def test_join_copies_one_track_and_encodes_the_other() -> None:
+    arguments = commands.join(
+        Path("/e.mp4"), SOURCE, Path("/d.mp4"), 600, {3: "copy", 5: "aac"}, Fraction(834, 1000), 1000
+    )
+    found = pairs(arguments)
+    assert {("-map", "0:v:0"), ("-map", "1:3"), ("-map", "1:5"), ("-c:a:0", "copy"), ("-c:a:1", "aac")} <= found
+    assert ("-itsoffset", "0.834000") in found
+    assert {("-map_metadata", "-1"), ("-map_metadata:s", "-1"), ("-map_chapters", "-1")} <= found
+    assert {"-sn", "-dn"} <= set(arguments)
+    assert arguments[-1] == "file:/d.mp4"
+
+
+def test_full_range_is_converted_and_limited_range_is_not() -> None:
+    full = commands.decode_frames(SOURCE, 0, 32, 16, "yuv420p", True, 1000, 1)
+    assert any("in_range=full:out_range=limited" in argument for argument in full)
+    assert not any("in_range" in argument for argument in ALL["decode"])
