@@ -1,0 +1,237 @@
+"""The capabilities a stage may ask for, and the values that pass between stages and backends.
+
+A stage never names a network: it receives objects that satisfy these protocols. All images are uint8 arrays of
+shape (H, W, 3) in BGR order; all coordinates are pixels with the origin at the centre of the top left pixel, x to
+the right and y down; every verb takes a batch and keeps its order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Face:
+    """One detection.
+
+    box: (4,) float32, x0 y0 x1 y1 in pixels, may reach outside the image.
+    score: confidence in [0, 1]; comparable only within one detector.
+    points: (5, 2) float32 pixels: eye on the image's left, eye on its right, nose tip, mouth corner on the left, on
+        the right (for an upright frontal face).
+    """
+
+    box: Floats
+    score: float
+    points: Floats
+
+    @property
+    def size(self) -> float:
+        """Geometric mean of width and height in pixels."""
+        x0, y0, x1, y1 = (float(v) for v in self.box)
+        return float(np.sqrt(max(x1 - x0, 0.0) * max(y1 - y0, 0.0)))
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A dense face mesh on one frame.
+
+    points: (478, 3) float32; x, y in pixels of the image, z in the same scale, smaller is nearer to the camera.
+        Indices follow the MediaPipe canonical face (468 surface points, 10 iris points).
+    presence: probability in [0, 1] that the mesh sits on a face.
+    blendshapes: (52,) float32 in [0, 1], MediaPipe order (index 0 is the neutral entry).
+    """
+
+    points: Floats
+    presence: float
+    blendshapes: Floats
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Predicted attributes of one face. Identifying: never logged, never published.
+
+    age: years. female: probability in [0, 1]. emotion: label -> probability. skin_ita: individual typology angle in
+    degrees (larger is lighter). beard, glasses: scores in [0, 1].
+    """
+
+    age: float
+    female: float
+    emotion: dict[str, float] = field(default_factory=dict)
+    skin_ita: float = 0.0
+    beard: float = 0.0
+    glasses: float = 0.0
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds faces. Not guaranteed: that every face is found; stages must treat a miss as possible."""
+
+    name: str
+
+    def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
+        """Return the faces of each frame, best score first."""
+
+
+@runtime_checkable
+class Landmarker(Protocol):
+    """Places a dense mesh on a detected face."""
+
+    name: str
+
+    def locate(self, frames: Sequence[Image], faces: Sequence[Face]) -> list[Mesh]:
+        """Return one mesh per (frame, face) pair; doubt is expressed by a low presence, never by a missing entry."""
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Turns a face into a unit vector; distance is cosine distance, 1 - dot product, in [0, 2]."""
+
+    name: str
+    dimension: int
+
+    def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        """Return (N, dimension) float32 unit vectors, one per (frame, face) pair."""
+
+
+@runtime_checkable
+class AgeGender(Protocol):
+    """Estimates age and gender."""
+
+    name: str
+
+    def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        """Return (N, 2) float32: age in years, probability of female."""
+
+
+@runtime_checkable
+class Emotion(Protocol):
+    """Estimates the expressed emotion."""
+
+    name: str
+    labels: tuple[str, ...]
+
+    def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        """Return (N, len(labels)) float32 rows that sum to one."""
+
+
+@runtime_checkable
+class Parser(Protocol):
+    """Labels the pixels of a face crop."""
+
+    name: str
+    labels: tuple[str, ...]
+
+    def parse(self, crops: Sequence[Image]) -> list[NDArray[np.uint8]]:
+        """Return for each crop a (H, W) uint8 map of label indices, at the crop's own size."""
+
+
+@dataclass(frozen=True)
+class TwinJob:
+    """What an inpainter needs to make one twin. Identifying.
+
+    frame: the frontal frame's crop. mesh: (478, 3) the source's mesh in that crop. appearance: pooled attributes.
+    source: (n, D) embeddings of the source. others: (m, D) embeddings of every other identity and twin so far.
+    embedder: name of the embedder they come from. taken: candidates that other identities of the run already have.
+    prefer: the candidate that this identity already has elsewhere in the dataset, or -1.
+    seed: of the identity, the same in every run. attempt: 1, 2, ... ; later attempts must differ more.
+    """
+
+    frame: Image
+    mesh: Floats
+    appearance: Appearance
+    source: Floats
+    others: Floats
+    embedder: str
+    taken: tuple[int, ...]
+    seed: int
+    attempt: int
+    prefer: int = -1
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A synthetic person.
+
+    picture: (H, W, 3) uint8 BGR. mesh: (478, 3) float32 pixels of the picture. candidate: which of the backend's
+    candidates it is. at_rest: True when the face is neutral, False when it wears the frontal frame's expression.
+    embedding: (D,) of the picture by the job's embedder. skin: (h, w) uint8, 255 where the picture shows the person's
+    bare skin (ears and neck too), at any resolution; outside the face's outline only this is ever shown.
+    """
+
+    picture: Image
+    mesh: Floats
+    candidate: int
+    at_rest: bool
+    embedding: Floats
+    skin: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
+
+
+@runtime_checkable
+class Inpainter(Protocol):
+    """Makes the face of a new person."""
+
+    name: str
+
+    def inpaint(self, job: TwinJob) -> Twin:
+        """Return a twin; raises infra.errors.Withheld when no candidate fits."""
+
+
+@dataclass(frozen=True)
+class Driving:
+    """The motion of one track, independent of any twin. Identifying.
+
+    first: frame index of row 0. meshes: (n, 478, 3) float32 pixels, steadied. shapes: (n, 478, 3) canonical shapes.
+    scale (n,), rotation (n, 3, 3), shift (n, 3): the poses that place them. rest: (478, 3) canonical neutral shape of
+    the identity. usable: (n,) bool; False where the network or the mesh cannot be trusted and the face must be
+    redacted.
+    """
+
+    first: int
+    meshes: Floats
+    shapes: Floats
+    scale: Floats
+    rotation: Floats
+    shift: Floats
+    rest: Floats
+    usable: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How far a twin departs from the source's geometry. change: 1 takes the twin's shape, more exaggerates it.
+    feather: width of the soft edge outside the face's outline, relative to the face; wider shows more of the twin."""
+
+    change: float = 1.3
+    feather: float = 0.1
+
+
+@dataclass(frozen=True)
+class Patch:
+    """New pixels for a rectangle of a frame: x, y of its top left pixel (even numbers), pixels (h, w, 3) uint8 BGR,
+    points (5, 2) float32 where the new face's eyes, nose and mouth corners lie in the frame, box (4,) float32."""
+
+    x: int
+    y: int
+    pixels: Image
+    points: Floats
+    box: Floats
+
+
+@runtime_checkable
+class MotionModel(Protocol):
+    """Lets a twin perform a track's motion."""
+
+    name: str
+
+    def animate(
+        self, twin: Twin, driving: Driving, frames: Sequence[Image], rows: Sequence[int], strength: Strength
+    ) -> list[Patch | None]:
+        """Return one patch per (frame, row of driving) pair; None where the face cannot be replaced (redact it)."""

@@ -1,0 +1,49 @@
+"""FaceNet (Inception-ResNet v1, VGGFace2): the embedder that clusters identities and verifies twins.
+
+Weights: registry entry "facenet" (carrier MIT; VGGFace2 is for research only). Takes a plain crop of the face box with
+a 10 % margin, 160 x 160 RGB, (x - 127.5) / 128.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models import runtime, weights
+from models.capabilities import Face, Floats, Image
+from models.embedding import align
+from models.embedding.vectors import pairs, unit
+
+_SIZE = 160
+_MARGIN = 0.1
+
+
+class FaceNet:
+    """Embedder, 512 dimensions. The box must come from a detector with tight boxes around the face.
+
+    Not guaranteed: a meaning for small faces (against full-size pictures of the same person, none were rejected at
+    FAR 1 % with faces of 32 pixels, 16 % with 24, 38 % with 16), or for profiles, which were not measured.
+    """
+
+    name = "facenet"
+    dimension = 512
+
+    def __init__(self, precision: runtime.Precision = "f32") -> None:
+        model = runtime.image_input(
+            runtime.read(weights.path("facenet")),
+            layout="NHWC",
+            size=(_SIZE, _SIZE),
+            rgb=True,
+            mean=(127.5, 127.5, 127.5),
+            scale=128.0,
+        )
+        self._network = runtime.Network(model, precision=precision)
+
+    def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        """Return (N, 512) float32 unit vectors, one per (uint8 BGR frame, face) pair."""
+        rows = np.zeros((len(faces), self.dimension), np.float32)
+        for index, (frame, face) in enumerate(pairs(frames, faces)):
+            crop = align.square(frame, face, _MARGIN, _SIZE)
+            rows[index] = self._network.run(crop[None])[0][0]
+        return unit(rows)

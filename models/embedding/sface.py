@@ -1,0 +1,47 @@
+"""SFace: the second audit embedder.
+
+Weights: registry entry "sface" (Apache-2.0), block-quantised in the file, float32 when run. Takes a 112 x 112 RGB chip
+aligned to the five points of the ArcFace template; scaling is inside the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models import onnx_blocks, runtime, weights
+from models.capabilities import Face, Floats, Image
+from models.embedding import align
+from models.embedding.vectors import pairs, unit
+
+_SIZE = 112
+# The alignment that this family of networks was trained with: the five points on a 112 x 112 chip.
+_TEMPLATE: Floats = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
+)
+
+
+class SFace:
+    """Embedder, 128 dimensions.
+
+    Not guaranteed: a meaning for small faces (against full-size pictures of the same person, none were rejected at
+    FAR 1 % with faces of 24 pixels, 9 % with 16), or for profiles, which were not measured.
+    """
+
+    name = "sface"
+    dimension = 128
+
+    def __init__(self, precision: runtime.Precision = "f32") -> None:
+        model = runtime.read_bytes(onnx_blocks.expand(weights.path("sface")), "sface")
+        self._network = runtime.Network(
+            runtime.image_input(model, layout="NCHW", size=(_SIZE, _SIZE), rgb=True), precision=precision
+        )
+
+    def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        """Return (N, 128) float32 unit vectors, one per (uint8 BGR frame, face) pair."""
+        rows = np.zeros((len(faces), self.dimension), np.float32)
+        for index, (frame, face) in enumerate(pairs(frames, faces)):
+            chip = align.cut(frame, align.similarity(face.points, _TEMPLATE), _SIZE)
+            rows[index] = self._network.run(chip[None])[0][0]
+        return unit(rows)

