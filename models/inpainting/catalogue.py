@@ -1,0 +1,82 @@
+"""The catalogue of synthetic identities: latents and measured attributes, no pictures.
+
+Built by `models.inpainting.curate`. Attributes were measured by the same networks that look at sources, so that
+matching compares like with like.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.capabilities import Appearance, Floats
+
+AGE_BOUNDS = (16.0, 28.0, 40.0, 54.0)
+"""Upper bounds in years of the age groups child, young, adult, middle-aged; the last group is older."""
+TONE_BOUNDS = (10.0, 28.0, 41.0, 55.0)
+"""Upper bounds of the skin tone groups in degrees ITA: dark, brown, tan, intermediate; the last is light."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """n synthetic people. latents: (n, 512). age, female, ita, beard: (n,). glasses: (n,) bool. meshes: (n, 478, 3)
+    pixels of the 1024 x 1024 picture. embeddings: (n, D) unit vectors of `embedder`."""
+
+    latents: Floats
+    age: Floats
+    female: Floats
+    ita: Floats
+    beard: Floats
+    glasses: NDArray[np.bool_]
+    meshes: Floats
+    embeddings: Floats
+    embedder: str
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+
+def cell_of(age: float, female: float, ita: float) -> tuple[int, int, int]:
+    """(age group, gender, tone group): the cell that the coverage table counts."""
+    return int(np.searchsorted(AGE_BOUNDS, age)), int(female >= 0.5), int(np.searchsorted(TONE_BOUNDS, ita))
+
+
+@lru_cache(maxsize=1)
+def load() -> Catalogue:
+    """Read the catalogue that ships with the project."""
+    with files("models.inpainting").joinpath("catalogue.npz").open("rb") as stream:
+        stored = np.load(stream, allow_pickle=False)
+        names = [str(name) for name in stored["features"]]
+        values = stored["values"].astype(np.float32)
+        embeddings = stored["embedding"].astype(np.float32)
+        return Catalogue(
+            latents=stored["latent"].astype(np.float32),
+            age=values[:, names.index("age")],
+            female=values[:, names.index("female")],
+            ita=values[:, names.index("ita")],
+            beard=values[:, names.index("beard")],
+            glasses=stored["glasses"].astype(bool),
+            meshes=stored["mesh"].astype(np.float32) / 16,
+            embeddings=embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True),
+            embedder=str(stored["embedder"]),
+        )
+
+
+def mismatch(catalogue: Catalogue, wanted: Appearance) -> Floats:
+    """(n,) how badly each entry fits an appearance; infinite where it must not serve.
+
+    Adults only for adults, children only for children; glasses only for glasses; the other gender never, unless the
+    source's is undecided.
+    """
+    child = wanted.age < AGE_BOUNDS[0]
+    cost = np.abs(catalogue.age - wanted.age) / 8.0
+    cost = cost + np.abs(catalogue.ita - wanted.skin_ita) / 12.0 + np.abs(catalogue.beard - wanted.beard) / 0.15
+    if abs(wanted.female - 0.5) > 0.15:
+        cost = np.where((catalogue.female >= 0.5) == (wanted.female >= 0.5), cost, np.inf)
+    cost = np.where((catalogue.age < AGE_BOUNDS[0]) == child, cost, np.inf)
+    wears = wanted.glasses >= 0.5
+    return np.where(catalogue.glasses == wears, cost, np.inf).astype(np.float32)

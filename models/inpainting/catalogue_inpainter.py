@@ -1,0 +1,129 @@
+"""The embedded inpainter: a person from the catalogue, generated anew.
+
+Who is chosen: among the entries that fit the source's appearance, those far from the source and from everybody else in
+embedding space; one of the best dozen at random, so that the twin does not encode the source. When too few entries are
+left (large datasets use up the catalogue, and no two people may share a twin) the middle between two of them serves.
+Later attempts ask for more distance.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.errors import Withheld
+from models import profiles
+from models.capabilities import Floats, Twin, TwinJob
+from models.inpainting import catalogue
+from models.inpainting.catalogue import Catalogue
+from models.inpainting.mobilestylegan import MobileStyleGAN
+
+POOL = 12
+"""How many of the best fitting entries the choice is made among."""
+PARENTS = 24
+"""Blends are made among this many of the best fitting entries."""
+FAR = 0.72
+"""Cosine distance (FaceNet) that a candidate must keep from the source at the first attempt; see calibration.json."""
+APART = 0.45
+"""Cosine distance (FaceNet) that a candidate must keep from everybody else."""
+
+
+class CatalogueInpainter:
+    """Inpainter over MobileStyleGAN and the catalogue; safe for several threads."""
+
+    name = "mobilestylegan"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def inpaint(self, job: TwinJob) -> Twin:
+        """Return a neutral, frontal twin. Raises Withheld `no_candidate` when nobody in the catalogue fits."""
+        people = catalogue.load()
+        chosen = choose(people, job)
+        first, second = parents(chosen, len(people))
+        if second < 0:
+            picture = self._tools.generator.picture(people.latents[first])
+            return Twin(picture, people.meshes[first], chosen, True, people.embeddings[first])
+        picture = self._tools.generator.picture((people.latents[first] + people.latents[second]) / 2)
+        faces = self._tools.detector.detect([picture])[0]
+        if not faces:
+            raise Withheld("no_candidate", "A blended synthetic person shows no clear face.")
+        mesh = self._tools.landmarker.locate([picture], faces[:1])[0]
+        return Twin(picture, mesh.points, chosen, True, self._tools.embedder.embed([picture], faces[:1])[0])
+
+    @property
+    def _tools(self) -> _Tools:
+        with self._lock:
+            return self._made
+
+    @cached_property
+    def _made(self) -> _Tools:
+        return _Tools(
+            MobileStyleGAN(),
+            profiles.load("detector", "retinaface-mobilenet"),
+            profiles.load("landmarker", "mesh"),
+            profiles.load("embedder", catalogue.load().embedder),
+        )
+
+
+@dataclass(frozen=True)
+class _Tools:
+    generator: MobileStyleGAN
+    detector: Any
+    landmarker: Any
+    embedder: Any
+
+
+def parents(candidate: int, count: int) -> tuple[int, int]:
+    """(entry, -1) of a plain candidate, or the two entries that a blended one lies between."""
+    if candidate < count:
+        return candidate, -1
+    return divmod(candidate - count, count)
+
+
+def choose(people: Catalogue, job: TwinJob) -> int:
+    """The candidate for this job, an entry's index or the number of a blend (see `parents`); deterministic in the
+    job's seed and attempt."""
+    if job.prefer >= 0:
+        return job.prefer
+    cost = catalogue.mismatch(people, job.appearance).astype(np.float64)
+    if not np.isfinite(cost).any():
+        raise Withheld("no_candidate", "No synthetic person of the catalogue fits this face; withhold or redact it.")
+    cost[~_acceptable(people.embeddings, people, job)] = np.inf
+    ranked = [int(i) for i in np.argsort(cost, kind="stable") if np.isfinite(cost[i])]
+    taken = set(job.taken)
+    free = [i for i in ranked if i not in taken][:POOL]
+    if len(free) < POOL // 2:
+        free += _blends(people, ranked[:PARENTS], taken, job)[:POOL]
+    if not free:
+        raise Withheld("no_candidate", "Every fitting synthetic person is too close to a face of the dataset.")
+    rng = np.random.default_rng([job.seed & 0xFFFFFFFF, job.seed >> 32 & 0xFFFFFFFF, job.attempt])
+    return free[int(rng.integers(len(free)))]
+
+
+def _blends(people: Catalogue, ranked: list[int], taken: set[int], job: TwinJob) -> list[int]:
+    """Free blends of well fitting entries, best pairs first, judged by the middle of the parents' embeddings."""
+    pairs = [(a, b) for k, b in enumerate(ranked) for a in ranked[:k]]
+    numbers = [len(people) + a * len(people) + b for a, b in pairs]
+    if not pairs:
+        return []
+    middle = np.stack([people.embeddings[a] + people.embeddings[b] for a, b in pairs])
+    good = _acceptable(middle / np.linalg.norm(middle, axis=1, keepdims=True), people, job)
+    return [number for number, fine in zip(numbers, good, strict=True) if fine and number not in taken]
+
+
+def _acceptable(embeddings: Floats, people: Catalogue, job: TwinJob) -> NDArray[np.bool_]:
+    """(n,) whether each embedding is far enough from the source and is nobody else; all when not comparable."""
+    result = np.ones(len(embeddings), dtype=bool)
+    if job.embedder != people.embedder:
+        return result
+    if len(job.source):
+        result &= (1.0 - embeddings @ job.source.T).min(axis=1) >= FAR + 0.02 * (job.attempt - 1)
+    if len(job.others):
+        result &= (1.0 - embeddings @ job.others.T).min(axis=1) >= APART
+    return result

@@ -1,0 +1,37 @@
+"""MobileStyleGAN: the generator behind the embedded profile's twins.
+
+Weights: registry entries "mobilestylegan-*" (declared Apache-2.0; distilled from a StyleGAN2 trained on FFHQ, whose
+terms are non-commercial: commercial use unclear). People it makes do not exist; that none resembles a person of the
+training data is not guaranteed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models import weights
+from models.capabilities import Floats, Image
+from models.runtime import Network, Precision
+
+SIDE = 1024
+DIMENSION = 512
+
+
+class MobileStyleGAN:
+    """Latents to pictures."""
+
+    name = "mobilestylegan"
+
+    def __init__(self, precision: Precision = "f32") -> None:
+        self._mapping = Network(weights.path("mobilestylegan-mapping"))
+        self._synthesis = Network(weights.path("mobilestylegan-synthesis"), precision=precision)
+
+    def latent(self, noise: Floats) -> Floats:
+        """(512,) float32 style vector w of a (512,) standard normal vector."""
+        return np.ravel(self._mapping.run(noise.reshape(1, DIMENSION).astype(np.float32))[0]).astype(np.float32)
+
+    def picture(self, latent: Floats) -> Image:
+        """(1024, 1024, 3) uint8 BGR picture of a (512,) style vector."""
+        raw = self._synthesis.run(latent.reshape(1, DIMENSION).astype(np.float32))[0][0]
+        values = np.clip(raw.transpose(1, 2, 0) * 127.5 + 128.0, 0, 255).astype(np.uint8)
+        return np.ascontiguousarray(values[..., ::-1])

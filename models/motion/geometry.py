@@ -1,0 +1,168 @@
+"""Face shape algebra on the 478-point mesh: pose, neutral shape, and the shape of the twin on every frame.
+
+A mesh is split into a pose (a similarity transform in three dimensions) and a canonical shape; the twin's canonical
+shape replaces the source's, the source's motion (its canonical shape minus its neutral shape) is added, and the
+source's pose is applied again. Units: pixels of the frame for meshes, pixels of the reference frame for canonical
+shapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.landmarks import topology
+
+Floats = NDArray[np.float32]
+
+_STABLE = np.array(topology.STABLE)
+_LIDS = (topology.LEFT_EYE, topology.RIGHT_EYE)
+_SHUT = 0.24
+"""Share of the resting lid distance that the mesh still shows on a closed eye: it never closes its lids fully."""
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """x -> scale * rotation @ x + shift. rotation: (3, 3); shift: (3,)."""
+
+    scale: float
+    rotation: Floats
+    shift: Floats
+
+    def apply(self, points: Floats) -> Floats:
+        """Map (n, 3) points."""
+        return (self.scale * points @ self.rotation.T + self.shift).astype(np.float32)
+
+    def invert(self, points: Floats) -> Floats:
+        """Map (n, 3) points back."""
+        return ((points - self.shift) @ self.rotation / self.scale).astype(np.float32)
+
+
+def align(source: Floats, target: Floats) -> Similarity:
+    """Least-squares similarity that maps (n, 3) source points onto target points (Umeyama 1991)."""
+    a, b = source.astype(np.float64), target.astype(np.float64)
+    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
+    a, b = a - mean_a, b - mean_b
+    u, d, vt = np.linalg.svd(b.T @ a / len(a))
+    sign = np.ones(3)
+    if np.linalg.det(u @ vt) < 0:
+        sign[2] = -1
+    rotation = (u * sign) @ vt
+    scale = float((d * sign).sum() / max(float((a**2).sum() / len(a)), 1e-12))
+    shift = mean_b - scale * rotation @ mean_a
+    return Similarity(scale, rotation.astype(np.float32), shift.astype(np.float32))
+
+
+def align_stable(mesh: Floats, template: Floats) -> Similarity:
+    """Similarity that maps the template onto the mesh, from the points that expression hardly moves."""
+    return align(template[_STABLE], mesh[_STABLE])
+
+
+def steady(meshes: Floats, noise: float, reach: int = 2) -> Floats:
+    """Remove jitter from (n, k, 3) meshes without lag.
+
+    A symmetric bilateral filter over time: neighbours within `noise` pixels of a point's position are averaged with
+    it, larger differences are motion and left alone. Symmetric, so it delays nothing, the lips included.
+    """
+    count = len(meshes)
+    total = meshes.astype(np.float32).copy()
+    weight = np.ones((count, meshes.shape[1], 1), dtype=np.float32)
+    for step in range(1, min(reach, count - 1) + 1):
+        near = float(np.exp(-(step**2) / (2 * 1.2**2)))
+        difference = meshes[step:] - meshes[:-step]
+        agree = near * np.exp(-(difference[..., :2] ** 2).sum(axis=-1, keepdims=True) / (2 * noise**2))
+        total[:-step] += agree * meshes[step:]
+        total[step:] += agree * meshes[:-step]
+        weight[:-step] += agree
+        weight[step:] += agree
+    return (total / weight).astype(np.float32)
+
+
+def canonical(meshes: Floats, template: Floats) -> tuple[Floats, list[Similarity]]:
+    """Split (n, 478, 3) meshes into canonical shapes (n, 478, 3) and the poses that place them."""
+    poses = [align_stable(mesh, template) for mesh in meshes]
+    shapes = np.stack([pose.invert(mesh) for pose, mesh in zip(poses, meshes, strict=True)])
+    return shapes, poses
+
+
+def lid_gaps(shape: Floats) -> Floats:
+    """Opening of both eyes, (2,): mean distance between the lids over eye width; no unit. About 0.3 when open."""
+    gaps = []
+    for ring in _LIDS:
+        lower, upper = _sides(ring)
+        width = float(np.linalg.norm(shape[ring[0], :2] - shape[ring[8], :2]))
+        gaps.append(float(np.linalg.norm(shape[upper, :2] - shape[lower, :2], axis=1).mean()) / max(width, 1e-6))
+    return np.array(gaps, dtype=np.float32)
+
+
+def mouth_gap(shape: Floats) -> float:
+    """Mouth opening: distance of the inner lips over the distance of the eye corners; no unit."""
+    span = float(np.linalg.norm(shape[33, :2] - shape[263, :2]))
+    return float(np.linalg.norm(shape[13, :2] - shape[14, :2])) / max(span, 1e-6)
+
+
+def neutral(shapes: Floats, blendshapes: Floats) -> Floats:
+    """The source's shape at rest, (478, 3): the mean of the calmest frames.
+
+    Calm means mouth closed, eyes open, little expression. A mean over all frames would carry half-open lips into
+    every frame of the twin.
+    """
+    openings = np.array([mouth_gap(shape) for shape in shapes])
+    eyes = np.array([float(lid_gaps(shape).mean()) for shape in shapes])
+    activity = blendshapes[:, 1:9].sum(axis=1) + blendshapes[:, 23:].sum(axis=1)
+    cost = _rank(openings) * 2.0 + _rank(-np.minimum(eyes, np.quantile(eyes, 0.6))) + _rank(activity)
+    chosen = np.argsort(cost)[: max(1, min(12, len(cost) // 5))]
+    return shapes[chosen].mean(axis=0).astype(np.float32)
+
+
+def twin_shapes(shapes: Floats, rest: Floats, twin: Floats, change: float) -> Floats:
+    """Canonical shapes of the twin, (n, 478, 3), performing the source's motion.
+
+    shapes: the source's canonical shapes. rest: its neutral shape. twin: the twin's neutral shape in the same
+    canonical space. change: 0 keeps the source's shape, 1 takes the twin's, more exaggerates the difference.
+
+    The eyelids move in proportion to their own opening, so that a closed eye of the source is a closed eye of the
+    twin however wide each opens at rest.
+    """
+    base = rest + change * (twin - rest)
+    result = (base[None] + (shapes - rest[None])).astype(np.float32)
+    for ring in _LIDS:
+        lower, upper = _sides(ring)
+        rest_gap = rest[upper] - rest[lower]
+        base_gap = base[upper] - base[lower]
+        rest_size = np.maximum(np.linalg.norm(rest_gap[:, :2], axis=1), 1e-3)
+        gap = shapes[:, upper] - shapes[:, lower]
+        sign = np.sign((gap[..., :2] * rest_gap[None, :, :2]).sum(axis=-1))
+        ratio = sign * np.linalg.norm(gap[..., :2], axis=-1) / rest_size
+        ratio = np.clip((ratio - _SHUT) / (1.0 - _SHUT), 0.0, 1.6)
+        middle = (result[:, upper] + result[:, lower]) / 2
+        half = ratio[..., None] * base_gap[None] / 2
+        result[:, upper] = middle + half
+        result[:, lower] = middle - half
+    return result
+
+
+def _sides(ring: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """Lower and upper lid points that face each other, corners left out."""
+    return list(ring[1:8]), list(reversed(ring[9:16]))
+
+
+def _rank(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.argsort(np.argsort(values)) / max(len(values) - 1, 1)
+
+
+def open_rims(mesh: Floats, share: float = 0.16) -> Floats:
+    """The mesh of a twin's picture with its lid rims moved apart by a share of the opening.
+
+    The mesh tends to run just inside the lids; where it does, lid triangles carry a strip of eyeball that stays
+    visible when the eye closes. Only for sampling the picture, never for shape.
+    """
+    result = mesh.copy()
+    for ring in _LIDS:
+        lower, upper = _sides(ring)
+        gap = mesh[upper] - mesh[lower]
+        result[upper] += share * gap
+        result[lower] -= 0.5 * share * gap
+    return result

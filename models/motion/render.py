@@ -1,0 +1,135 @@
+"""Painting the twin into a frame: warp, light, feathered blend.
+
+The frame around the face is warped so that it meets the twin's outline; the twin's picture is warped into the mesh,
+takes the frame's low-frequency light and skin tone, and is laid over with a soft edge. The mouth's inside (teeth,
+tongue) comes from the frame; nothing else inside the face does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.capabilities import Image
+from models.motion.raster import Floats, WarpField, enlarge, enlarge_places
+
+
+def pyramid(picture: Image, levels: int = 5) -> list[Image]:
+    """The picture and its successive halvings, so that a small face is sampled without aliasing."""
+    result = [picture]
+    for _ in range(levels - 1):
+        last = result[-1]
+        if min(last.shape[:2]) < 64:
+            break
+        result.append(cv2.resize(last, (last.shape[1] // 2, last.shape[0] // 2), interpolation=cv2.INTER_AREA))
+    return result
+
+
+def sample(levels: Sequence[Image], field: Floats, shrink: float) -> Image:
+    """Sample a picture at a (h, w, 2) map given in its full-size pixels.
+
+    shrink: how many picture pixels one output pixel covers; chooses the level.
+    """
+    level = int(np.clip(np.floor(np.log2(max(shrink, 1.0)) + 0.35), 0, len(levels) - 1))
+    scale = 0.5**level
+    scaled = field * np.float32(scale) + np.float32((scale - 1) / 2) if level else field
+    picture = levels[level]
+    return cv2.remap(picture, scaled, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _spread(values: Floats, weight: Floats, sigma: float) -> Floats:
+    """Gaussian average of (h, w, 3) values under a (h, w) weight; holes are filled from their surroundings."""
+    shrink = max(1, int(sigma / 3))
+    size = (max(values.shape[1] // shrink, 4), max(values.shape[0] // shrink, 4))
+    stacked = np.dstack([values * weight[..., None], weight])
+    small = cv2.resize(stacked, size, interpolation=cv2.INTER_AREA) if shrink > 1 else stacked
+    s = sigma / shrink
+    near = cv2.GaussianBlur(small, (0, 0), s)
+    # A second, much wider average fills what the first one cannot reach.
+    far = cv2.GaussianBlur(small, (0, 0), 3 * s) * 0.02
+    total = near + far
+    average = total[..., :3] / np.maximum(total[..., 3:], 1e-4)
+    return cv2.resize(average, (values.shape[1], values.shape[0]), interpolation=cv2.INTER_LINEAR)
+
+
+def light_gain(frame: Image, twin: Image, weight: Floats, sigma: float) -> Floats:
+    """(h, w, 3) factors that give the twin the frame's light and skin tone; sigma in grid cells."""
+    wanted = _spread(frame.astype(np.float32), weight, sigma)
+    have = _spread(twin.astype(np.float32), weight, sigma)
+    return np.clip((wanted + 4.0) / (have + 4.0), 0.25, 3.5)
+
+
+def masks(field: WarpField, feather: float, bare: Floats) -> tuple[Floats, Floats]:
+    """(alpha, skin) at grid resolution, (h, w) float32 in [0, 1].
+
+    alpha: how much of the twin is shown: all of it inside the face's outline, falling to nothing `feather` grid cells
+    outside and only where the twin shows bare skin there, with a hole for the open mouth. An edge that fades inside
+    the outline would leave the source's jaw, temples and forehead, which recognisers use. skin: where light may be
+    measured. bare: (h, w) in [0, 1], the twin's bare skin under the same warp.
+    """
+    face = field.face.astype(np.uint8)
+    outward = cv2.distanceTransform(1 - face, cv2.DIST_L2, 3)
+    t = np.clip(1.0 - outward / max(feather, 1.0), 0.0, 1.0)
+    alpha = t * t * (3 - 2 * t)
+    alpha = np.where(field.face, 1.0, alpha * bare).astype(np.float32)
+    # The outline itself is softened by a cell, or bare skin that ends there would leave a hard line.
+    alpha = np.maximum(cv2.GaussianBlur(alpha, (0, 0), 1.2), (inward_of(face) > 2.0).astype(np.float32))
+    hole = cv2.GaussianBlur(field.mouth.astype(np.float32), (0, 0), 0.7)
+    alpha = alpha * (1.0 - np.clip(hole * 1.3, 0.0, 1.0))
+    inward = inward_of(face)
+    closed = cv2.dilate((field.mouth | field.eyes).astype(np.uint8), np.ones((5, 5), np.uint8))
+    skin = ((inward > 1.5) & (closed == 0)).astype(np.float32)
+    return alpha.astype(np.float32), skin
+
+
+def inward_of(face: NDArray[np.uint8]) -> Floats:
+    """(h, w) distance of each face cell to the nearest cell outside, the grid's border included."""
+    padded = cv2.copyMakeBorder(face, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    return cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
+
+
+def bare_skin(skin: NDArray[np.uint8], field: WarpField, side: int) -> Floats:
+    """(h, w) float32 in [0, 1]: a twin's skin mask under the warp. side: pixels of the twin's picture per side."""
+    scale = np.float32(skin.shape[0] / side)
+    warped = cv2.remap(skin, field.twin * scale + (scale - 1) / 2, None, cv2.INTER_LINEAR, borderValue=0)
+    return cv2.GaussianBlur(warped.astype(np.float32) / 255.0, (0, 0), 1.5)
+
+
+def paint(
+    frame: Image, levels: Sequence[Image], skin: NDArray[np.uint8], field: WarpField, *, feather: float = 0.08, light: float = 0.35
+) -> Image:
+    """Return the region of `field` with the twin in it, (h, w, 3) uint8 BGR.
+
+    frame: the whole frame. levels: `pyramid` of the twin's picture, skin: its mask of bare skin. feather, light: widths relative to the face.
+    """
+    rows, cols = field.face.shape
+    columns = np.flatnonzero(field.face.any(axis=0))
+    span = float(columns[-1] - columns[0] + 1) if len(columns) else float(cols)
+    shrink = picture_pixels(field.twin, field.face)
+    alpha, measured = masks(field, feather * span, bare_skin(skin, field, levels[0].shape[0]))
+    small_frame = cv2.remap(frame, field.source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    small_twin = sample(levels, field.twin, shrink)
+    gain = light_gain(small_frame, small_twin, measured, light * span)
+
+    from_frame = enlarge(field.source, field.region)
+    from_twin, torn = enlarge_places(field.twin, field.region, 1.5 * shrink)
+    behind = cv2.remap(frame, from_frame, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    twin = sample(levels, from_twin, shrink / float(np.mean(field.step)))
+    # A tear runs along grid cells; without this its steps would show.
+    seam = cv2.dilate(torn.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    twin[seam] = cv2.GaussianBlur(twin, (5, 5), 1.2)[seam]
+    cover = enlarge(alpha, field.region)[..., None]
+    lit = twin.astype(np.float32) * enlarge(gain, field.region)
+    mixed = behind + cover * (lit - behind)
+    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+
+
+def picture_pixels(field: Floats, face: NDArray[np.bool_]) -> float:
+    """Picture pixels per grid cell, the median over the face."""
+    dx = field[:, 1:] - field[:, :-1]
+    both = face[:, 1:] & face[:, :-1]
+    steps = np.hypot(dx[..., 0], dx[..., 1])[both]
+    return float(np.median(steps)) if len(steps) else 1.0
