@@ -1,0 +1,1 @@
+"""What runs: datasets, videos, pictures, and the command line."""

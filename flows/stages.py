@@ -1,0 +1,135 @@
+"""The two chains between probe and publish: one for videos, one for pictures."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.chain import Chain, Material, Rendered
+from flows.context import Context, Evidence, StageResult
+from infra.media.decode import open_frames
+from infra.media.encode import open_encoder
+from infra.media.frame import YuvFrame
+from infra.media.mux import join_sound
+from infra.media.probe import VideoInfo, probe_video
+from infra.privacy import digest_file
+from models import profiles
+from tasks import reassemble, scenes
+from tasks.faces import FaceSettings
+from tasks.motion import MotionLimits
+from tasks.publish import AuditedFile
+from tasks.reassemble import Extra
+from tasks.records import Scene, Verdict
+from tasks.twin import TwinResult
+
+__all__ = ["Context", "Evidence", "StageResult", "run_picture_stages", "run_stages"]
+
+
+def run_stages(source: Path, info: VideoInfo, context: Context) -> StageResult:
+    """Turn a probed local file into an audited one. Raises Withheld whenever that is in doubt."""
+    threads = context.settings.threads
+    finished = context.folder / "finished.mp4"
+
+    def render(chain: Chain, twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
+        encoded = context.folder / "picture.mp4"
+        finished.unlink(missing_ok=True)
+        with (
+            context.clock.stage("reassemble", info.frame_count) as advance,
+            open_encoder(encoded, info, context.settings.crf, context.settings.preset, threads) as sink,
+        ):
+            painted = reassemble.run(
+                chain.source,
+                sink,
+                material.scan.tracks,
+                material.identities,
+                material.drivings,
+                twins,
+                profiles.load_role(context.settings.profile, "motion")[0],
+                extras,
+                threads,
+                advance,
+            )
+        with context.clock.stage("sound"):
+            back = join_sound(encoded, source, info, finished)
+        context.evidence.audio_streams = len(info.audio)
+        context.evidence.audio_copied = back.copied
+        result = probe_video(finished)
+        return Rendered(lambda: open_frames(finished, result), painted)
+
+    chain = Chain(
+        context=context,
+        source=lambda: open_frames(source, info),
+        size=(info.width, info.height),
+        frames=info.frame_count,
+        scenes=lambda: scenes.consumer_for(context.settings, source, info),
+    )
+    _, verdict, reason = chain.run(render)
+    return StageResult(AuditedFile(finished, digest_file(finished)), verdict, reason)
+
+
+class _OneScene:
+    """A picture is one scene."""
+
+    def push(self, frame_index: int, small_bgr: NDArray[np.uint8]) -> None:
+        """Nothing to look at."""
+
+    def finish(self, frame_count: int) -> tuple[Scene, ...]:
+        """One scene over all frames."""
+        return (Scene(0, 0, 0, frame_count - 1),)
+
+
+class _Keep:
+    """Keeps the frames written to it."""
+
+    def __init__(self) -> None:
+        self.frames: list[YuvFrame] = []
+
+    def write(self, frame: YuvFrame) -> None:
+        """Keep one frame."""
+        self.frames.append(frame)
+
+
+def run_picture_stages(picture: NDArray[np.uint8], context: Context) -> tuple[NDArray[np.uint8], Verdict, str]:
+    """Turn an upright BGR picture into one in which every face is replaced or redacted, and which passed the audit.
+
+    Returns the picture, its verdict and reason. Raises Withheld in doubt.
+    """
+    kept = _Keep()
+
+    def render(chain: Chain, twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
+        kept.frames.clear()
+        with context.clock.stage("reassemble", 1):
+            painted = reassemble.run(
+                chain.source,
+                kept,
+                material.scan.tracks,
+                material.identities,
+                material.drivings,
+                twins,
+                profiles.load_role(context.settings.profile, "motion")[0],
+                extras,
+                workers=1,
+            )
+        return Rendered(lambda: _frames_of(kept.frames[0].to_bgr()), painted)
+
+    chain = Chain(
+        context=context,
+        source=lambda: _frames_of(picture),
+        size=(picture.shape[1], picture.shape[0]),
+        frames=1,
+        scenes=_OneScene,
+        limits=MotionLimits(least_frames=1),
+        face_settings=FaceSettings(stretch=0),
+    )
+    _, verdict, reason = chain.run(render)
+    return kept.frames[0].to_bgr(), verdict, reason
+
+
+@contextlib.contextmanager
+def _frames_of(picture: NDArray[np.uint8]) -> Iterator[Iterator[YuvFrame]]:
+    """A picture as a stream of one frame, with full colour resolution."""
+    yield iter([YuvFrame.from_bgr(picture)])

@@ -1,0 +1,196 @@
+"""The audit: every frame of the final file is looked at by a detector and two embedders that made none of it.
+
+A frame is recognised when its face is nearer to the source than 99 % of strangers are (the distance at a false accept
+rate of 1 % of that embedder, stored with it). No recognised frame, and no face that was neither replaced nor redacted,
+may be published. Not assessed: voice, body, hair, clothes, background, text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+
+from infra.media.frame import YuvFrame
+from infra.parallel import ordered
+from models.capabilities import Detector, Embedder, Face, Floats, Image
+from tasks.reassemble import Painted
+from tasks.records import Tracks
+from tasks.samples import Samples, face_in_crop
+from tasks.tracking import overlap
+
+VERSION = 1
+AGREE = 0.3
+"""Share of the eye distance within which two detectors' points count as the same."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """An embedder with the cosine distance under which a face counts as recognised."""
+
+    embedder: Embedder
+    threshold: float
+
+
+@dataclass(frozen=True)
+class References:
+    """Embeddings of all sources of a video, (n, D) per judge in the judges' order. Identifying."""
+
+    vectors: tuple[Floats, ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one embedder found over all replaced faces: cosine distances to the nearest source reference."""
+
+    embedder: str
+    threshold: float
+    smallest: float
+    mean: float
+    worst_frame: int
+    recognised: int
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A face in the result that was neither replaced nor redacted: frame, box (4,) pixels, detector score."""
+
+    frame: int
+    box: Floats
+    score: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """The audit of one file. clean: it may be published. lost: replaced faces that the second detector did not find
+    (they are still compared, where they were painted). recognised_tracks: tracks with a recognised frame."""
+
+    frames: int
+    faces: int
+    scores: tuple[Score, ...]
+    lost: int
+    strays: tuple[Stray, ...]
+    recognised_tracks: tuple[int, ...]
+
+    @property
+    def clean(self) -> bool:
+        return not self.strays and not any(score.recognised for score in self.scores)
+
+
+def references(tracks: Tracks, samples: Samples, detector: Detector, judges: Sequence[Judge]) -> References:
+    """Embed every sample for every judge, framed by the tracks' boxes and again by the audit's own detector."""
+    crops: list[Image] = []
+    faces: list[Face] = []
+    by_index = {track.index: track for track in tracks.tracks}
+    for sample in samples.samples:
+        expected = face_in_crop(sample, by_index[sample.track])
+        views = _views(expected, _match(detector.detect([sample.crop])[0], expected.box))
+        crops += [sample.crop] * len(views)
+        faces += views
+    return References(tuple(judge.embedder.embed(crops, faces) for judge in judges))
+
+
+def run(
+    frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]],
+    painted: Painted,
+    sources: Sequence[Floats],
+    detector: Detector,
+    judges: Sequence[Judge],
+    least_score: float = 0.7,
+    workers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Audit an encoded file against `references`; frames opens the decoded frames of the result."""
+    rows: dict[int, list[int]] = {}
+    for index, frame in enumerate(painted.frame.tolist()):
+        rows.setdefault(frame, []).append(index)
+
+    def look(frame: YuvFrame) -> tuple[list[Stray], list[tuple[int, list[float]]], int]:
+        image = frame.to_bgr()
+        found = detector.detect([image])[0]
+        own = rows.get(frame.index, [])
+        compared: list[tuple[int, list[float]]] = []
+        lost = 0
+        for row in (r for r in own if painted.replaced[r]):
+            match = _match(found, painted.boxes[row])
+            lost += match is None
+            views = _views(Face(painted.boxes[row], 0.0, painted.points[row]), match)
+            distances = [
+                float((1.0 - judge.embedder.embed([image] * len(views), views) @ source.T).min()) if len(source) else 0.0
+                for judge, source in zip(judges, sources, strict=True)
+            ]
+            compared.append((row, distances))
+        strays = [
+            Stray(frame.index, face.box, face.score)
+            for face in found
+            if face.score >= least_score and not any(_belongs(face, painted, row) for row in own)
+        ]
+        return strays, compared, lost
+
+    strays: list[Stray] = []
+    compared: list[tuple[int, list[float]]] = []
+    lost = count = 0
+    with frames() as stream:
+        for some_strays, some_compared, some_lost in ordered(look, stream, workers, 2 * workers + 2):
+            strays += some_strays
+            compared += some_compared
+            lost += some_lost
+            count += 1
+            if progress is not None:
+                progress(count)
+    return _report(count, compared, painted, judges, lost, strays)
+
+
+def _report(
+    count: int,
+    compared: list[tuple[int, list[float]]],
+    painted: Painted,
+    judges: Sequence[Judge],
+    lost: int,
+    strays: list[Stray],
+) -> Report:
+    scores = []
+    recognised: set[int] = set()
+    for number, judge in enumerate(judges):
+        values = np.array([distances[number] for _, distances in compared])
+        where = np.array([row for row, _ in compared], dtype=np.int64)
+        # A distance that is no number proves nothing, so it counts as recognised.
+        bad = ~(values > judge.threshold)
+        recognised |= set(painted.track[where[bad]].tolist())
+        worst = int(painted.frame[where[int(np.argmin(values))]]) if len(values) else -1
+        scores.append(
+            Score(
+                judge.embedder.name,
+                judge.threshold,
+                float(values.min()) if len(values) else float("nan"),
+                float(values.mean()) if len(values) else float("nan"),
+                worst,
+                int(bad.sum()),
+            )
+        )
+    return Report(count, len(compared), tuple(scores), lost, tuple(strays), tuple(sorted(recognised)))
+
+
+def _views(expected: Face, found: Face | None) -> list[Face]:
+    """How to frame one face for an embedder: by the points that are known, and by the second detector's points where
+    they are about the same. Badly placed points make all faces alike (seen under strong roll: two different people
+    nearer than the threshold), which says nothing about who is shown."""
+    if found is None:
+        return [expected]
+    span = float(np.linalg.norm(expected.points[0] - expected.points[1])) + 1e-6
+    agrees = np.abs(found.points - expected.points).max() < AGREE * max(span, 0.3 * expected.size)
+    return [expected, Face(found.box, found.score, found.points)] if agrees else [expected]
+
+
+def _match(found: Sequence[Face], box: Floats) -> Face | None:
+    best = max(found, key=lambda face: overlap(face.box, box), default=None)
+    return best if best is not None and overlap(best.box, box) > 0.3 else None
+
+
+def _belongs(face: Face, painted: Painted, row: int) -> bool:
+    """Whether a detection is the replaced face of this row. A face found where one was redacted is a stray."""
+    if not painted.replaced[row]:
+        return False
+    return overlap(face.box, painted.boxes[row]) > 0.25

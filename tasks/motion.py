@@ -1,0 +1,101 @@
+"""The driving motion of every track: steadied meshes, poses, neutral shape. Does not depend on any twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.capabilities import Driving, Floats
+from models.landmarks import pose
+from models.motion import geometry
+from tasks.identities import Identities
+from tasks.records import Track, Tracks
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class MotionLimits:
+    """When a face may be replaced at all; beyond, it is redacted. Degrees, pixels."""
+
+    most_yaw: float = 45.0
+    most_pitch: float = 40.0
+    least_face: float = 28.0
+    least_presence: float = 0.5
+    least_frames: int = 4
+
+
+@dataclass(frozen=True)
+class Drivings:
+    """One driving motion per track, in the order of the tracks."""
+
+    drivings: tuple[Driving, ...]
+
+
+def run(tracks: Tracks, identities: Identities, limits: MotionLimits | None = None) -> Drivings:
+    """Build the driving motion of each track; the neutral shape is shared by all tracks of an identity."""
+    limits = limits or MotionLimits()
+    rests = {identity.index: _rest(tracks, identity.tracks, limits) for identity in identities.identities}
+    result = []
+    for track in tracks.tracks:
+        meshes, usable = steadied(track, limits)
+        shapes, poses = geometry.canonical(meshes, pose.mean_face())
+        owner = [i for i in identities.identities if track.index in i.tracks]
+        rest = rests[owner[0].index] if owner else pose.mean_face()
+        result.append(
+            Driving(
+                first=track.first,
+                meshes=meshes,
+                shapes=shapes,
+                scale=np.array([p.scale for p in poses], np.float32),
+                rotation=np.stack([p.rotation for p in poses]),
+                shift=np.stack([p.shift for p in poses]),
+                rest=rest,
+                usable=usable,
+            )
+        )
+    return Drivings(tuple(result))
+
+
+def steadied(track: Track, limits: MotionLimits) -> tuple[Floats, np.ndarray]:
+    """((n, 478, 3) meshes without jitter, (n,) bool usable frames) of a track."""
+    known = np.isfinite(track.mesh).all(axis=(1, 2)) & (track.presence >= limits.least_presence)
+    side = np.sqrt(np.maximum(np.prod(track.boxes[:, 2:] - track.boxes[:, :2], axis=1), 0.0))
+    angles = np.nan_to_num(np.abs(track.angles), nan=180.0)
+    # A detector's box and the mesh must speak of the same face.
+    centre = np.nan_to_num(track.mesh[:, :468, :2]).mean(axis=1)
+    middle = (track.boxes[:, :2] + track.boxes[:, 2:]) / 2
+    agrees = np.hypot(*(centre - middle).T) < 0.5 * np.maximum(side, 1.0)
+    usable = known & agrees & (side >= limits.least_face)
+    usable &= (angles[:, 1] <= limits.most_yaw) & (angles[:, 0] <= limits.most_pitch)
+    if usable.sum() < limits.least_frames:
+        usable[:] = False
+    meshes = np.nan_to_num(track.mesh).astype(np.float32)
+    span = np.linalg.norm(meshes[:, 33, :2] - meshes[:, 263, :2], axis=1)
+    if known.any():
+        # Rows without a mesh must not pull on their neighbours: they are far away and so outside the filter's reach.
+        meshes[~known] = 1e6
+        meshes = geometry.steady(meshes, noise=0.012 * float(np.median(span[known])))
+        filler = meshes[np.flatnonzero(known)[0]]
+        meshes[~known] = filler
+    else:
+        meshes[:] = pose.mean_face() * 100
+    return meshes, usable
+
+
+def _rest(tracks: Tracks, members: tuple[int, ...], limits: MotionLimits) -> Floats:
+    shapes, blendshapes = [], []
+    for track in tracks.tracks:
+        if track.index not in members:
+            continue
+        meshes, usable = steadied(track, limits)
+        turned = np.abs(np.nan_to_num(track.angles[:, 1], nan=90.0))
+        rows = np.flatnonzero(usable & (turned <= max(15.0, float(np.min(turned)) + 3)))
+        if len(rows):
+            rows = rows[:: max(1, len(rows) // 400)]
+            shapes.append(geometry.canonical(meshes[rows], pose.mean_face())[0])
+            blendshapes.append(track.blendshapes[rows])
+    if not shapes:
+        return pose.mean_face()
+    return geometry.neutral(np.concatenate(shapes), np.concatenate(blendshapes))

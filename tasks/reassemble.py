@@ -1,0 +1,142 @@
+"""Reassembly: the twins painted into every frame, everything else left as it was.
+
+Every face of every track is either replaced or redacted; there is no third way out of this stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.media.frame import YuvFrame
+from infra.parallel import ordered
+from models.capabilities import Floats, Image, MotionModel
+from tasks import redact
+from tasks.identities import Identities
+from tasks.motion import Drivings
+from tasks.records import Track, Tracks
+from tasks.twin import TwinResult
+
+VERSION = 1
+
+
+class Sink(Protocol):
+    """Takes finished frames in order."""
+
+    def write(self, frame: YuvFrame) -> None: ...
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What was done to faces, one row per face and frame. Identifying only in that it says where faces were.
+
+    frame, track: (n,) int. replaced: (n,) bool, False means redacted. boxes: (n, 4) and points: (n, 5, 2) float32
+    pixels of the new face, or of the filled region.
+    """
+
+    frame: NDArray[np.int64]
+    track: NDArray[np.int64]
+    replaced: NDArray[np.bool_]
+    boxes: Floats
+    points: Floats
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A region that the audit wants redacted: frames first .. last inclusive, box (4,) pixels."""
+
+    first: int
+    last: int
+    box: Floats
+
+
+_Row = tuple[int, int, bool, Floats, Floats]
+
+
+def run(
+    frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]],
+    sink: Sink,
+    tracks: Tracks,
+    identities: Identities,
+    drivings: Drivings,
+    twins: Sequence[TwinResult],
+    motion: MotionModel,
+    extras: Sequence[Extra] = (),
+    workers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> Painted:
+    """Write every frame to the sink, faces replaced or redacted; return what was done."""
+    owner = {track: identity.index for identity in identities.identities for track in identity.tracks}
+    by_identity = {result.identity: result for result in twins}
+    present: dict[int, list[Track]] = {}
+    for track in tracks.tracks:
+        for frame in range(track.first, track.last + 1):
+            present.setdefault(frame, []).append(track)
+
+    def work(frame: YuvFrame) -> tuple[YuvFrame, list[_Row]]:
+        faces = present.get(frame.index, [])
+        marked = [extra for extra in extras if extra.first <= frame.index <= extra.last]
+        if not faces and not marked:
+            return frame, []
+        image = frame.to_bgr()
+        rows: list[_Row] = []
+        # Nearer faces are larger and lie over farther ones.
+        for track in sorted(faces, key=lambda t: float(np.prod(t.boxes[frame.index - t.first, 2:]
+                                                               - t.boxes[frame.index - t.first, :2]))):
+            result = by_identity.get(owner.get(track.index, -1))
+            rows.append(_face(frame, image, track, result, drivings, motion))
+        for extra in marked:
+            region = redact.cover(extra.box, np.full((478, 3), np.nan, np.float32), frame.width, frame.height)
+            _fill(frame, image, region)
+            rows.append((frame.index, -1, False, region.astype(np.float32), np.zeros((5, 2), np.float32)))
+        return frame, rows
+
+    table: list[_Row] = []
+    done = 0
+    with frames() as stream:
+        for frame, rows in ordered(work, stream, workers, 2 * workers + 2):
+            sink.write(frame)
+            table += rows
+            done += 1
+            if progress is not None:
+                progress(done)
+    count = len(table)
+    return Painted(
+        np.array([row[0] for row in table], np.int64),
+        np.array([row[1] for row in table], np.int64),
+        np.array([row[2] for row in table], bool),
+        np.stack([row[3] for row in table]) if count else np.zeros((0, 4), np.float32),
+        np.stack([row[4] for row in table]) if count else np.zeros((0, 5, 2), np.float32),
+    )
+
+
+def _face(
+    frame: YuvFrame, image: Image, track: Track, result: TwinResult | None, drivings: Drivings, motion: MotionModel
+) -> _Row:
+    """Replace or redact one face, in the frame and in its BGR view (a face behind another sees it changed)."""
+    row = frame.index - track.first
+    if result is not None and result.twin is not None:
+        patch = motion.animate(result.twin, drivings.drivings[track.index], [image], [row], result.strength)[0]
+        if patch is not None:
+            height, width = patch.pixels.shape[:2]
+            window = image[patch.y : patch.y + height, patch.x : patch.x + width]
+            changed = (patch.pixels != window).any(axis=2)
+            window[:] = patch.pixels
+            frame.write_bgr(patch.pixels, patch.x, patch.y, changed)
+            return frame.index, track.index, True, patch.box, patch.points
+    region = redact.cover(track.boxes[row], track.mesh[row], frame.width, frame.height)
+    _fill(frame, image, region)
+    return frame.index, track.index, False, region.astype(np.float32), track.points[row]
+
+
+def _fill(frame: YuvFrame, image: Image, region: NDArray[np.int64]) -> None:
+    if region[2] <= region[0] or region[3] <= region[1]:
+        return
+    redact.fill(image, region)
+    x0, y0, x1, y1 = (int(v) for v in region)
+    frame.write_bgr(image[y0:y1, x0:x1], x0, y0)

@@ -1,0 +1,85 @@
+"""What stages hand to each other. Plain frozen dataclasses of numbers, strings and numpy arrays, so that
+`infra.serialise` can store any of them. Everything here except VideoInfo's technical fields is identifying.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+class Verdict(StrEnum):
+    """What became of one input."""
+
+    PUBLISHED = "published"
+    REDACTED = "redacted"
+    WITHHELD = "withheld"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An interval between shot boundaries: frames first..last inclusive. Visually similar scenes share scene_id."""
+
+    index: int
+    scene_id: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Track:
+    """One person's faces through one scene, on the consecutive frames first .. first + n - 1.
+
+    boxes: (n, 4) float32 pixels. points: (n, 5, 2) float32 pixels. detected: (n,) bool, False where the face was
+    filled from its neighbours. mesh: (n, 478, 3) float32 pixels. presence: (n,) float32, 0 where no mesh was found.
+    blendshapes: (n, 52) float32. angles: (n, 3) float32 degrees, pitch yaw roll from the six-point PnP, NaN where
+    the mesh is missing.
+    """
+
+    index: int
+    scene: int
+    first: int
+    boxes: Floats
+    points: Floats
+    detected: NDArray[np.bool_]
+    mesh: Floats
+    presence: Floats
+    blendshapes: Floats
+    angles: Floats
+
+    @property
+    def length(self) -> int:
+        return int(self.boxes.shape[0])
+
+    @property
+    def last(self) -> int:
+        return self.first + self.length - 1
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """All tracks of one video; frame_count, width and height as decoded (upright)."""
+
+    tracks: tuple[Track, ...]
+    frame_count: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at a twin. distance: smallest verification distance (cosine) to the source over the probed frames."""
+
+    number: int
+    candidate: int
+    strength: float
+    distance: float
+    threshold: float
+    accepted: bool
+    reason: str

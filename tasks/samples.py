@@ -1,0 +1,110 @@
+"""A few frames of each track, kept as crops: for embeddings, attributes, the frontal frame and the audit's references.
+
+Identifying: lives under the identifying prefix until the video's verdict stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+
+from infra.media.frame import YuvFrame
+from models.capabilities import Face, Floats, Image
+from tasks import frontal
+from tasks.records import Track, Tracks
+
+VERSION = 1
+_MARGIN = 1.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One face on one frame. crop: (h, w, 3) uint8 BGR around it; x, y: the crop's place in the frame (pixels).
+    row: of the track. tied: it is a candidate for the frontal frame."""
+
+    track: int
+    row: int
+    frame: int
+    x: int
+    y: int
+    crop: Image
+    tied: bool
+
+
+@dataclass(frozen=True)
+class Samples:
+    """All samples of a video, ordered by track and row."""
+
+    samples: tuple[Sample, ...]
+
+    def of(self, track: int) -> list[Sample]:
+        """The samples of one track."""
+        return [sample for sample in self.samples if sample.track == track]
+
+
+def face_in_crop(sample: Sample, track: Track) -> Face:
+    """The sampled face in the coordinates of its crop."""
+    shift = np.array([sample.x, sample.y], np.float32)
+    box = track.boxes[sample.row] - np.tile(shift, 2)
+    return Face(box.astype(np.float32), 1.0, (track.points[sample.row] - shift).astype(np.float32))
+
+
+def mesh_in_crop(sample: Sample, track: Track) -> Floats:
+    """(478, 3) mesh in the coordinates of the crop."""
+    return np.asarray(track.mesh[sample.row] - np.array([sample.x, sample.y, 0], np.float32), dtype=np.float32)
+
+
+def rows(track: Track, width: int, height: int, most: int) -> tuple[list[int], list[int]]:
+    """(rows to sample, those of them that tie for the frontal frame): frontal ones, extremes of pose and mouth, and
+    evenly spread ones, so that the audit meets the source as it looks throughout the track."""
+    tied = frontal.candidates(track, width, height)
+    known = np.flatnonzero((track.presence > 0.5) & track.detected)
+    if not len(known):
+        known = np.arange(track.length)
+    chosen = list(tied)
+    jaw = track.blendshapes[known, 25]
+    for values in (track.angles[known, 1], track.angles[known, 0], jaw):
+        filled = np.nan_to_num(values)
+        chosen += [int(known[np.argmin(filled)]), int(known[np.argmax(filled)])]
+    spread = known[np.linspace(0, len(known) - 1, min(most, len(known))).round().astype(int)]
+    chosen += [int(row) for row in spread]
+    unique = list(dict.fromkeys(chosen))[: max(most, len(tied))]
+    return sorted(unique), tied
+
+
+def run(
+    frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]], tracks: Tracks, most: int = 12
+) -> Samples:
+    """Cut the samples out of the video, at most `most` per track."""
+    wanted: dict[int, list[tuple[Track, int, bool]]] = {}
+    for track in tracks.tracks:
+        chosen, tied = rows(track, tracks.width, tracks.height, most)
+        for row in chosen:
+            wanted.setdefault(track.first + row, []).append((track, row, row in tied))
+    result: list[Sample] = []
+    if wanted:
+        final = max(wanted)
+        with frames() as stream:
+            for frame in stream:
+                if frame.index in wanted:
+                    image = frame.to_bgr()
+                    result += [_cut(image, frame.index, track, row, tied) for track, row, tied in wanted[frame.index]]
+                if frame.index >= final:
+                    break
+    return Samples(tuple(sorted(result, key=lambda s: (s.track, s.row))))
+
+
+def _cut(image: Image, index: int, track: Track, row: int, tied: bool) -> Sample:
+    box = track.boxes[row]
+    points = track.mesh[row, :468, :2]
+    if np.isfinite(points).all():
+        box = np.concatenate([np.minimum(box[:2], points.min(axis=0)), np.maximum(box[2:], points.max(axis=0))])
+    side = box[2:] - box[:2]
+    low = np.maximum(np.floor(box[:2] - _MARGIN * side).astype(int), 0) // 2 * 2
+    high = np.minimum(np.ceil(box[2:] + _MARGIN * side).astype(int), [image.shape[1], image.shape[0]])
+    low = np.minimum(low, np.maximum(high - 2, 0))
+    crop = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
+    return Sample(track.index, row, index, int(low[0]), int(low[1]), crop, tied)

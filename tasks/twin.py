@@ -1,0 +1,153 @@
+"""One twin per identity, with verification and retry (AnonNET sections 3.4 and 3.5).
+
+An attempt that fails is followed by one with more stochasticity: another candidate, a larger geometric change, a
+wider mask. Every attempt is recorded. When attempts run out there is no twin, never the last one tried.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.errors import Withheld
+from models.capabilities import Driving, Embedder, Floats, Image, Inpainter, MotionModel, Parser, Strength, Twin, TwinJob
+from models.motion import adapt
+from tasks import frontal, verify
+from tasks.attributes import Appearances
+from tasks.identities import Identity
+from tasks.motion import Drivings
+from tasks.records import Attempt, Tracks
+from tasks.samples import Sample, Samples, mesh_in_crop
+
+VERSION = 1
+_BARE = ("skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow", "upper lip", "lower lip")
+
+
+@dataclass(frozen=True)
+class TwinSettings:
+    """threshold: verification distance that every painted sample must exceed. attempts: at most. first: number of the
+    first attempt; a retry after the audit starts above 1. seed: of the run."""
+
+    threshold: float
+    attempts: int = 5
+    first: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TwinResult:
+    """What became of one identity: twin is None when every attempt failed or nothing could be tried."""
+
+    identity: int
+    twin: Twin | None
+    strength: Strength
+    attempts: tuple[Attempt, ...]
+
+
+def strength_of(attempt: int) -> Strength:
+    """How strongly attempt 1, 2, ... departs from the source."""
+    return Strength(change=min(1.3 + 0.08 * (attempt - 1), 1.6), feather=min(0.1 + 0.02 * (attempt - 1), 0.16))
+
+
+def seed_of(run_seed: int, key: str) -> int:
+    """A 63-bit seed from the run's seed and the identity's key; says nothing about either without the other."""
+    digest = hashlib.sha256(f"{run_seed}\x00{key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """Whose twin is wanted.
+
+    key: what makes the identity the same in every run (public id of the video and its number, or the dataset-wide
+    pseudonym). prefer: candidate that the identity already has elsewhere, or -1. others: (m, D) embeddings that the
+    twin must not resemble. taken: candidates already in use or already rejected.
+    """
+
+    identity: Identity
+    key: str
+    prefer: int
+    others: Floats
+    taken: tuple[int, ...]
+
+    def digest(self) -> str:
+        """Hex SHA-256 of what the choice depends on, for a cache key."""
+        digest = hashlib.sha256(f"{self.identity.index}\x00{self.key}\x00{self.prefer}\x00{self.taken}".encode())
+        digest.update(np.ascontiguousarray(self.others, dtype=np.float32).tobytes())
+        return digest.hexdigest()
+
+
+def run(
+    request: Request,
+    tracks: Tracks,
+    samples: Samples,
+    appearances: Appearances,
+    drivings: Drivings,
+    embedder_name: str,
+    inpainter: Inpainter,
+    motion: MotionModel,
+    embedder: Embedder,
+    parser: Parser,
+    settings: TwinSettings,
+) -> TwinResult:
+    """Find a twin for one identity; embedder_name: of the network behind the identity's embeddings."""
+    identity = request.identity
+    by_track: dict[int, Driving] = {i: drivings.drivings[i] for i in identity.tracks}
+    own = [s for t in identity.tracks for s in samples.of(t) if by_track[t].usable[s.row]]
+    first = strength_of(settings.first)
+    if not own:
+        return TwinResult(identity.index, None, first, ())
+    front = _frontal(own, tracks)
+    mesh = mesh_in_crop(front, tracks.tracks[front.track])
+    shown = own[:: max(1, len(own) // 4)][:4]
+    attempts: list[Attempt] = []
+    rejected: list[int] = []
+    for number in range(settings.first, settings.first + settings.attempts):
+        strength = strength_of(number)
+        job = TwinJob(
+            frame=front.crop,
+            mesh=mesh,
+            appearance=appearances.appearances[identity.index],
+            source=identity.embeddings,
+            others=request.others,
+            embedder=embedder_name,
+            taken=(*request.taken, *rejected),
+            prefer=request.prefer if number == settings.first else -1,
+            seed=seed_of(settings.seed, request.key),
+            attempt=number,
+        )
+        try:
+            twin = inpainter.inpaint(job)
+        except Withheld as reason:
+            attempts.append(Attempt(number, -1, strength.change, float("nan"), settings.threshold, False, reason.reason))
+            break
+        twin = replace(twin, skin=bare_skin(twin.picture, parser))
+        twin = adapt.match_detail(twin, [s.crop for s in shown], [mesh_in_crop(s, tracks.tracks[s.track]) for s in shown])
+        distance = verify.smallest_distance(twin, own, by_track, identity.embeddings, motion, embedder, strength)
+        good = bool(np.isfinite(distance)) and distance > settings.threshold
+        why = "accepted" if good else ("too_close" if np.isfinite(distance) else "not_paintable")
+        attempts.append(Attempt(number, twin.candidate, strength.change, distance, settings.threshold, good, why))
+        if good:
+            return TwinResult(identity.index, twin, strength, tuple(attempts))
+        rejected.append(twin.candidate)
+    return TwinResult(identity.index, None, first, tuple(attempts))
+
+
+def bare_skin(picture: Image, parser: Parser) -> NDArray[np.uint8]:
+    """(h, w) uint8 mask of the skin of the person in a twin's picture, ears and neck included, at half its size."""
+    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    wanted = [parser.labels.index(label) for label in _BARE]
+    return (np.isin(parser.parse([small])[0], wanted) * np.uint8(255)).astype(np.uint8)
+
+
+def _frontal(own: list[Sample], tracks: Tracks) -> Sample:
+    """The identity's frontal sample, from the track whose frontal frame is turned least."""
+    tied = [s for s in own if s.tied] or own
+    turn = {s.track: float(np.nanmin(frontal.turns(tracks.tracks[s.track]))) for s in tied}
+    best = min(turn, key=lambda t: turn[t])
+    group = [s for s in tied if s.track == best]
+    return group[frontal.choose([s.crop for s in group], [mesh_in_crop(s, tracks.tracks[best]) for s in group])]

@@ -1,0 +1,59 @@
+"""Anonymity verification (AnonNET section 3.5): is the twin, in the place of the source, still the source?
+
+The twin is painted into the sampled frames and each painted face is compared with every sample of the source. The
+auditing embedders take no part, so that the audit stays an independent judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.capabilities import Driving, Embedder, Face, Floats, Image, MotionModel, Strength, Twin
+from tasks.samples import Sample
+
+VERSION = 1
+
+
+def smallest_distance(
+    twin: Twin,
+    samples: Sequence[Sample],
+    drivings: dict[int, Driving],
+    source: Floats,
+    motion: MotionModel,
+    embedder: Embedder,
+    strength: Strength,
+) -> float:
+    """Smallest cosine distance between the painted samples and the (n, D) source embeddings.
+
+    NaN when no sample could be painted, which the caller must treat as a failure.
+    """
+    distances: list[float] = []
+    for sample in samples:
+        moved = shifted(drivings[sample.track], sample)
+        patch = motion.animate(twin, moved, [sample.crop], [0], strength)[0]
+        if patch is None:
+            continue
+        painted: Image = sample.crop.copy()
+        height, width = patch.pixels.shape[:2]
+        painted[patch.y : patch.y + height, patch.x : patch.x + width] = patch.pixels
+        vector = embedder.embed([painted], [Face(patch.box, 1.0, patch.points)])
+        distances.append(float((1.0 - vector @ source.T).min()))
+    return min(distances) if distances else float("nan")
+
+
+def shifted(driving: Driving, sample: Sample) -> Driving:
+    """The one row of a driving motion that belongs to a sample, in the coordinates of its crop."""
+    row = slice(sample.row, sample.row + 1)
+    move = np.array([sample.x, sample.y, 0], np.float32)
+    return Driving(
+        first=sample.frame,
+        meshes=(driving.meshes[row] - move).astype(np.float32),
+        shapes=driving.shapes[row],
+        scale=driving.scale[row],
+        rotation=driving.rotation[row],
+        shift=(driving.shift[row] - move).astype(np.float32),
+        rest=driving.rest,
+        usable=driving.usable[row],
+    )

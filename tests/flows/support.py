@@ -1,0 +1,72 @@
+"""A stand-in for the chain of stages, so that the flows can be tested without networks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from flows.context import Context, StageResult
+from flows.convert import Summary, convert
+from flows.manifest import VideoRow
+from flows.sources import VIDEO_SUFFIXES, find
+from infra.media.decode import open_frames
+from infra.media.encode import open_encoder
+from infra.media.mux import join_sound
+from infra.media.probe import VideoInfo
+from infra.privacy import digest_file
+from infra.settings import Settings
+from tasks import scenes
+from tasks.publish import AuditedFile
+from tasks.records import Verdict
+
+
+class Collector:
+    """A reporter that remembers."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[int, str, str]] = []
+        self.rows: list[tuple[VideoRow, bool]] = []
+        self.lock = threading.Lock()
+
+    def stage(self, ordinal: int, public_id: str, name: str, done: int, total: int) -> None:
+        with self.lock:
+            if done == 0:
+                self.stages.append((ordinal, public_id, name))
+
+    def finished(self, row: VideoRow, reused: bool) -> None:
+        with self.lock:
+            self.rows.append((row, reused))
+
+
+def grey_chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
+    """Every frame grey: the real media path and the real scene stage, no networks."""
+    context.evidence.scenes = len(scenes.run(source, info, context.settings))
+    encoded, finished = context.folder / "encoded.mp4", context.folder / "finished.mp4"
+    with (
+        context.clock.stage("reassemble", info.frame_count) as advance,
+        open_frames(source, info) as frames,
+        open_encoder(encoded, info, preset="ultrafast", threads=1) as out,
+    ):
+        for frame in frames:
+            for plane in frame.planes:
+                plane[:] = 128
+            out.write(frame)
+            advance(frame.index + 1)
+    read = join_sound(encoded, source, info, finished)
+    context.evidence.audio_streams, context.evidence.audio_copied = read.audio_streams, read.copied
+    return StageResult(AuditedFile(finished, digest_file(finished)), Verdict.PUBLISHED)
+
+
+def run(
+    source: Path | str,
+    destination: Path,
+    chain: Callable[[Path, VideoInfo, Context], StageResult] = grey_chain,
+    settings: Settings | None = None,
+    orchestrate: bool = False,
+) -> tuple[Summary, Collector]:
+    """Convert without a console."""
+    reporter = Collector()
+    jobs = find(str(source), VIDEO_SUFFIXES, str(destination))
+    summary = convert(jobs, str(destination), settings or Settings(), reporter, orchestrate, chain)
+    return summary, reporter

@@ -1,0 +1,95 @@
+"""What people really have in their folders: one clear verdict each, the good ones converted, nothing leaks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infra.media.probe import probe_video
+from infra.settings import Settings
+from tests.flows.support import run
+
+ODD_NAME = "Jane O'Neil's \"talk\"\n на 日本語 -i.mp4"
+GOOD = ["one.mp4", "odd.mp4", "deep.mp4", "turned.mp4", "three.mp4", ODD_NAME, "-dash.mp4"]
+BAD = {
+    "empty.mp4": "empty",
+    "text.mp4": "not_media",
+    "cut.mp4": "truncated",
+    "sound.mp4": "no_video",
+    "list.mp4": "playlist",
+}
+
+
+@pytest.fixture
+def folder(made: Callable[..., Path], ffmpeg: Callable[..., None], tmp_path: Path) -> Path:
+    """One file of each kind."""
+    place = tmp_path / "Jane Doe private"
+    place.mkdir()
+    plain = made("plain.mp4")
+    (place / "empty.mp4").touch()
+    (place / "text.mp4").write_text("my diary, by Jane\n" * 40)
+    ffmpeg("-i", plain, "-c", "copy", "-movflags", "+faststart", place / "cut.mp4")
+    whole = (place / "cut.mp4").read_bytes()
+    (place / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
+    ffmpeg("-i", plain, "-vn", "-c", "copy", place / "sound.mp4")
+    ffmpeg("-i", plain, "-frames:v", "1", "-c:v", "libx264", "-an", place / "one.mp4")
+    ffmpeg("-i", plain, "-vf", "scale=321:179", "-c:v", "libx264", "-pix_fmt", "yuv444p", place / "odd.mp4")
+    ffmpeg("-i", plain, "-c:v", "libx264", "-pix_fmt", "yuv420p10le", "-crf", "20", place / "deep.mp4")
+    ffmpeg("-i", plain, "-c", "copy", "-metadata:s:v", "rotate=90", place / "turned.mp4")
+    ffmpeg(
+        "-i", made("tracks.mp4", tracks=3), "-map", "0", "-c", "copy", "-metadata", "title=Jane", place / "three.mp4"
+    )
+    ffmpeg("-i", plain, "-c:v", "libx264", "-crf", "30", "-c:a", "copy", place / ODD_NAME)
+    ffmpeg("-i", plain, "-c:v", "libx264", "-crf", "31", "-c:a", "copy", place / "-dash.mp4")
+    target = tmp_path / "secret.ts"
+    ffmpeg("-i", plain, "-c", "copy", target)
+    (place / "list.mp4").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n")
+    return place
+
+
+def test_one_verdict_each(folder: Path, home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    summary, _ = run(folder, out, settings=Settings(workers=2))
+    names = sorted(path.name for path in folder.iterdir())
+    verdicts = {
+        names[outcome.row.ordinal - 1]: (outcome.row.verdict.value, outcome.row.reason) for outcome in summary.outcomes
+    }
+    assert verdicts == dict.fromkeys(GOOD, ("published", "")) | {n: ("failed", r) for n, r in BAD.items()}
+
+    files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    expected = [f"videos/{o.row.public_id}.mp4" for o in summary.outcomes if o.row.output]
+    assert files == sorted([*expected, "manifest.jsonl", "manifest.parquet"])
+    assert len(expected) == len(GOOD)
+
+    for path in out.rglob("*"):
+        assert "Jane" not in path.name
+        if path.is_file():
+            data = path.read_bytes()
+            for word in (b"Jane", b"diary", b"secret.ts", b"dash.mp4", folder.name.encode()):
+                assert word not in data, (path.name, word)
+
+    by_name = {names[outcome.row.ordinal - 1]: outcome.row for outcome in summary.outcomes}
+    results = {name: probe_video(out / by_name[name].output) for name in GOOD}
+    assert results["one.mp4"].frame_count == 1
+    assert (results["odd.mp4"].width, results["odd.mp4"].height) == (321, 179)
+    assert (results["turned.mp4"].width, results["turned.mp4"].height) == (120, 160)
+    assert results["deep.mp4"].bit_depth == 8
+    assert len(results["three.mp4"].audio) == 3
+    assert by_name["three.mp4"].audio_copied
+
+
+def test_nothing_identifying_is_left_behind(folder: Path, home: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "out")
+    left = [path for path in (home / "anonflow").rglob("*") if path.is_file()]
+    assert [path.name for path in left] == ["store.key"]
+
+
+def test_messages_name_no_source(folder: Path, home: Path, tmp_path: Path) -> None:
+    run(folder, tmp_path / "out")
+    for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        assert row["verdict"] == "published" or row["message"]
+        assert "/" not in row["message"]
