@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from flows.context import Context
 from flows.progress import Clock
 from flows.sources import Job, fetch
-from flows.video import Outcome, Services, failure_code, log_unexpected, new_row, record, with_evidence
+from flows.video import Outcome, Services, failure_code, log_unexpected, new_row, record, tidy, with_evidence
 from infra.cache import Cache
 from infra.errors import AnonflowError, MediaError, Withheld
 from infra.media.still import read_picture, write_picture
@@ -78,8 +78,5 @@ def convert_picture(job: Job, settings: Settings, services: Services, chain: Pic
         except Exception as error:
             log_unexpected(owner, error)
             row = replace(row, message=f"Unexpected {type(error).__name__}; see the log.")
-        if not row.output:
-            services.destination.remove(output_path(owner))
-        if not settings.keep_intermediates:
-            context.cache.purge(owner)
-        return record(with_evidence(row, context.evidence, clock), services)
+        row = with_evidence(row, context.evidence, clock)
+        return record(tidy(row, output_path(owner), settings, services, context.cache), services)

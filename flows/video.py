@@ -144,14 +144,17 @@ def _convert(
         log_unexpected(owner, error)
         row = replace(row, reason="unexpected", message=f"Unexpected {type(error).__name__}; see the log.")
     row = with_evidence(row, context.evidence, clock)
-    return record(_tidy(row, settings, services, cache), services)
+    return record(tidy(row, publish.output_path(owner), settings, services, cache), services)
 
 
-def _tidy(row: VideoRow, settings: Settings, services: Services, cache: Cache) -> VideoRow:
-    """Remove what must not stay: an earlier result that this verdict contradicts, and identifying objects."""
+def tidy(row: VideoRow, output: str, settings: Settings, services: Services, cache: Cache) -> VideoRow:
+    """Remove what must not stay: an earlier result at `output` that this verdict contradicts, and identifying objects.
+
+    Returns the row, with a note for a person where something could not be removed.
+    """
     try:
         if not row.output:
-            publish.withdraw(row.public_id, services.destination)
+            services.destination.remove(output)
         if not settings.keep_intermediates:
             cache.purge(row.public_id)
     except OSError as error:

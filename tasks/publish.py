@@ -48,8 +48,3 @@ def run(audited: AuditedFile, public_id: str, destination: Store) -> Published:
     except OSError as error:
         raise StoreError(f"The destination cannot be written ({type(error).__name__}).") from None
     return Published(output, audited.digest, audited.path.stat().st_size)
-
-
-def withdraw(public_id: str, destination: Store) -> None:
-    """Remove an earlier result of this input, so that a verdict of withheld or failed is true of the folder."""
-    destination.remove(output_path(public_id))

@@ -14,6 +14,18 @@ from numpy.typing import NDArray
 
 from infra.errors import MediaError, ToolError
 from infra.media import child, commands
+from infra.media.headers import (
+    StreamInfo,
+    bit_depth_of,
+    colour_tag,
+    declared_frames,
+    is_cover,
+    last_frame_duration,
+    mean_rate,
+    pixel_aspect,
+    rotation_of,
+    stream_info,
+)
 from infra.media.limits import ChildLimits, MediaLimits
 
 _PLAYLISTS = (
@@ -29,19 +41,6 @@ _PLAYLISTS = (
 _TRUNCATED = ("partial file", "moov atom not found", "File ended prematurely", "Truncating packet", "truncated")
 _ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
 _HDR = frozenset({"smpte2084", "arib-std-b67"})
-
-
-@dataclass(frozen=True)
-class StreamInfo:
-    """One stream as the container declares it. kind: video, audio, subtitle, data, attachment or unknown."""
-
-    index: int
-    kind: str
-    codec: str
-    time_base: Fraction
-    channels: int
-    sample_rate: int
-    cover: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,17 +114,17 @@ def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1)
     description = json.loads(headers.output or b"{}")
     picture = _picture_stream(path, description, headers.messages)
     width, height = int(picture.get("width", 0)), int(picture.get("height", 0))
-    rotation, matrix_ok = _rotation(picture)
+    rotation, matrix_ok = rotation_of(picture)
     if not matrix_ok:
         raise MediaError("unsupported_rotation", "The picture is rotated by no multiple of 90 degrees.")
-    _check_size(width, height, _declared_frames(picture, description), limits)
+    _check_size(width, height, declared_frames(picture, description), limits)
     if picture.get("color_transfer") in _HDR:
         raise MediaError("unsupported_hdr", "The video is HDR (PQ or HLG); convert it to standard range first.")
     time_base = Fraction(picture["time_base"])
     pts, durations = _frame_times(path, picture, limits, threads, (width, height))
-    fps = _mean_rate(picture, pts, time_base)
-    last = _last_duration(picture, pts, int(durations[-1]), fps * time_base)
-    sample_aspect = _aspect(picture)
+    fps = mean_rate(picture, pts, time_base)
+    last = last_frame_duration(picture, pts, int(durations[-1]), fps * time_base)
+    sample_aspect = pixel_aspect(picture)
     if rotation in (90, 270):
         width, height = height, width
         sample_aspect = 1 / sample_aspect if sample_aspect else sample_aspect
@@ -145,13 +144,13 @@ def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1)
         codec=str(picture.get("codec_name", "")),
         rotation=rotation,
         pix_fmt=pix_fmt,
-        bit_depth=_bit_depth(pix_fmt, picture),
+        bit_depth=bit_depth_of(pix_fmt, picture),
         full_range=picture.get("color_range") == "pc" or pix_fmt.startswith("yuvj"),
-        color_space=_tag(picture, "color_space"),
-        color_transfer=_tag(picture, "color_transfer"),
-        color_primaries=_tag(picture, "color_primaries"),
+        color_space=colour_tag(picture, "color_space"),
+        color_transfer=colour_tag(picture, "color_transfer"),
+        color_primaries=colour_tag(picture, "color_primaries"),
         sample_aspect=sample_aspect,
-        streams=tuple(_stream(entry) for entry in description["streams"]),
+        streams=tuple(stream_info(entry) for entry in description["streams"]),
         chapters=len(description.get("chapters", [])),
         container=str(container.get("format_name", "")),
     )
@@ -187,7 +186,7 @@ def _picture_stream(path: Path, description: dict[str, Any], messages: str) -> d
     streams = description.get("streams", [])
     if not streams:
         raise _refusal(path, messages)
-    pictures = [s for s in streams if s.get("codec_type") == "video" and not _is_cover(s)]
+    pictures = [s for s in streams if s.get("codec_type") == "video" and not is_cover(s)]
     if not pictures:
         raise MediaError("no_video", "The file holds no moving picture (only sound, or a cover image).")
     default = [s for s in pictures if s.get("disposition", {}).get("default")]
@@ -195,27 +194,6 @@ def _picture_stream(path: Path, description: dict[str, Any], messages: str) -> d
     if "time_base" not in chosen or chosen.get("codec_name", "unknown") == "unknown":
         raise MediaError("not_media", "The picture stream uses a codec that this ffmpeg cannot decode.")
     return chosen
-
-
-def _is_cover(stream: dict[str, Any]) -> bool:
-    disposition = stream.get("disposition", {})
-    return bool(disposition.get("attached_pic") or disposition.get("timed_thumbnails"))
-
-
-def _rotation(stream: dict[str, Any]) -> tuple[int, bool]:
-    for entry in stream.get("side_data_list", []):
-        if "rotation" in entry:
-            angle = float(entry["rotation"])
-            nearest = round(angle / 90) * 90
-            return nearest % 360, abs(angle - nearest) < 0.5
-    return 0, True
-
-
-def _declared_frames(stream: dict[str, Any], description: dict[str, Any]) -> int:
-    if "nb_frames" in stream:
-        return int(stream["nb_frames"])
-    seconds = float(stream.get("duration", description.get("format", {}).get("duration", 0)))
-    return int(seconds * float(_fraction(stream.get("avg_frame_rate", "0/0"))))
 
 
 def _check_size(width: int, height: int, frames: int, limits: MediaLimits) -> None:
@@ -250,57 +228,3 @@ def _frame_times(
         raise MediaError("bad_timestamps", "The frames' presentation times do not increase; remux it first.")
     durations = [f.get("duration", f.get("pkt_duration", "0")) for f in fields]
     return pts, np.array([int(d) if d.isdigit() else 0 for d in durations], dtype=np.int64)
-
-
-def _mean_rate(stream: dict[str, Any], pts: NDArray[np.int64], time_base: Fraction) -> Fraction:
-    declared = _fraction(stream.get("avg_frame_rate", "0/0")) or _fraction(stream.get("r_frame_rate", "0/0"))
-    if declared > 0:
-        return declared
-    span = int(pts[-1] - pts[0]) * time_base
-    return Fraction(pts.size - 1) / span if span > 0 else Fraction(25)
-
-
-def _last_duration(stream: dict[str, Any], pts: NDArray[np.int64], stated: int, frames_per_tick: Fraction) -> int:
-    usual = max(1, round(1 / frames_per_tick))
-    # The declared end of the stream is exact where it is plausible; a decoder only guesses how long a frame stays.
-    if "start_pts" in stream and "duration_ts" in stream:
-        remaining = int(stream["start_pts"]) + int(stream["duration_ts"]) - int(pts[-1])
-        if 0 < remaining <= 4 * usual:
-            return remaining
-    return stated if stated > 0 else usual
-
-
-def _fraction(text: str) -> Fraction:
-    numerator, _, denominator = text.replace(":", "/").partition("/")
-    if not numerator.lstrip("-").isdigit() or not (denominator or "1").isdigit() or int(denominator or 1) == 0:
-        return Fraction(0)
-    return Fraction(int(numerator), int(denominator or 1))
-
-
-def _aspect(stream: dict[str, Any]) -> Fraction:
-    return _fraction(str(stream.get("sample_aspect_ratio", "0:1")))
-
-
-def _bit_depth(pix_fmt: str, stream: dict[str, Any]) -> int:
-    declared = str(stream.get("bits_per_raw_sample", ""))
-    if declared.isdigit() and int(declared) > 0:
-        return int(declared)
-    deep = re.search(r"(9|10|12|14|16)(le|be)$", pix_fmt)
-    return int(deep.group(1)) if deep else 8
-
-
-def _tag(stream: dict[str, Any], name: str) -> str:
-    value = str(stream.get(name, ""))
-    return "" if value in ("unknown", "reserved", "unspecified") else value
-
-
-def _stream(entry: dict[str, Any]) -> StreamInfo:
-    return StreamInfo(
-        index=int(entry["index"]),
-        kind=str(entry.get("codec_type", "unknown")),
-        codec=str(entry.get("codec_name", "unknown")),
-        time_base=_fraction(entry.get("time_base", "0/1")),
-        channels=int(entry.get("channels", 0)),
-        sample_rate=int(entry.get("sample_rate", 0)),
-        cover=_is_cover(entry),
-    )

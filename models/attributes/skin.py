@@ -12,7 +12,7 @@ import numpy as np
 
 from models.capabilities import Floats, Image
 
-_CHEEKS = ((50, 101, 118, 117, 123, 147, 187, 205), (280, 330, 347, 346, 352, 376, 411, 425))
+CHEEKS = ((50, 101, 118, 117, 123, 147, 187, 205), (280, 330, 347, 346, 352, 376, 411, 425))
 _FOREHEAD = ((69, 108, 151, 337, 299, 336, 9, 107),)
 _CHIN = ((18, 83, 201, 208, 199, 428, 421, 313),)
 _JAW = ((172, 136, 150, 149, 170, 211, 212, 214, 192), (397, 365, 379, 378, 395, 431, 432, 434, 416))
@@ -31,7 +31,7 @@ def one_sidedness(frame: Image, points: Floats) -> float:
     """How much brighter the cheek on the image's right is than the one on the left, relative to both; about 0 under
     even light. points: (478, 3) pixels. NaN when a cheek lies outside the frame."""
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)[..., None].astype(np.float32)
-    left, right = (_zone(grey, points, (polygon,)) for polygon in _CHEEKS)
+    left, right = (_zone(grey, points, (polygon,)) for polygon in CHEEKS)
     if not len(left) or not len(right):
         return float("nan")
     a, b = float(np.median(left)), float(np.median(right))
@@ -53,7 +53,7 @@ def measure(frame: Image, points: Floats) -> tuple[float, float]:
     small = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else crop
     local = (points[:, :2] - low) * scale
     lab = cv2.cvtColor(small.astype(np.float32) / 255.0, cv2.COLOR_BGR2LAB)
-    cheeks, forehead = _zone(lab, local, _CHEEKS), _zone(lab, local, _FOREHEAD)
+    cheeks, forehead = _zone(lab, local, CHEEKS), _zone(lab, local, _FOREHEAD)
     skin = np.concatenate([cheeks, forehead])
     if len(skin) < 8:
         return float("nan"), float("nan")

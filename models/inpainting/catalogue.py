@@ -21,6 +21,11 @@ TONE_BOUNDS = (10.0, 28.0, 41.0, 55.0)
 """Upper bounds of the skin tone groups in degrees ITA: dark, brown, tan, intermediate; the last is light."""
 
 
+KIND_WEIGHT = 8.0
+"""Weight of the coarse kind beside the other attributes: half a unit, a typical difference between groups, counts
+like thirty years of age."""
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """n synthetic people. latents: (n, 512). age, female, ita, beard: (n,). glasses: (n,) bool. meshes: (n, 478, 3)
@@ -66,8 +71,29 @@ def load() -> Catalogue:
         )
 
 
-def mismatch(catalogue: Catalogue, wanted: Appearance) -> Floats:
+@lru_cache(maxsize=1)
+def coarse_axes(count: int = 8) -> tuple[Floats, Floats]:
+    """(mean (D,), axes (count, D)): the main axes along which the catalogue's embeddings vary.
+
+    They follow what groups of people share (ethnicity, gender, age), not what sets one person apart; the rest of the
+    embedding stays free, and the twin must differ there.
+    """
+    embeddings = load().embeddings
+    mean = embeddings.mean(axis=0)
+    _, _, axes = np.linalg.svd(embeddings - mean, full_matrices=False)
+    return mean, axes[:count].astype(np.float32)
+
+
+def kind(embeddings: Floats) -> Floats:
+    """(n, 8) coarse kind of (n, D) unit embeddings, to compare faces by the group they look like."""
+    mean, axes = coarse_axes()
+    return np.asarray((embeddings - mean) @ axes.T, dtype=np.float32)
+
+
+def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = None) -> Floats:
     """(n,) how badly each entry fits an appearance; infinite where it must not serve.
+
+    source: (m, D) embeddings of the source by the catalogue's embedder, to match its coarse kind; None to leave it out.
 
     Adults only for adults, children only for children; glasses only for glasses; the other gender never, unless the
     source's is undecided.
@@ -77,6 +103,9 @@ def mismatch(catalogue: Catalogue, wanted: Appearance) -> Floats:
     cost = cost + np.abs(catalogue.ita - wanted.skin_ita) / 12.0 + np.abs(catalogue.beard - wanted.beard) / 0.15
     if abs(wanted.female - 0.5) > 0.15:
         cost = np.where((catalogue.female >= 0.5) == (wanted.female >= 0.5), cost, np.inf)
+    if source is not None and len(source):
+        apart = kind(catalogue.embeddings) - kind(source).mean(axis=0)
+        cost = cost + KIND_WEIGHT * np.sqrt((apart**2).sum(axis=1))
     cost = np.where((catalogue.age < AGE_BOUNDS[0]) == child, cost, np.inf)
     wears = wanted.glasses >= 0.5
     return np.where(catalogue.glasses == wears, cost, np.inf).astype(np.float32)

@@ -25,7 +25,7 @@ from models.inpainting.catalogue import AGE_BOUNDS, TONE_BOUNDS, cell_of
 from models.inpainting.mobilestylegan import DIMENSION, MobileStyleGAN
 from models.landmarks import pose
 from models.landmarks.mesh import MeshLandmarker
-from models.landmarks.topology import OVAL
+from models.landmarks.topology import LEFT_EYE, OVAL, RIGHT_EYE
 from models.masks.bisenet import BiSeNet
 from models.motion import geometry
 
@@ -36,6 +36,7 @@ SECOND = 1600
 TRUNCATION = 0.8
 SHORTLIST_PER_CELL = 36
 PER_CELL = 24
+CLEAR_GLASSES = 0.66
 FEATURES = ("yaw", "pitch", "mouth", "smile", "eyes", "age", "female", "ita", "beard", "light")
 REST_GAIN = 0.95
 AT_REST = {"yaw": 0.0, "pitch": -4.0, "mouth": 0.0, "smile": 0.02, "eyes": 0.23, "light": 0.0}
@@ -205,7 +206,7 @@ def main(folder: Path) -> None:
     print(f"measured {len(found)}, shortlisted {len(chosen)}")
     edited = np.stack([rest_edit(latents[i], _measures(found[i]).values, moves) for i in chosen]).astype(np.float32)
     seen = _survey(edited, generator, meter, folder / "rest.npz", parse=True)
-    _keep(edited, seen, Path(__file__).with_name("catalogue.npz"))
+    _keep(edited, seen, generator, Path(__file__).with_name("catalogue.npz"))
 
 
 def _measures(seen: Measures | None) -> Measures:
@@ -227,7 +228,19 @@ def _clean(seen: Measures | None) -> bool:
     return still and abs(v["pitch"] - AT_REST["pitch"]) < 11 and seen.covered < 0.03
 
 
-def _keep(latents: Floats, seen: list[Measures | None], file: Path) -> None:
+def eye_light(picture: Image, points: Floats) -> float:
+    """Brightness of the whites of the eyes beside the cheeks: under about two thirds behind dark glasses."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    levels = []
+    for polygons, share in (((LEFT_EYE, RIGHT_EYE), 0.9), (skin.CHEEKS, 0.5)):
+        mask = np.zeros(grey.shape, np.uint8)
+        for polygon in polygons:
+            cv2.fillConvexPoly(mask, cv2.convexHull(points[list(polygon), :2].astype(np.int32)), 1)
+        levels.append(float(np.quantile(grey[mask > 0], share)))
+    return levels[0] / max(levels[1], 1.0)
+
+
+def _keep(latents: Floats, seen: list[Measures | None], generator: MobileStyleGAN, file: Path) -> None:
     """Choose per cell, no two alike, and write the catalogue."""
     order = [i for i, m in enumerate(seen) if _clean(m)]
     order.sort(key=lambda i: _flaws(_measures(seen[i])))
@@ -242,6 +255,8 @@ def _keep(latents: Floats, seen: list[Measures | None], file: Path) -> None:
         if count.get(cell, 0) >= limit:
             continue
         if kept and max(float(m.embedding @ _measures(seen[k]).embedding) for k in kept) > 0.75:
+            continue
+        if cell[3] and eye_light(generator.picture(latents[index]), m.mesh) < CLEAR_GLASSES:
             continue
         kept.append(index)
         count[cell] = count.get(cell, 0) + 1

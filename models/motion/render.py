@@ -55,11 +55,16 @@ def _spread(values: Floats, weight: Floats, sigma: float) -> Floats:
     return cv2.resize(average, (values.shape[1], values.shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
-def light_gain(frame: Image, twin: Image, weight: Floats, sigma: float) -> Floats:
-    """(h, w, 3) factors that give the twin the frame's light and skin tone; sigma in grid cells."""
+def light_of(frame: Image, twin: Image, weight: Floats, sigma: float) -> Floats:
+    """(h, w, 6) factors and offsets per channel that give the twin the frame's light and skin tone.
+
+    twin * factor + offset has the frame's local mean. Darkening scales the twin's contrast with it, brightening does
+    not: a tanned face under bright light would otherwise burn out. sigma: in grid cells.
+    """
     wanted = _spread(frame.astype(np.float32), weight, sigma)
     have = _spread(twin.astype(np.float32), weight, sigma)
-    return np.clip((wanted + 4.0) / (have + 4.0), 0.25, 3.5)
+    factor = np.clip((wanted + 4.0) / (have + 4.0), 0.25, 1.1)
+    return np.dstack([factor, wanted - factor * have])
 
 
 def masks(field: WarpField, feather: float, bare: Floats) -> tuple[Floats, Floats]:
@@ -112,7 +117,7 @@ def paint(
     alpha, measured = masks(field, feather * span, bare_skin(skin, field, levels[0].shape[0]))
     small_frame = cv2.remap(frame, field.source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     small_twin = sample(levels, field.twin, shrink)
-    gain = light_gain(small_frame, small_twin, measured, light * span)
+    lights = light_of(small_frame, small_twin, measured, light * span)
 
     from_frame = enlarge(field.source, field.region)
     from_twin, torn = enlarge_places(field.twin, field.region, 1.5 * shrink)
@@ -122,7 +127,8 @@ def paint(
     seam = cv2.dilate(torn.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     twin[seam] = cv2.GaussianBlur(twin, (5, 5), 1.2)[seam]
     cover = enlarge(alpha, field.region)[..., None]
-    lit = twin.astype(np.float32) * enlarge(gain, field.region)
+    full = enlarge(lights, field.region)
+    lit = twin.astype(np.float32) * full[..., :3] + full[..., 3:]
     mixed = behind + cover * (lit - behind)
     return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
 

@@ -25,8 +25,6 @@ def test_published_whole(address: str, finished: Path, tmp_path: Path) -> None:
     assert done == publish.Published("videos/abc.mp4", digest_file(finished), 4000)
     assert store.read_named(done.output) == finished.read_bytes()
     assert store.list_tree("videos") == ["videos/abc.mp4"]
-    publish.withdraw("abc", store)
-    assert store.read_named(done.output) is None
 
 
 def test_another_file_than_the_audited_is_refused(finished: Path, tmp_path: Path) -> None:
