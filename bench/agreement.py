@@ -39,8 +39,10 @@ from models.landmarks import pose  # noqa: E402
 from models.motion import geometry  # noqa: E402
 from tasks.tracking import overlap  # noqa: E402
 
-EMBEDDERS = {"dlib-resnet": "yunet", "sface": "yunet", "facenet": "retinaface-mobilenet"}
-"""Embedder -> the detector that frames its faces."""
+EMBEDDERS = ("dlib-resnet", "sface", "facenet")
+FIRST, SECOND = "retinaface-mobilenet", "yunet"
+AGREE = 0.1
+"""Points of the second detector count as well placed within this share of the face's size from the first one's."""
 AXES = ("pitch", "yaw", "roll")
 SAMPLED = 24
 LEAST_SCORE = 0.7
@@ -72,6 +74,7 @@ class Tally:
     faces: int = 0
     lost: int = 0
     lost_by_both: int = 0
+    badly_framed: int = 0
     redacted: int = 0
     without_mesh: int = 0
     outside: list[float] = field(default_factory=list)
@@ -119,8 +122,19 @@ def best_match(faces: Sequence[Face], box: Floats, least: float = 0.25) -> Face 
     return best if best is not None and overlap(best.box, box) > least else None
 
 
+def framings(first: Face | None, second: Face | None) -> list[Face]:
+    """How to frame one face for an embedder: by both detectors, the second only where its points are well placed.
+
+    Its points stay upright on a head that is tilted far; cut by them all people look alike to an embedder.
+    """
+    if first is None or second is None:
+        return [face for face in (first, second) if face is not None]
+    apart = float(np.abs(first.points - second.points).max())
+    return [first, second] if apart < AGREE * first.size else [first]
+
+
 def references(path: Path, info: VideoInfo) -> dict[str, Floats]:
-    """(n, D) embeddings per embedder of the faces on evenly spread frames of the source."""
+    """(n, D) embeddings per embedder of the faces on evenly spread frames of the source, framed by both detectors."""
     wanted = set(np.linspace(0, info.frame_count - 1, min(SAMPLED, info.frame_count)).round().astype(int).tolist())
     vectors: dict[str, list[Floats]] = {name: [] for name in EMBEDDERS}
     with open_frames(path, info) as frames:
@@ -128,9 +142,11 @@ def references(path: Path, info: VideoInfo) -> dict[str, Floats]:
             if frame.index not in wanted:
                 continue
             image = frame.to_bgr()
-            for name, detector in EMBEDDERS.items():
-                faces = [f for f in profiles.load("detector", detector).detect([image])[0] if f.score >= LEAST_SCORE]
-                vectors[name].append(profiles.load("embedder", name).embed([image] * len(faces), faces))
+            first, second = (profiles.load("detector", name).detect([image])[0] for name in (FIRST, SECOND))
+            sure = [face for face in first if face.score >= LEAST_SCORE]
+            views = [view for face in sure for view in framings(face, best_match(second, face.box))]
+            for name in EMBEDDERS:
+                vectors[name].append(profiles.load("embedder", name).embed([image] * len(views), views))
     return {name: np.concatenate(parts) for name, parts in vectors.items()}
 
 
@@ -166,11 +182,11 @@ def follow(people: list[Person], box: Floats, frame: int) -> Person:
 def compare_frame(source: YuvFrame, result: YuvFrame, known: dict[str, Floats], tally: Tally) -> None:
     """Add one pair of frames to the tally."""
     before, after = source.to_bgr(), result.to_bgr()
-    found = {name: profiles.load("detector", name).detect([before, after]) for name in set(EMBEDDERS.values())}
+    found = {name: profiles.load("detector", name).detect([before, after]) for name in (FIRST, SECOND)}
     outside = np.ones(before.shape[:2], dtype=bool)
-    for faces in (face for pair in found.values() for side in pair for face in side if face.score >= 0.3):
-        _head(outside, faces.box)
-    for face in (f for f in found["retinaface-mobilenet"][0] if f.score >= LEAST_SCORE):
+    for face in (face for pair in found.values() for side in pair for face in side if face.score >= 0.3):
+        _head(outside, face.box)
+    for face in (f for f in found[FIRST][0] if f.score >= LEAST_SCORE):
         compare_face(face, (before, after), {name: pair[1] for name, pair in found.items()}, known, tally, source.index)
     if outside.any():
         difference = cv2.absdiff(source.planes[0], result.planes[0])[outside]
@@ -200,15 +216,16 @@ def compare_face(
     if inner.size and float(inner.reshape(-1, 3).std(axis=0).max()) < FLAT:
         tally.redacted += 1
         return
-    matches = {name: best_match(faces, face.box) for name, faces in after.items()}
-    tally.lost += matches["yunet"] is None
-    tally.lost_by_both += not any(matches.values())
-    shown = next((match for match in matches.values() if match is not None), face)
-    for name, detector in EMBEDDERS.items():
-        vector = profiles.load("embedder", name).embed([images[1]], [matches[detector] or shown])
+    first, second = (best_match(after[name], face.box) for name in (FIRST, SECOND))
+    views = framings(first, second) or [face]
+    tally.lost += second is None
+    tally.lost_by_both += first is None and second is None
+    tally.badly_framed += first is not None and second is not None and len(views) == 1
+    for name in EMBEDDERS:
+        vectors = profiles.load("embedder", name).embed([images[1]] * len(views), views)
         if len(known[name]):
-            tally.distances[name].append(float((1.0 - vector @ known[name].T).min()))
-    meshes = profiles.load("landmarker", "mesh").locate(list(images), [face, matches["retinaface-mobilenet"] or shown])
+            tally.distances[name].append(float((1.0 - vectors @ known[name].T).min()))
+    meshes = profiles.load("landmarker", "mesh").locate(list(images), [face, views[0]])
     if min(mesh.presence for mesh in meshes) < 0.5:
         tally.without_mesh += 1
         return
@@ -240,7 +257,7 @@ def summary(tally: Tally) -> dict[str, Any]:
     """All figures of the tally by name."""
     report: dict[str, Any] = {"faces": tally.faces, "lost_by_second_detector": tally.lost}
     report |= {"lost_by_both_detectors": tally.lost_by_both, "redacted": tally.redacted}
-    report["without_mesh"] = tally.without_mesh
+    report |= {"second_detector_points_misplaced": tally.badly_framed, "without_mesh": tally.without_mesh}
     for name, values in tally.distances.items():
         limit = calibration(name).far_1
         report[name] = {
@@ -252,6 +269,11 @@ def summary(tally: Tally) -> dict[str, Any]:
     tables = [np.stack(person.rows) for person in tally.people if person.rows]
     for column, name in enumerate(("mouth", "eyes", "gaze_x", "gaze_y")):
         report[f"{name}_correlation"] = correlation(table[:, :, column] for table in tables)
+        # Where the source hardly moves, a correlation is one of noise; its movement tells.
+        moved = [table[:, 0, column] - table[:, 0, column].mean() for table in tables]
+        report[f"{name}_movement"] = float(np.concatenate(moved).std()) if moved else float("nan")
+        errors = [table[:, 1, column] - table[:, 0, column] for table in tables]
+        report[f"{name}_error_about_median"] = _mean_size([error - np.median(error) for error in errors])
     for kind, begin in (("six_point", 4), ("similarity", 7)):
         for axis, name in enumerate(AXES):
             errors = [table[:, 1, begin + axis] - table[:, 0, begin + axis] for table in tables]

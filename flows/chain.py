@@ -26,7 +26,7 @@ from tasks import attributes, audit, faces, gallery, identities, motion, samples
 from tasks.attributes import Appearances
 from tasks.audit import Judge, Report
 from tasks.faces import FaceSettings, SceneConsumer
-from tasks.identities import Identities
+from tasks.identities import Identities, Identity
 from tasks.motion import Drivings, MotionLimits
 from tasks.reassemble import Extra, Painted
 from tasks.records import Attempt, Scene, Tracks, Verdict
@@ -37,6 +37,10 @@ OpenFrames = Callable[[], AbstractContextManager[Iterator[YuvFrame]]]
 T = TypeVar("T")
 
 STRAY_ROUNDS = 3
+SMALL_FACE = 64.0
+"""Side in pixels. Faces that never get larger are redacted, whatever the policy, when the audit will not let their twin
+pass: embedders cannot tell strangers apart at that size, and a flat fill loses little."""
+SMALL_ATTEMPTS = 2
 _STRAY_REACH = 8
 
 
@@ -105,11 +109,12 @@ class Chain:
         while True:
             for index, first in redo.items():
                 twins[index] = self._twin(material, people, twins, index, first)
-                self._demand(twins[index])
+                self._record(twins)
+                self._demand(twins[index], material)
             results = [twins[index] for index in sorted(twins)]
             rendered = render(self, results, extras, material)
             report = self._audit(rendered, material)
-            self._note(report, results, rendered.painted)
+            self._note(report, rendered.painted)
             if report.clean:
                 return rendered, *self._verdict(results, rendered.painted)
             if report.strays:
@@ -127,9 +132,11 @@ class Chain:
                 continue
             done = twins[identity.index].attempts
             self._recognised(identity.index, twins)
-            if len(done) < self.context.settings.max_attempts:
+            self._record(twins)
+            small = largest_face(identity, material.scan.tracks) < SMALL_FACE
+            if len(done) < min(self.context.settings.max_attempts, SMALL_ATTEMPTS if small else 1000):
                 redo[identity.index] = done[-1].number + 1
-            elif self.context.settings.on_failure is OnFailure.REDACT:
+            elif small or self.context.settings.on_failure is OnFailure.REDACT:
                 twins[identity.index] = replace(twins[identity.index], twin=None)
             else:
                 raise Withheld("audit_recognised", "The audit recognises the source in the result; tries are used up.")
@@ -140,10 +147,16 @@ class Chain:
         last = replace(result.attempts[-1], accepted=False, reason="audit_recognised")
         twins[index] = replace(result, attempts=(*result.attempts[:-1], last))
 
-    def _demand(self, result: TwinResult) -> None:
+    def _record(self, twins: dict[int, TwinResult]) -> None:
+        self.context.evidence.attempts = [a for index in sorted(twins) for a in twins[index].attempts]
+
+    def _demand(self, result: TwinResult, material: Material) -> None:
         """Withhold when an identity that could be replaced got no safe twin and the policy is not redaction."""
-        if result.twin is None and result.attempts and self.context.settings.on_failure is OnFailure.WITHHOLD:
-            self.context.evidence.attempts += list(result.attempts)
+        if result.twin is not None or not result.attempts:
+            return
+        identity = material.identities.identities[result.identity]
+        small = largest_face(identity, material.scan.tracks) < SMALL_FACE
+        if self.context.settings.on_failure is OnFailure.WITHHOLD and not small:
             raise Withheld(result.attempts[-1].reason, "No twin was far enough from the source; tries are used up.")
 
     def _verdict(self, results: list[TwinResult], painted: Painted) -> tuple[Verdict, str]:
@@ -190,6 +203,7 @@ class Chain:
                 self.size,
                 self.scenes(),
                 self._load("detector", **detector_options),
+                self._load("confirming_detector", min_score=0.3),
                 self._load("landmarker"),
                 replace(self.face_settings, workers=threads, small_side=settings.scene_side),
                 advance,
@@ -203,7 +217,13 @@ class Chain:
             replace(self.face_settings, workers=0)
         )
         scan, d_scan = self._step(
-            "faces", faces.VERSION, Scan, scan_now, (self.context.digest,), ("detector", "landmarker"), chosen
+            "faces",
+            faces.VERSION,
+            Scan,
+            scan_now,
+            (self.context.digest,),
+            ("detector", "confirming_detector", "landmarker"),
+            chosen,
         )
         tracks = scan.tracks
         found, d_samples = self._step(
@@ -264,6 +284,7 @@ class Chain:
         place = people.place(identity.pooled, f"{self.context.public_id}:{index}")
         strangers, in_use = people.others(place)
         others = [i.pooled for i in material.identities.identities if i.index != index] + strangers
+        others += [t.twin.embedding for t in twins.values() if t.twin is not None and t.identity != index]
         taken = tuple(t.twin.candidate for t in twins.values() if t.twin is not None and t.identity != index)
         wanted = TwinSettings(
             threshold=calibration(material.identities.embedder).far_1,
@@ -300,7 +321,7 @@ class Chain:
             ("inpainter", "motion", "embedder", "parser"),
             asdict(wanted) | {"request": job.digest()},
         )
-        if result.twin is not None and not people.keep(place, identity.pooled, result.twin.candidate):
+        if result.twin is not None and not people.keep(place, identity.pooled, result.twin):
             return self._twin(material, people, twins, index, first)
         return replace(result, attempts=(*earlier, *result.attempts))
 
@@ -316,9 +337,8 @@ class Chain:
                 progress=advance,
             )
 
-    def _note(self, report: Report, results: list[TwinResult], painted: Painted) -> None:
+    def _note(self, report: Report, painted: Painted) -> None:
         evidence = self.context.evidence
-        evidence.attempts = [attempt for result in results for attempt in result.attempts]
         evidence.audit = [asdict(score) for score in report.scores]
         evidence.faces_lost = report.lost
         evidence.faces_replaced = int(painted.replaced.sum())
@@ -328,6 +348,12 @@ class Chain:
         if margins:
             worst = min(margins, key=lambda pair: pair[0])[1]
             evidence.worst_frame, evidence.worst_distance = worst.worst_frame, worst.smallest
+
+
+def largest_face(identity: Identity, tracks: Tracks) -> float:
+    """Side in pixels (root of the area) of the identity's largest box."""
+    boxes = np.concatenate([tracks.tracks[index].boxes for index in identity.tracks])
+    return float(np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).max()))
 
 
 def boxes_of(report: Report, frames: int) -> list[Extra]:

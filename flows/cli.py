@@ -126,7 +126,7 @@ def demo(
     from infra.scratch import scratch
 
     jobs = sources.find(clip or str(demo_clip()), sources.VIDEO_SUFFIXES, destination)[:1]
-    settings = Settings(seed=seed, overwrite=overwrite, on_failure=on_failure)
+    settings = Settings(seed=seed, overwrite=overwrite, on_failure=on_failure, max_attempts=8)
     console = Console()
     with _reporter(console, len(jobs)) as reporter:
         summary = convert_all(jobs, destination, settings, reporter, orchestrate=False)

@@ -209,7 +209,7 @@ class Strength:
     """How far a twin departs from the source's geometry. change: 1 takes the twin's shape, more exaggerates it.
     feather: width of the soft edge outside the face's outline, relative to the face; wider shows more of the twin."""
 
-    change: float = 1.3
+    change: float = 1.6
     feather: float = 0.1
 
 

@@ -72,6 +72,7 @@ class Role:
 PROFILES: dict[str, dict[str, Role]] = {
     "embedded": {
         "detector": Role("detector", ("retinaface-mobilenet",)),
+        "confirming_detector": Role("detector", ("centerface",)),
         "audit_detector": Role("detector", ("yunet",)),
         "landmarker": Role("landmarker", ("mesh",)),
         "embedder": Role("embedder", ("facenet",)),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from infra.media.frame import YuvFrame
@@ -22,8 +23,8 @@ from tasks.samples import Samples, face_in_crop
 from tasks.tracking import overlap
 
 VERSION = 1
-AGREE = 0.3
-"""Share of the eye distance within which two detectors' points count as the same."""
+_UPRIGHT = 224
+"""Side in pixels of the crop that the second detector looks at."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Report:
 
     @property
     def clean(self) -> bool:
+        """Whether nobody was recognised and no face was left."""
         return not self.strays and not any(score.recognised for score in self.scores)
 
 
@@ -86,7 +88,7 @@ def references(tracks: Tracks, samples: Samples, detector: Detector, judges: Seq
     by_index = {track.index: track for track in tracks.tracks}
     for sample in samples.samples:
         expected = face_in_crop(sample, by_index[sample.track])
-        views = _views(expected, _match(detector.detect([sample.crop])[0], expected.box))
+        views = views_of(sample.crop, expected, detector)
         crops += [sample.crop] * len(views)
         faces += views
     return References(tuple(judge.embedder.embed(crops, faces) for judge in judges))
@@ -98,7 +100,7 @@ def run(
     sources: Sequence[Floats],
     detector: Detector,
     judges: Sequence[Judge],
-    least_score: float = 0.7,
+    least_score: float = 0.65,
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
@@ -114,11 +116,12 @@ def run(
         compared: list[tuple[int, list[float]]] = []
         lost = 0
         for row in (r for r in own if painted.replaced[r]):
-            match = _match(found, painted.boxes[row])
-            lost += match is None
-            views = _views(Face(painted.boxes[row], 0.0, painted.points[row]), match)
+            views = views_of(image, Face(painted.boxes[row], 0.0, painted.points[row]), detector)
+            lost += len(views) == 1
             distances = [
-                float((1.0 - judge.embedder.embed([image] * len(views), views) @ source.T).min()) if len(source) else 0.0
+                float((1.0 - judge.embedder.embed([image] * len(views), views) @ source.T).min())
+                if len(source)
+                else 0.0
                 for judge, source in zip(judges, sources, strict=True)
             ]
             compared.append((row, distances))
@@ -173,20 +176,36 @@ def _report(
     return Report(count, len(compared), tuple(scores), lost, tuple(strays), tuple(sorted(recognised)))
 
 
-def _views(expected: Face, found: Face | None) -> list[Face]:
-    """How to frame one face for an embedder: by the points that are known, and by the second detector's points where
-    they are about the same. Badly placed points make all faces alike (seen under strong roll: two different people
-    nearer than the threshold), which says nothing about who is shown."""
-    if found is None:
+def views_of(image: Image, expected: Face, detector: Detector) -> list[Face]:
+    """How to frame one face for an embedder: by the points that are known, and as the second detector sees it.
+
+    The detector looks at an upright crop: its points stay upright on tilted heads otherwise, and badly placed points
+    make all faces alike (two different people came out nearer than the threshold). One view when it finds nothing.
+    """
+    across = expected.points[1] - expected.points[0]
+    angle = float(np.arctan2(across[1], across[0]))
+    side = max(2.2 * expected.size, 8.0)
+    centre = (expected.box[:2] + expected.box[2:]) / 2
+    scale = _UPRIGHT / side
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    forward = np.array([[cos, sin, 0.0], [-sin, cos, 0.0]])
+    forward[:, 2] = _UPRIGHT / 2 - forward[:, :2] @ centre
+    crop = cv2.warpAffine(image, forward, (_UPRIGHT, _UPRIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    back = np.asarray(cv2.invertAffineTransform(forward), np.float32)
+    middle = np.full(2, _UPRIGHT / 2, np.float32)
+    seen = [
+        face
+        for face in detector.detect([crop])[0]
+        if np.abs((face.box[:2] + face.box[2:]) / 2 - middle).max() < _UPRIGHT / 6
+    ]
+    if not seen:
         return [expected]
-    span = float(np.linalg.norm(expected.points[0] - expected.points[1])) + 1e-6
-    agrees = np.abs(found.points - expected.points).max() < AGREE * max(span, 0.3 * expected.size)
-    return [expected, Face(found.box, found.score, found.points)] if agrees else [expected]
-
-
-def _match(found: Sequence[Face], box: Floats) -> Face | None:
-    best = max(found, key=lambda face: overlap(face.box, box), default=None)
-    return best if best is not None and overlap(best.box, box) > 0.3 else None
+    best = max(seen, key=lambda face: face.size)
+    points = best.points @ back[:, :2].T + back[:, 2]
+    reach = (best.box[2:] - best.box[:2]) / scale / 2
+    place = ((best.box[:2] + best.box[2:]) / 2) @ back[:, :2].T + back[:, 2]
+    box = np.concatenate([place - reach, place + reach]).astype(np.float32)
+    return [expected, Face(box, best.score, points.astype(np.float32))]
 
 
 def _belongs(face: Face, painted: Painted, row: int) -> bool:

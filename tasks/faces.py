@@ -28,15 +28,19 @@ OpenFrames = Callable[[], AbstractContextManager[Iterator[YuvFrame]]]
 class SceneConsumer(Protocol):
     """Watches small frames go by and knows the scenes at the end."""
 
-    def push(self, frame_index: int, small_bgr: Image) -> None: ...
+    def push(self, frame_index: int, small_bgr: Image) -> None:
+        """See the next frame."""
 
-    def finish(self, frame_count: int) -> tuple[Scene, ...]: ...
+    def finish(self, frame_count: int) -> tuple[Scene, ...]:
+        """Return the scenes, which cover all frames."""
 
 
 @dataclass(frozen=True)
 class FaceSettings:
     """workers: threads. weak: least detector score kept at all. meshed: least score that gets a mesh at once.
-    stretch: frames looked at beyond both ends of a track. small_side: longer side of the scene detector's pictures."""
+    stretch: frames looked at beyond both ends of a track. small_side: longer side of the scene detector's pictures.
+    doubtful_sightings, doubtful_presence: a track of at most so many sightings whose meshes are all less likely than
+    this must be confirmed by another detector."""
 
     workers: int = 2
     weak: float = 0.2
@@ -45,6 +49,8 @@ class FaceSettings:
     gap: int = 20
     stretch: int = 12
     small_side: int = 160
+    doubtful_sightings: int = 8
+    doubtful_presence: float = 0.3
 
 
 def run(
@@ -52,13 +58,15 @@ def run(
     size: tuple[int, int],
     scenes: SceneConsumer,
     detector: Detector,
+    confirming: Detector,
     landmarker: Landmarker,
     settings: FaceSettings,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[tuple[Scene, ...], Tracks]:
     """Return the scenes and all face tracks of a video.
 
-    frames: opens the decoded frames. size: (width, height). progress: told the number of frames done.
+    frames: opens the decoded frames. size: (width, height). confirming: another detector, asked about the few sightings
+    that no mesh supports; only where it sees nothing either are they dropped. progress: told the frames done.
     """
 
     def look(frame: YuvFrame) -> tuple[list[Seen], Image]:
@@ -74,6 +82,7 @@ def run(
                 progress(len(seen))
     found = scenes.finish(len(seen))
     drafts = tracking.link(seen, found, strong=settings.strong, weak=settings.weak, gap=settings.gap)
+    drafts = _confirmed(frames, drafts, confirming, settings)
     by_index = {scene.index: scene for scene in found}
     spans = [tracking.span(draft, by_index[draft.scene], settings.stretch) for draft in drafts]
     extra = _second_look(frames, drafts, spans, landmarker, settings)
@@ -93,6 +102,36 @@ def _look(image: Image, detector: Detector, landmarker: Landmarker, settings: Fa
 
 def _no_mesh() -> Mesh:
     return Mesh(np.full((478, 3), np.nan, np.float32), 0.0, np.zeros(52, np.float32))
+
+
+def doubtful(draft: Draft, settings: FaceSettings) -> bool:
+    """Whether a track is a few sightings that no mesh supports: a hand, a pattern, or a face nobody sees well."""
+    supported = max(seen.mesh.presence for seen in draft.seen.values())
+    return len(draft.seen) <= settings.doubtful_sightings and supported < settings.doubtful_presence
+
+
+def _confirmed(
+    frames: OpenFrames, drafts: Sequence[Draft], confirming: Detector, settings: FaceSettings
+) -> list[Draft]:
+    """The drafts without those doubtful ones that the confirming detector does not see on any of their frames."""
+    asked = [draft for draft in drafts if doubtful(draft, settings)]
+    wanted = {frame for draft in asked for frame in draft.seen}
+    believed: list[Draft] = []
+    if wanted:
+        final = max(wanted)
+        with frames() as stream:
+            for frame in stream:
+                if frame.index in wanted:
+                    found = confirming.detect([frame.to_bgr()])[0]
+                    believed += [
+                        draft
+                        for draft in asked
+                        if frame.index in draft.seen
+                        and any(tracking.overlap(face.box, draft.seen[frame.index].face.box) > 0.2 for face in found)
+                    ]
+                if frame.index >= final:
+                    break
+    return [draft for draft in drafts if draft not in asked or draft in believed]
 
 
 def _second_look(

@@ -15,7 +15,7 @@ from infra import serialise
 from infra.errors import StoreError
 from infra.settings import IdentityScope
 from infra.store import Store
-from models.capabilities import Floats
+from models.capabilities import Floats, Twin
 
 PATH = "identifying/dataset/gallery"
 SAME = 0.55
@@ -30,9 +30,10 @@ class _People:
     keys: tuple[str, ...]
     candidates: tuple[int, ...]
     embeddings: Floats
+    twins: Floats
 
 
-_NOBODY = _People((), (), np.zeros((0, 1), np.float32))
+_NOBODY = _People((), (), np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32))
 
 
 @dataclass(frozen=True)
@@ -63,22 +64,24 @@ class Gallery:
         return Place(key, -1)
 
     def others(self, place: Place) -> tuple[list[Floats], tuple[int, ...]]:
-        """(embeddings of everybody else, candidates that somebody else has)."""
+        """(embeddings of everybody else and of their twins, candidates that somebody else has)."""
         known = self._read()
         rows = [i for i, key in enumerate(known.keys) if key != place.key]
-        return [known.embeddings[i] for i in rows], tuple(known.candidates[i] for i in rows)
+        faces = [known.embeddings[i] for i in rows] + [known.twins[i] for i in rows]
+        return faces, tuple(known.candidates[i] for i in rows)
 
-    def keep(self, place: Place, embedding: Floats, candidate: int) -> bool:
+    def keep(self, place: Place, embedding: Floats, twin: Twin) -> bool:
         """Record the twin of an identity; False when somebody else took this candidate in the meantime."""
         with _lock:
             known = self._read()
             keep = [i for i, key in enumerate(known.keys) if key != place.key]
-            if candidate in (known.candidates[i] for i in keep):
+            if twin.candidate in (known.candidates[i] for i in keep):
                 return False
             people = _People(
                 (*(known.keys[i] for i in keep), place.key),
-                (*(known.candidates[i] for i in keep), candidate),
+                (*(known.candidates[i] for i in keep), twin.candidate),
                 np.stack([*(known.embeddings[i] for i in keep), embedding]).astype(np.float32),
+                np.stack([*(known.twins[i] for i in keep), twin.embedding]).astype(np.float32),
             )
             self._store.write_named(PATH, serialise.dumps(people))
             return True

@@ -21,7 +21,7 @@ class MotionLimits:
 
     most_yaw: float = 45.0
     most_pitch: float = 40.0
-    least_face: float = 28.0
+    least_face: float = 44.0
     least_presence: float = 0.5
     least_frames: int = 4
 

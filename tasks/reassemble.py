@@ -28,7 +28,8 @@ VERSION = 1
 class Sink(Protocol):
     """Takes finished frames in order."""
 
-    def write(self, frame: YuvFrame) -> None: ...
+    def write(self, frame: YuvFrame) -> None:
+        """Take the next frame."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def run(
     by_identity = {result.identity: result for result in twins}
     present: dict[int, list[Track]] = {}
     for track in tracks.tracks:
-        for frame in range(track.first, track.last + 1):
-            present.setdefault(frame, []).append(track)
+        for index in range(track.first, track.last + 1):
+            present.setdefault(index, []).append(track)
 
     def work(frame: YuvFrame) -> tuple[YuvFrame, list[_Row]]:
         faces = present.get(frame.index, [])
@@ -86,8 +87,7 @@ def run(
         image = frame.to_bgr()
         rows: list[_Row] = []
         # Nearer faces are larger and lie over farther ones.
-        for track in sorted(faces, key=lambda t: float(np.prod(t.boxes[frame.index - t.first, 2:]
-                                                               - t.boxes[frame.index - t.first, :2]))):
+        for track in sorted(faces, key=lambda t: t.area(frame.index)):
             result = by_identity.get(owner.get(track.index, -1))
             rows.append(_face(frame, image, track, result, drivings, motion))
         for extra in marked:

@@ -55,11 +55,18 @@ class Track:
 
     @property
     def length(self) -> int:
+        """Number of frames."""
         return int(self.boxes.shape[0])
 
     @property
     def last(self) -> int:
+        """Its last frame."""
         return self.first + self.length - 1
+
+    def area(self, frame: int) -> float:
+        """Area of the face's box on a frame of the track, in square pixels."""
+        box = self.boxes[frame - self.first]
+        return float(np.prod(box[2:] - box[:2]))
 
 
 @dataclass(frozen=True)

@@ -75,9 +75,7 @@ def rows(track: Track, width: int, height: int, most: int) -> tuple[list[int], l
     return sorted(unique), tied
 
 
-def run(
-    frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]], tracks: Tracks, most: int = 12
-) -> Samples:
+def run(frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]], tracks: Tracks, most: int = 12) -> Samples:
     """Cut the samples out of the video, at most `most` per track."""
     wanted: dict[int, list[tuple[Track, int, bool]]] = {}
     for track in tracks.tracks:

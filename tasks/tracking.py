@@ -25,7 +25,7 @@ class Seen:
     mesh: Mesh
 
 
-@dataclass
+@dataclass(eq=False)
 class Draft:
     """A track while it grows: frame -> what was seen there."""
 
@@ -34,10 +34,12 @@ class Draft:
 
     @property
     def first(self) -> int:
+        """Its first frame so far."""
         return min(self.seen)
 
     @property
     def last(self) -> int:
+        """Its last frame so far."""
         return max(self.seen)
 
     def expected(self, frame: int) -> Floats:

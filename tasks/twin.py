@@ -14,7 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.errors import Withheld
-from models.capabilities import Driving, Embedder, Floats, Image, Inpainter, MotionModel, Parser, Strength, Twin, TwinJob
+from models.capabilities import (
+    Driving,
+    Embedder,
+    Floats,
+    Image,
+    Inpainter,
+    MotionModel,
+    Parser,
+    Strength,
+    Twin,
+    TwinJob,
+)
 from models.motion import adapt
 from tasks import frontal, verify
 from tasks.attributes import Appearances
@@ -50,7 +61,7 @@ class TwinResult:
 
 def strength_of(attempt: int) -> Strength:
     """How strongly attempt 1, 2, ... departs from the source."""
-    return Strength(change=min(1.3 + 0.08 * (attempt - 1), 1.6), feather=min(0.1 + 0.02 * (attempt - 1), 0.16))
+    return Strength(change=min(1.6 + 0.15 * (attempt - 1), 2.2), feather=min(0.1 + 0.02 * (attempt - 1), 0.16))
 
 
 def seed_of(run_seed: int, key: str) -> int:
@@ -123,10 +134,14 @@ def run(
         try:
             twin = inpainter.inpaint(job)
         except Withheld as reason:
-            attempts.append(Attempt(number, -1, strength.change, float("nan"), settings.threshold, False, reason.reason))
+            attempts.append(
+                Attempt(number, -1, strength.change, float("nan"), settings.threshold, False, reason.reason)
+            )
             break
         twin = replace(twin, skin=bare_skin(twin.picture, parser))
-        twin = adapt.match_detail(twin, [s.crop for s in shown], [mesh_in_crop(s, tracks.tracks[s.track]) for s in shown])
+        twin = adapt.match_detail(
+            twin, [s.crop for s in shown], [mesh_in_crop(s, tracks.tracks[s.track]) for s in shown]
+        )
         distance = verify.smallest_distance(twin, own, by_track, identity.embeddings, motion, embedder, strength)
         good = bool(np.isfinite(distance)) and distance > settings.threshold
         why = "accepted" if good else ("too_close" if np.isfinite(distance) else "not_paintable")
@@ -141,7 +156,9 @@ def bare_skin(picture: Image, parser: Parser) -> NDArray[np.uint8]:
     """(h, w) uint8 mask of the skin of the person in a twin's picture, ears and neck included, at half its size."""
     small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     wanted = [parser.labels.index(label) for label in _BARE]
-    return (np.isin(parser.parse([small])[0], wanted) * np.uint8(255)).astype(np.uint8)
+    mask = (np.isin(parser.parse([small])[0], wanted) * np.uint8(255)).astype(np.uint8)
+    # The parser's edge lies a few pixels inside the background, which would shine as a halo round jaw and ears.
+    return np.asarray(cv2.erode(mask, np.ones((9, 9), np.uint8)), dtype=np.uint8)
 
 
 def _frontal(own: list[Sample], tracks: Tracks) -> Sample:

@@ -21,9 +21,9 @@ TONE_BOUNDS = (10.0, 28.0, 41.0, 55.0)
 """Upper bounds of the skin tone groups in degrees ITA: dark, brown, tan, intermediate; the last is light."""
 
 
-KIND_WEIGHT = 8.0
+KIND_WEIGHT = 12.0
 """Weight of the coarse kind beside the other attributes: half a unit, a typical difference between groups, counts
-like thirty years of age."""
+like fifty years of age."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +90,19 @@ def kind(embeddings: Floats) -> Floats:
     return np.asarray((embeddings - mean) @ axes.T, dtype=np.float32)
 
 
-def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = None) -> Floats:
+def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = None, attempt: int = 1) -> Floats:
     """(n,) how badly each entry fits an appearance; infinite where it must not serve.
 
     source: (m, D) embeddings of the source by the catalogue's embedder, to match its coarse kind; None to leave it out.
+    attempt: later attempts care less for the beard, which recognisers lean on.
 
     Adults only for adults, children only for children; glasses only for glasses; the other gender never, unless the
     source's is undecided.
     """
     child = wanted.age < AGE_BOUNDS[0]
     cost = np.abs(catalogue.age - wanted.age) / 8.0
-    cost = cost + np.abs(catalogue.ita - wanted.skin_ita) / 12.0 + np.abs(catalogue.beard - wanted.beard) / 0.15
+    cost = cost + np.abs(catalogue.ita - wanted.skin_ita) / 40.0
+    cost = cost + np.abs(catalogue.beard - wanted.beard) / (0.15 * attempt)
     if abs(wanted.female - 0.5) > 0.15:
         cost = np.where((catalogue.female >= 0.5) == (wanted.female >= 0.5), cost, np.inf)
     if source is not None and len(source):

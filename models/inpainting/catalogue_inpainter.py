@@ -1,7 +1,7 @@
 """The embedded inpainter: a person from the catalogue, generated anew.
 
-Who is chosen: of the entries that fit the source's appearance best, the dozen farthest from the source in embedding
-space, all far from everybody else; one of them at random, so that the twin does not encode the source. When too few entries are
+Who is chosen: among the entries that fit the source's appearance, those far from the source and from everybody else in
+embedding space; one of the ten best at random, so that the twin does not encode the source. When too few entries are
 left (large datasets use up the catalogue, and no two people may share a twin) the middle between two of them serves.
 Later attempts ask for more distance.
 """
@@ -23,10 +23,8 @@ from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.mobilestylegan import MobileStyleGAN
 
-FITTING = 30
-"""How many of the best fitting entries are considered."""
-POOL = 12
-"""How many of these, the farthest from the source, the choice is made among."""
+POOL = 10
+"""Among how many of the best fitting entries one is drawn at the first attempt; each later one adds four."""
 PARENTS = 24
 """Blends are made among this many of the best fitting entries."""
 FAR = 0.66
@@ -94,17 +92,14 @@ def choose(people: Catalogue, job: TwinJob) -> int:
     if job.prefer >= 0:
         return job.prefer
     comparable = job.embedder == people.embedder and len(job.source) > 0
-    cost = catalogue.mismatch(people, job.appearance, job.source if comparable else None).astype(np.float64)
+    source = job.source if comparable else None
+    cost = catalogue.mismatch(people, job.appearance, source, job.attempt).astype(np.float64)
     if not np.isfinite(cost).any():
         raise Withheld("no_candidate", "No synthetic person of the catalogue fits this face; withhold or redact it.")
     cost[~_acceptable(people.embeddings, people, job)] = np.inf
     ranked = [int(i) for i in np.argsort(cost, kind="stable") if np.isfinite(cost[i])]
     taken = set(job.taken)
-    free = [i for i in ranked if i not in taken][:FITTING]
-    if comparable:
-        distance = (1.0 - people.embeddings @ job.source.T).min(axis=1)
-        free.sort(key=lambda i: -float(distance[i]))
-    free = free[:POOL]
+    free = [i for i in ranked if i not in taken][: POOL + 4 * (job.attempt - 1)]
     if len(free) < POOL // 2:
         free += _blends(people, ranked[:PARENTS], taken, job)[:POOL]
     if not free:

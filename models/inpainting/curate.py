@@ -27,7 +27,7 @@ from models.landmarks import pose
 from models.landmarks.mesh import MeshLandmarker
 from models.landmarks.topology import LEFT_EYE, OVAL, RIGHT_EYE
 from models.masks.bisenet import BiSeNet
-from models.motion import geometry
+from models.motion import geometry, raster, render
 
 SEED = 777000
 MEAN_SEED = 20261121
@@ -37,6 +37,7 @@ TRUNCATION = 0.8
 SHORTLIST_PER_CELL = 36
 PER_CELL = 24
 CLEAR_GLASSES = 0.66
+EVEN = 0.1
 FEATURES = ("yaw", "pitch", "mouth", "smile", "eyes", "age", "female", "ita", "beard", "light")
 REST_GAIN = 0.95
 AT_REST = {"yaw": 0.0, "pitch": -4.0, "mouth": 0.0, "smile": 0.02, "eyes": 0.23, "light": 0.0}
@@ -117,7 +118,9 @@ def rest_edit(latent: Floats, seen: dict[str, float], moves: Floats) -> Floats:
     return result
 
 
-def _survey(latents: Floats, generator: MobileStyleGAN, meter: Meter, file: Path, parse: bool = False) -> list[Measures | None]:
+def _survey(
+    latents: Floats, generator: MobileStyleGAN, meter: Meter, file: Path, parse: bool = False
+) -> list[Measures | None]:
     """Measure every latent, on two threads; results are kept in `file`."""
     if file.exists():
         with np.load(file, allow_pickle=False) as archive:
@@ -185,7 +188,9 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     generator, meter = MobileStyleGAN(), Meter()
     rng = np.random.default_rng(MEAN_SEED)
-    mean = np.mean([generator.latent(rng.standard_normal(DIMENSION)) for _ in range(4096)], axis=0).astype(np.float32)
+    mean = np.mean(
+        [generator.latent(rng.standard_normal(DIMENSION).astype(np.float32)) for _ in range(4096)], axis=0
+    ).astype(np.float32)
 
     first = _draw(generator, mean, FIRST, 0)
     seen_first = _survey(first, generator, meter, folder / "first.npz")
@@ -224,8 +229,14 @@ def _clean(seen: Measures | None) -> bool:
     if seen is None or not np.isfinite(seen.values["ita"]):
         return False
     v = seen.values
-    still = abs(v["yaw"]) < 6 and abs(v["light"]) < 0.12 and v["mouth"] < 0.06 and v["smile"] < 0.35 and 0.15 < v["eyes"] < 0.33
-    return still and abs(v["pitch"] - AT_REST["pitch"]) < 11 and seen.covered < 0.03
+    still = (
+        abs(v["yaw"]) < 6
+        and abs(v["light"]) < 0.12
+        and v["mouth"] < 0.06
+        and v["smile"] < 0.35
+        and 0.15 < v["eyes"] < 0.33
+    )
+    return still and abs(v["pitch"] - AT_REST["pitch"]) < 11 and seen.covered < 0.015 and abs(v["female"] - 0.5) > 0.35
 
 
 def eye_light(picture: Image, points: Floats) -> float:
@@ -240,6 +251,19 @@ def eye_light(picture: Image, points: Floats) -> float:
     return levels[0] / max(levels[1], 1.0)
 
 
+def asymmetry(picture: Image, points: Floats) -> float:
+    """How far the two halves of the face differ, relative to its brightness: small for an even, open face, large when
+    a hand, hair or a hard shadow lies over one side."""
+    side = 96
+    place = (pose.mean_face() * 0.42 * side + np.array([side / 2, side / 2 + 2, 0])).astype(np.float32)
+    region = raster.Region(0, 0, side, side)
+    field = raster.warp_field(place, place, points, region, cells=side)
+    flat = render.sample(render.pyramid(picture), field.twin, float(np.ptp(points[:468, 0])) / (0.84 * side))
+    grey = cv2.GaussianBlur(cv2.cvtColor(flat, cv2.COLOR_BGR2GRAY).astype(np.float32), (0, 0), 2.0)
+    both = field.face & field.face[:, ::-1]
+    return float(np.abs(grey - grey[:, ::-1])[both].mean() / max(float(grey[both].mean()), 1.0))
+
+
 def _keep(latents: Floats, seen: list[Measures | None], generator: MobileStyleGAN, file: Path) -> None:
     """Choose per cell, no two alike, and write the catalogue."""
     order = [i for i, m in enumerate(seen) if _clean(m)]
@@ -248,7 +272,7 @@ def _keep(latents: Floats, seen: list[Measures | None], generator: MobileStyleGA
     count: dict[tuple[int, int, int, bool], int] = {}
     for index in order:
         m = _measures(seen[index])
-        if 0.02 < m.glasses < 0.04:
+        if 0.003 < m.glasses < 0.04:
             continue
         cell = (*cell_of(m.values["age"], m.values["female"], m.values["ita"]), m.glasses >= 0.04)
         limit = PER_CELL if not cell[3] else PER_CELL // 2
@@ -256,7 +280,8 @@ def _keep(latents: Floats, seen: list[Measures | None], generator: MobileStyleGA
             continue
         if kept and max(float(m.embedding @ _measures(seen[k]).embedding) for k in kept) > 0.75:
             continue
-        if cell[3] and eye_light(generator.picture(latents[index]), m.mesh) < CLEAR_GLASSES:
+        picture = generator.picture(latents[index])
+        if asymmetry(picture, m.mesh) > EVEN or (cell[3] and eye_light(picture, m.mesh) < CLEAR_GLASSES):
             continue
         kept.append(index)
         count[cell] = count.get(cell, 0) + 1

@@ -32,6 +32,8 @@ def angles(points: Floats, width: int, height: int) -> Floats:
     """
     model = mean_face()[list(topology.PNP)].astype(np.float64)
     seen = points[list(topology.PNP), :2].astype(np.float64)
+    if not np.isfinite(seen).all():
+        return np.full(3, np.nan, dtype=np.float32)
     focal = float(max(width, height))
     camera = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]], dtype=np.float64)
     span = max(float(np.linalg.norm(seen[2] - seen[3])), 1.0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from models.landmarks import topology
 
@@ -150,7 +151,7 @@ def _sides(ring: tuple[int, ...]) -> tuple[list[int], list[int]]:
 
 
 def _rank(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.argsort(np.argsort(values)) / max(len(values) - 1, 1)
+    return np.asarray(rankdata(values, method="min") - 1.0) / max(len(values) - 1, 1)
 
 
 def open_rims(mesh: Floats, share: float = 0.16) -> Floats:

@@ -128,7 +128,9 @@ def warp_field(target: Floats, source: Floats, twin: Floats, region: Region, cel
     # Slivers (a closed eye, the far side of the nose) would extrapolate wildly; inside a triangle weights are 0 to 1.
     w1 = np.clip(chosen[..., 2] * dx + chosen[..., 3] * dy, 0.0, 1.0)[..., None]
     w2 = np.clip(chosen[..., 4] * dx + chosen[..., 5] * dy, 0.0, 1.0)[..., None]
-    field = [chosen[..., k : k + 2] + w1 * chosen[..., k + 2 : k + 4] + w2 * chosen[..., k + 4 : k + 6] for k in (6, 12)]
+    field = [
+        chosen[..., k : k + 2] + w1 * chosen[..., k + 2 : k + 4] + w2 * chosen[..., k + 4 : k + 6] for k in (6, 12)
+    ]
     still = np.stack([(xs + 0.5) * step[0] - 0.5 + region.x, (ys + 0.5) * step[1] - 0.5 + region.y], axis=-1)
     outside = owner < 0
     from_frame = np.where(outside[..., None], still, field[0])
@@ -146,6 +148,21 @@ def warp_field(target: Floats, source: Floats, twin: Floats, region: Region, cel
 def enlarge(grid: Floats, region: Region) -> Floats:
     """Bring a grid map of any channel count to the region's resolution."""
     return cv2.resize(grid, (region.width, region.height), interpolation=cv2.INTER_LINEAR)
+
+
+def frame_places(field: WarpField) -> Floats:
+    """(height, width, 2) places in the frame for every pixel of the region.
+
+    Displacements are enlarged, not places: a place would be clamped at the region's border, where nothing moves.
+    """
+    region = field.region
+    rows, cols = field.face.shape
+    ys, xs = np.mgrid[0:rows, 0:cols].astype(np.float32)
+    still = np.stack([(xs + 0.5) * field.step[0] - 0.5 + region.x, (ys + 0.5) * field.step[1] - 0.5 + region.y], -1)
+    moved = enlarge(np.asarray(field.source - still, np.float32), region)
+    moved[..., 0] += np.arange(region.x, region.x + region.width, dtype=np.float32)
+    moved[..., 1] += np.arange(region.y, region.y + region.height, dtype=np.float32)[:, None]
+    return moved
 
 
 def enlarge_places(grid: Floats, region: Region, tear: float) -> tuple[Floats, NDArray[np.bool_]]:

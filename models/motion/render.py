@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.capabilities import Image
-from models.motion.raster import Floats, WarpField, enlarge, enlarge_places
+from models.motion.raster import Floats, WarpField, enlarge, enlarge_places, frame_places
 
 
 def pyramid(picture: Image, levels: int = 5) -> list[Image]:
@@ -55,16 +55,23 @@ def _spread(values: Floats, weight: Floats, sigma: float) -> Floats:
     return cv2.resize(average, (values.shape[1], values.shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
+_MOST_CONTRAST = 1.8
+
+
 def light_of(frame: Image, twin: Image, weight: Floats, sigma: float) -> Floats:
     """(h, w, 6) factors and offsets per channel that give the twin the frame's light and skin tone.
 
-    twin * factor + offset has the frame's local mean. Darkening scales the twin's contrast with it, brightening does
-    not: a tanned face under bright light would otherwise burn out. sigma: in grid cells.
+    twin * factor + offset has the frame's local mean. Brightening scales the twin's contrast by four fifths at most:
+    a tanned face under bright light would otherwise burn out. sigma: in grid cells.
     """
     wanted = _spread(frame.astype(np.float32), weight, sigma)
     have = _spread(twin.astype(np.float32), weight, sigma)
-    factor = np.clip((wanted + 4.0) / (have + 4.0), 0.25, 1.1)
-    return np.dstack([factor, wanted - factor * have])
+    factor = np.clip((wanted + 4.0) / (have + 4.0), 0.2, 6.0)
+    # The cap is one for all channels and what it leaves out is filled with the wanted colour: capped channel by
+    # channel, a face taken under orange light would get blue shadows.
+    brighter = (wanted.mean(axis=2, keepdims=True) + 4.0) / (have.mean(axis=2, keepdims=True) + 4.0)
+    keep = np.minimum(1.0, _MOST_CONTRAST / np.maximum(brighter, 1e-3))
+    return np.dstack([factor * keep, wanted * (1.0 - keep)])
 
 
 def masks(field: WarpField, feather: float, bare: Floats) -> tuple[Floats, Floats]:
@@ -86,7 +93,7 @@ def masks(field: WarpField, feather: float, bare: Floats) -> tuple[Floats, Float
     alpha = alpha * (1.0 - np.clip(hole * 1.3, 0.0, 1.0))
     inward = inward_of(face)
     closed = cv2.dilate((field.mouth | field.eyes).astype(np.uint8), np.ones((5, 5), np.uint8))
-    skin = ((inward > 1.5) & (closed == 0)).astype(np.float32)
+    skin = ((inward > max(1.5, 0.07 * float(np.sqrt(face.sum())))) & (closed == 0)).astype(np.float32)
     return alpha.astype(np.float32), skin
 
 
@@ -104,13 +111,20 @@ def bare_skin(skin: NDArray[np.uint8], field: WarpField, side: int) -> Floats:
 
 
 def paint(
-    frame: Image, levels: Sequence[Image], skin: NDArray[np.uint8], field: WarpField, *, feather: float = 0.08, light: float = 0.35
+    frame: Image,
+    levels: Sequence[Image],
+    skin: NDArray[np.uint8],
+    field: WarpField,
+    *,
+    feather: float = 0.08,
+    light: float = 0.35,
 ) -> Image:
     """Return the region of `field` with the twin in it, (h, w, 3) uint8 BGR.
 
-    frame: the whole frame. levels: `pyramid` of the twin's picture, skin: its mask of bare skin. feather, light: widths relative to the face.
+    frame: the whole frame. levels: `pyramid` of the twin's picture, skin: its mask of bare skin.
+    feather, light: widths relative to the face.
     """
-    rows, cols = field.face.shape
+    cols = field.face.shape[1]
     columns = np.flatnonzero(field.face.any(axis=0))
     span = float(columns[-1] - columns[0] + 1) if len(columns) else float(cols)
     shrink = picture_pixels(field.twin, field.face)
@@ -119,7 +133,7 @@ def paint(
     small_twin = sample(levels, field.twin, shrink)
     lights = light_of(small_frame, small_twin, measured, light * span)
 
-    from_frame = enlarge(field.source, field.region)
+    from_frame = frame_places(field)
     from_twin, torn = enlarge_places(field.twin, field.region, 1.5 * shrink)
     behind = cv2.remap(frame, from_frame, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     twin = sample(levels, from_twin, shrink / float(np.mean(field.step)))

@@ -1,0 +1,97 @@
+"""Every inpainter keeps the contract of models.capabilities.Inpainter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from infra.errors import Withheld
+from models.capabilities import Appearance, Inpainter, Twin, TwinJob
+from models.inpainting import catalogue
+from models.motion import geometry
+from tests.contracts import support
+
+SOURCE = "people/009_C"
+
+
+@pytest.fixture(params=support.names("inpainter"))
+def inpainter(request: pytest.FixtureRequest) -> Any:
+    support.load("detector", "retinaface-mobilenet")
+    return support.load("inpainter", request.param)
+
+
+def job(**changes: Any) -> TwinJob:
+    frame, face = support.still(SOURCE), support.face(SOURCE)
+    vector = support.load("embedder", "facenet").embed([frame], [face])
+    start = TwinJob(
+        frame=frame,
+        mesh=support.load("landmarker", "mesh").locate([frame], [face])[0].points,
+        appearance=Appearance(age=38, female=0.05, skin_ita=40, beard=0.2),
+        source=vector,
+        others=np.zeros((0, vector.shape[1]), np.float32),
+        embedder="facenet",
+        taken=(),
+        seed=5,
+        attempt=1,
+    )
+    return replace(start, **changes)
+
+
+def one_face(twin: Twin) -> Any:
+    faces = [f for f in support.load("detector", "retinaface-mobilenet").detect([twin.picture])[0] if f.score > 0.9]
+    assert len(faces) == 1
+    return faces[0]
+
+
+def test_makes_one_clear_face_with_its_mesh(inpainter: Any) -> None:
+    assert isinstance(inpainter, Inpainter)
+    twin = inpainter.inpaint(job())
+    assert twin.picture.dtype == np.uint8 and twin.picture.ndim == 3 and twin.picture.shape[2] == 3
+    assert twin.mesh.shape == (478, 3) and twin.mesh.dtype == np.float32
+    face = one_face(twin)
+    assert np.abs(twin.mesh[[468, 473, 1, 61, 291], :2] - face.points).max() < 0.12 * face.size
+    if twin.at_rest:
+        assert geometry.mouth_gap(twin.mesh) < 0.12
+    assert np.linalg.norm(twin.embedding) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_stated_embedding_is_the_pictures(inpainter: Any) -> None:
+    twin = inpainter.inpaint(job())
+    (seen,) = support.load("embedder", "facenet").embed([twin.picture], [one_face(twin)])
+    assert 1 - float(seen @ twin.embedding) < 0.15
+
+
+def test_is_determined_by_the_job(inpainter: Any) -> None:
+    one, again = inpainter.inpaint(job()), inpainter.inpaint(job())
+    assert one.candidate == again.candidate and np.array_equal(one.picture, again.picture)
+    assert len({inpainter.inpaint(job(seed=seed)).candidate for seed in range(6)}) > 1
+
+
+def test_a_twin_is_nobody_it_was_told_to_avoid(inpainter: Any) -> None:
+    first = inpainter.inpaint(job())
+    second = inpainter.inpaint(job(taken=(first.candidate,), attempt=2))
+    assert second.candidate != first.candidate
+    assert 1 - float(second.embedding @ job().source[0]) > 0.6
+
+
+def test_a_preferred_twin_is_the_same_person_again(inpainter: Any) -> None:
+    first = inpainter.inpaint(job())
+    again = inpainter.inpaint(job(prefer=first.candidate, seed=99, attempt=1))
+    assert again.candidate == first.candidate and np.array_equal(again.picture, first.picture)
+
+
+def test_a_twin_stays_away_from_everybody_else(inpainter: Any) -> None:
+    near = np.stack([inpainter.inpaint(job(seed=seed)).embedding for seed in range(3)])
+    for seed in range(3):
+        twin = inpainter.inpaint(job(seed=seed, others=near))
+        assert float((1 - near @ twin.embedding).min()) > 0.3
+
+
+def test_withholds_when_nobody_is_far_enough(inpainter: Any) -> None:
+    # A source that resembles everybody the project ships leaves nobody to become.
+    with pytest.raises(Withheld) as raised:
+        inpainter.inpaint(job(source=catalogue.load().embeddings))
+    assert raised.value.reason == "no_candidate"

@@ -1,0 +1,187 @@
+"""What the stage tests share: made tracks and frames, and stand-ins for networks whose answers a test chooses."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+import cv2
+import numpy as np
+
+from infra.media.frame import YuvFrame
+from models.capabilities import Driving, Face, Floats, Image, Mesh, Patch, Strength, Twin
+from models.landmarks import pose
+from tasks.identities import Identities, Identity
+from tasks.motion import Drivings, MotionLimits
+from tasks.motion import run as drive
+from tasks.records import Track, Tracks
+from tasks.samples import Sample, Samples
+
+WIDTH, HEIGHT = 320, 240
+
+
+def box(x: float, y: float, side: float) -> Floats:
+    """(4,) square box around (x, y)."""
+    return np.array([x - side / 2, y - side / 2, x + side / 2, y + side / 2], np.float32)
+
+
+def points(x: float, y: float, side: float) -> Floats:
+    """(5, 2) eyes, nose and mouth corners of a face around (x, y)."""
+    rough = np.array([[-0.2, -0.15], [0.2, -0.15], [0, 0.05], [-0.15, 0.25], [0.15, 0.25]])
+    return (rough * side + (x, y)).astype(np.float32)
+
+
+def face(x: float, y: float, side: float, score: float = 0.9) -> Face:
+    return Face(box(x, y, side), score, points(x, y, side))
+
+
+def mesh(x: float, y: float, side: float) -> Floats:
+    """(478, 3) mean face that fills a box of this side."""
+    flat = pose.mean_face()
+    return (flat * side / float(np.ptp(flat[:, 1])) + (x, y, 0)).astype(np.float32)
+
+
+def track(
+    index: int = 0, first: int = 0, n: int = 8, x: float = 160, y: float = 120, side: float = 90, step: float = 0.0
+) -> Track:
+    """A frontal face that moves `step` pixels to the right on each frame."""
+    places = [(x + step * i, y) for i in range(n)]
+    meshes = np.stack([mesh(*place, side) for place in places])
+    return Track(
+        index=index,
+        scene=0,
+        first=first,
+        boxes=np.stack([box(*place, side) for place in places]),
+        points=np.stack([points(*place, side) for place in places]),
+        detected=np.ones(n, bool),
+        mesh=meshes,
+        presence=np.ones(n, np.float32),
+        blendshapes=np.zeros((n, 52), np.float32),
+        angles=np.zeros((n, 3), np.float32),
+    )
+
+
+def tracks(*some: Track, frames: int = 8, width: int = WIDTH, height: int = HEIGHT) -> Tracks:
+    return Tracks(some, frames, width, height)
+
+
+def samples(found: Tracks, rows: Sequence[int] = (0, 4)) -> Samples:
+    """Samples of made tracks that show noise; each crop is the whole frame."""
+    rng = np.random.default_rng(5)
+    crop = rng.integers(60, 200, (found.height, found.width, 3)).astype(np.uint8)
+    return Samples(
+        tuple(Sample(t.index, row, t.first + row, 0, 0, crop, row == rows[0]) for t in found.tracks for row in rows)
+    )
+
+
+def people(found: Tracks, dimension: int = 4) -> Identities:
+    """One identity per track, each with a direction of its own as embedding."""
+    some = []
+    for number, one in enumerate(found.tracks):
+        vector = np.eye(dimension, dtype=np.float32)[number]
+        some.append(Identity(number, (one.index,), vector[None], vector))
+    return Identities(tuple(some), "fake")
+
+
+def drivings(found: Tracks, identities: Identities) -> Drivings:
+    return drive(found, identities, MotionLimits(least_frames=1))
+
+
+def yuv(picture: Image, index: int = 0) -> YuvFrame:
+    """A 4:2:0 frame of a BGR picture with even sides."""
+    height, width = picture.shape[:2]
+    return YuvFrame(index, index, width, height, cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420))
+
+
+Opener = Callable[[], AbstractContextManager[Iterator[YuvFrame]]]
+
+
+def opener(pictures: Sequence[Image | YuvFrame]) -> Opener:
+    """Opens copies of these pictures as a stream, as often as one likes."""
+
+    @contextlib.contextmanager
+    def open_() -> Iterator[Iterator[YuvFrame]]:
+        yield iter([p.copy() if isinstance(p, YuvFrame) else yuv(p, i) for i, p in enumerate(pictures)])
+
+    return open_
+
+
+def noise(count: int = 8, width: int = WIDTH, height: int = HEIGHT, seed: int = 3) -> list[Image]:
+    rng = np.random.default_rng(seed)
+    return [rng.integers(40, 210, (height, width, 3)).astype(np.uint8) for _ in range(count)]
+
+
+class Detector:
+    """Sees the faces it was given, the same ones on every frame or a list per call."""
+
+    name = "fake"
+
+    def __init__(self, faces: Sequence[Face]) -> None:
+        self.faces = list(faces)
+
+    def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
+        return [list(self.faces) for _ in frames]
+
+
+class Landmarker:
+    """Puts the mean face into every box; `present` decides the presence."""
+
+    name = "fake"
+
+    def __init__(self, present: Callable[[Face], float] = lambda _: 1.0) -> None:
+        self.present = present
+
+    def locate(self, frames: Sequence[Image], faces: Sequence[Face]) -> list[Mesh]:
+        result = []
+        for one in faces:
+            x, y = (one.box[:2] + one.box[2:]) / 2
+            result.append(Mesh(mesh(float(x), float(y), one.size), self.present(one), np.zeros(52, np.float32)))
+        return result
+
+
+class Embedder:
+    """Answers with the distance to the first axis that `far` gives for a face: row 0 of a unit vector is 1 - far."""
+
+    name, dimension = "fake", 4
+
+    def __init__(self, far: Callable[[Image, Face], float]) -> None:
+        self.far = far
+
+    def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        rows = np.zeros((len(faces), self.dimension), np.float32)
+        for row, frame, one in zip(rows, frames, faces, strict=True):
+            near = 1.0 - self.far(frame, one)
+            row[0], row[1] = near, np.sqrt(max(1.0 - near * near, 0.0))
+        return rows
+
+
+class Painter:
+    """A motion model that fills the face's box with one colour, and refuses what is not usable."""
+
+    name = "fake"
+
+    def __init__(self, colour: tuple[int, int, int] = (20, 90, 170)) -> None:
+        self.colour = colour
+
+    def animate(
+        self, twin: Twin, driving: Driving, frames: Sequence[Image], rows: Sequence[int], strength: Strength
+    ) -> list[Patch | None]:
+        result: list[Patch | None] = []
+        for frame, row in zip(frames, rows, strict=True):
+            if not driving.usable[row]:
+                result.append(None)
+                continue
+            low = np.maximum(driving.meshes[row, :468, :2].min(axis=0), 0).astype(int) // 2 * 2
+            high = np.minimum(driving.meshes[row, :468, :2].max(axis=0), frame.shape[1::-1]).astype(int) // 2 * 2
+            pixels = np.full((high[1] - low[1], high[0] - low[0], 3), self.colour, np.uint8)
+            middle = (low + high) / 2
+            where = np.concatenate([low, high]).astype(np.float32)
+            result.append(Patch(int(low[0]), int(low[1]), pixels, points(*middle, float(high[0] - low[0])), where))
+        return result
+
+
+def twin(candidate: int = 0) -> Twin:
+    """A twin that only stand-ins can paint, but with a whole mesh."""
+    picture = np.full((128, 128, 3), 128, np.uint8)
+    return Twin(picture, mesh(64, 64, 100), candidate, True, np.zeros(4, np.float32))

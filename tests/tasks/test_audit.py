@@ -1,0 +1,212 @@
+"""The audit: what is recognised, what is a stray, and that doubt counts as both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.capabilities import Face
+from models.embedding.calibration import calibration
+from tasks import audit
+from tasks.audit import Judge, Report
+from tasks.reassemble import Painted
+from tasks.samples import Sample, Samples
+from tests.contracts import support as contracts
+from tests.tasks import support
+
+SOURCE = [np.eye(4, dtype=np.float32)[:1]]
+
+
+def painted(*rows: tuple[int, int, bool, Face]) -> Painted:
+    """Rows of (frame, track, replaced, face)."""
+    return Painted(
+        np.array([r[0] for r in rows], np.int64),
+        np.array([r[1] for r in rows], np.int64),
+        np.array([r[2] for r in rows], bool),
+        np.stack([r[3].box for r in rows]) if rows else np.zeros((0, 4), np.float32),
+        np.stack([r[3].points for r in rows]) if rows else np.zeros((0, 5, 2), np.float32),
+    )
+
+
+FACE, OTHER = support.face(80, 100, 60), support.face(240, 100, 60)
+
+
+def judged(distances: Any, found: list[Face], rows: Painted, frames: int = 4, workers: int = 1, **more: Any) -> Report:
+    far = distances if callable(distances) else lambda frame, face: distances
+    judges = [Judge(support.Embedder(far), 0.5)]
+    opened = support.opener(support.noise(frames))
+    return audit.run(opened, rows, SOURCE, support.Detector(found), judges, workers=workers, **more)
+
+
+EVERY = painted(*((frame, 3, True, FACE) for frame in range(4)))
+
+
+def test_far_faces_where_they_were_painted_are_clean() -> None:
+    report = judged(0.8, [FACE], EVERY)
+    assert report.clean and report.frames == 4 and report.faces == 4 and report.lost == 0
+    (score,) = report.scores
+    assert score.smallest == pytest.approx(0.8, abs=1e-6) and score.recognised == 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=4, max_size=4), st.integers(1, 2))
+def test_one_near_frame_is_enough_to_be_recognised(distances: list[float], workers: int) -> None:
+    numbered = [np.full((240, 320, 3), 40 + 40 * i, np.uint8) for i in range(4)]
+
+    def far(frame: np.ndarray, face: Face) -> float:
+        return distances[round((float(frame.mean()) - 40) / 40)]
+
+    judges = [Judge(support.Embedder(far), 0.5)]
+    report = audit.run(support.opener(numbered), EVERY, SOURCE, support.Detector([FACE]), judges, workers=workers)
+    near = [d for d in distances if not np.float32(1) - np.float32(1 - d) > 0.5]
+    assert report.scores[0].recognised == len(near) and report.clean is (not near)
+    assert report.recognised_tracks == ((3,) if near else ())
+    assert report.scores[0].smallest == pytest.approx(min(distances), abs=1e-6)
+    assert distances[report.scores[0].worst_frame] == pytest.approx(min(distances), abs=1e-6)
+
+
+@pytest.mark.parametrize("distance", [float("nan"), 0.5, 0.0])
+def test_a_distance_that_is_no_number_or_just_the_threshold_is_recognised(distance: float) -> None:
+    report = judged(distance, [FACE], EVERY)
+    assert not report.clean and report.scores[0].recognised == 4 and report.recognised_tracks == (3,)
+
+
+def test_one_judge_that_recognises_is_enough() -> None:
+    judges = [Judge(support.Embedder(lambda *_: 0.9), 0.5), Judge(support.Embedder(lambda *_: 0.3), 0.5)]
+    opened = support.opener(support.noise(4))
+    report = audit.run(opened, EVERY, SOURCE * 2, support.Detector([FACE]), judges, workers=1)
+    assert not report.clean and [score.recognised for score in report.scores] == [0, 4]
+
+
+def test_without_references_everything_is_recognised() -> None:
+    judges = [Judge(support.Embedder(lambda *_: 0.9), 0.5)]
+    nobody = [np.zeros((0, 4), np.float32)]
+    report = audit.run(support.opener(support.noise(4)), EVERY, nobody, support.Detector([]), judges, workers=1)
+    assert not report.clean and report.scores[0].recognised == 4
+
+
+def test_a_face_that_nobody_painted_is_a_stray() -> None:
+    report = judged(0.9, [FACE, OTHER], EVERY)
+    assert not report.clean and [stray.frame for stray in report.strays] == [0, 1, 2, 3]
+    assert np.array_equal(report.strays[0].box, OTHER.box) and report.recognised_tracks == ()
+
+
+def test_a_face_where_one_was_redacted_is_a_stray() -> None:
+    report = judged(0.9, [FACE], painted((1, 3, False, FACE)), frames=2)
+    assert [stray.frame for stray in report.strays] == [0, 1] and report.faces == 0
+
+
+def test_weak_detections_are_no_strays() -> None:
+    assert judged(0.9, [replace(OTHER, score=0.69)], painted(), least_score=0.7).clean
+    assert not judged(0.9, [replace(OTHER, score=0.7)], painted(), least_score=0.7).clean
+
+
+def test_a_face_that_the_detector_loses_is_compared_where_it_was_painted() -> None:
+    seen: list[np.ndarray] = []
+
+    def far(frame: np.ndarray, face: Face) -> float:
+        seen.append(face.box)
+        return 0.2
+
+    report = judged(far, [], EVERY)
+    assert report.lost == 4 and not report.clean
+    assert all(np.array_equal(box, FACE.box) for box in seen)
+
+
+def test_a_video_without_faces_is_clean() -> None:
+    report = judged(0.0, [], painted())
+    assert report.clean and report.faces == 0 and np.isnan(report.scores[0].smallest)
+
+
+# -- with the real judges ---------------------------------------------------------------------------------------------
+
+NAME, STRANGER = "people/002_A", "people/009_C"
+
+
+def real() -> tuple[Any, list[Judge]]:
+    judges = [Judge(contracts.load("embedder", name), calibration(name).far_1) for name in ("dlib-resnet", "sface")]
+    return contracts.load("detector", "yunet"), judges
+
+
+def picture_of(name: str) -> tuple[np.ndarray, Face]:
+    """A still with even sides and its largest face."""
+    still = contracts.still(name)
+    height, width = (side // 2 * 2 for side in still.shape[:2])
+    return np.ascontiguousarray(still[:height, :width]), contracts.face(name)
+
+
+def known(name: str, detector: Any, judges: list[Judge]) -> list[np.ndarray]:
+    """References of a still as the audit makes them."""
+    picture, face = picture_of(name)
+    track = support.track(n=1)
+    track.boxes[0], track.points[0] = face.box, face.points
+    found = support.tracks(track, frames=1, width=picture.shape[1], height=picture.shape[0])
+    samples = Samples((Sample(0, 0, 0, 0, 0, picture, True),))
+    return list(audit.references(found, samples, detector, judges).vectors)
+
+
+def test_an_untouched_copy_of_the_source_is_recognised_by_both_judges() -> None:
+    detector, judges = real()
+    picture, face = picture_of(NAME)
+    soft = cv2.GaussianBlur(picture, (0, 0), 1.0)
+    bright = np.clip(picture.astype(int) + 15, 0, 255).astype(np.uint8)
+    rows = painted(*((i, 0, True, face) for i in range(3)))
+    report = audit.run(
+        support.opener([picture, soft, bright]), rows, known(NAME, detector, judges), detector, judges, workers=1
+    )
+    assert [score.recognised for score in report.scores] == [3, 3] and report.recognised_tracks == (0,)
+
+
+def rolled(picture: np.ndarray, face: Face, degrees: float) -> tuple[np.ndarray, Face]:
+    """The picture turned about its face, and the face in it."""
+    middle = (face.box[:2] + face.box[2:]) / 2
+    move = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), degrees, 1.0)
+    size = (picture.shape[1], picture.shape[0])
+    turned = cv2.warpAffine(picture, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    points = (face.points @ move[:, :2].T + move[:, 2]).astype(np.float32)
+    return np.asarray(turned, np.uint8), Face(face.box, face.score, points)
+
+
+@pytest.mark.parametrize("degrees", [-40, -25, 25, 40])
+def test_a_tilted_head_is_recognised_when_it_is_the_source_and_not_when_it_is_a_stranger(degrees: int) -> None:
+    detector, judges = real()
+    sources = known(NAME, detector, judges)
+    for name, recognised in ((NAME, True), (STRANGER, False)):
+        picture, face = rolled(*picture_of(name), degrees)
+        rows = painted((0, 0, True, face))
+        report = audit.run(support.opener([picture]), rows, sources, detector, judges, workers=1)
+        assert report.clean is not recognised
+        assert [score.recognised for score in report.scores] == [int(recognised)] * 2
+
+
+def test_a_stranger_is_not_recognised() -> None:
+    detector, judges = real()
+    picture, face = picture_of(STRANGER)
+    report = audit.run(
+        support.opener([picture]), painted((0, 0, True, face)), known(NAME, detector, judges), detector, judges,
+        workers=1,
+    )  # fmt: skip
+    assert report.clean and all(score.smallest > score.threshold for score in report.scores)
+
+
+def test_a_real_face_in_a_faceless_frame_is_a_stray() -> None:
+    detector, judges = real()
+    picture, face = picture_of(NAME)
+    x0, y0, x1, y1 = (int(v) for v in face.box + face.size * np.float32([-0.3, -0.3, 0.3, 0.3]))
+    cut = picture[max(y0, 0) : y1, max(x0, 0) : x1]
+    scale = 200 / cut.shape[0]
+    small = cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    empty = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 255, (360, 640, 3)).astype(np.uint8), (0, 0), 9)
+    pasted = empty.copy()
+    pasted[80 : 80 + small.shape[0], 300 : 300 + small.shape[1]] = small
+    nobody = [np.zeros((0, judge.embedder.dimension), np.float32) for judge in judges]
+    report = audit.run(support.opener([empty, pasted, empty]), painted(), nobody, detector, judges, workers=1)
+    assert [stray.frame for stray in report.strays] == [1] and not report.clean
+    middle = (report.strays[0].box[:2] + report.strays[0].box[2:]) / 2
+    assert 300 < middle[0] < 300 + small.shape[1] and 80 < middle[1] < 280

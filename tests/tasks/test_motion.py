@@ -1,0 +1,90 @@
+"""The driving motion: which faces may be replaced, and by which movement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.landmarks import pose
+from tasks import motion
+from tasks.motion import MotionLimits
+from tasks.records import Track
+from tests.tasks import support
+
+LIMITS = MotionLimits()
+
+
+def usable(track: Track, limits: MotionLimits = LIMITS) -> list[bool]:
+    return motion.steadied(track, limits)[1].tolist()
+
+
+def test_a_good_track_is_usable_and_posed_again_is_its_mesh() -> None:
+    found = support.tracks(support.track(step=3.0))
+    (driving,) = motion.run(found, support.people(found)).drivings
+    assert driving.usable.all() and driving.first == 0 and driving.rest.shape == (478, 3)
+    for row in range(8):
+        placed = driving.scale[row] * driving.shapes[row] @ driving.rotation[row].T + driving.shift[row]
+        assert np.abs(placed - driving.meshes[row]).max() < 0.01
+    assert np.abs(driving.meshes - found.tracks[0].mesh).max() < 1.0
+
+
+@pytest.mark.parametrize(
+    ("column", "bad", "good"),
+    [(1, 45.5, 44.0), (1, -45.5, -44.0), (0, 40.5, 39.0), (0, -40.5, -39.0), (1, np.nan, 0.0)],
+)
+def test_faces_turned_too_far_are_not_usable(column: int, bad: float, good: float) -> None:
+    track = support.track()
+    track.angles[2, column], track.angles[3, column] = bad, good
+    assert usable(track) == [True, True, False, True, True, True, True, True]
+
+
+def test_small_faces_and_short_glimpses_are_not_usable() -> None:
+    assert not any(usable(support.track(side=LIMITS.least_face - 1)))
+    assert all(usable(support.track(side=LIMITS.least_face + 1)))
+    assert not any(usable(support.track(n=3)))
+    assert all(usable(support.track(n=3), MotionLimits(least_frames=1)))
+
+
+def test_a_mesh_that_is_missing_or_sits_elsewhere_is_not_usable_and_does_not_pull_on_others() -> None:
+    good = support.track()
+    track = replace(good, mesh=good.mesh.copy(), presence=good.presence.copy())
+    track.mesh[3] = np.nan
+    track.presence[3] = 0
+    track.mesh[5] += np.float32([80, 0, 0])
+    meshes, rows = motion.steadied(track, LIMITS)
+    assert rows.tolist() == [True, True, True, False, True, False, True, True]
+    assert np.isfinite(meshes).all()
+    kept = [0, 1, 2, 4, 6, 7]
+    assert np.abs(meshes[kept] - good.mesh[kept]).max() < 0.05
+
+
+def test_a_mesh_of_low_presence_is_not_usable() -> None:
+    track = support.track()
+    track.presence[:] = 0.45
+    assert not any(usable(track))
+
+
+def test_a_track_without_any_mesh_has_finite_numbers_and_nothing_usable() -> None:
+    blind = replace(support.track(), mesh=np.full((8, 478, 3), np.nan, np.float32), presence=np.zeros(8, np.float32))
+    found = support.tracks(blind)
+    (driving,) = motion.run(found, support.people(found)).drivings
+    assert not driving.usable.any()
+    for values in (driving.meshes, driving.shapes, driving.scale, driving.rotation, driving.shift, driving.rest):
+        assert np.isfinite(values).all()
+
+
+def test_tracks_of_one_person_share_a_neutral_shape_and_others_do_not() -> None:
+    wide = support.track(1, first=20)
+    wide.mesh[..., 0] = 160 + 1.2 * (wide.mesh[..., 0] - 160)
+    found = support.tracks(support.track(0), wide, support.track(2, first=40), frames=60)
+    apart = support.people(found)
+    first, second, third = apart.identities
+    shared = replace(apart, identities=(replace(first, tracks=(0, 2)), second))
+    drivings = motion.run(found, shared).drivings
+    assert np.array_equal(drivings[0].rest, drivings[2].rest)
+    assert np.abs(drivings[0].rest - drivings[1].rest).max() > 0.02
+    nobody = motion.run(found, replace(apart, identities=())).drivings
+    assert np.array_equal(nobody[0].rest, pose.mean_face())
+    assert third.tracks == (2,)

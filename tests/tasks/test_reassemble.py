@@ -1,0 +1,140 @@
+"""Reassembly: every face replaced or redacted, everything else untouched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra.media.frame import YuvFrame
+from models.capabilities import Strength
+from tasks import reassemble
+from tasks.reassemble import Extra, Painted
+from tasks.records import Tracks
+from tasks.twin import TwinResult
+from tests.tasks import support
+
+
+class Sink:
+    """Keeps copies of what is written."""
+
+    def __init__(self) -> None:
+        self.frames: list[YuvFrame] = []
+
+    def write(self, frame: YuvFrame) -> None:
+        self.frames.append(frame.copy())
+
+
+def results(*identities: int, twin: bool = True) -> list[TwinResult]:
+    return [TwinResult(i, support.twin(i) if twin else None, Strength(), ()) for i in identities]
+
+
+def paint(
+    found: Tracks, twins: list[TwinResult], unusable: tuple[int, ...] = (), extras: tuple[Extra, ...] = (),
+    workers: int = 1, pictures: list[np.ndarray] | None = None,
+) -> tuple[Sink, Painted, list[YuvFrame]]:  # fmt: skip
+    people = support.people(found)
+    drivings = support.drivings(found, people)
+    drivings = replace(drivings, drivings=tuple(
+        replace(d, usable=np.array([row not in unusable for row in range(len(d.usable))])) for d in drivings.drivings
+    ))  # fmt: skip
+    source = [support.yuv(p, i) for i, p in enumerate(pictures or support.noise(found.frame_count))]
+    sink = Sink()
+    painted = reassemble.run(
+        support.opener(source), sink, found, people, drivings, twins, support.Painter(), extras, workers
+    )
+    return sink, painted, source
+
+
+def rows(painted: Painted) -> list[tuple[int, int, bool]]:
+    return list(zip(painted.frame.tolist(), painted.track.tolist(), painted.replaced.tolist(), strict=True))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sets(st.integers(0, 7)), st.booleans(), st.integers(0, 4), st.integers(1, 2))
+def test_every_row_of_every_track_is_replaced_or_redacted(
+    unusable: set[int], with_twin: bool, first: int, workers: int
+) -> None:
+    found = support.tracks(support.track(0, 0, 8, x=80, side=60), support.track(1, first, 4, x=240, side=60))
+    twins = results(0) + results(1, twin=with_twin)
+    sink, painted, _ = paint(found, twins, tuple(unusable), workers=workers)
+    expected = [(frame, 0, frame not in unusable) for frame in range(8)]
+    expected += [(first + row, 1, with_twin and row not in unusable) for row in range(4)]
+    assert sorted(rows(painted)) == sorted(expected)
+    assert [frame.index for frame in sink.frames] == list(range(8))
+
+
+def test_what_is_redacted_is_one_colour_and_what_is_replaced_is_the_patch() -> None:
+    found = support.tracks(support.track(0, x=80, side=60), support.track(1, x=240, side=60))
+    sink, painted, _ = paint(found, results(0) + results(1, twin=False))
+    picture = sink.frames[3].to_bgr().astype(int)
+    assert np.abs(picture[100:140, 70:90] - (20, 90, 170)).max() < 8
+    assert np.abs(picture[95:145, 215:265] - 128).max() < 3
+    covered = painted.boxes[(painted.frame == 3) & (painted.track == 1)][0]
+    assert (covered[:2] <= (210, 90)).all() and (covered[2:] >= (270, 150)).all()
+
+
+def test_a_track_that_belongs_to_nobody_or_has_no_result_is_redacted() -> None:
+    found = support.tracks(support.track(0, side=60))
+    _, painted, _ = paint(found, [])
+    assert not painted.replaced.any() and len(painted.frame) == 8
+
+
+def test_pixels_far_from_faces_are_bit_identical() -> None:
+    found = support.tracks(support.track(0, x=80, side=60), support.track(1, x=240, side=60))
+    sink, painted, source = paint(found, results(0) + results(1, twin=False), unusable=(2,))
+    for frame, before in zip(sink.frames, source, strict=True):
+        changed = frame.planes[0] != before.planes[0]
+        allowed = np.zeros_like(changed)
+        for x0, y0, x1, y1 in painted.boxes[painted.frame == frame.index].round().astype(int):
+            allowed[y0 - 2 : y1 + 2, x0 - 2 : x1 + 2] = True
+        assert changed.any() and not changed[~allowed].any()
+        colour = (frame.planes[1] != before.planes[1]) | (frame.planes[2] != before.planes[2])
+        assert not colour[~allowed.reshape(120, 2, 160, 2).any(axis=(1, 3))].any()
+
+
+def test_frames_without_faces_pass_through_untouched_with_their_times() -> None:
+    found = support.tracks(support.track(0, 2, 3), frames=8)
+    sink, _, source = paint(found, results(0))
+    for index in (0, 1, 5, 6, 7):
+        assert np.array_equal(sink.frames[index].data, source[index].data)
+    assert [frame.pts for frame in sink.frames] == [frame.pts for frame in source]
+
+
+def test_regions_that_the_audit_wants_are_filled_on_their_frames_only() -> None:
+    extra = Extra(2, 4, support.box(250, 60, 40))
+    sink, painted, source = paint(support.tracks(), [], extras=(extra,))
+    assert rows(painted) == [(2, -1, False), (3, -1, False), (4, -1, False)]
+    assert np.array_equal(sink.frames[1].data, source[1].data) and np.array_equal(sink.frames[5].data, source[5].data)
+    assert np.abs(sink.frames[3].to_bgr()[40:80, 230:270].astype(int) - 128).max() < 3
+
+
+def test_a_nearer_face_is_painted_over_a_farther_one() -> None:
+    found = support.tracks(support.track(0, x=160, side=120), support.track(1, x=200, side=40))
+    sink, painted, _ = paint(found, results(0) + results(1, twin=False))
+    assert painted.track[painted.frame == 0].tolist() == [1, 0]
+    assert np.abs(sink.frames[0].to_bgr()[110:130, 150:165].astype(int) - (20, 90, 170)).max() < 8
+
+
+def test_a_face_that_leaves_the_frame_is_no_error() -> None:
+    found = support.tracks(support.track(0, x=-20, side=80), support.track(1, x=500, side=80))
+    sink, painted, _ = paint(found, results(0, twin=False) + results(1, twin=False))
+    assert len(sink.frames) == 8 and len(painted.frame) == 16
+    assert np.abs(sink.frames[0].to_bgr()[90:150, :15].astype(int) - 128).max() < 3
+
+
+def test_progress_is_told_and_an_error_of_the_motion_model_is_not_swallowed() -> None:
+    class Broken(support.Painter):
+        def animate(self, *arguments: object) -> list[None]:
+            raise RuntimeError("broken")
+
+    found = support.tracks(support.track())
+    people, told = support.people(found), []
+    arguments = (support.opener(support.noise(8)), Sink(), found, people, support.drivings(found, people), results(0))
+    reassemble.run(*arguments, support.Painter(), workers=1, progress=told.append)
+    assert told == list(range(1, 9))
+    with pytest.raises(RuntimeError, match="broken"):
+        reassemble.run(*arguments, Broken(), workers=2)

@@ -1,0 +1,150 @@
+"""Verification with retry: the schedule of attempts, and never a rejected twin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra.errors import Withheld
+from models.capabilities import Appearance, Twin, TwinJob
+from tasks import twin
+from tasks.attributes import Appearances
+from tasks.twin import Request, TwinSettings
+from tests.tasks import support
+
+
+class Inpainter:
+    """Gives candidates 100, 101, ... and remembers the jobs; runs out after `most`."""
+
+    name = "fake"
+
+    def __init__(self, most: int = 99) -> None:
+        self.jobs: list[TwinJob] = []
+        self.most = most
+
+    def inpaint(self, job: TwinJob) -> Twin:
+        if len(self.jobs) >= self.most:
+            raise Withheld("no_candidate", "nobody left")
+        self.jobs.append(job)
+        return support.twin(100 + len(self.jobs) - 1 if job.prefer < 0 else job.prefer)
+
+
+class Parser:
+    name, labels = "fake", ("background", "skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow",
+                            "upper lip", "lower lip", "glasses")  # fmt: skip
+
+    def parse(self, crops: list[np.ndarray]) -> list[np.ndarray]:
+        return [np.ones(crop.shape[:2], np.uint8) for crop in crops]
+
+
+def find(
+    distances: list[float], inpainter: Inpainter | None = None, usable: bool = True, prefer: int = -1, **changes: Any
+) -> tuple[twin.TwinResult, Inpainter]:
+    """Run with one distance per attempt (the last one repeats)."""
+    found = support.tracks(support.track())
+    people = support.people(found)
+    drivings = support.drivings(found, people)
+    if not usable:
+        drivings = replace(drivings, drivings=(replace(drivings.drivings[0], usable=np.zeros(8, bool)),))
+    inpainter = inpainter or Inpainter()
+
+    def far(frame: object, face: object) -> float:
+        return distances[min(len(inpainter.jobs), len(distances)) - 1]
+
+    request = Request(people.identities[0], "video:0", prefer, np.zeros((0, 4), np.float32), (7, 9))
+    result = twin.run(
+        request, found, support.samples(found), Appearances((Appearance(30, 0.9),)), drivings, "fake", inpainter,
+        support.Painter(), support.Embedder(far), Parser(), TwinSettings(threshold=0.6, seed=3, **changes),
+    )  # fmt: skip
+    return result, inpainter
+
+
+def test_the_first_twin_far_enough_is_taken_and_every_attempt_recorded() -> None:
+    result, inpainter = find([0.2, 0.59, 0.9])
+    assert result.twin is not None and result.twin.candidate == 102
+    assert [(a.number, a.candidate, a.accepted, a.reason) for a in result.attempts] == [
+        (1, 100, False, "too_close"),
+        (2, 101, False, "too_close"),
+        (3, 102, True, "accepted"),
+    ]
+    assert [a.distance for a in result.attempts] == pytest.approx([0.2, 0.59, 0.9], abs=1e-5)
+    assert all(a.threshold == 0.6 for a in result.attempts)
+    assert [job.attempt for job in inpainter.jobs] == [1, 2, 3]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0.0, 0.5999), min_size=1, max_size=8), st.integers(1, 6))
+def test_a_rejected_twin_is_never_returned(distances: list[float], attempts: int) -> None:
+    result, inpainter = find(distances, attempts=attempts)
+    assert result.twin is None and len(result.attempts) == attempts == len(inpainter.jobs)
+    assert not any(attempt.accepted for attempt in result.attempts)
+
+
+def test_each_attempt_departs_more_and_excludes_what_was_rejected() -> None:
+    result, inpainter = find([0.1], attempts=4)
+    changes = [attempt.strength for attempt in result.attempts]
+    assert changes == sorted(set(changes)) and changes[0] == twin.strength_of(1).change
+    assert [job.taken for job in inpainter.jobs] == [
+        (7, 9), (7, 9, 100), (7, 9, 100, 101), (7, 9, 100, 101, 102),
+    ]  # fmt: skip
+    feathers = [twin.strength_of(n).feather for n in range(1, 5)]
+    assert feathers == sorted(set(feathers))
+    assert twin.strength_of(50) == twin.strength_of(60)
+
+
+def test_a_retry_goes_on_where_the_audit_stopped_it() -> None:
+    result, inpainter = find([0.9], first=3, attempts=3)
+    assert result.attempts[0].number == 3 and inpainter.jobs[0].attempt == 3
+    assert result.strength == twin.strength_of(3)
+
+
+def test_the_twin_of_an_earlier_video_is_preferred_once() -> None:
+    result, inpainter = find([0.2, 0.9], prefer=42)
+    assert [job.prefer for job in inpainter.jobs] == [42, -1]
+    assert [a.candidate for a in result.attempts] == [42, 101]
+    assert result.twin is not None and 42 in inpainter.jobs[1].taken
+
+
+def test_no_candidate_ends_the_search_without_a_twin() -> None:
+    result, _ = find([0.1], Inpainter(most=2), attempts=5)
+    assert result.twin is None
+    assert [a.reason for a in result.attempts] == ["too_close", "too_close", "no_candidate"]
+    assert np.isnan(result.attempts[-1].distance) and result.attempts[-1].candidate == -1
+
+
+def test_a_distance_that_is_no_number_is_a_failure() -> None:
+    result, _ = find([float("nan")], attempts=2)
+    assert result.twin is None and not any(a.accepted for a in result.attempts)
+
+
+def test_a_face_that_can_never_be_painted_is_not_tried() -> None:
+    result, inpainter = find([0.9], usable=False)
+    assert result.twin is None and result.attempts == () and inpainter.jobs == []
+
+
+def test_the_same_request_gives_the_same_seed_and_digest() -> None:
+    assert twin.seed_of(1, "a") == twin.seed_of(1, "a") < 2**63
+    assert len({twin.seed_of(s, k) for s in range(4) for k in ("a", "b", "")}) == 12
+    people = support.people(support.tracks(support.track()))
+    base = Request(people.identities[0], "a", -1, np.zeros((1, 4), np.float32), (1,))
+    assert base.digest() == replace(base).digest()
+    others = [replace(base, key="b"), replace(base, prefer=3), replace(base, taken=(1, 2)),
+              replace(base, others=np.ones((1, 4), np.float32))]  # fmt: skip
+    assert len({base.digest(), *(other.digest() for other in others)}) == 5
+
+
+def test_bare_skin_is_skin_and_not_glasses() -> None:
+    class Half(Parser):
+        def parse(self, crops: list[np.ndarray]) -> list[np.ndarray]:
+            labels = np.ones(crops[0].shape[:2], np.uint8)
+            labels[:, 32:] = self.labels.index("glasses")
+            return [labels]
+
+    mask = twin.bare_skin(np.zeros((128, 128, 3), np.uint8), Half())
+    assert mask.shape == (64, 64) and mask.dtype == np.uint8
+    assert (mask[8:-8, 8:24] == 255).all() and not mask[:, 32:].any()

@@ -1,0 +1,62 @@
+"""Verification: the smallest distance between painted samples and the source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.capabilities import Face, Image, Strength
+from tasks import verify
+from tests.tasks import support
+
+Far = Callable[[Image, Face], float]
+SOURCE = np.eye(4, dtype=np.float32)[:1]
+
+
+def smallest(far: Far, usable: bool = True, source: np.ndarray = SOURCE) -> float:
+    found = support.tracks(support.track())
+    people = support.people(found)
+    driving = support.drivings(found, people).drivings[0]
+    if not usable:
+        driving = replace(driving, usable=np.zeros(8, bool))
+    cut = support.samples(found, (0, 2, 4)).samples
+    twin, embedder = support.twin(), support.Embedder(far)
+    return verify.smallest_distance(twin, cut, {0: driving}, source, support.Painter(), embedder, Strength())
+
+
+def test_the_smallest_distance_over_the_samples_counts() -> None:
+    answers = iter([0.9, 0.4, 0.7])
+    assert smallest(lambda frame, face: next(answers)) == pytest.approx(0.4, abs=1e-6)
+
+
+def test_the_nearest_source_embedding_counts() -> None:
+    both = np.stack([[0, 0, 1, 0], [0, 1, 0, 0]]).astype(np.float32)
+    assert smallest(lambda frame, face: 1.0, source=both) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_nothing_painted_is_no_number() -> None:
+    assert np.isnan(smallest(lambda frame, face: 0.9, usable=False))
+
+
+def test_the_embedder_sees_the_painted_face_in_its_surroundings() -> None:
+    def look(frame: Image, face: Face) -> float:
+        x0, y0, x1, y1 = np.round(face.box).astype(int)
+        inside = frame[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2]
+        assert (inside == (20, 90, 170)).all() and frame.reshape(-1, 3).std() > 20
+        return 0.5
+
+    assert smallest(look) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_shifted_motion_lies_in_the_crop() -> None:
+    found = support.tracks(support.track(step=2.0))
+    driving = support.drivings(found, support.people(found)).drivings[0]
+    sample = replace(support.samples(found, (3,)).samples[0], x=40, y=20)
+    moved = verify.shifted(driving, sample)
+    assert moved.meshes.shape == (1, 478, 3) and moved.first == 3
+    assert np.allclose(moved.meshes[0], driving.meshes[3] - np.float32([40, 20, 0]), atol=1e-4)
+    placed = moved.scale[0] * moved.shapes[0] @ moved.rotation[0].T + moved.shift[0]
+    assert np.abs(placed - moved.meshes[0]).max() < 0.01
