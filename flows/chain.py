@@ -130,6 +130,8 @@ class Chain:
         for identity in material.identities.identities:
             if not set(identity.tracks) & set(report.recognised_tracks):
                 continue
+            if twins[identity.index].twin is None:
+                raise Withheld("audit_recognised", "The audit recognises a face that was covered; look by hand.")
             done = twins[identity.index].attempts
             self._recognised(identity.index, twins)
             self._record(twins)

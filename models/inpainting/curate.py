@@ -35,9 +35,9 @@ FIRST = 2400
 SECOND = 1600
 TRUNCATION = 0.8
 SHORTLIST_PER_CELL = 36
-PER_CELL = 24
+PER_CELL = 32
 CLEAR_GLASSES = 0.66
-EVEN = 0.1
+EVEN = 0.12
 FEATURES = ("yaw", "pitch", "mouth", "smile", "eyes", "age", "female", "ita", "beard", "light")
 REST_GAIN = 0.95
 AT_REST = {"yaw": 0.0, "pitch": -4.0, "mouth": 0.0, "smile": 0.02, "eyes": 0.23, "light": 0.0}
@@ -236,7 +236,7 @@ def _clean(seen: Measures | None) -> bool:
         and v["smile"] < 0.35
         and 0.15 < v["eyes"] < 0.33
     )
-    return still and abs(v["pitch"] - AT_REST["pitch"]) < 11 and seen.covered < 0.015 and abs(v["female"] - 0.5) > 0.35
+    return still and abs(v["pitch"] - AT_REST["pitch"]) < 11 and seen.covered < 0.015 and abs(v["female"] - 0.5) > 0.3
 
 
 def eye_light(picture: Image, points: Floats) -> float:

@@ -66,12 +66,12 @@ def light_of(frame: Image, twin: Image, weight: Floats, sigma: float) -> Floats:
     """
     wanted = _spread(frame.astype(np.float32), weight, sigma)
     have = _spread(twin.astype(np.float32), weight, sigma)
-    factor = np.clip((wanted + 4.0) / (have + 4.0), 0.2, 6.0)
+    factor = np.clip((wanted + 4.0) / (have + 4.0), 0.25, 3.0)
     # The cap is one for all channels and what it leaves out is filled with the wanted colour: capped channel by
     # channel, a face taken under orange light would get blue shadows.
     brighter = (wanted.mean(axis=2, keepdims=True) + 4.0) / (have.mean(axis=2, keepdims=True) + 4.0)
     keep = np.minimum(1.0, _MOST_CONTRAST / np.maximum(brighter, 1e-3))
-    return np.dstack([factor * keep, wanted * (1.0 - keep)])
+    return np.dstack([factor * keep, wanted - factor * keep * have])
 
 
 def masks(field: WarpField, feather: float, bare: Floats) -> tuple[Floats, Floats]:

@@ -55,6 +55,7 @@ class Script:
         people: int = 1,
         failing: tuple[int, ...] = (),
         unpaintable: tuple[int, ...] = (),
+        side: float = 80,
         **settings: Any,
     ) -> None:
         self.reports, self.failing, self.unpaintable = reports, failing, unpaintable
@@ -64,7 +65,7 @@ class Script:
         clock = Clock(1, "video", Collector(), threading.Event())
         chosen = Settings(cache_url=f"file://{folder}/store", **settings)
         self.context = Context("video", "digest", chosen, Cache(store), store, clock, folder)
-        found = support.tracks(*(support.track(i, x=80 + 80 * i, side=60) for i in range(people)))
+        found = support.tracks(*(support.track(i, x=80 + 80 * i, side=side) for i in range(people)))
         owners = replace(support.people(found), embedder="facenet")
         material = Material(
             Scan((Scene(0, 0, 0, 7),), found), support.samples(found), owners,
@@ -237,3 +238,16 @@ def test_a_few_real_frames_become_somebody_else(tmp_path: Path, ffmpeg: Callable
     assert row.faces_replaced + row.faces_redacted >= info.frame_count and row.audio_copied
     assert all(score["recognised"] == 0 for score in row.audit)
     assert row.identities == 1 and 1 <= len(row.attempts) <= settings.max_attempts
+
+
+def test_a_small_face_that_the_audit_rejects_is_redacted_whatever_the_policy(script: Callable[..., Script]) -> None:
+    made = script([KNOWN, KNOWN, CLEAN], side=50)
+    _, verdict, reason = made.run()
+    assert (verdict, reason) == (Verdict.REDACTED, "no_safe_twin") and len(made.rounds) == 3
+    assert made.rounds[-1][0][0].twin is None
+
+
+def test_a_covered_face_that_is_still_recognised_withholds(script: Callable[..., Script]) -> None:
+    with pytest.raises(Withheld) as error:
+        script([KNOWN], side=50).run()
+    assert error.value.reason == "audit_recognised"

@@ -123,6 +123,6 @@ def test_light_brings_the_twin_to_the_frames_mean_without_burning_out() -> None:
         lights = render.light_of(frame, twin, whole, 8.0)
         assert lights.shape == (60, 60, 6)
         assert np.allclose(twin * lights[..., :3] + lights[..., 3:], frame, atol=0.5)
-    # Darkening scales contrast down with the light; brightening hardly raises it.
+    # Darkening scales contrast down with the light; brightening raises it by four fifths at most.
     assert render.light_of(dark, bright, whole, 8.0)[..., :3].max() < 0.5
-    assert render.light_of(bright, dark, whole, 8.0)[..., :3].max() <= 1.15
+    assert render.light_of(bright, dark, whole, 8.0)[..., :3].max() <= 1.8 + 1e-6

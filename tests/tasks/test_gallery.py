@@ -13,6 +13,7 @@ from infra.settings import IdentityScope
 from infra.store import Store
 from tasks import gallery
 from tasks.gallery import Gallery, Place
+from tests.tasks import support
 
 
 def towards(angle: float) -> np.ndarray:
@@ -28,16 +29,16 @@ def test_one_key_keeps_its_candidate(store: Store) -> None:
     people = Gallery(store, IdentityScope.VIDEO)
     place = people.place(towards(0), "a:0")
     assert place == Place("a:0", -1)
-    assert people.keep(place, towards(0), 5)
+    assert people.keep(place, towards(0), support.twin(5))
     assert Gallery(store, IdentityScope.VIDEO).place(towards(2), "a:0") == Place("a:0", 5)
-    assert people.keep(place, towards(0), 8) and people.place(towards(0), "a:0").candidate == 8
+    assert people.keep(place, towards(0), support.twin(8)) and people.place(towards(0), "a:0").candidate == 8
     assert people.others(place) == ([], ())
 
 
 def test_a_candidate_of_somebody_else_is_refused(store: Store) -> None:
     people = Gallery(store, IdentityScope.VIDEO)
-    assert people.keep(Place("a:0", -1), towards(0), 5)
-    assert not people.keep(Place("b:0", -1), towards(1), 5)
+    assert people.keep(Place("a:0", -1), towards(0), support.twin(5))
+    assert not people.keep(Place("b:0", -1), towards(1), support.twin(5))
     assert people.place(towards(1), "b:0") == Place("b:0", -1)
     vectors, taken = people.others(Place("b:0", -1))
     assert taken == (5,) and np.allclose(vectors[0], towards(0))
@@ -53,7 +54,7 @@ def test_two_identities_never_have_the_same_candidate(
     granted: dict[str, int] = {}
     for who, candidate in wishes:
         place = people.place(towards(who), f"video:{who}")
-        if people.keep(place, towards(who), candidate):
+        if people.keep(place, towards(who), support.twin(candidate)):
             granted[place.key] = candidate
         assert len(set(granted.values())) == len(granted)
     for key, candidate in granted.items():
@@ -62,8 +63,8 @@ def test_two_identities_never_have_the_same_candidate(
 
 def test_over_the_dataset_a_returning_person_is_known_and_a_stranger_is_not(store: Store) -> None:
     people = Gallery(store, IdentityScope.DATASET)
-    people.keep(people.place(towards(0), "a:0"), towards(0), 5)
-    people.keep(people.place(towards(2), "a:1"), towards(2), 6)
+    people.keep(people.place(towards(0), "a:0"), towards(0), support.twin(5))
+    people.keep(people.place(towards(2), "a:1"), towards(2), support.twin(6))
     near, far = np.arccos(1 - gallery.SAME) - 0.05, np.arccos(1 - gallery.SAME) + 0.05
     assert people.place(towards(-near), "b:0") == Place("a:0", 5)
     assert people.place(towards(-far), "b:1") == Place("b:1", -1)
@@ -72,7 +73,7 @@ def test_over_the_dataset_a_returning_person_is_known_and_a_stranger_is_not(stor
 
 def test_it_lies_under_the_identifying_prefix_and_can_be_forgotten(store: Store, tmp_path: Path) -> None:
     people = Gallery(store, IdentityScope.VIDEO)
-    people.keep(people.place(towards(0), "a:0"), towards(0), 5)
+    people.keep(people.place(towards(0), "a:0"), towards(0), support.twin(5))
     assert store.list_tree("identifying") == [gallery.PATH] and store.list_tree("safe") == []
     gallery.forget(store)
     assert people.place(towards(0), "a:0") == Place("a:0", -1)
@@ -82,4 +83,4 @@ def test_a_damaged_gallery_is_an_empty_one(store: Store) -> None:
     store.write_named(gallery.PATH, b"not a gallery")
     people = Gallery(store, IdentityScope.DATASET)
     assert people.place(towards(0), "a:0") == Place("a:0", -1)
-    assert people.keep(Place("a:0", -1), towards(0), 1)
+    assert people.keep(Place("a:0", -1), towards(0), support.twin(1))
