@@ -336,6 +336,7 @@ class Chain:
                 self._load("audit_detector"),
                 self._judges(),
                 workers=self.context.settings.threads,
+                framing=self._load("detector", long_side=self.context.settings.detector_side),
                 progress=advance,
             )
 

@@ -102,9 +102,14 @@ def run(
     judges: Sequence[Judge],
     least_score: float = 0.65,
     workers: int = 2,
+    framing: Detector | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Audit an encoded file against `references`; frames opens the decoded frames of the result."""
+    """Audit an encoded file against `references`; frames opens the decoded frames of the result.
+
+    framing: a detector whose points frame each face once more for the embedders; best the one that the thresholds
+    were calibrated with.
+    """
     rows: dict[int, list[int]] = {}
     for index, frame in enumerate(painted.frame.tolist()):
         rows.setdefault(frame, []).append(index)
@@ -113,11 +118,13 @@ def run(
         image = frame.to_bgr()
         found = detector.detect([image])[0]
         own = rows.get(frame.index, [])
+        framed = framing.detect([image])[0] if framing is not None and own else []
         compared: list[tuple[int, list[float]]] = []
         lost = 0
         for row in (r for r in own if painted.replaced[r]):
             views = views_of(image, Face(painted.boxes[row], 0.0, painted.points[row]), detector)
             lost += len(views) == 1
+            views += [face for face in framed if overlap(face.box, painted.boxes[row]) > 0.3]
             distances = [
                 float((1.0 - judge.embedder.embed([image] * len(views), views) @ source.T).min())
                 if len(source)
