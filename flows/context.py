@@ -1,53 +1,73 @@
-"""What the stages of one input may use, and what they answer."""
+"""What the stages of one input may use and what they answer; what all inputs of a run share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from flows.progress import Clock
+from flows.manifest import Ledger
+from flows.progress import Advance, Clock, Reporter
+from flows.rows import Evidence, VideoRow
 from infra.cache import Cache
+from infra.media.probe import VideoInfo
+from infra.privacy import PrivacyFilter
 from infra.settings import Settings
 from infra.store import Store
+from tasks.gallery import Gallery
 from tasks.publish import AuditedFile
-from tasks.records import Attempt, Verdict
+from tasks.records import Verdict
+
+T = TypeVar("T")
+
+
+class Show(Protocol):
+    """Runs the work of one stage so that an orchestrator sees it; `name` says nothing about the input."""
+
+    def __call__(self, name: str, work: Callable[[], T]) -> T:
+        """Return what the work returns, raise what it raises."""
+
+
+def unseen(name: str, work: Callable[[], T]) -> T:
+    """Without an orchestrator a stage is a call."""
+    return work()
 
 
 @dataclass
-class Evidence:
-    """What the stages found out, filled in as they go, so that a row tells it whatever the verdict. See VideoRow."""
-
-    scenes: int = 0
-    tracks: int = 0
-    identities: int = 0
-    redacted_tracks: int = 0
-    attempts: list[Attempt] = field(default_factory=list)
-    audit: list[dict[str, Any]] = field(default_factory=list)
-    worst_frame: int = -1
-    worst_distance: float | None = None
-    faces_replaced: int = 0
-    faces_redacted: int = 0
-    faces_lost: int = 0
-    audio_streams: int = 0
-    audio_copied: bool = False
-
-
-@dataclass(frozen=True)
 class Context:
-    """What a video's stages may use.
+    """What the stages of one input may use.
 
     public_id: name and cache owner. digest: SHA-256 of the source. folder: private scratch, removed afterwards.
+    evidence: filled in as the stages go, so that a row tells it whatever the verdict.
     """
 
     public_id: str
     digest: str
     settings: Settings
     cache: Cache
-    store: Store
+    people: Gallery
     clock: Clock
     folder: Path
+    show: Show = unseen
     evidence: Evidence = field(default_factory=Evidence)
+
+    def stage(self, name: str, work: Callable[[Advance], T], total: int = 0, label: str = "") -> T:
+        """Run a stage, timed and reported as `name` and shown as `label` (if that says more).
+
+        work gets a function to be told how many of `total` (frames, say) are done.
+        """
+
+        def timed() -> T:
+            with self.clock.stage(name, total) as advance:
+                return work(advance)
+
+        return self.show(label or name, timed)
+
+    def found(self, **evidence: Any) -> None:
+        """Note evidence, by the names of its fields."""
+        self.evidence = replace(self.evidence, **evidence)
 
 
 @dataclass(frozen=True)
@@ -57,3 +77,38 @@ class StageResult:
     audited: AuditedFile
     verdict: Verdict
     reason: str = ""
+
+
+Stages = Callable[[Path, VideoInfo, Context], StageResult]
+
+
+@dataclass
+class Services:
+    """What all inputs of a run share. people: who appeared in this dataset. scratch: private folder on local disk.
+    stages: the chain in the middle of a video."""
+
+    store: Store
+    destination: Store
+    ledger: Ledger
+    people: Gallery
+    key: bytes
+    scratch: Path
+    reporter: Reporter
+    stages: Stages
+    privacy: PrivacyFilter = field(default_factory=PrivacyFilter)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    locks: dict[str, threading.Lock] = field(default_factory=dict)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def lock(self, name: str) -> threading.Lock:
+        """One lock per public id: equal inputs must not be converted at the same time."""
+        with self.guard:
+            return self.locks.setdefault(name, threading.Lock())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A recorded row; reused: nothing had to be done."""
+
+    row: VideoRow
+    reused: bool

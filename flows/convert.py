@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -10,27 +11,31 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from flows.cancelled import Cancelled
+from flows.case import fingerprint
+from flows.context import Outcome, Services, Stages
 from flows.image import convert_picture
 from flows.manifest import Ledger
 from flows.progress import Reporter
-from flows.sources import Job
-from flows.video import Chain, Outcome, Services, convert_video, fingerprint
-from infra.cache import Cache
+from flows.sources import Job, absolute
+from flows.video import convert_video
 from infra.errors import UsageError
-from infra.privacy import PrivacyFilter, install, key_path, load_key
+from infra.privacy import PrivacyFilter, install, key_path, load_key, public_id
 from infra.scratch import scratch
 from infra.settings import Settings
 from infra.store import Store
+from tasks.gallery import Gallery
 from tasks.records import Verdict
 
-DATASET = "dataset"
+log = logging.getLogger("anonflow")
 
-# Prefect reads these when it is imported. A fresh database needs longer than Prefect waits by default, and nothing
-# about a run is to be reported to anybody.
+# Prefect reads these when it is imported. A fresh database needs longer than Prefect waits by default, the server that
+# ends with the run would print tracebacks about what it was still writing, and nothing about a run is to be reported
+# to anybody.
 _PREFECT_DEFAULTS = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "DO_NOT_TRACK": "1",
 }
 
@@ -60,7 +65,7 @@ def convert(
     settings: Settings,
     reporter: Reporter,
     orchestrate: bool = True,
-    stages: Chain | None = None,
+    stages: Stages | None = None,
 ) -> Summary:
     """Convert all videos and write the manifest.
 
@@ -98,7 +103,7 @@ def _summary(outcomes: list[Outcome]) -> Summary:
 
 @contextlib.contextmanager
 def _services(
-    jobs: list[Job], destination: str, settings: Settings, reporter: Reporter, stages: Chain
+    jobs: list[Job], destination: str, settings: Settings, reporter: Reporter, stages: Stages
 ) -> Iterator[Services]:
     fingerprint(settings)
     store = Store(settings.cache_url)
@@ -116,16 +121,32 @@ def _services(
             ledger.flush()
         except OSError as error:
             raise UsageError(f"DESTINATION cannot be written ({type(error).__name__}).") from None
-        services = Services(store, target, ledger, key, folder, reporter, stages, privacy)
+        people = Gallery(store, settings.identity_scope, dataset_id(key, destination))
+        services = Services(store, target, ledger, people, key, folder, reporter, stages, privacy)
         try:
             yield services
+            # Only now: a run that was stopped goes on later, and must still know who has which twin.
+            if not settings.keep_intermediates:
+                _forget(people)
         except KeyboardInterrupt:
             raise Cancelled from None
         finally:
             services.cancelled.set()
             services.ledger.flush()
-            if not settings.keep_intermediates:
-                Cache(store).purge(DATASET)
+
+
+def _forget(people: Gallery) -> None:
+    try:
+        people.forget()
+    except OSError as error:
+        log.error("%s could not be removed from the cache (%s); remove it by hand.", people.path, type(error).__name__)
+
+
+def dataset_id(key: bytes, destination: str) -> str:
+    """Keyed name of the dataset that a destination stands for: the same for every run into it."""
+    return public_id(
+        key, hashlib.sha256(b"dataset:" + absolute(destination).encode("utf-8", "surrogateescape")).hexdigest()
+    )
 
 
 def run_in_threads(jobs: list[Job], settings: Settings, services: Services) -> list[Outcome]:

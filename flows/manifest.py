@@ -1,108 +1,48 @@
-"""The manifest of a destination: one row per input, the system of record of what became of it."""
+"""The manifest of a destination: one row per input, the system of record of what became of it.
+
+Every row is a small file of its own, written atomically when its input has its verdict. The tables are assembled from
+all row files, so runs that share a destination, one after the other or at the same time, never write over each other's
+rows.
+"""
 
 from __future__ import annotations
 
-import io
 import json
 import threading
 import time
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+from flows.rows import VideoRow, lines, parquet
 from infra.errors import StoreError
 from infra.store import Store
 from tasks.records import Verdict
 
 JSONL = "manifest.jsonl"
 PARQUET = "manifest.parquet"
+FOLDER = "manifest"
 FINAL = frozenset({Verdict.PUBLISHED, Verdict.REDACTED, Verdict.WITHHELD})
 _OUT = frozenset({Verdict.PUBLISHED, Verdict.REDACTED})
-
-
-@dataclass(frozen=True)
-class VideoRow:
-    """One input and its verdict. Holds neither names nor predicted attributes.
-
-    public_id: keyed id of the content; copy counts inputs of equal content from 0. ordinal: place in the input list
-    of the last run. reason: stable short code, empty for published. attempts: tries at twins. audit: per embedder
-    its threshold, smallest and mean distance, worst frame and number of recognised frames. worst_frame,
-    worst_distance: the frame nearest to the source in the audit; -1 and None when nothing was compared.
-    fingerprint: digest over everything that can change the result. Distances are cosine distances; durations and
-    stage times are seconds.
-    """
-
-    public_id: str
-    copy: int
-    ordinal: int
-    verdict: Verdict
-    reason: str = ""
-    message: str = ""
-    width: int = 0
-    height: int = 0
-    frames: int = 0
-    fps: str = ""
-    duration_s: float = 0.0
-    scenes: int = 0
-    tracks: int = 0
-    identities: int = 0
-    redacted_tracks: int = 0
-    attempts: list[dict[str, Any]] = field(default_factory=list)
-    audit: list[dict[str, Any]] = field(default_factory=list)
-    worst_frame: int = -1
-    worst_distance: float | None = None
-    faces_replaced: int = 0
-    faces_redacted: int = 0
-    faces_lost: int = 0
-    audio_streams: int = 0
-    audio_copied: bool = False
-    output: str = ""
-    output_sha256: str = ""
-    output_bytes: int = 0
-    stage_seconds: dict[str, float] = field(default_factory=dict)
-    peak_memory_bytes: int = 0
-    backends: dict[str, str] = field(default_factory=dict)
-    profile: str = ""
-    seed: int = 0
-    fingerprint: str = ""
-    software: str = ""
-    finished_at: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """The row as JSON values."""
-        return asdict(self) | {"verdict": self.verdict.value}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> VideoRow:
-        """The row back from JSON values; unknown fields are dropped. Raises StoreError when it is no row."""
-        known = {f.name for f in fields(cls)}
-        try:
-            return cls(**{k: v for k, v in value.items() if k in known} | {"verdict": Verdict(value["verdict"])})
-        except (KeyError, TypeError, ValueError):
-            raise StoreError("A row of the manifest is damaged.") from None
+_READERS = 16
 
 
 class Ledger:
-    """The rows of a destination, kept in memory and rewritten as a whole. Safe among threads."""
+    """The rows of a destination. Safe among threads and among processes.
+
+    When two runs convert the same input, the row of the one that ended last stays.
+    """
 
     def __init__(self, destination: Store) -> None:
-        """Read the rows that are there; a damaged row or file counts as absent."""
         self._destination = destination
         self._lock = threading.Lock()
-        self._rows: dict[tuple[str, int], VideoRow] = {}
         self._seen: dict[str, int] = {}
         self._pause_until = 0.0
-        for line in (destination.read_named(JSONL) or b"").splitlines():
-            try:
-                row = VideoRow.from_json(json.loads(line))
-            except (ValueError, StoreError):
-                continue
-            self._rows[row.public_id, row.copy] = row
 
     def finished(self, public_id: str, fingerprint: str) -> VideoRow | None:
         """An earlier row that still holds: final verdict, same settings and code, and its output intact."""
-        with self._lock:
-            rows = [row for (owner, _), row in self._rows.items() if owner == public_id]
-        for row in rows:
+        copy = 0
+        while (row := self._read(path_of(public_id, copy))) is not None:
+            copy += 1
             if row.verdict not in FINAL or row.fingerprint != fingerprint:
                 continue
             if row.verdict not in _OUT or self._destination.digest(row.output) == row.output_sha256:
@@ -110,52 +50,56 @@ class Ledger:
         return None
 
     def record(self, row: VideoRow) -> VideoRow:
-        """Add or replace a row and write the manifest; returns the row with its copy number."""
+        """Add or replace a row; returns it with its copy number. The tables follow, at the latest with `flush`."""
         with self._lock:
             copy = self._seen.get(row.public_id, 0)
             self._seen[row.public_id] = copy + 1
             row = replace(row, copy=copy)
-            self._rows[row.public_id, copy] = row
-            # Rewriting everything after each of many thousand videos would take longer than the videos.
+            self._destination.write_named(
+                path_of(row.public_id, copy), json.dumps(row.as_json(), sort_keys=True).encode()
+            )
+            # Rewriting the tables after each of many thousand videos would take longer than the videos.
             if time.monotonic() >= self._pause_until:
                 begun = time.monotonic()
-                self._write()
+                self._assemble(self.rows())
                 self._pause_until = time.monotonic() + 20 * (time.monotonic() - begun)
             return row
 
     def flush(self) -> None:
-        """Write the manifest."""
+        """Bring the tables up to date with the rows of all runs.
+
+        Reads the rows again after writing: whoever writes the tables last has seen every row that was there then, so
+        two runs that end at the same time leave complete tables.
+        """
         with self._lock:
-            self._write()
+            rows = self.rows()
+            while True:
+                self._assemble(rows)
+                again = self.rows()
+                if lines(again) == lines(rows):
+                    return
+                rows = again
 
     def rows(self) -> list[VideoRow]:
-        """All rows, by ordinal."""
-        with self._lock:
-            return sorted(self._rows.values(), key=lambda row: (row.ordinal, row.public_id, row.copy))
+        """The rows of all runs, by ordinal; a damaged row counts as absent."""
+        names = [name for name in self._destination.list_tree(FOLDER) if name.endswith(".json")]
+        # A remote store answers slowly, but many at a time.
+        with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="manifest") as pool:
+            found = [row for row in pool.map(self._read, names) if row is not None]
+        return sorted(found, key=lambda row: row.place)
 
-    def _write(self) -> None:
-        rows = sorted(self._rows.values(), key=lambda row: (row.ordinal, row.public_id, row.copy))
-        lines = "".join(json.dumps(row.as_json(), sort_keys=True) + "\n" for row in rows)
+    def _read(self, name: str) -> VideoRow | None:
+        value = self._destination.read_json(name)
+        try:
+            return VideoRow.from_json(value) if value is not None else None
+        except StoreError:
+            return None
+
+    def _assemble(self, rows: list[VideoRow]) -> None:
         self._destination.write_named(PARQUET, parquet(rows))
-        self._destination.write_named(JSONL, lines.encode())
+        self._destination.write_named(JSONL, lines(rows))
 
 
-def parquet(rows: list[VideoRow]) -> bytes:
-    """The rows as a Parquet file; nested fields become JSON text."""
-    import pyarrow
-    import pyarrow.parquet
-
-    kinds = {
-        "int": pyarrow.int64(),
-        "float": pyarrow.float64(),
-        "float | None": pyarrow.float64(),
-        "bool": pyarrow.bool_(),
-    }
-    schema = pyarrow.schema([(f.name, kinds.get(str(f.type), pyarrow.string())) for f in fields(VideoRow)])
-    flat = [
-        {k: json.dumps(v, sort_keys=True) if isinstance(v, list | dict) else v for k, v in row.as_json().items()}
-        for row in rows
-    ]
-    buffer = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(flat, schema=schema), buffer)
-    return buffer.getvalue()
+def path_of(public_id: str, copy: int) -> str:
+    """Place of a row relative to the destination."""
+    return f"{FOLDER}/{public_id}.{copy}.json"

@@ -12,9 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from flows.cancelled import Cancelled
-from flows.manifest import VideoRow
+from flows.rows import VideoRow
 from infra.telemetry import Timings
 from tasks.records import Verdict
+
+Advance = Callable[[int], None]
+"""Is told how many units of a stage are done."""
 
 _COLOURS = {Verdict.PUBLISHED: "green", Verdict.REDACTED: "cyan", Verdict.WITHHELD: "yellow", Verdict.FAILED: "red"}
 
@@ -39,7 +42,7 @@ class Clock:
         self._cancelled = cancelled
 
     @contextlib.contextmanager
-    def stage(self, name: str, total: int = 0) -> Iterator[Callable[[int], None]]:
+    def stage(self, name: str, total: int = 0) -> Iterator[Advance]:
         """Measure a stage: yields a function to be told how many of `total` (frames, say) are done."""
 
         def advance(done: int) -> None:

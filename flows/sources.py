@@ -83,6 +83,11 @@ def fetch(job: Job, scratch: Path) -> Path:
         raise MediaError("missing", f"The input cannot be read ({type(error).__name__}).") from None
 
 
+def absolute(address: str) -> str:
+    """The same address however it was written: a full local path, or an fsspec address without a last slash."""
+    return _address(*_open(address)).rstrip("/")
+
+
 def _remote(uri: str) -> bool:
     return "://" in uri
 

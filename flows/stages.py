@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.chain import Chain, Material, Rendered
-from flows.context import Context, Evidence, StageResult
+from flows import rounds
+from flows.context import Context, StageResult
+from flows.material import Footage, Material
+from flows.progress import Advance
+from flows.rounds import Rendered
 from infra.media.decode import open_frames
 from infra.media.encode import open_encoder
 from infra.media.frame import YuvFrame
@@ -22,53 +26,63 @@ from tasks import reassemble, scenes
 from tasks.faces import FaceSettings
 from tasks.motion import MotionLimits
 from tasks.publish import AuditedFile
-from tasks.reassemble import Extra
+from tasks.reassemble import Extra, Painted, Sink
 from tasks.records import Scene, Verdict
 from tasks.twin import TwinResult
-
-__all__ = ["Context", "Evidence", "StageResult", "run_picture_stages", "run_stages"]
 
 
 def run_stages(source: Path, info: VideoInfo, context: Context) -> StageResult:
     """Turn a probed local file into an audited one. Raises Withheld whenever that is in doubt."""
     threads = context.settings.threads
-    finished = context.folder / "finished.mp4"
+    encoded, finished = context.folder / "picture.mp4", context.folder / "finished.mp4"
+    footage = Footage(
+        open=lambda: open_frames(source, info),
+        size=(info.width, info.height),
+        frames=info.frame_count,
+        scenes=lambda: scenes.consumer_for(context.settings, source, info),
+    )
 
-    def render(chain: Chain, twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
-        encoded = context.folder / "picture.mp4"
+    def render(twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
         finished.unlink(missing_ok=True)
-        with (
-            context.clock.stage("reassemble", info.frame_count) as advance,
-            open_encoder(encoded, info, context.settings.crf, context.settings.preset, threads) as sink,
-        ):
-            painted = reassemble.run(
-                chain.source,
+        sink = open_encoder(encoded, info, context.settings.crf, context.settings.preset, threads)
+        painted = _paint(context, footage, sink, material, twins, extras, threads)
+        back = context.stage("sound", lambda _: join_sound(encoded, source, info, finished))
+        context.found(audio_streams=len(info.audio), audio_copied=back.copied)
+        result = probe_video(finished)
+        return Rendered(lambda: open_frames(finished, result), painted)
+
+    _, verdict, reason = rounds.run(context, footage, render)
+    return StageResult(AuditedFile(finished, digest_file(finished)), verdict, reason)
+
+
+def _paint(
+    context: Context,
+    footage: Footage,
+    opened: AbstractContextManager[Sink],
+    material: Material,
+    twins: list[TwinResult],
+    extras: list[Extra],
+    threads: int,
+) -> Painted:
+    """The stage that writes every frame to a sink; over when the sink is closed."""
+    (motion,) = profiles.load_role(context.settings.profile, "motion")
+
+    def paint(advance: Advance) -> Painted:
+        with opened as sink:
+            return reassemble.run(
+                footage.open,
                 sink,
                 material.scan.tracks,
                 material.identities,
                 material.drivings,
                 twins,
-                profiles.load_role(context.settings.profile, "motion")[0],
+                motion,
                 extras,
                 threads,
                 advance,
             )
-        with context.clock.stage("sound"):
-            back = join_sound(encoded, source, info, finished)
-        context.evidence.audio_streams = len(info.audio)
-        context.evidence.audio_copied = back.copied
-        result = probe_video(finished)
-        return Rendered(lambda: open_frames(finished, result), painted)
 
-    chain = Chain(
-        context=context,
-        source=lambda: open_frames(source, info),
-        size=(info.width, info.height),
-        frames=info.frame_count,
-        scenes=lambda: scenes.consumer_for(context.settings, source, info),
-    )
-    _, verdict, reason = chain.run(render)
-    return StageResult(AuditedFile(finished, digest_file(finished)), verdict, reason)
+    return context.stage("reassemble", paint, footage.frames)
 
 
 class _OneScene:
@@ -99,33 +113,21 @@ def run_picture_stages(picture: NDArray[np.uint8], context: Context) -> tuple[ND
     Returns the picture, its verdict and reason. Raises Withheld in doubt.
     """
     kept = _Keep()
-
-    def render(chain: Chain, twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
-        kept.frames.clear()
-        with context.clock.stage("reassemble", 1):
-            painted = reassemble.run(
-                chain.source,
-                kept,
-                material.scan.tracks,
-                material.identities,
-                material.drivings,
-                twins,
-                profiles.load_role(context.settings.profile, "motion")[0],
-                extras,
-                workers=1,
-            )
-        return Rendered(lambda: _frames_of(kept.frames[0].to_bgr()), painted)
-
-    chain = Chain(
-        context=context,
-        source=lambda: _frames_of(picture),
+    footage = Footage(
+        open=lambda: _frames_of(picture),
         size=(picture.shape[1], picture.shape[0]),
         frames=1,
         scenes=_OneScene,
         limits=MotionLimits(least_frames=1),
-        face_settings=FaceSettings(stretch=0),
+        faces=FaceSettings(stretch=0),
     )
-    _, verdict, reason = chain.run(render)
+
+    def render(twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
+        kept.frames.clear()
+        painted = _paint(context, footage, contextlib.nullcontext(kept), material, twins, extras, threads=1)
+        return Rendered(lambda: _frames_of(kept.frames[0].to_bgr()), painted)
+
+    _, verdict, reason = rounds.run(context, footage, render)
     return kept.frames[0].to_bgr(), verdict, reason
 
 

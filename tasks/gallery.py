@@ -1,12 +1,23 @@
-"""Who already appeared in this dataset, and which twin they have.
+"""Who already appeared in a dataset, and which twin they have.
 
 Keeps twins apart: a twin must resemble neither a source nor another twin of the dataset. With the scope `dataset` it
-also gives a returning person the same twin in every video. Identifying: it lives under the identifying prefix.
+also gives a returning person the same twin in every video. Identifying: it lives under the identifying prefix for as
+long as the dataset is being worked on, and is forgotten when a run has finished.
+
+What is forgotten costs: a later run into the same dataset seeds the twin of an identity as before (by the run's seed,
+the video's public id and the identity's number), but it knows neither that the person appeared in the videos of
+earlier runs, so that these may show another twin, nor which twins they use, so that two people of different runs may
+get the same one. A twin that the audit of a later video rejects is not replaced in the videos that are done. Two
+processes that work on one dataset at the same time share the gallery without a lock between them: each may miss what
+the other is just adding, and the first to finish forgets for both, with the same cost. It never costs anybody's
+anonymity.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +25,12 @@ import numpy as np
 from infra import serialise
 from infra.errors import StoreError
 from infra.settings import IdentityScope
-from infra.store import Store
+from infra.store import Prefix, Store
 from models.capabilities import Floats, Twin
 
-PATH = "identifying/dataset/gallery"
 SAME = 0.55
 """Cosine distance (FaceNet) up to which a person counts as one seen in an earlier video; stricter than within a video,
 where scenes and clothes agree too."""
-
-_lock = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -45,22 +53,44 @@ class Place:
 
 
 class Gallery:
-    """The stored gallery of a dataset; safe for the threads of one process."""
+    """The stored gallery of a dataset; safe for the threads that share this object."""
 
-    def __init__(self, store: Store, scope: IdentityScope) -> None:
+    def __init__(self, store: Store, scope: IdentityScope, dataset: str) -> None:
+        """dataset: a keyed id, so that the name of the folder says nothing."""
         self._store = store
         self._scope = scope
+        self._folder = f"{Prefix.IDENTIFYING.value}/dataset-{dataset}"
+        self._lock = threading.RLock()
+        self._turn = threading.Lock()
 
-    def place(self, embedding: Floats, key: str) -> Place:
-        """Find an identity: by its own key, or over the dataset by its embedding when the scope says so."""
+    @property
+    def path(self) -> str:
+        """Where it lies in the store."""
+        return f"{self._folder}/gallery"
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold this from `place` to `keep`, so that a person who appears in two videos at a time gets one twin."""
+        if self._scope is IdentityScope.VIDEO:
+            yield
+            return
+        with self._turn:
+            yield
+
+    def place(self, embedding: Floats, key: str, apart: Collection[str] = ()) -> Place:
+        """Find an identity: by its own key, or over the dataset by its embedding when the scope says so.
+
+        apart: keys of the other people in the same video, who cannot be the same person.
+        """
         known = self._read()
         if key in known.keys:
             return Place(key, known.candidates[known.keys.index(key)])
-        if self._scope is IdentityScope.DATASET and known.keys:
-            distance = 1.0 - known.embeddings @ embedding
+        if self._scope is IdentityScope.DATASET:
+            rows = [i for i, other in enumerate(known.keys) if other not in apart]
+            distance = 1.0 - known.embeddings[rows] @ embedding if rows else np.ones(1)
             nearest = int(np.argmin(distance))
             if distance[nearest] < SAME:
-                return Place(known.keys[nearest], known.candidates[nearest])
+                return Place(known.keys[rows[nearest]], known.candidates[rows[nearest]])
         return Place(key, -1)
 
     def others(self, place: Place) -> tuple[list[Floats], tuple[int, ...]]:
@@ -72,7 +102,7 @@ class Gallery:
 
     def keep(self, place: Place, embedding: Floats, twin: Twin) -> bool:
         """Record the twin of an identity; False when somebody else took this candidate in the meantime."""
-        with _lock:
+        with self._lock:
             known = self._read()
             keep = [i for i, key in enumerate(known.keys) if key != place.key]
             if twin.candidate in (known.candidates[i] for i in keep):
@@ -83,12 +113,17 @@ class Gallery:
                 np.stack([*(known.embeddings[i] for i in keep), embedding]).astype(np.float32),
                 np.stack([*(known.twins[i] for i in keep), twin.embedding]).astype(np.float32),
             )
-            self._store.write_named(PATH, serialise.dumps(people))
+            self._store.write_named(self.path, serialise.dumps(people))
             return True
 
+    def forget(self) -> None:
+        """Remove it; after that nobody of the dataset can be found in it."""
+        with self._lock:
+            self._store.remove_tree(self._folder)
+
     def _read(self) -> _People:
-        with _lock:
-            stored = self._store.read_named(PATH)
+        with self._lock:
+            stored = self._store.read_named(self.path)
         if stored is None:
             return _NOBODY
         try:
@@ -96,8 +131,3 @@ class Gallery:
         except StoreError:
             # Losing it costs a pseudonym across videos, never anybody's anonymity.
             return _NOBODY
-
-
-def forget(store: Store) -> None:
-    """Remove the gallery; after that nobody of the dataset can be found in it."""
-    store.remove_tree("identifying/dataset")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from flows.context import Context, StageResult
 from flows.convert import Summary, convert
-from flows.manifest import VideoRow
+from flows.progress import Advance
+from flows.rows import VideoRow
 from flows.sources import VIDEO_SUFFIXES, find
 from infra.media.decode import open_frames
 from infra.media.encode import open_encoder
@@ -41,20 +42,23 @@ class Collector:
 
 def grey_chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
     """Every frame grey: the real media path and the real scene stage, no networks."""
-    context.evidence.scenes = len(scenes.run(source, info, context.settings))
+    context.found(scenes=len(scenes.run(source, info, context.settings)))
     encoded, finished = context.folder / "encoded.mp4", context.folder / "finished.mp4"
-    with (
-        context.clock.stage("reassemble", info.frame_count) as advance,
-        open_frames(source, info) as frames,
-        open_encoder(encoded, info, preset="ultrafast", threads=1) as out,
-    ):
-        for frame in frames:
-            for plane in frame.planes:
-                plane[:] = 128
-            out.write(frame)
-            advance(frame.index + 1)
+
+    def paint(advance: Advance) -> None:
+        with (
+            open_frames(source, info) as frames,
+            open_encoder(encoded, info, preset="ultrafast", threads=1) as out,
+        ):
+            for frame in frames:
+                for plane in frame.planes:
+                    plane[:] = 128
+                out.write(frame)
+                advance(frame.index + 1)
+
+    context.stage("reassemble", paint, info.frame_count)
     read = join_sound(encoded, source, info, finished)
-    context.evidence.audio_streams, context.evidence.audio_copied = read.audio_streams, read.copied
+    context.found(audio_streams=read.audio_streams, audio_copied=read.copied)
     return StageResult(AuditedFile(finished, digest_file(finished)), Verdict.PUBLISHED)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from flows.cancelled import Cancelled
 from flows.context import Context, StageResult
-from flows.manifest import VideoRow
+from flows.rows import VideoRow
 from infra.errors import UsageError, Withheld
 from infra.media.probe import VideoInfo
 from infra.settings import Settings
@@ -80,7 +80,7 @@ def test_withheld_failed_and_unexpected(
     assert (out / first.outcomes[0].row.output).is_file()
 
     def doubtful(source: Path, info: VideoInfo, context: Context) -> StageResult:
-        context.evidence.tracks = 3
+        context.found(tracks=3)
         raise Withheld("no_safe_twin", "No twin was far enough from the source.")
 
     withheld, _ = run(videos / "a.mp4", out, doubtful, Settings(overwrite=True))
@@ -128,13 +128,6 @@ def test_interrupted_run_resumes_from_the_cache(videos: Path, home: Path, tmp_pa
     assert not list((home / "anonflow" / "scratch").iterdir())
     summary, _ = run(videos / "a.mp4", out)
     assert summary.failed == 0
-
-
-def test_keeping_intermediates(videos: Path, home: Path, tmp_path: Path) -> None:
-    run(videos / "a.mp4", tmp_path / "out", settings=Settings(keep_intermediates=True))
-    objects = [path for path in (home / "anonflow" / "store" / "identifying").rglob("*") if path.is_file()]
-    assert objects
-    assert all(path.stat().st_mode & 0o077 == 0 for path in objects)
 
 
 def test_parquet_and_lines_agree(videos: Path, home: Path, tmp_path: Path) -> None:
@@ -239,9 +232,11 @@ def test_remote_destination_and_cache(videos: Path, home: Path, tmp_path: Path) 
     jobs, target = find(str(videos), VIDEO_SUFFIXES), f"memory://out-{tmp_path.name}"
     first = convert(jobs, target, settings, Collector(), False, grey_chain)
     memory = fsspec.filesystem("memory")
-    names = {entry.rsplit("/", 1)[-1] for entry in memory.find(f"/out-{tmp_path.name}")}
-    ids = {outcome.row.public_id for outcome in first.outcomes}
-    assert names == {"manifest.parquet", "manifest.jsonl", *(f"{name}.mp4" for name in ids)}
+    root = f"/out-{tmp_path.name}/"
+    names = {entry.removeprefix(root) for entry in memory.find(root)}
+    videos_out = {f"videos/{o.row.public_id}.mp4" for o in first.outcomes}
+    rows = {f"manifest/{o.row.public_id}.{o.row.copy}.json" for o in first.outcomes}
+    assert names == {"manifest.parquet", "manifest.jsonl", *videos_out, *rows}
     assert memory.find(f"/cache-{tmp_path.name}/identifying")
     assert convert(jobs, target, settings, Collector(), False, grey_chain).untouched
 

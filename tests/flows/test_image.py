@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flows.context import Context
+from flows.context import Context, Outcome, Services
 from flows.image import convert_picture
 from flows.manifest import Ledger
 from flows.sources import find
-from flows.video import Outcome, Services
 from infra.cache import Key
 from infra.errors import Withheld
 from infra.media.still import PICTURE_SUFFIXES, read_picture, write_picture
-from infra.settings import Settings
+from infra.settings import IdentityScope, Settings
 from infra.store import Store
+from tasks.gallery import Gallery
 from tasks.records import Scene, Verdict
 from tests.flows.support import Collector, grey_chain
 
@@ -28,9 +28,10 @@ Image = NDArray[np.uint8]
 def services(home: Path, tmp_path: Path) -> Iterator[Services]:
     (tmp_path / "scratch").mkdir()
     target = Store(str(tmp_path / "out"), private=False)
-    yield Services(
-        Store(Settings().cache_url), target, Ledger(target), b"k" * 32, tmp_path / "scratch", Collector(), grey_chain
-    )
+    store = Store(Settings().cache_url)
+    people = Gallery(store, IdentityScope.VIDEO, "data")
+    scratch = tmp_path / "scratch"
+    yield Services(store, target, Ledger(target), people, b"k" * 32, scratch, Collector(), grey_chain)
     assert list((tmp_path / "scratch").iterdir()) == []
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,17 +29,17 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_one_key_keeps_its_candidate(store: Store) -> None:
-    people = Gallery(store, IdentityScope.VIDEO)
+    people = Gallery(store, IdentityScope.VIDEO, "data")
     place = people.place(towards(0), "a:0")
     assert place == Place("a:0", -1)
     assert people.keep(place, towards(0), support.twin(5))
-    assert Gallery(store, IdentityScope.VIDEO).place(towards(2), "a:0") == Place("a:0", 5)
+    assert Gallery(store, IdentityScope.VIDEO, "data").place(towards(2), "a:0") == Place("a:0", 5)
     assert people.keep(place, towards(0), support.twin(8)) and people.place(towards(0), "a:0").candidate == 8
     assert people.others(place) == ([], ())
 
 
 def test_a_candidate_of_somebody_else_is_refused(store: Store) -> None:
-    people = Gallery(store, IdentityScope.VIDEO)
+    people = Gallery(store, IdentityScope.VIDEO, "data")
     assert people.keep(Place("a:0", -1), towards(0), support.twin(5))
     assert not people.keep(Place("b:0", -1), towards(1), support.twin(5))
     assert people.place(towards(1), "b:0") == Place("b:0", -1)
@@ -50,7 +53,7 @@ def test_two_identities_never_have_the_same_candidate(
     tmp_path_factory: pytest.TempPathFactory, wishes: list[tuple[int, int]]
 ) -> None:
     store = Store(f"file://{tmp_path_factory.mktemp('gallery')}")
-    people = Gallery(store, IdentityScope.VIDEO)
+    people = Gallery(store, IdentityScope.VIDEO, "data")
     granted: dict[str, int] = {}
     for who, candidate in wishes:
         place = people.place(towards(who), f"video:{who}")
@@ -62,25 +65,68 @@ def test_two_identities_never_have_the_same_candidate(
 
 
 def test_over_the_dataset_a_returning_person_is_known_and_a_stranger_is_not(store: Store) -> None:
-    people = Gallery(store, IdentityScope.DATASET)
+    people = Gallery(store, IdentityScope.DATASET, "data")
     people.keep(people.place(towards(0), "a:0"), towards(0), support.twin(5))
     people.keep(people.place(towards(2), "a:1"), towards(2), support.twin(6))
     near, far = np.arccos(1 - gallery.SAME) - 0.05, np.arccos(1 - gallery.SAME) + 0.05
     assert people.place(towards(-near), "b:0") == Place("a:0", 5)
     assert people.place(towards(-far), "b:1") == Place("b:1", -1)
-    assert Gallery(store, IdentityScope.VIDEO).place(towards(0), "b:0") == Place("b:0", -1)
+    assert Gallery(store, IdentityScope.VIDEO, "data").place(towards(0), "b:0") == Place("b:0", -1)
 
 
 def test_it_lies_under_the_identifying_prefix_and_can_be_forgotten(store: Store, tmp_path: Path) -> None:
-    people = Gallery(store, IdentityScope.VIDEO)
+    people = Gallery(store, IdentityScope.VIDEO, "data")
     people.keep(people.place(towards(0), "a:0"), towards(0), support.twin(5))
-    assert store.list_tree("identifying") == [gallery.PATH] and store.list_tree("safe") == []
-    gallery.forget(store)
+    assert people.path.startswith("identifying/")
+    assert store.list_tree("identifying") == [people.path] and store.list_tree("safe") == []
+    people.forget()
     assert people.place(towards(0), "a:0") == Place("a:0", -1)
+    assert store.list_tree("identifying") == []
+    people.forget()
+
+
+def test_another_dataset_knows_nobody_of_this_one(store: Store) -> None:
+    people = Gallery(store, IdentityScope.DATASET, "data")
+    people.keep(people.place(towards(0), "a:0"), towards(0), support.twin(5))
+    other = Gallery(store, IdentityScope.DATASET, "other")
+    assert other.place(towards(0), "b:0") == Place("b:0", -1)
+    assert other.keep(Place("b:0", -1), towards(0), support.twin(5))
+    other.forget()
+    assert people.place(towards(0), "b:0") == Place("a:0", 5)
+
+
+def test_two_people_of_one_video_cannot_be_the_same_one_of_an_earlier(store: Store) -> None:
+    people = Gallery(store, IdentityScope.DATASET, "data")
+    people.keep(people.place(towards(0), "a:0"), towards(0), support.twin(5))
+    assert people.place(towards(0.1), "b:0") == Place("a:0", 5)
+    assert people.place(towards(0.2), "b:1", apart={"a:0"}) == Place("b:1", -1)
+
+
+@pytest.mark.parametrize("scope", list(IdentityScope))
+def test_one_person_in_two_videos_at_a_time(store: Store, scope: IdentityScope) -> None:
+    people = Gallery(store, scope, "data")
+    begun, both = threading.Event(), threading.Barrier(2)
+
+    def find(video: int) -> Place:
+        if video:
+            assert begun.wait(10)
+        with people.turn():
+            begun.set()
+            place = people.place(towards(0), f"{video}:0")
+            if scope is IdentityScope.VIDEO:
+                both.wait(10)
+            else:
+                time.sleep(0.05)
+            assert people.keep(place, towards(0), support.twin(place.candidate if place.candidate >= 0 else video))
+            return people.place(towards(0), f"{video}:0")
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(find, range(2))
+    assert (first == second) == (scope is IdentityScope.DATASET)
 
 
 def test_a_damaged_gallery_is_an_empty_one(store: Store) -> None:
-    store.write_named(gallery.PATH, b"not a gallery")
-    people = Gallery(store, IdentityScope.DATASET)
+    people = Gallery(store, IdentityScope.DATASET, "data")
+    store.write_named(people.path, b"not a gallery")
     assert people.place(towards(0), "a:0") == Place("a:0", -1)
     assert people.keep(Place("a:0", -1), towards(0), support.twin(1))

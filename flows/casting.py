@@ -1,0 +1,103 @@
+"""Which twin an identity gets: the twin stage, with what the rest of the video and of the dataset forbids or wishes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from flows.material import Material
+from flows.steps import Steps
+from models.embedding.calibration import calibration
+from tasks import twin
+from tasks.gallery import Gallery, Place
+from tasks.identities import Identity
+from tasks.twin import Request, TwinResult, TwinSettings
+
+_LOYAL = 3
+"""A twin that a person already has in another video is tried by the first so many attempts, each stronger."""
+_ROLES = ("inpainter", "motion", "embedder", "parser")
+
+
+class Casting:
+    """Finds twins for the identities of one input. people: who already appeared in the dataset."""
+
+    def __init__(self, steps: Steps, material: Material, people: Gallery) -> None:
+        self._steps = steps
+        self._material = material
+        self._people = people
+        self._keys: dict[int, str] = {}
+        self._known: dict[int, int] = {}
+
+    def find(self, identity: Identity, standing: Mapping[int, TwinResult], tries: int) -> TwinResult:
+        """A twin for one identity, by at most `tries` further attempts after those it had; all are in the result.
+
+        standing: results so far, by identity. Raises ValueError for fewer than one try: what was never tried must not
+        count as tried in vain.
+        """
+        if tries < 1:
+            raise ValueError("A twin cannot be found without a try.")
+        while True:
+            with self._people.turn():
+                place = self._place(identity)
+                result = self._run(identity, place, standing, tries)
+                if result.twin is None or self._people.keep(place, identity.pooled, result.twin):
+                    earlier = standing[identity.index].attempts if identity.index in standing else ()
+                    return replace(result, attempts=(*earlier, *result.attempts))
+
+    def _place(self, identity: Identity) -> Place:
+        apart = {key for index, key in self._keys.items() if index != identity.index}
+        own = f"{self._steps.context.public_id}:{identity.index}"
+        place = self._people.place(identity.pooled, own, apart)
+        self._keys[identity.index] = place.key
+        self._known.setdefault(identity.index, place.candidate)
+        return place
+
+    def _run(self, identity: Identity, place: Place, standing: Mapping[int, TwinResult], tries: int) -> TwinResult:
+        steps, material = self._steps, self._material
+        earlier = standing[identity.index].attempts if identity.index in standing else ()
+        first = earlier[-1].number + 1 if earlier else 1
+        prefer = self._known[identity.index] if first <= _LOYAL else -1
+        strangers, in_use = self._people.others(place)
+        twins = [r.twin for r in standing.values() if r.twin is not None and r.identity != identity.index]
+        others = [i.pooled for i in material.identities.identities if i.index != identity.index]
+        others += [*strangers, *(t.embedding for t in twins)]
+        wanted = TwinSettings(
+            threshold=calibration(material.identities.embedder).far_1,
+            attempts=tries,
+            first=first,
+            seed=steps.context.settings.seed,
+        )
+        request = Request(
+            identity=identity,
+            key=place.key,
+            prefer=prefer,
+            others=np.stack(others) if others else np.zeros((0, len(identity.pooled)), np.float32),
+            taken=tuple(sorted({*in_use, *(t.candidate for t in twins), *(a.candidate for a in earlier)})),
+        )
+        inpainter, motion, embedder, parser = (steps.load(role) for role in _ROLES)
+        number = f"twin {identity.index + 1}"
+        result, _ = steps.cached(
+            "twin",
+            twin.VERSION,
+            TwinResult,
+            lambda _: twin.run(
+                request,
+                material.scan.tracks,
+                material.samples,
+                material.appearances,
+                material.drivings,
+                material.identities.embedder,
+                inpainter,
+                motion,
+                embedder,
+                parser,
+                wanted,
+            ),
+            (material.digest,),
+            _ROLES,
+            asdict(wanted) | {"request": request.digest()},
+            number if first == 1 else f"{number} attempt {first}",
+        )
+        return result

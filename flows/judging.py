@@ -1,0 +1,54 @@
+"""The audit's part in the chain: references from the source before the twins, judgement on each result after."""
+
+from __future__ import annotations
+
+from flows.steps import Steps
+from infra.errors import Withheld
+from models.capabilities import Floats
+from models.embedding.calibration import calibration
+from tasks import audit
+from tasks.audit import Judge, Panel, References, Report
+from tasks.faces import OpenFrames
+from tasks.reassemble import Painted
+from tasks.records import Tracks
+from tasks.samples import Samples
+
+
+def panel(steps: Steps) -> Panel:
+    """The auditing networks; the embedders with the distances at which they confuse 1 % of strangers."""
+    detector = steps.load("audit_detector")
+    return Panel(
+        detector=detector,
+        confirming=steps.load("confirming_detector", min_score=0.1),
+        framing=(detector, steps.load("detector", long_side=audit.UPRIGHT)),
+        judges=tuple(
+            Judge(embedder, calibration(embedder.name).far_1) for embedder in steps.load_all("audit_embedders")
+        ),
+    )
+
+
+def references(steps: Steps, tracks: Tracks, samples: Samples, inputs: tuple[str, ...]) -> tuple[References, str]:
+    """Embeddings of the sources for every judge, and their digest; inputs: digests of the tracks and samples."""
+    return steps.cached(
+        "references",
+        audit.VERSION,
+        References,
+        lambda _: audit.references(tracks, samples, panel(steps)),
+        inputs,
+        ("audit_detector", "detector", "audit_embedders"),
+    )
+
+
+def judge(steps: Steps, frames: OpenFrames, painted: Painted, sources: list[Floats], label: str = "") -> Report:
+    """Audit a finished file, every frame of it. Raises Withheld when it has more or fewer frames than the input."""
+    threads = steps.context.settings.threads
+    report = steps.plain(
+        "audit", lambda advance: audit.run(frames, painted, sources, panel(steps), threads, advance), label
+    )
+    # What the audit did not see may still show the source, and after a lost frame it compared the wrong places.
+    if report.frames != steps.frames:
+        raise Withheld(
+            "audit_incomplete",
+            f"The audit saw {report.frames} frames of a result that must have {steps.frames}; nothing is published.",
+        )
+    return report

@@ -1,0 +1,166 @@
+"""Retry, redact, withhold: what happens between the first twins and a result that passed the audit.
+
+A round makes the twins, renders and audits. What the audit finds goes into the next round: a recognised identity gets
+another, stronger twin; a stray face is redacted. When the tries are used up, the policy decides between redaction and
+withholding. Nothing leaves this module that did not pass the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from flows import judging
+from flows.casting import Casting
+from flows.context import Context
+from flows.material import Footage, Material, gather
+from flows.steps import Steps
+from infra.errors import Withheld
+from infra.settings import OnFailure
+from tasks.audit import Report
+from tasks.faces import OpenFrames
+from tasks.identities import Identity
+from tasks.reassemble import Extra, Painted
+from tasks.records import Tracks, Verdict
+from tasks.twin import TwinResult
+
+STRAY_ROUNDS = 3
+SMALL_FACE = 64.0
+"""Side in pixels. Faces that never get larger are redacted, whatever the policy, when the audit will not let their twin
+pass: embedders cannot tell strangers apart at that size, and a flat fill loses little."""
+SMALL_ATTEMPTS = 2
+"""A small face that the audit recognised is tried again up to this many attempts in all."""
+_STRAY_REACH = 8
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A finished, not yet audited result: how to open its frames, and what was done to the faces."""
+
+    frames: OpenFrames
+    painted: Painted
+
+
+Render = Callable[[list[TwinResult], list[Extra], Material], Rendered]
+
+
+def run(context: Context, footage: Footage, render: Render) -> tuple[Rendered, Verdict, str]:
+    """Bring one input through all stages: an audited result with its verdict and reason. Raises Withheld."""
+    steps = Steps(context, footage.frames)
+    return Rounds(steps, gather(steps, footage), render).run()
+
+
+class Rounds:
+    """The rounds of one input."""
+
+    def __init__(self, steps: Steps, material: Material, render: Render) -> None:
+        self._steps = steps
+        self._context = steps.context
+        self._material = material
+        self._render = render
+        self._casting = Casting(steps, material, steps.context.people)
+        self._twins: dict[int, TwinResult] = {}
+        self._extras: list[Extra] = []
+
+    def run(self) -> tuple[Rendered, Verdict, str]:
+        """Return an audited result with its verdict and reason. Raises Withheld."""
+        tries = {i.index: self._context.settings.max_attempts for i in self._material.identities.identities}
+        number, strays_left = 1, STRAY_ROUNDS
+        while True:
+            for index, left in tries.items():
+                self._cast(index, left)
+            results = [self._twins[index] for index in sorted(self._twins)]
+            rendered = self._render(results, self._extras, self._material)
+            report = judging.judge(
+                self._steps, rendered.frames, rendered.painted, self._material.references, f"audit {number}"
+            )
+            self._note(report, rendered.painted)
+            if report.clean:
+                return rendered, *verdict_of(results, rendered.painted)
+            if report.strays:
+                strays_left -= 1
+                if strays_left < 0:
+                    raise Withheld("stray_face", "The audit still finds a face that was not replaced; look by hand.")
+                self._extras = self._extras + boxes_of(report, self._steps.frames)
+            tries = self._next(report)
+            number += 1
+
+    def _cast(self, index: int, tries: int) -> None:
+        """Find a twin; withhold when an identity that could be replaced got none and the policy is not redaction."""
+        identity = self._material.identities.identities[index]
+        result = self._casting.find(identity, self._twins, tries)
+        self._set(result)
+        if result.twin is not None or not result.attempts:
+            return
+        if self._context.settings.on_failure is OnFailure.WITHHOLD and not self._small(identity):
+            raise Withheld(result.attempts[-1].reason, "No twin was far enough from the source; tries are used up.")
+
+    def _next(self, report: Report) -> dict[int, int]:
+        """How many tries each recognised identity still has; redacts or withholds where there are none."""
+        tries: dict[int, int] = {}
+        for identity in self._material.identities.identities:
+            if not set(identity.tracks) & set(report.recognised_tracks):
+                continue
+            result = self._twins[identity.index]
+            if result.twin is None:
+                raise Withheld("audit_recognised", "The audit recognises a face that was covered; look by hand.")
+            last = replace(result.attempts[-1], accepted=False, reason="audit_recognised")
+            self._set(replace(result, attempts=(*result.attempts[:-1], last)))
+            small = self._small(identity)
+            most = self._context.settings.max_attempts
+            left = (min(most, SMALL_ATTEMPTS) if small else most) - len(result.attempts)
+            if left > 0:
+                tries[identity.index] = left
+            elif small or self._context.settings.on_failure is OnFailure.REDACT:
+                self._set(replace(self._twins[identity.index], twin=None))
+            else:
+                raise Withheld("audit_recognised", "The audit recognises the source in the result; tries are used up.")
+        return tries
+
+    def _set(self, result: TwinResult) -> None:
+        self._twins[result.identity] = result
+        self._context.found(attempts=[asdict(a) for index in sorted(self._twins) for a in self._twins[index].attempts])
+
+    def _small(self, identity: Identity) -> bool:
+        return largest_face(identity, self._material.scan.tracks) < SMALL_FACE
+
+    def _note(self, report: Report, painted: Painted) -> None:
+        self._context.found(
+            audit=[asdict(score) for score in report.scores],
+            faces_lost=report.lost,
+            faces_replaced=int(painted.replaced.sum()),
+            faces_redacted=int((~painted.replaced).sum()),
+            redacted_tracks=len(set(painted.track[~painted.replaced].tolist())),
+        )
+        compared = [score for score in report.scores if score.worst_frame >= 0]
+        if compared:
+            worst = min(compared, key=lambda score: score.smallest - score.threshold)
+            self._context.found(worst_frame=worst.worst_frame, worst_distance=worst.smallest)
+
+
+def verdict_of(results: list[TwinResult], painted: Painted) -> tuple[Verdict, str]:
+    """Verdict and reason of a result that passed the audit."""
+    redacted = ~painted.replaced
+    if not redacted.any():
+        return Verdict.PUBLISHED, ""
+    if any(result.twin is None and result.attempts for result in results):
+        return Verdict.REDACTED, "no_safe_twin"
+    if (painted.track[redacted] < 0).any():
+        return Verdict.REDACTED, "stray_face"
+    return Verdict.REDACTED, "small_turned_or_unclear_face"
+
+
+def largest_face(identity: Identity, tracks: Tracks) -> float:
+    """Side in pixels (root of the area) of the identity's largest box."""
+    boxes = np.concatenate([tracks.tracks[index].boxes for index in identity.tracks])
+    return float(np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).max()))
+
+
+def boxes_of(report: Report, frames: int) -> list[Extra]:
+    """Regions to redact for the strays of a report: each with some frames before and after it."""
+    return [
+        Extra(max(stray.frame - _STRAY_REACH, 0), min(stray.frame + _STRAY_REACH, frames - 1), stray.box)
+        for stray in report.strays
+    ]

@@ -1,0 +1,127 @@
+"""What a manifest says about one input, and how a table of it is written."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from infra.errors import StoreError
+from tasks.records import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the stages found out about one input. Holds neither names nor predicted attributes.
+
+    attempts: tries at twins, `tasks.records.Attempt` as JSON values. audit: per embedder its threshold, smallest and
+    mean distance, worst frame and number of recognised frames. worst_frame, worst_distance: the frame nearest to the
+    source in the audit; -1 and None when nothing was compared. faces_lost: replaced faces that the audit's detector
+    did not find. Distances are cosine distances.
+    """
+
+    scenes: int = 0
+    tracks: int = 0
+    identities: int = 0
+    redacted_tracks: int = 0
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    audit: list[dict[str, Any]] = field(default_factory=list)
+    worst_frame: int = -1
+    worst_distance: float | None = None
+    faces_replaced: int = 0
+    faces_redacted: int = 0
+    faces_lost: int = 0
+    audio_streams: int = 0
+    audio_copied: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoRow(Evidence):
+    """One input and its verdict.
+
+    public_id: keyed id of the content; copy counts inputs of equal content from 0. ordinal: place in the input list
+    of the last run. reason: stable short code, empty for published. fingerprint: digest over everything that can
+    change the result. Durations and stage times are seconds.
+    """
+
+    public_id: str
+    copy: int
+    ordinal: int
+    verdict: Verdict
+    reason: str = ""
+    message: str = ""
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    fps: str = ""
+    duration_s: float = 0.0
+    output: str = ""
+    output_sha256: str = ""
+    output_bytes: int = 0
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    peak_memory_bytes: int = 0
+    backends: dict[str, str] = field(default_factory=dict)
+    profile: str = ""
+    seed: int = 0
+    fingerprint: str = ""
+    software: str = ""
+    finished_at: str = ""
+
+    @property
+    def place(self) -> tuple[int, str, int]:
+        """What rows are sorted by."""
+        return self.ordinal, self.public_id, self.copy
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as JSON values; what is no number becomes null, which JSON has, unlike NaN."""
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> VideoRow:
+        """The row back from JSON values; unknown fields are dropped. Raises StoreError when it is no row."""
+        known = {f.name for f in fields(cls)}
+        try:
+            return cls(**{k: v for k, v in value.items() if k in known} | {"verdict": Verdict(value["verdict"])})
+        except (KeyError, TypeError, ValueError):
+            raise StoreError("A row of the manifest is damaged.") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.value if isinstance(value, Verdict) else value
+
+
+def lines(rows: list[VideoRow]) -> bytes:
+    """The rows as JSON lines."""
+    return "".join(json.dumps(row.as_json(), sort_keys=True) + "\n" for row in rows).encode()
+
+
+def parquet(rows: list[VideoRow]) -> bytes:
+    """The rows as a Parquet file; nested fields become JSON text."""
+    import pyarrow
+    import pyarrow.parquet
+
+    kinds = {
+        "int": pyarrow.int64(),
+        "float": pyarrow.float64(),
+        "float | None": pyarrow.float64(),
+        "bool": pyarrow.bool_(),
+    }
+    evidence = fields(Evidence)
+    # Whoever opens the table wants to see the verdict first.
+    ordered = (*fields(VideoRow)[len(evidence) :], *evidence)
+    schema = pyarrow.schema([(f.name, kinds.get(str(f.type), pyarrow.string())) for f in ordered])
+    flat = [
+        {k: json.dumps(v, sort_keys=True) if isinstance(v, list | dict) else v for k, v in row.as_json().items()}
+        for row in rows
+    ]
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(flat, schema=schema), buffer)
+    return buffer.getvalue()

@@ -1,0 +1,61 @@
+"""How a stage is run: under its name, timed, and once for the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flows.context import Context
+from flows.progress import Advance
+from infra.cache import Key
+from models import profiles
+
+T = TypeVar("T")
+
+
+class Steps:
+    """Runs the stages of one input of `frames` frames."""
+
+    def __init__(self, context: Context, frames: int) -> None:
+        self.context = context
+        self.frames = frames
+
+    def cached(
+        self,
+        stage: str,
+        version: int,
+        kind: type[T],
+        make: Callable[[Advance], T],
+        inputs: tuple[str, ...],
+        roles: tuple[str, ...] = (),
+        parameters: dict[str, Any] | None = None,
+        label: str = "",
+    ) -> tuple[T, str]:
+        """The stage's value and the digest of it, made or found in the cache.
+
+        inputs: digests of what `make` uses. roles: of the profile, whose networks it uses. parameters: the settings
+        that it reads. label: what an orchestrator shows instead of the stage's name.
+        """
+        context = self.context
+        names = {role: profiles.profile(context.settings.profile)[role] for role in roles}
+        hashes = {f"{r}:{n}": profiles.digest(e.capability, n) for r, e in names.items() for n in e.backends}
+        key = Key(stage, version, context.public_id, inputs, parameters or {}, hashes)
+        made = context.stage(
+            stage,
+            lambda advance: context.cache.get_or_make(key, kind, lambda: make(advance)),
+            self.frames,
+            label,
+        )
+        return made.value, made.digest
+
+    def plain(self, stage: str, make: Callable[[Advance], T], label: str = "") -> T:
+        """The value of a stage that is never cached."""
+        return self.context.stage(stage, make, self.frames, label)
+
+    def load(self, role: str, **options: Any) -> Any:
+        """The one network that does a role in the run's profile."""
+        return self.load_all(role, **options)[0]
+
+    def load_all(self, role: str, **options: Any) -> list[Any]:
+        """All networks that do a role in the run's profile, in order."""
+        return profiles.load_role(self.context.settings.profile, role, **options)

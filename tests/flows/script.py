@@ -1,0 +1,115 @@
+"""Rounds whose twins and audits are scripted, so that the policy between them can be tested without networks."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flows import casting, judging, rounds
+from flows.context import Context
+from flows.material import Footage, Material, Scan
+from flows.progress import Clock
+from flows.rounds import Rendered
+from flows.steps import Steps
+from infra.cache import Cache
+from infra.settings import Settings
+from infra.store import Store
+from models.capabilities import Appearance
+from tasks import twin as twin_task
+from tasks.attributes import Appearances
+from tasks.audit import Report, Score, Stray
+from tasks.gallery import Gallery
+from tasks.reassemble import Extra, Painted
+from tasks.records import Attempt, Scene, Verdict
+from tasks.twin import Request, TwinResult, TwinSettings
+from tests.flows.support import Collector
+from tests.tasks import support
+
+STRAY = Stray(3, support.box(250, 60, 40), 0.9)
+
+
+def report(*recognised: int, strays: tuple[Stray, ...] = (), frames: int = 8) -> Report:
+    """What an audit says: tracks that are recognised, strays, and how many frames it saw."""
+    score = Score("fake", 0.5, 0.4 if recognised else 0.9, 0.9, 0, len(recognised))
+    return Report(frames, 8, (score,), 0, strays, recognised)
+
+
+class Script:
+    """Rounds whose twins and audits are scripted. reports: one per round, the last repeats.
+
+    failing: attempts (numbers) that find no twin. unpaintable: tracks that cannot be replaced.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        reports: list[Report],
+        people: int = 1,
+        failing: tuple[int, ...] = (),
+        unpaintable: tuple[int, ...] = (),
+        side: float = 80,
+        **settings: Any,
+    ) -> None:
+        self.reports, self.failing, self.unpaintable = reports, failing, unpaintable
+        self.asked: list[tuple[Request, TwinSettings]] = []
+        self.rounds: list[tuple[list[TwinResult], list[Extra]]] = []
+        store = Store(f"file://{folder}/store")
+        clock = Clock(1, "video", Collector(), threading.Event())
+        chosen = Settings(cache_url=f"file://{folder}/store", **settings)
+        people_seen = Gallery(store, chosen.identity_scope, "data")
+        self.context = Context("video", "digest", chosen, Cache(store), people_seen, clock, folder)
+        found = support.tracks(*(support.track(i, x=80 + 80 * i, side=side) for i in range(people)))
+        owners = replace(support.people(found), embedder="facenet")
+        self.material = Material(
+            Scan((Scene(0, 0, 0, 7),), found), support.samples(found), owners,
+            Appearances((Appearance(30, 0.9),) * people), support.drivings(found, owners), [], "material",
+        )  # fmt: skip
+        monkeypatch.setattr(rounds, "gather", lambda steps, footage: self.material)
+        monkeypatch.setattr(Steps, "load", lambda steps, role, **options: None)
+        monkeypatch.setattr(judging, "panel", lambda steps: None)
+        monkeypatch.setattr(casting.twin, "run", self.twin)
+        monkeypatch.setattr(judging.audit, "run", self.audit)
+
+    def twin(self, request: Request, *arguments: Any) -> TwinResult:
+        wanted: TwinSettings = arguments[-1]
+        self.asked.append((request, wanted))
+        index, attempts = request.identity.index, []
+        if index in self.unpaintable:
+            return TwinResult(index, None, twin_task.strength_of(wanted.first), ())
+        for number in range(wanted.first, wanted.first + wanted.attempts):
+            good = number not in self.failing
+            candidate = 100 * index + number
+            distance, why = (0.9, "accepted") if good else (0.1, "too_close")
+            attempts.append(Attempt(number, candidate, 1.0, distance, 0.6, good, why))
+            if good:
+                return TwinResult(index, support.twin(candidate), twin_task.strength_of(number), tuple(attempts))
+        return TwinResult(index, None, twin_task.strength_of(wanted.first), tuple(attempts))
+
+    def audit(self, *arguments: Any, **options: Any) -> Report:
+        return self.reports[min(len(self.rounds), len(self.reports)) - 1]
+
+    def render(self, twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
+        self.rounds.append((list(twins), list(extras)))
+        tracks = [i for i, result in enumerate(twins) for _ in range(8)] + [-1] * len(extras)
+        replaced = [result.twin is not None for result in twins for _ in range(8)] + [False] * len(extras)
+        count = len(tracks)
+        painted = Painted(
+            np.zeros(count, np.int64),
+            np.array(tracks, np.int64),
+            np.array(replaced, bool),
+            np.zeros((count, 4), np.float32),
+            np.zeros((count, 5, 2), np.float32),
+        )
+        return Rendered(support.opener([]), painted)
+
+    def run(self) -> tuple[Rendered, Verdict, str]:
+        def never() -> Any:
+            raise AssertionError("not needed")
+
+        return rounds.run(self.context, Footage(support.opener([]), (320, 240), 8, never), self.render)

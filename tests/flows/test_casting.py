@@ -1,0 +1,81 @@
+"""One person in two videos: one twin with the scope `dataset`, two with the scope `video`; real networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flows.casting import Casting
+from flows.context import Context, StageResult
+from flows.material import Footage, gather
+from flows.stages import run_stages
+from flows.steps import Steps
+from infra.errors import Withheld
+from infra.media.decode import open_frames
+from infra.media.probe import VideoInfo
+from infra.settings import IdentityScope, OnFailure, Settings
+from infra.store import Store
+from tasks import scenes
+from tasks.records import Verdict
+from tests.contracts import support as contracts
+from tests.flows.support import run
+
+SAME_MAN = ("grid_pwij3p.mpg", "grid_id2_swwp2s.mpg")
+
+
+@pytest.fixture
+def two_clips(clip: Callable[[str], Path], ffmpeg: Callable[..., None], tmp_path: Path) -> Path:
+    """The first frames of two clips of the same man."""
+    place = tmp_path / "clips"
+    place.mkdir()
+    for name in SAME_MAN:
+        ffmpeg(
+            "-i",
+            clip(name),
+            "-frames:v",
+            "6",
+            "-an",
+            "-c:v",
+            "libx264",
+            "-crf",
+            "10",
+            (place / name).with_suffix(".mp4"),
+        )
+    return place
+
+
+def only_cast(source: Path, info: VideoInfo, context: Context) -> StageResult:
+    """The chain up to the twins; withholds with the candidate as the reason."""
+    footage = Footage(
+        lambda: open_frames(source, info),
+        (info.width, info.height),
+        info.frame_count,
+        lambda: scenes.consumer_for(context.settings, source, info),
+    )
+    steps = Steps(context, info.frame_count)
+    material = gather(steps, footage)
+    (identity,) = material.identities.identities
+    result = Casting(steps, material, context.people).find(identity, {}, 5)
+    assert result.twin is not None
+    raise Withheld(str(result.twin.candidate), "")
+
+
+def test_the_same_man_gets_the_same_twin_over_the_dataset(two_clips: Path, home: Path, tmp_path: Path) -> None:
+    contracts.load("embedder", "facenet")
+    settings = Settings(identity_scope=IdentityScope.DATASET, keep_intermediates=True, on_failure=OnFailure.REDACT)
+    summary, _ = run(two_clips, tmp_path / "out", run_stages, settings)
+    rows = [outcome.row for outcome in summary.outcomes]
+    assert all(row.verdict in (Verdict.PUBLISHED, Verdict.REDACTED) and row.identities == 1 for row in rows)
+    chosen = [attempt["candidate"] for row in rows for attempt in row.attempts if attempt["accepted"]]
+    assert len(chosen) == 2 and len(set(chosen)) == 1, [row.attempts for row in rows]
+
+    # Over single videos he is a stranger to himself, and no two strangers of a dataset share a twin. The other
+    # destination is another dataset, which knows nobody although the first one's people were kept.
+    alone = replace(settings, identity_scope=IdentityScope.VIDEO, keep_intermediates=False)
+    summary, _ = run(two_clips, tmp_path / "other", only_cast, alone)
+    assert len({outcome.row.reason for outcome in summary.outcomes}) == 2
+    kept = Store(settings.cache_url).list_tree("identifying")
+    assert [path.rsplit("/", 1)[1] for path in kept] == ["gallery"]

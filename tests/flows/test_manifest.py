@@ -1,0 +1,157 @@
+"""The manifest: rows of runs that share a destination, and what its tables hold."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pandas
+import pytest
+
+from flows import manifest
+from flows.manifest import Ledger
+from flows.rows import Evidence, VideoRow
+from infra.store import Store
+from tasks.records import Verdict
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WRITER = """
+import sys
+from flows.manifest import Ledger
+from infra.store import Store
+from tests.flows.test_manifest import row
+ledger = Ledger(Store(sys.argv[1], private=False))
+ledger.flush()
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(40):
+    ledger.record(row(f"{sys.argv[2]}{number}", number))
+ledger.flush()
+"""
+
+
+def row(public_id: str, ordinal: int = 1, **values: object) -> VideoRow:
+    return VideoRow(public_id=public_id, copy=0, ordinal=ordinal, verdict=Verdict.WITHHELD, reason="why", **values)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "out"), private=False)
+
+
+def listed(out: Path) -> list[str]:
+    """Public ids in both tables, which must agree."""
+    ids = [json.loads(line)["public_id"] for line in (out / manifest.JSONL).read_text().splitlines()]
+    assert pandas.read_parquet(out / manifest.PARQUET)["public_id"].tolist() == ids
+    return ids
+
+
+def test_a_later_run_keeps_the_rows_of_an_earlier_one(store: Store, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        ledger = Ledger(store)
+        ledger.flush()
+        ledger.record(row(name))
+        ledger.flush()
+    assert listed(tmp_path / "out") == ["a", "b"]
+    assert Ledger(store).finished("a", "") == row("a")
+
+
+def test_a_run_does_not_write_over_rows_that_came_after_its_start(store: Store, tmp_path: Path) -> None:
+    slow, quick = Ledger(store), Ledger(store)
+    slow.flush()
+    quick.record(row("a"))
+    quick.flush()
+    assert slow.finished("a", "") == row("a")
+    slow.record(row("b"))
+    assert listed(tmp_path / "out") == ["a", "b"], "also when this run is killed now"
+    slow.flush()
+    assert listed(tmp_path / "out") == ["a", "b"]
+
+
+def test_a_row_that_appears_while_the_tables_are_written_is_not_lost(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, quick = Ledger(store), Ledger(store)
+    slow.record(row("a"))
+    real, late = slow._assemble, [row("b"), row("a", 1, message="again")]
+
+    def interrupted(rows: list[VideoRow]) -> None:
+        # The other run writes its row and its tables after these rows were read, and before they are written.
+        if late:
+            quick.record(late.pop())
+            quick.flush()
+        real(rows)
+
+    monkeypatch.setattr(slow, "_assemble", interrupted)
+    slow.flush()
+    assert listed(tmp_path / "out") == ["a", "b"]
+    assert slow.rows()[0].message == "again"
+
+
+def test_two_processes_at_the_same_time_lose_no_row(store: Store, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(out), name],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in "ab"
+    ]
+    for writer in writers:
+        assert writer.stdout is not None and writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert sorted(listed(out)) == sorted(f"{name}{number}" for name in "ab" for number in range(40))
+
+
+def test_threads_of_one_run_lose_no_row(store: Store, tmp_path: Path) -> None:
+    ledger = Ledger(store)
+    threads = [threading.Thread(target=ledger.record, args=(row(f"v{n % 10}", n),)) for n in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ledger.flush()
+    assert len(listed(tmp_path / "out")) == 30
+    assert {r.copy for r in ledger.rows()} == {0, 1, 2}
+
+
+def test_a_damaged_row_counts_as_absent(store: Store, tmp_path: Path) -> None:
+    ledger = Ledger(store)
+    ledger.record(row("a"))
+    for damage in (b"{", b'{"verdict": "shrug"}', b"[]"):
+        store.write_named(manifest.path_of("b", 0), damage)
+        assert ledger.finished("b", "") is None
+        ledger.flush()
+        assert listed(tmp_path / "out") == ["a"]
+
+
+def test_what_is_no_number_is_null_in_the_lines(store: Store, tmp_path: Path) -> None:
+    attempts = [{"number": 1, "distance": math.nan, "accepted": False}]
+    Ledger(store).record(row("a", attempts=attempts, audit=[{"mean": math.inf}], worst_distance=math.nan))
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    (line,) = (tmp_path / "out" / manifest.JSONL).read_text().splitlines()
+    value = json.loads(line, parse_constant=refuse)
+    assert value["attempts"][0]["distance"] is None and value["worst_distance"] is None
+    assert value["verdict"] == "withheld"
+
+
+def test_the_table_begins_with_the_verdict_and_ends_with_the_evidence(store: Store, tmp_path: Path) -> None:
+    Ledger(store).record(row("a"))
+    columns = list(pandas.read_parquet(tmp_path / "out" / manifest.PARQUET).columns)
+    assert columns[:4] == ["public_id", "copy", "ordinal", "verdict"]
+    assert columns[-len(Evidence.__dataclass_fields__) :] == list(Evidence.__dataclass_fields__)
