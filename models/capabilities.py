@@ -163,7 +163,8 @@ class Twin:
     picture: (H, W, 3) uint8 BGR. mesh: (478, 3) float32 pixels of the picture. candidate: which of the backend's
     candidates it is. at_rest: True when the face is neutral, False when it wears the frontal frame's expression.
     embedding: (D,) of the picture by the job's embedder. skin: (h, w) uint8, 255 where the picture shows the person's
-    bare skin (ears and neck too), at any resolution; outside the face's outline only this is ever shown.
+    bare skin (ears and neck too), at any resolution; near the face's outline only this is shown. crown: (h, w) uint8,
+    how much of its forehead and front hair is shown above the outline (255: all), see models.motion.crown.
     """
 
     picture: Image
@@ -172,6 +173,7 @@ class Twin:
     at_rest: bool
     embedding: Floats
     skin: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
+    crown: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
 
 
 @runtime_checkable
@@ -209,7 +211,7 @@ class Strength:
     """How far a twin departs from the source's geometry. change: 1 takes the twin's shape, more exaggerates it.
     feather: width of the soft edge outside the face's outline, relative to the face; wider shows more of the twin."""
 
-    change: float = 1.6
+    change: float = 1.4
     feather: float = 0.1
 
 

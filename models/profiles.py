@@ -55,7 +55,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "inpainter": {
         "mobilestylegan": Backend("models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN),
     },
-    "motion": {"mesh": Backend("models.motion.mesh:MeshMotion")},
+    "motion": {"mesh": Backend("models.motion.mesh:MeshMotion", version=2)},
 }
 
 

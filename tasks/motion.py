@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.capabilities import Driving, Floats
 from models.landmarks import pose
@@ -12,16 +13,26 @@ from models.motion import geometry
 from tasks.identities import Identities
 from tasks.records import Track, Tracks
 
-VERSION = 1
+VERSION = 2
+
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class MotionLimits:
-    """When a face may be replaced at all; beyond, it is redacted. Degrees, pixels."""
+    """When a face may be replaced at all; beyond, it is redacted. Degrees, pixels, frames.
+
+    release: a face that was turned too far is shown again only when it is this much inside the limits, a face that
+    was too small when it is larger by the share `growth`. least_run: no redaction, and nothing shown between two of
+    them, is shorter than this many frames.
+    """
 
     most_yaw: float = 45.0
     most_pitch: float = 40.0
     least_face: float = 44.0
+    release: float = 3.0
+    growth: float = 0.04
+    least_run: int = 6
     least_presence: float = 0.5
     least_frames: int = 4
 
@@ -58,7 +69,7 @@ def run(tracks: Tracks, identities: Identities, limits: MotionLimits | None = No
     return Drivings(tuple(result))
 
 
-def steadied(track: Track, limits: MotionLimits) -> tuple[Floats, np.ndarray]:
+def steadied(track: Track, limits: MotionLimits) -> tuple[Floats, Flags]:
     """((n, 478, 3) meshes without jitter, (n,) bool usable frames) of a track."""
     known = np.isfinite(track.mesh).all(axis=(1, 2)) & (track.presence >= limits.least_presence)
     side = np.sqrt(np.maximum(np.prod(track.boxes[:, 2:] - track.boxes[:, :2], axis=1), 0.0))
@@ -67,8 +78,15 @@ def steadied(track: Track, limits: MotionLimits) -> tuple[Floats, np.ndarray]:
     centre = np.nan_to_num(track.mesh[:, :468, :2]).mean(axis=1)
     middle = (track.boxes[:, :2] + track.boxes[:, 2:]) / 2
     agrees = np.hypot(*(centre - middle).T) < 0.5 * np.maximum(side, 1.0)
-    usable = known & agrees & (side >= limits.least_face)
-    usable &= (angles[:, 1] <= limits.most_yaw) & (angles[:, 0] <= limits.most_pitch)
+    clear = known & agrees
+    usable, surely = (
+        clear
+        & (side >= limits.least_face * (1 + margin * limits.growth))
+        & (angles[:, 1] <= limits.most_yaw - margin * limits.release)
+        & (angles[:, 0] <= limits.most_pitch - margin * limits.release)
+        for margin in (0, 1)
+    )
+    usable = settled(usable, surely, limits.least_run)
     if usable.sum() < limits.least_frames:
         usable[:] = False
     meshes = np.nan_to_num(track.mesh).astype(np.float32)
@@ -82,6 +100,38 @@ def steadied(track: Track, limits: MotionLimits) -> tuple[Floats, np.ndarray]:
     else:
         meshes[:] = pose.mean_face() * 100
     return meshes, usable
+
+
+def settled(usable: Flags, surely: Flags, least_run: int) -> Flags:
+    """(n,) bool usable frames -> the same with fewer changes; never a frame more than before.
+
+    surely: (n,) bool, frames usable by a margin. A redaction ends, and looking back in time begins, only at a frame
+    that is sure; what is shown between two redactions lasts least_run frames at least, and so does a redaction inside
+    the track. Faces near a limit would flicker otherwise.
+    """
+    result = usable & _held(usable, surely) & _held(usable[::-1], surely[::-1])[::-1]
+    for first, last in _runs(~result):
+        missing = least_run - (last - first + 1)
+        if missing > 0:
+            result[max(first - (missing + 1) // 2, 0) : last + missing // 2 + 1] = False
+    for first, last in _runs(result):
+        if first > 0 and last < len(result) - 1 and last - first + 1 < least_run:
+            result[first : last + 1] = False
+    return result
+
+
+def _held(usable: Flags, surely: Flags) -> Flags:
+    """Usable frames without those that follow an unusable one before any sure one."""
+    result = usable.copy()
+    for row in range(1, len(result)):
+        result[row] = usable[row] and (result[row - 1] or surely[row])
+    return result
+
+
+def _runs(flags: Flags) -> list[tuple[int, int]]:
+    """First and last index of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return [(int(first), int(last) - 1) for first, last in edges.reshape(-1, 2)]
 
 
 def _rest(tracks: Tracks, members: tuple[int, ...], limits: MotionLimits) -> Floats:

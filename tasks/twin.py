@@ -7,6 +7,7 @@ wider mask. Every attempt is recorded. When attempts run out there is no twin, n
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -18,7 +19,6 @@ from models.capabilities import (
     Driving,
     Embedder,
     Floats,
-    Image,
     Inpainter,
     MotionModel,
     Parser,
@@ -26,7 +26,7 @@ from models.capabilities import (
     Twin,
     TwinJob,
 )
-from models.motion import adapt
+from models.motion import adapt, crown
 from tasks import frontal, verify
 from tasks.attributes import Appearances
 from tasks.identities import Identity
@@ -34,7 +34,7 @@ from tasks.motion import Drivings
 from tasks.records import Attempt, Tracks
 from tasks.samples import Sample, Samples, mesh_in_crop
 
-VERSION = 1
+VERSION = 2
 _BARE = ("skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow", "upper lip", "lower lip")
 
 
@@ -61,7 +61,7 @@ class TwinResult:
 
 def strength_of(attempt: int) -> Strength:
     """How strongly attempt 1, 2, ... departs from the source."""
-    return Strength(change=min(1.6 + 0.15 * (attempt - 1), 2.2), feather=min(0.1 + 0.02 * (attempt - 1), 0.16))
+    return Strength(change=min(1.4 + 0.15 * (attempt - 1), 2.0), feather=min(0.1 + 0.02 * (attempt - 1), 0.16))
 
 
 def seed_of(run_seed: int, key: str) -> int:
@@ -115,6 +115,8 @@ def run(
     front = _frontal(own, tracks)
     mesh = mesh_in_crop(front, tracks.tracks[front.track])
     shown = own[:: max(1, len(own) // 4)][:4]
+    meshes = [mesh_in_crop(s, tracks.tracks[s.track]) for s in shown]
+    heads = [crown.look(s.crop, m, parser) for s, m in zip(shown, meshes, strict=True)]
     attempts: list[Attempt] = []
     rejected: list[int] = []
     for number in range(settings.first, settings.first + settings.attempts):
@@ -138,10 +140,7 @@ def run(
                 Attempt(number, -1, strength.change, float("nan"), settings.threshold, False, reason.reason)
             )
             break
-        twin = replace(twin, skin=bare_skin(twin.picture, parser))
-        twin = adapt.match_detail(
-            twin, [s.crop for s in shown], [mesh_in_crop(s, tracks.tracks[s.track]) for s in shown]
-        )
+        twin = adapt.match_detail(dress(twin, heads, parser), [s.crop for s in shown], meshes)
         distance = verify.smallest_distance(twin, own, by_track, identity.embeddings, motion, embedder, strength)
         good = bool(np.isfinite(distance)) and distance > settings.threshold
         why = "accepted" if good else ("too_close" if np.isfinite(distance) else "not_paintable")
@@ -152,11 +151,16 @@ def run(
     return TwinResult(identity.index, None, first, tuple(attempts))
 
 
-def bare_skin(picture: Image, parser: Parser) -> NDArray[np.uint8]:
-    """(h, w) uint8 mask of the skin of the person in a twin's picture, ears and neck included, at half its size."""
-    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    wanted = [parser.labels.index(label) for label in _BARE]
-    mask = (np.isin(parser.parse([small])[0], wanted) * np.uint8(255)).astype(np.uint8)
+def dress(twin: Twin, heads: Sequence[crown.Head], parser: Parser) -> Twin:
+    """The twin with its masks: bare skin, and the crown that it shares with the source's heads."""
+    small = cv2.resize(twin.picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    labels = parser.parse([small])[0]
+    return crown.put_on(replace(twin, skin=bare_skin(labels, parser)), labels, heads, parser)
+
+
+def bare_skin(labels: NDArray[np.uint8], parser: Parser) -> NDArray[np.uint8]:
+    """(h, w) uint8 mask of the skin of the person in a parsed picture, ears and neck included."""
+    mask = (np.isin(labels, [parser.labels.index(label) for label in _BARE]) * np.uint8(255)).astype(np.uint8)
     # The parser's edge lies a few pixels inside the background, which would shine as a halo round jaw and ears.
     return np.asarray(cv2.erode(mask, np.ones((9, 9), np.uint8)), dtype=np.uint8)
 

@@ -1,9 +1,9 @@
 """The embedded inpainter: a person from the catalogue, generated anew.
 
-Who is chosen: among the entries that fit the source's appearance, those far from the source and from everybody else in
-embedding space; one of the ten best at random, so that the twin does not encode the source. When too few entries are
+Who is chosen: of the entries that fit the source's appearance and are far from everybody, the ten farthest from the
+source in embedding space; one of them at random, so that the twin does not encode the source. When too few entries are
 left (large datasets use up the catalogue, and no two people may share a twin) the middle between two of them serves.
-Later attempts ask for more distance.
+Later attempts look further.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.mobilestylegan import MobileStyleGAN
 
+SHORTLIST = 60
+"""How many of the best fitting entries are considered at the first attempt; each later one adds ten."""
 POOL = 10
-"""Among how many of the best fitting entries one is drawn at the first attempt; each later one adds four."""
+"""Among how many of the shortlist's farthest from the source one is drawn."""
 PARENTS = 24
 """Blends are made among this many of the best fitting entries."""
 FAR = 0.66
@@ -99,7 +101,10 @@ def choose(people: Catalogue, job: TwinJob) -> int:
     cost[~_acceptable(people.embeddings, people, job)] = np.inf
     ranked = [int(i) for i in np.argsort(cost, kind="stable") if np.isfinite(cost[i])]
     taken = set(job.taken)
-    free = [i for i in ranked if i not in taken][: POOL + 4 * (job.attempt - 1)]
+    free = [i for i in ranked if i not in taken][: SHORTLIST + 10 * (job.attempt - 1)]
+    if comparable:
+        free.sort(key=lambda i: float((people.embeddings[i] @ job.source.T).max()))
+    free = free[:POOL]
     if len(free) < POOL // 2:
         free += _blends(people, ranked[:PARENTS], taken, job)[:POOL]
     if not free:

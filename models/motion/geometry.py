@@ -22,8 +22,27 @@ Floats = NDArray[np.float32]
 
 _STABLE = np.array(topology.STABLE)
 _LIDS = (topology.LEFT_EYE, topology.RIGHT_EYE)
+_PARTED = 0.88
+"""Share of the mouth's opening in the mesh that is open: its inner rims run on the lips, the more so the softer the
+picture."""
 _SHUT = 0.24
 """Share of the resting lid distance that the mesh still shows on a closed eye: it never closes its lids fully."""
+
+
+LIP_COLUMNS = np.array(
+    (
+        ((191, 183, 184, 185), (95, 96, 77, 146)),
+        ((80, 42, 74, 40), (88, 89, 90, 91)),
+        ((81, 41, 73, 39), (178, 179, 180, 181)),
+        ((82, 38, 72, 37), (87, 86, 85, 84)),
+        ((13, 12, 11, 0), (14, 15, 16, 17)),
+        ((312, 268, 302, 267), (317, 316, 315, 314)),
+        ((311, 271, 303, 269), (402, 403, 404, 405)),
+        ((310, 272, 304, 270), (318, 319, 320, 321)),
+        ((415, 407, 408, 409), (324, 325, 307, 375)),
+    )
+)
+"""(9, 2, 4) points in columns over the mouth, left to right: upper and lower lip, each from the inner rim outwards."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +166,10 @@ def twin_shapes(shapes: Floats, rest: Floats, twin: Floats, change: float) -> Fl
     shapes: the source's canonical shapes. rest: its neutral shape. twin: the twin's neutral shape in the same
     canonical space. change: 0 keeps the source's shape, 1 takes the twin's, more exaggerates the difference.
 
-    The eyelids move in proportion to their own opening, so that a closed eye of the source is a closed eye of the
-    twin however wide each opens at rest.
+    The lips are as far apart as the source's: they close when its lips close. The eyelids move in proportion to
+    their own opening, so that a closed eye of the source is a closed eye of the twin however wide each opens at rest.
     """
-    base = rest + change * (twin - rest)
+    base = part_lips(rest + change * (twin - rest), rest)
     result = (base[None] + (shapes - rest[None])).astype(np.float32)
     for ring in _LIDS:
         lower, upper = _sides(ring)
@@ -168,6 +187,35 @@ def twin_shapes(shapes: Floats, rest: Floats, twin: Floats, change: float) -> Fl
     return result
 
 
+def part_lips(base: Floats, rest: Floats) -> Floats:
+    """A neutral shape (478, 3) with its lips as far apart as those of `rest`, each as thick as it was.
+
+    Added to a shape whose lips are closer, the source's motion would press them through each other where the source's
+    close, and what lies crossed opens late and too little.
+    """
+    result = base.copy()
+    upper, lower = LIP_COLUMNS[:, 0, 0], LIP_COLUMNS[:, 1, 0]
+    apart = ((rest[lower] - rest[upper]) - (base[lower] - base[upper])) / 2
+    # Along the lips nothing is to be changed: that is the mouth's width.
+    apart[:, 0] = 0
+    result[LIP_COLUMNS[:, 0]] -= apart[:, None]
+    result[LIP_COLUMNS[:, 1]] += apart[:, None]
+    return result
+
+
+def real_opening(mesh: Floats) -> Floats:
+    """A (478, 3) mesh as the network gives it -> the same with the inner lip rims where the lips end, about.
+
+    Measurements of the mouth compare meshes as they are given; this is for drawing.
+    """
+    result = mesh.copy()
+    upper, lower = LIP_COLUMNS[:, 0, 0], LIP_COLUMNS[:, 1, 0]
+    inwards = (1.0 - _PARTED) / 2 * (mesh[lower] - mesh[upper])
+    result[upper] += inwards
+    result[lower] -= inwards
+    return result
+
+
 def _sides(ring: tuple[int, ...]) -> tuple[list[int], list[int]]:
     """Lower and upper lid points that face each other, corners left out."""
     return list(ring[1:8]), list(reversed(ring[9:16]))
@@ -175,18 +223,3 @@ def _sides(ring: tuple[int, ...]) -> tuple[list[int], list[int]]:
 
 def _rank(values: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(rankdata(values, method="min") - 1.0) / max(len(values) - 1, 1)
-
-
-def open_rims(mesh: Floats, share: float = 0.16) -> Floats:
-    """The mesh of a twin's picture with its lid rims moved apart by a share of the opening.
-
-    The mesh tends to run just inside the lids; where it does, lid triangles carry a strip of eyeball that stays
-    visible when the eye closes. Only for sampling the picture, never for shape.
-    """
-    result = mesh.copy()
-    for ring in _LIDS:
-        lower, upper = _sides(ring)
-        gap = mesh[upper] - mesh[lower]
-        result[upper] += share * gap
-        result[lower] -= 0.5 * share * gap
-    return result

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.capabilities import Driving, Floats, Image, Patch, Strength, Twin
 from models.landmarks import pose
-from models.motion import geometry, raster, render
+from models.motion import eyes, geometry, mouth, raster, render
 
 _MEMORY = 8
 
@@ -24,7 +24,6 @@ class _Prepared:
     driving: Driving
     levels: list[Image]
     shape: Floats
-    texture: Floats
 
 
 class MeshMotion:
@@ -54,8 +53,12 @@ class MeshMotion:
             if region is None:
                 result.append(None)
                 continue
-            field = raster.warp_field(target, source, ready.texture, region)
-            pixels = render.paint(frame, ready.levels, twin.skin, field, feather=strength.feather)
+            texture = eyes.open_rims(twin.mesh, target)
+            drawn, seen = geometry.real_opening(target), geometry.real_opening(source)
+            field = raster.warp_field(drawn, seen, texture, region)
+            field = eyes.turn(field, drawn, seen, texture)
+            behind = mouth.without_lips(frame, seen)
+            pixels = render.paint(behind, ready.levels, twin.skin, field, crown=twin.crown, feather=strength.feather)
             result.append(Patch(region.x, region.y, pixels, five_points(target), outline(target)))
         return result
 
@@ -66,7 +69,7 @@ class MeshMotion:
             return found
         template = pose.mean_face()
         shape = geometry.align_stable(twin.mesh, template).invert(twin.mesh)
-        ready = _Prepared(twin, driving, render.pyramid(twin.picture), shape, geometry.open_rims(twin.mesh))
+        ready = _Prepared(twin, driving, render.pyramid(twin.picture), shape)
         self._prepared[key] = ready
         while len(self._prepared) > _MEMORY:
             self._prepared.popitem(last=False)

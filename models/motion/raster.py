@@ -24,6 +24,11 @@ RING = 1.55
 """The ring's outer rim lies this many times as far from the face's centre as the oval."""
 
 
+CELLS = (168, 256)
+"""Grid cells along a region's longer side: the least, and the most that a large face gets (closed lids tear along cell
+edges, and steps of more than three pixels would show)."""
+
+
 @dataclass(frozen=True)
 class Region:
     """A rectangle of a frame, in whole pixels: columns x .. x + width - 1, rows y .. y + height - 1."""
@@ -83,14 +88,15 @@ def region_of(target: Floats, source: Floats, width: int, height: int) -> Region
     return Region(x, y, w, h) if w >= 8 and h >= 8 else None
 
 
-def warp_field(target: Floats, source: Floats, twin: Floats, region: Region, cells: int = 168) -> WarpField:
+def warp_field(target: Floats, source: Floats, twin: Floats, region: Region, cells: int | None = None) -> WarpField:
     """Rasterise the target mesh over the region.
 
     target, source: (478, 3) pixels of the frame. twin: (478, 3) pixels of the twin's picture. cells: grid cells
-    along the region's longer side; finer than a pixel is never used.
+    along the region's longer side, None for one per three pixels within CELLS; finer than a pixel is never used.
     """
     triangles, surface_end, eyes_end, mouth_end = _triangles()
-    scale = min(1.0, cells / max(region.width, region.height))
+    longer = max(region.width, region.height)
+    scale = min(1.0, (cells or int(np.clip(longer / 3, *CELLS))) / longer)
     cols, rows = max(8, round(region.width * scale)), max(8, round(region.height * scale))
     step = (region.width / cols, region.height / rows)
     outer = rim(source)

@@ -74,19 +74,21 @@ def light_of(frame: Image, twin: Image, weight: Floats, sigma: float) -> Floats:
     return np.dstack([factor * keep, wanted - factor * keep * have])
 
 
-def masks(field: WarpField, feather: float, bare: Floats) -> tuple[Floats, Floats]:
+def masks(field: WarpField, feather: float, bare: Floats, crown: Floats | None = None) -> tuple[Floats, Floats]:
     """(alpha, skin) at grid resolution, (h, w) float32 in [0, 1].
 
     alpha: how much of the twin is shown: all of it inside the face's outline, falling to nothing `feather` grid cells
     outside and only where the twin shows bare skin there, with a hole for the open mouth. An edge that fades inside
     the outline would leave the source's jaw, temples and forehead, which recognisers use. skin: where light may be
-    measured. bare: (h, w) in [0, 1], the twin's bare skin under the same warp.
+    measured. bare: (h, w) in [0, 1], the twin's bare skin under the same warp. crown: (h, w) in [0, 1], how much of
+    its forehead and hair is shown above the outline.
     """
     face = field.face.astype(np.uint8)
     outward = cv2.distanceTransform(1 - face, cv2.DIST_L2, 3)
     t = np.clip(1.0 - outward / max(feather, 1.0), 0.0, 1.0)
     alpha = t * t * (3 - 2 * t)
-    alpha = np.where(field.face, 1.0, alpha * bare).astype(np.float32)
+    shown = alpha * bare if crown is None else np.maximum(alpha * bare, crown)
+    alpha = np.where(field.face, 1.0, shown).astype(np.float32)
     # The outline itself is softened by a cell, or bare skin that ends there would leave a hard line.
     alpha = np.maximum(cv2.GaussianBlur(alpha, (0, 0), 1.2), (inward_of(face) > 2.0).astype(np.float32))
     hole = cv2.GaussianBlur(field.mouth.astype(np.float32), (0, 0), 0.7)
@@ -103,10 +105,10 @@ def inward_of(face: NDArray[np.uint8]) -> Floats:
     return cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
 
 
-def bare_skin(skin: NDArray[np.uint8], field: WarpField, side: int) -> Floats:
-    """(h, w) float32 in [0, 1]: a twin's skin mask under the warp. side: pixels of the twin's picture per side."""
-    scale = np.float32(skin.shape[0] / side)
-    warped = cv2.remap(skin, field.twin * scale + (scale - 1) / 2, None, cv2.INTER_LINEAR, borderValue=0)
+def warped_mask(mask: NDArray[np.uint8], field: WarpField, side: int) -> Floats:
+    """(h, w) float32 in [0, 1]: a mask of a twin under the warp. side: pixels of the twin's picture per side."""
+    scale = np.float32(mask.shape[0] / side)
+    warped = cv2.remap(mask, field.twin * scale + (scale - 1) / 2, None, cv2.INTER_LINEAR, borderValue=0)
     return cv2.GaussianBlur(warped.astype(np.float32) / 255.0, (0, 0), 1.5)
 
 
@@ -116,19 +118,22 @@ def paint(
     skin: NDArray[np.uint8],
     field: WarpField,
     *,
+    crown: NDArray[np.uint8] | None = None,
     feather: float = 0.08,
     light: float = 0.35,
 ) -> Image:
     """Return the region of `field` with the twin in it, (h, w, 3) uint8 BGR.
 
-    frame: the whole frame. levels: `pyramid` of the twin's picture, skin: its mask of bare skin.
+    frame: the whole frame. levels: `pyramid` of the twin's picture, skin: its mask of bare skin, crown: see `crown`.
     feather, light: widths relative to the face.
     """
     cols = field.face.shape[1]
     columns = np.flatnonzero(field.face.any(axis=0))
     span = float(columns[-1] - columns[0] + 1) if len(columns) else float(cols)
     shrink = picture_pixels(field.twin, field.face)
-    alpha, measured = masks(field, feather * span, bare_skin(skin, field, levels[0].shape[0]))
+    side = levels[0].shape[0]
+    over = None if crown is None else warped_mask(crown, field, side)
+    alpha, measured = masks(field, feather * span, warped_mask(skin, field, side), over)
     small_frame = cv2.remap(frame, field.source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     small_twin = sample(levels, field.twin, shrink)
     lights = light_of(small_frame, small_twin, measured, light * span)

@@ -14,7 +14,8 @@ from models.motion import geometry
 REST = pose.mean_face()
 LOWER = [i for ring in (topology.LEFT_EYE, topology.RIGHT_EYE) for i in ring[1:8]]
 UPPER = [i for ring in (topology.LEFT_EYE, topology.RIGHT_EYE) for i in reversed(ring[9:16])]
-OTHERS = np.setdiff1d(np.arange(478), LOWER + UPPER)
+LIPS = geometry.LIP_COLUMNS.ravel().tolist()
+OTHERS = np.setdiff1d(np.arange(478), LOWER + UPPER + LIPS)
 angle = st.floats(-3.0, 3.0)
 place = st.floats(-2000.0, 2000.0)
 
@@ -133,7 +134,42 @@ def test_change_zero_keeps_the_source_and_one_takes_the_twin() -> None:
     assert np.allclose(moved[OTHERS], wanted[OTHERS], atol=1e-5)
 
 
-def test_open_rims_moves_lids_apart_and_nothing_else() -> None:
-    wide = geometry.open_rims(REST)
-    assert np.array_equal(wide[OTHERS], REST[OTHERS])
-    assert (geometry.lid_gaps(wide) > geometry.lid_gaps(REST) * 1.1).all()
+@pytest.mark.parametrize("change", [0.0, 1.0, 1.6])
+@pytest.mark.parametrize("parted", [0.0, 0.04])
+def test_the_twins_lips_are_as_far_apart_as_the_sources(change: float, parted: float) -> None:
+    rest, twin = shaped(mouth=parted), shaped(mouth=0.005, width=1.1)
+    series = np.stack([shaped(mouth=m) for m in (0.0, 0.05, 0.2)])
+    made = geometry.twin_shapes(series, rest, twin, change)
+    wanted = series[:, 14, 1] - series[:, 13, 1]
+    assert np.allclose(made[:, 14, 1] - made[:, 13, 1], wanted, atol=1e-4)
+    assert (np.diff([geometry.mouth_gap(shape) for shape in made]) > 0.02).all()
+
+
+def test_parting_lips_keeps_their_thickness_the_mouths_width_and_everything_else() -> None:
+    columns = geometry.LIP_COLUMNS
+    slanted = shaped(mouth=0.06)
+    slanted[14, 0] += 0.05
+    wide = geometry.part_lips(REST, slanted)
+    others = np.setdiff1d(np.arange(478), columns.ravel())
+    assert np.array_equal(wide[others], REST[others]) and np.array_equal(wide[:, 0], REST[:, 0])
+    moved = wide[columns] - REST[columns]
+    assert np.abs(moved[4, 0, :, 1] + 0.03).max() < 1e-5 and np.abs(moved[4, 1, :, 1] - 0.03).max() < 1e-5
+    assert np.allclose(moved, moved[:, :, :1], atol=1e-6)
+
+
+def test_lip_columns_run_from_the_inner_rim_outwards_over_the_whole_mouth() -> None:
+    columns = geometry.LIP_COLUMNS
+    heights = REST[columns][..., 1]
+    assert (np.diff(heights[:, 0], axis=1) < 0).all() and (np.diff(heights[:, 1], axis=1) > 0).all()
+    assert (np.diff(REST[columns[:, :, 0], 0], axis=0) > 0).all()
+    assert set(columns[:, :, 0].ravel()) | {78, 308} == set(topology.INNER_LIPS)
+    assert set(columns[:, :, 3].ravel()) | {61, 291} == set(topology.OUTER_LIPS)
+
+
+def test_the_real_opening_is_narrower_and_a_closed_mouth_stays_closed() -> None:
+    opened = geometry.real_opening(shaped(mouth=0.2))
+    gap, given_gap = geometry.mouth_gap(opened), geometry.mouth_gap(shaped(mouth=0.2))
+    assert 0.8 * given_gap < gap < 0.95 * given_gap
+    closed = shaped()
+    closed[geometry.LIP_COLUMNS[:, 0, 0]] = closed[geometry.LIP_COLUMNS[:, 1, 0]]
+    assert np.array_equal(geometry.real_opening(closed), closed)

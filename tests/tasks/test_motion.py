@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.landmarks import pose
 from tasks import motion
@@ -14,6 +17,9 @@ from tasks.records import Track
 from tests.tasks import support
 
 LIMITS = MotionLimits()
+HELD = MotionLimits(least_run=1)
+PLAIN = MotionLimits(least_run=1, release=0.0, growth=0.0)
+"""The limits alone, without anything against flicker."""
 
 
 def usable(track: Track, limits: MotionLimits = LIMITS) -> list[bool]:
@@ -37,14 +43,63 @@ def test_a_good_track_is_usable_and_posed_again_is_its_mesh() -> None:
 def test_faces_turned_too_far_are_not_usable(column: int, bad: float, good: float) -> None:
     track = support.track()
     track.angles[2, column], track.angles[3, column] = bad, good
-    assert usable(track) == [True, True, False, True, True, True, True, True]
+    assert usable(track, PLAIN) == [True, True, False, True, True, True, True, True]
 
 
 def test_small_faces_and_short_glimpses_are_not_usable() -> None:
     assert not any(usable(support.track(side=LIMITS.least_face - 1)))
-    assert all(usable(support.track(side=LIMITS.least_face + 1)))
+    assert all(usable(support.track(side=LIMITS.least_face + 2)))
     assert not any(usable(support.track(n=3)))
     assert all(usable(support.track(n=3), MotionLimits(least_frames=1)))
+
+
+def changes(flags: list[bool]) -> int:
+    return sum(a != b for a, b in itertools.pairwise(flags))
+
+
+@pytest.mark.parametrize(("column", "limit"), [(1, LIMITS.most_yaw), (0, LIMITS.most_pitch)])
+def test_a_face_that_hovers_about_a_limit_does_not_flicker(column: int, limit: float) -> None:
+    track = support.track(n=90)
+    rng = np.random.default_rng(4)
+    # Turns away, hovers about the limit for two seconds, and comes back.
+    track.angles[:, column] = np.interp(np.arange(90), [0, 15, 75, 89], [0, limit, limit, 0]) + rng.normal(0, 1, 90)
+    assert changes(usable(track, PLAIN)) > 8
+    for limits in (HELD, LIMITS):
+        flags = usable(track, limits)
+        assert changes(flags) == 2 and flags[0] and flags[-1] and not any(flags[18:72])
+
+
+def test_a_face_that_hovers_about_the_least_size_does_not_flicker() -> None:
+    track = support.track(n=60, side=LIMITS.least_face + 0.4)
+    side = LIMITS.least_face + np.random.default_rng(3).normal(0, 0.6, 60)
+    middle = (track.boxes[:, :2] + track.boxes[:, 2:]) / 2
+    track.boxes[:] = np.concatenate([middle - side[:, None] / 2, middle + side[:, None] / 2], axis=1)
+    assert changes(usable(track, PLAIN)) > 10
+    assert not any(usable(track, HELD)[1:-1]) and not any(usable(track))
+
+
+def test_redactions_and_what_is_shown_between_them_last() -> None:
+    track = support.track(n=60)
+    track.angles[[20, 40, 44], 1] = 60.0
+    flags = usable(track)
+    runs = [(key, len(list(group))) for key, group in itertools.groupby(flags)]
+    assert [key for key, _ in runs] == [True, False, True, False, True]
+    assert min(length for _, length in runs) >= LIMITS.least_run
+    assert not flags[20] and not any(flags[40:45])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60), st.integers(1, 8))
+def test_settling_never_shows_a_frame_more_and_leaves_no_short_runs(rows: list[tuple[bool, bool]], run: int) -> None:
+    good = np.array([a for a, _ in rows])
+    sure = np.array([a and b for a, b in rows])
+    found = motion.settled(good, sure, run)
+    assert not (found & ~good).any()
+    lengths = [(key, len(list(group))) for key, group in itertools.groupby(found.tolist())]
+    assert all(length >= run for _, length in lengths[1:-1])
+    # Without the filling up of runs, whose odd frame has to go to one side, neither direction of time is favoured.
+    there, back = motion.settled(good, sure, 1), motion.settled(good[::-1], sure[::-1], 1)[::-1]
+    assert np.array_equal(there, back)
 
 
 def test_a_mesh_that_is_missing_or_sits_elsewhere_is_not_usable_and_does_not_pull_on_others() -> None:
@@ -53,7 +108,7 @@ def test_a_mesh_that_is_missing_or_sits_elsewhere_is_not_usable_and_does_not_pul
     track.mesh[3] = np.nan
     track.presence[3] = 0
     track.mesh[5] += np.float32([80, 0, 0])
-    meshes, rows = motion.steadied(track, LIMITS)
+    meshes, rows = motion.steadied(track, PLAIN)
     assert rows.tolist() == [True, True, True, False, True, False, True, True]
     assert np.isfinite(meshes).all()
     kept = [0, 1, 2, 4, 6, 7]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from infra.errors import Withheld
 from models.capabilities import Appearance, Twin, TwinJob
+from models.masks.bisenet import LABELS
 from tasks import twin
 from tasks.attributes import Appearances
 from tasks.twin import Request, TwinSettings
@@ -35,8 +36,7 @@ class Inpainter:
 
 
 class Parser:
-    name, labels = "fake", ("background", "skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow",
-                            "upper lip", "lower lip", "glasses")  # fmt: skip
+    name, labels = "fake", LABELS
 
     def parse(self, crops: list[np.ndarray]) -> list[np.ndarray]:
         return [np.ones(crop.shape[:2], np.uint8) for crop in crops]
@@ -139,12 +139,14 @@ def test_the_same_request_gives_the_same_seed_and_digest() -> None:
 
 
 def test_bare_skin_is_skin_and_not_glasses() -> None:
-    class Half(Parser):
-        def parse(self, crops: list[np.ndarray]) -> list[np.ndarray]:
-            labels = np.ones(crops[0].shape[:2], np.uint8)
-            labels[:, 32:] = self.labels.index("glasses")
-            return [labels]
-
-    mask = twin.bare_skin(np.zeros((128, 128, 3), np.uint8), Half())
+    labels = np.ones((64, 64), np.uint8)
+    labels[:, 32:] = LABELS.index("glasses")
+    mask = twin.bare_skin(labels, Parser())
     assert mask.shape == (64, 64) and mask.dtype == np.uint8
     assert (mask[8:-8, 8:24] == 255).all() and not mask[:, 32:].any()
+
+
+def test_a_found_twin_wears_its_masks() -> None:
+    result, _ = find([0.9])
+    assert result.twin is not None
+    assert result.twin.skin.max() == 255 and result.twin.crown.max() == 255

@@ -1,0 +1,1 @@
+"""The parts of bench/agreement.py: one measured quantity per function."""
