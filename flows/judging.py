@@ -16,11 +16,10 @@ from tasks.samples import Samples
 
 def panel(steps: Steps) -> Panel:
     """The auditing networks; the embedders with the distances at which they confuse 1 % of strangers."""
-    detector = steps.load("audit_detector")
     return Panel(
-        detector=detector,
+        detector=steps.load("audit_detector"),
         confirming=steps.load("confirming_detector", min_score=0.1),
-        framing=(detector, steps.load("detector", long_side=audit.UPRIGHT)),
+        framing=tuple(steps.load(role, long_side=audit.UPRIGHT) for role in ("audit_detector", "detector")),
         judges=tuple(
             Judge(embedder, calibration(embedder.name).far_1) for embedder in steps.load_all("audit_embedders")
         ),

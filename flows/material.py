@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 
 from flows import judging
@@ -18,6 +20,9 @@ from tasks.identities import Identities
 from tasks.motion import Drivings, MotionLimits
 from tasks.records import Scene, Tracks
 from tasks.samples import Samples
+
+_LATER = ("embedder", "audit_embedders", "age_gender", "emotion", "parser", "inpainter")
+"""Roles whose networks are loaded while faces are still being looked for, in the order of their use."""
 
 
 @dataclass(frozen=True)
@@ -61,31 +66,28 @@ class Material:
 
 def gather(steps: Steps, footage: Footage) -> Material:
     """Run the stages from faces to references, or take them from the cache, and note what was counted."""
-    scan, d_scan = _scan(steps, footage)
-    tracks = scan.tracks
-    found, d_samples = steps.cached(
-        "samples", samples.VERSION, Samples, lambda _: samples.run(footage.open, tracks), (d_scan,)
-    )
-    people, d_people = _identities(steps, tracks, found, (d_scan, d_samples))
-    looks, d_looks = steps.cached(
-        "attributes",
-        attributes.VERSION,
-        Appearances,
-        lambda _: attributes.run(
-            tracks, found, people, steps.load("age_gender"), steps.load("emotion"), steps.load("parser")
-        ),
-        (d_scan, d_samples, d_people),
-        ("age_gender", "emotion", "parser"),
-    )
-    drivings, d_motion = steps.cached(
-        "motion",
-        motion.VERSION,
-        Drivings,
-        lambda _: motion.run(tracks, people, footage.limits),
-        (d_scan, d_people),
-        parameters=asdict(footage.limits),
-    )
-    sources, d_sources = judging.references(steps, tracks, found, (d_scan, d_samples))
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="beside") as beside:
+        warm = beside.submit(steps.warm, _LATER)
+        scan, d_scan = _scan(steps, footage)
+        tracks = scan.tracks
+        found, d_samples = steps.cached(
+            "samples", samples.VERSION, Samples, lambda _: samples.run(footage.open, tracks), (d_scan,)
+        )
+        warm.result()
+        # The references need other networks than the identities and attributes, so both go on at the same time.
+        here = contextvars.copy_context()
+        judged = beside.submit(here.run, judging.references, steps, tracks, found, (d_scan, d_samples))
+        people, d_people = _identities(steps, tracks, found, (d_scan, d_samples))
+        looks, d_looks = _attributes(steps, tracks, found, people, (d_scan, d_samples, d_people))
+        drivings, d_motion = steps.cached(
+            "motion",
+            motion.VERSION,
+            Drivings,
+            lambda _: motion.run(tracks, people, footage.limits),
+            (d_scan, d_people),
+            parameters=asdict(footage.limits),
+        )
+        sources, d_sources = judged.result()
     steps.context.found(
         scenes=len({scene.scene_id for scene in scan.scenes}),
         tracks=len(tracks.tracks),
@@ -129,4 +131,19 @@ def _identities(steps: Steps, tracks: Tracks, found: Samples, inputs: tuple[str,
         inputs,
         ("embedder",),
         {"threshold": same},
+    )
+
+
+def _attributes(
+    steps: Steps, tracks: Tracks, found: Samples, people: Identities, inputs: tuple[str, ...]
+) -> tuple[Appearances, str]:
+    return steps.cached(
+        "attributes",
+        attributes.VERSION,
+        Appearances,
+        lambda _: attributes.run(
+            tracks, found, people, steps.load("age_gender"), steps.load("emotion"), steps.load("parser")
+        ),
+        inputs,
+        ("age_gender", "emotion", "parser"),
     )

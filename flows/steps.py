@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from flows.context import Context
 from flows.progress import Advance
 from infra.cache import Key
+from infra.errors import AnonflowError
 from models import profiles
 
 T = TypeVar("T")
@@ -59,3 +61,9 @@ class Steps:
     def load_all(self, role: str, **options: Any) -> list[Any]:
         """All networks that do a role in the run's profile, in order."""
         return profiles.load_role(self.context.settings.profile, role, **options)
+
+    def warm(self, roles: Sequence[str]) -> None:
+        """Load networks ahead of their use. What cannot be loaded raises where it is used, with the stage's name."""
+        for role in roles:
+            with contextlib.suppress(AnonflowError):
+                self.load_all(role)

@@ -87,7 +87,8 @@ class Report:
 class Panel:
     """Who audits. detector: looks at whole frames for faces that were left. confirming: asked where its score is
     doubtful. framing: look at an upright crop of each face (`UPRIGHT` pixels wide) and give the points by which the
-    judges frame it, beside the known ones; the first is the audit's own, by the others the thresholds were calibrated.
+    judges frame it; the first is the audit's own, by the others the thresholds were calibrated. Where one of them sees
+    no face, the points it was painted at serve beside those of the others.
     """
 
     detector: Detector
@@ -132,7 +133,9 @@ def run(
             expected = Face(painted.boxes[row], 0.0, painted.points[row])
             framed = framings(image, expected, panel.framing)
             lost += not framed or framed[0] is None
-            views = [expected, *(face for face in framed if face is not None)]
+            views = [face for face in framed if face is not None]
+            if len(views) < max(len(framed), 1):
+                views.append(expected)
             distances = [
                 float((1.0 - judge.embedder.embed([image] * len(views), views) @ source.T).min())
                 if len(source)

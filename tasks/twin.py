@@ -116,7 +116,7 @@ def run(
     mesh = mesh_in_crop(front, tracks.tracks[front.track])
     shown = own[:: max(1, len(own) // 4)][:4]
     meshes = [mesh_in_crop(s, tracks.tracks[s.track]) for s in shown]
-    heads = [crown.look(s.crop, m, parser) for s, m in zip(shown, meshes, strict=True)]
+    heads = [crown.look(s.crop, m, parser) for s, m in zip(shown[::2], meshes[::2], strict=True)]
     attempts: list[Attempt] = []
     rejected: list[int] = []
     for number in range(settings.first, settings.first + settings.attempts):

@@ -8,11 +8,6 @@ Later attempts look further.
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,7 +36,7 @@ class CatalogueInpainter:
     name = "mobilestylegan"
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._generator = MobileStyleGAN()
 
     def inpaint(self, job: TwinJob) -> Twin:
         """Return a neutral, frontal twin. Raises Withheld `no_candidate` when nobody in the catalogue fits."""
@@ -49,36 +44,16 @@ class CatalogueInpainter:
         chosen = choose(people, job)
         first, second = parents(chosen, len(people))
         if second < 0:
-            picture = self._tools.generator.picture(people.latents[first])
+            picture = self._generator.picture(people.latents[first])
             return Twin(picture, people.meshes[first], chosen, True, people.embeddings[first])
-        picture = self._tools.generator.picture((people.latents[first] + people.latents[second]) / 2)
-        faces = self._tools.detector.detect([picture])[0]
+        picture = self._generator.picture((people.latents[first] + people.latents[second]) / 2)
+        # Only a blend has to be measured, so the networks for that are not loaded earlier.
+        faces = profiles.load("detector", "retinaface-mobilenet").detect([picture])[0]
         if not faces:
             raise Withheld("no_candidate", "A blended synthetic person shows no clear face.")
-        mesh = self._tools.landmarker.locate([picture], faces[:1])[0]
-        return Twin(picture, mesh.points, chosen, True, self._tools.embedder.embed([picture], faces[:1])[0])
-
-    @property
-    def _tools(self) -> _Tools:
-        with self._lock:
-            return self._made
-
-    @cached_property
-    def _made(self) -> _Tools:
-        return _Tools(
-            MobileStyleGAN(),
-            profiles.load("detector", "retinaface-mobilenet"),
-            profiles.load("landmarker", "mesh"),
-            profiles.load("embedder", catalogue.load().embedder),
-        )
-
-
-@dataclass(frozen=True)
-class _Tools:
-    generator: MobileStyleGAN
-    detector: Any
-    landmarker: Any
-    embedder: Any
+        mesh = profiles.load("landmarker", "mesh").locate([picture], faces[:1])[0]
+        embedding = profiles.load("embedder", people.embedder).embed([picture], faces[:1])[0]
+        return Twin(picture, mesh.points, chosen, True, embedding)
 
 
 def parents(candidate: int, count: int) -> tuple[int, int]:

@@ -180,6 +180,7 @@ def enlarge_places(grid: Floats, region: Region, tear: float) -> tuple[Floats, N
     """
     smooth = enlarge(grid, region)
     near = cv2.resize(grid, (region.width, region.height), interpolation=cv2.INTER_NEAREST_EXACT)
-    torn = np.abs(smooth - near).max(axis=2) > tear
+    apart = cv2.absdiff(smooth, near)
+    torn = cv2.max(*cv2.split(apart)) > tear
     smooth[torn] = near[torn]
     return smooth, torn

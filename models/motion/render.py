@@ -145,11 +145,13 @@ def paint(
     # A tear runs along grid cells; without this its steps would show.
     seam = cv2.dilate(torn.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     twin[seam] = cv2.GaussianBlur(twin, (5, 5), 1.2)[seam]
-    cover = enlarge(alpha, field.region)[..., None]
-    full = enlarge(lights, field.region)
-    lit = twin.astype(np.float32) * full[..., :3] + full[..., 3:]
-    mixed = behind + cover * (lit - behind)
-    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+    cover = cv2.merge([enlarge(alpha, field.region)] * 3)
+    lit = cv2.multiply(twin, enlarge(np.ascontiguousarray(lights[..., :3]), field.region), dtype=cv2.CV_32F)
+    lit = cv2.add(lit, enlarge(np.ascontiguousarray(lights[..., 3:]), field.region))
+    lit = cv2.subtract(lit, behind, dtype=cv2.CV_32F)
+    mixed = cv2.add(cv2.multiply(lit, cover), behind, dtype=cv2.CV_32F)
+    # Rounds to the nearest value and saturates at both ends.
+    return np.asarray(cv2.convertScaleAbs(cv2.max(mixed, 0.0)), np.uint8)
 
 
 def picture_pixels(field: Floats, face: NDArray[np.bool_]) -> float:

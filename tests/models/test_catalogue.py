@@ -14,6 +14,7 @@ from models.capabilities import Appearance, TwinJob
 from models.inpainting import catalogue
 from models.inpainting import catalogue_inpainter as inpainter
 from models.inpainting.catalogue import Catalogue
+from models.landmarks import pose
 
 DIMENSION = 512
 
@@ -163,4 +164,13 @@ def test_the_shipped_catalogue_is_whole() -> None:
 def test_the_shipped_catalogue_serves_the_promised_number_of_adults() -> None:
     people = catalogue.load()
     adults = people.age >= catalogue.AGE_BOUNDS[0]
-    assert int((adults & ~people.glasses).sum()) >= 400 and int((adults & people.glasses).sum()) >= 10
+    women = people.female >= 0.5
+    assert int(adults.sum()) >= 400 and int((adults & people.glasses).sum()) >= 60
+    assert int((adults & women & ~people.glasses).sum()) >= 120 and int((adults & women & people.glasses).sum()) >= 12
+    assert int((~adults).sum()) >= 8
+
+
+def test_the_shipped_people_are_frontal_and_of_decided_gender() -> None:
+    people = catalogue.load()
+    assert (np.abs(people.female - 0.5) > 0.3).all()
+    assert max(abs(float(v)) for mesh in people.meshes for v in pose.angles(mesh, 1024, 1024)[1:]) < 6

@@ -149,11 +149,10 @@ NAME, STRANGER = "people/002_A", "people/009_C"
 
 
 def real() -> Panel:
-    yunet = contracts.load("detector", "yunet")
     return Panel(
-        yunet,
+        contracts.load("detector", "yunet"),
         contracts.load("detector", "centerface"),
-        (yunet, contracts.load("detector", "retinaface-mobilenet")),
+        tuple(contracts.load("detector", name, long_side=audit.UPRIGHT) for name in ("yunet", "retinaface-mobilenet")),
         tuple(Judge(contracts.load("embedder", n), calibration(n).far_1) for n in ("dlib-resnet", "sface")),
     )
 
