@@ -21,9 +21,9 @@ TONE_BOUNDS = (10.0, 28.0, 41.0, 55.0)
 """Upper bounds of the skin tone groups in degrees ITA: dark, brown, tan, intermediate; the last is light."""
 
 
-KIND_WEIGHT = 12.0
+KIND_WEIGHT = 24.0
 """Weight of the coarse kind beside the other attributes: half a unit, a typical difference between groups, counts
-like fifty years of age."""
+like a hundred years of age."""
 
 
 @dataclass(frozen=True)

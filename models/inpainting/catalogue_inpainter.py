@@ -18,14 +18,16 @@ from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.mobilestylegan import MobileStyleGAN
 
-SHORTLIST = 60
-"""How many of the best fitting entries are considered at the first attempt; each later one adds ten."""
+SHORTLIST = (30, 20)
+"""How many of the best fitting entries are considered at the first attempt, and how many each later one adds."""
 POOL = 10
 """Among how many of the shortlist's farthest from the source one is drawn."""
 PARENTS = 24
 """Blends are made among this many of the best fitting entries."""
-FAR = 0.66
-"""Cosine distance (FaceNet) that a candidate must keep from the source at the first attempt; see calibration.json."""
+FAR = 0.55
+"""Cosine distance (FaceNet) that a candidate's picture must keep from the source at the first attempt: about where its
+errors are equal. The painted face must keep more, see `tasks.verify`; a higher limit here would shut out all
+candidates of groups that FaceNet hardly tells apart (East Asian faces), who then got a twin of another group."""
 APART = 0.45
 """Cosine distance (FaceNet) that a candidate must keep from everybody else."""
 
@@ -76,7 +78,7 @@ def choose(people: Catalogue, job: TwinJob) -> int:
     cost[~_acceptable(people.embeddings, people, job)] = np.inf
     ranked = [int(i) for i in np.argsort(cost, kind="stable") if np.isfinite(cost[i])]
     taken = set(job.taken)
-    free = [i for i in ranked if i not in taken][: SHORTLIST + 10 * (job.attempt - 1)]
+    free = [i for i in ranked if i not in taken][: SHORTLIST[0] + SHORTLIST[1] * (job.attempt - 1)]
     if comparable:
         free.sort(key=lambda i: float((people.embeddings[i] @ job.source.T).max()))
     free = free[:POOL]

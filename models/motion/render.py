@@ -99,6 +99,17 @@ def masks(field: WarpField, feather: float, bare: Floats, crown: Floats | None =
     return alpha.astype(np.float32), skin
 
 
+def plain(twin: Image, measured: Floats) -> Floats:
+    """(h, w) float32 in [0, 1]: how likely each place of a twin is plain skin rather than beard, brow or nostril.
+
+    Compared with the twin's own brightest half; taken for shade, a beard would burn white around it.
+    """
+    level = cv2.cvtColor(twin, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    skin = level[measured > 0.5]
+    usual = float(np.median(skin[skin >= np.median(skin)])) if len(skin) else 255.0
+    return np.clip((level / max(usual, 1.0) - 0.5) / 0.25, 0.02, 1.0).astype(np.float32)
+
+
 def inward_of(face: NDArray[np.uint8]) -> Floats:
     """(h, w) distance of each face cell to the nearest cell outside, the grid's border included."""
     padded = cv2.copyMakeBorder(face, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
@@ -136,7 +147,7 @@ def paint(
     alpha, measured = masks(field, feather * span, warped_mask(skin, field, side), over)
     small_frame = cv2.remap(frame, field.source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     small_twin = sample(levels, field.twin, shrink)
-    lights = light_of(small_frame, small_twin, measured, light * span)
+    lights = light_of(small_frame, small_twin, measured * plain(small_twin, measured), light * span)
 
     from_frame = frame_places(field)
     from_twin, torn = enlarge_places(field.twin, field.region, 1.5 * shrink)
