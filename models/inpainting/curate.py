@@ -4,8 +4,8 @@ Run once by the project; users get the result (`catalogue.npz`) and never need t
 measures every face, learns linear directions in the latent space (yaw, pitch, mouth, smile, eyes, age, skin tone),
 samples again steered towards the rarer cells, turns each face frontal and neutral, and keeps clean faces, evenly over
 age group x gender x skin tone. From those it breeds more where cells stay thin. With --again the people of the present
-catalogue take the place of the sampling, to be measured anew under changed rules. Everything is seeded; WORK_FOLDER
-holds the measurements so that a stopped run resumes.
+catalogue take the place of the sampling: all who are still clean stay, in their order, and the bred are appended.
+Everything is seeded; WORK_FOLDER holds the measurements so that a stopped run resumes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SEED = 777000
 MEAN_SEED = 20261121
 FIRST = 2400
 SECOND = 1600
-BRED = 300
+BRED = 450
 TRUNCATION = 0.8
 SHORTLIST_PER_CELL = 36
 PER_CELL = 32
@@ -49,7 +49,7 @@ def main(folder: Path, again: bool) -> None:
     else:
         latents = sample(generator, meter, folder)
     seen = survey(latents, generator, meter, folder / "rest.npz", parse=True)
-    parents = choose(latents, seen, generator, [])
+    parents = fine(latents, seen) if again else choose(latents, seen, generator, [])
     new = offspring(latents[parents], [measured(seen[i]) for i in parents])
     seen += survey(new, generator, meter, folder / "bred.npz", parse=True)
     latents = np.concatenate([latents, new])
@@ -86,21 +86,27 @@ def sample(generator: MobileStyleGAN, meter: Meter, folder: Path) -> Floats:
 def offspring(latents: Floats, rows: list[Measures]) -> Floats:
     """(BRED, 512) latents bred from the adults among good people."""
     adult = [i for i, m in enumerate(rows) if m.values["age"] >= AGE_BOUNDS[0]]
-    wanted = goals(BRED, np.random.default_rng(SEED + 2))
     glasses = np.array([wears_glasses(rows[i]) for i in adult])
+    have = Counter(_cell(rows[i])[:3] for i, wears in zip(adult, glasses, strict=True) if not wears)
+    wanted = goals(BRED, have, np.random.default_rng(SEED + 2))
     new = breed(latents[adult], table([rows[i] for i in adult]), glasses, wanted, SEED + 3)
     # As the catalogue will store them, so that the pictures measured are the pictures made.
     return new.astype(np.float16).astype(np.float32)
 
 
+def fine(latents: Floats, seen: list[Measures | None]) -> list[int]:
+    """Indices of the clean people who were not left out by eye, ascending."""
+    return [i for i, m in enumerate(seen) if clean(m) and digest(latents[i]) not in excluded()]
+
+
 def choose(latents: Floats, seen: list[Measures | None], generator: MobileStyleGAN, already: list[int]) -> list[int]:
     """Indices of the people to keep, ascending: those chosen already, and of the others who are clean, of believable
     gender and not left out by eye, those with the fewest flaws first, no two alike, at most PER_CELL of a cell."""
-    fine = [i for i, m in enumerate(seen) if clean(m) and digest(latents[i]) not in excluded()]
-    adult = [i for i in fine if measured(seen[i]).values["age"] >= AGE_BOUNDS[0]]
+    able = fine(latents, seen)
+    adult = [i for i in able if measured(seen[i]).values["age"] >= AGE_BOUNDS[0]]
     known: NDArray[np.bool_] = believable([measured(seen[i]) for i in adult])
     doubted = {i for i, sure in zip(adult, known, strict=True) if not sure}
-    order = sorted((i for i in fine if i not in doubted), key=lambda i: _flaws(measured(seen[i])))
+    order = sorted((i for i in able if i not in doubted), key=lambda i: _flaws(measured(seen[i])))
     kept = list(already)
     count = Counter(_cell(measured(seen[i])) for i in kept)
     for index in order:
@@ -119,9 +125,10 @@ def choose(latents: Floats, seen: list[Measures | None], generator: MobileStyleG
 
 
 def write(latents: Floats, rows: list[Measures], file: Path) -> None:
-    """Store the (n, 512) latents and measures of n people in the catalogue's format."""
+    """Store the (n, 512) latents and measures of n people in the catalogue's format; whole or not at all."""
+    unfinished = file.with_name(f"unfinished-{file.name}")
     np.savez_compressed(
-        file,
+        unfinished,
         latent=latents.astype(np.float16),
         values=table(rows),
         glasses=np.array([wears_glasses(m) for m in rows]),
@@ -130,6 +137,7 @@ def write(latents: Floats, rows: list[Measures], file: Path) -> None:
         features=np.array(FEATURES),
         embedder=np.array(FaceNet.name),
     )
+    unfinished.replace(file)
 
 
 def table(rows: list[Measures]) -> Floats:

@@ -7,12 +7,14 @@ filled from between its own people.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.capabilities import Floats
+from models.inpainting.catalogue import TONE_BOUNDS
 from models.inpainting.curate_meter import FEATURES
 
 REST_GAIN = 0.95
@@ -20,10 +22,10 @@ AT_REST = {"yaw": 0.0, "pitch": -4.0, "mouth": 0.0, "smile": 0.02, "eyes": 0.23,
 OUTWARD = 1.3
 """How much farther from the catalogue's middle a bred face lies than the middle of its parents, which alone would look
 average: 1.4 would restore the distance of unrelated parents."""
-_WOMEN = 0.85
-_GLASSES = 0.15
-_AGES, _AGE_SHARES = ((20, 27), (28, 39), (40, 53), (54, 72)), (0.16, 0.27, 0.31, 0.26)
-_TONES = (-25.0, 65.0)
+ENOUGH = 12
+"""Adults without glasses from which on a cell of age group, gender and skin tone counts as filled."""
+_AGES = ((20.0, 27.0), (28.0, 39.0), (40.0, 53.0), (54.0, 72.0))
+_TONES = (-25.0, *TONE_BOUNDS, 65.0)
 _NEAR_AGE, _NEAR_TONE = 9.0, 16.0
 
 
@@ -53,19 +55,21 @@ def rest_edit(latent: Floats, seen: dict[str, float], moves: Floats) -> Floats:
     return result
 
 
-def goals(count: int, rng: np.random.Generator) -> list[Goal]:
-    """Whom the generator seldom shows: mostly women, of all adult ages and skin tones, some with glasses."""
+def goals(count: int, have: Counter[tuple[int, int, int]], rng: np.random.Generator) -> list[Goal]:
+    """Whom the catalogue lacks: adults without glasses of cells drawn by how many each of them lacks of ENOUGH.
+
+    have: how many adults without glasses each cell (as `catalogue.cell_of` names it) holds. Of filled cells nobody is
+    wanted, unless all are filled: then of all alike.
+    """
+    cells = [(age, female, tone) for age in range(1, 5) for female in (0, 1) for tone in range(5)]
+    lack = np.array([max(ENOUGH - have[cell], 0) for cell in cells], np.float64)
+    share = lack / lack.sum() if lack.any() else None
     result = []
-    for _ in range(count):
-        low, high = _AGES[int(rng.choice(len(_AGES), p=_AGE_SHARES))]
-        result.append(
-            Goal(
-                age=float(rng.uniform(low, high)),
-                female=bool(rng.random() < _WOMEN),
-                ita=float(rng.uniform(*_TONES)),
-                glasses=bool(rng.random() < _GLASSES),
-            )
-        )
+    for drawn in rng.choice(len(cells), count, p=share):
+        age, female, tone = cells[int(drawn)]
+        years = float(rng.uniform(*_AGES[age - 1]))
+        degrees = float(rng.uniform(_TONES[tone], _TONES[tone + 1]))
+        result.append(Goal(age=years, female=bool(female), ita=degrees, glasses=False))
     return result
 
 

@@ -165,9 +165,18 @@ def test_the_shipped_catalogue_serves_the_promised_number_of_adults() -> None:
     people = catalogue.load()
     adults = people.age >= catalogue.AGE_BOUNDS[0]
     women = people.female >= 0.5
-    assert int(adults.sum()) >= 400 and int((adults & people.glasses).sum()) >= 60
-    assert int((adults & women & ~people.glasses).sum()) >= 120 and int((adults & women & people.glasses).sum()) >= 12
+    bare = adults & ~people.glasses
+    assert int(bare.sum()) >= 400 and int((bare & women).sum()) >= 180
+    assert int((adults & people.glasses).sum()) >= 60 and int((adults & women & people.glasses).sum()) >= 12
     assert int((~adults).sum()) >= 8
+
+
+def test_no_cell_of_adults_without_glasses_is_empty_and_few_are_thin() -> None:
+    people = catalogue.load()
+    count = np.zeros((5, 2, 5), int)
+    for age, female, ita, wears in zip(people.age, people.female, people.ita, people.glasses, strict=True):
+        count[catalogue.cell_of(age, female, ita)] += not wears
+    assert count[1:].min() >= 2 and int((count[1:] >= 8).sum()) >= 30
 
 
 def test_the_shipped_people_are_frontal_and_of_decided_gender() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,11 +131,33 @@ def test_the_bred_come_out_as_wanted_and_the_same_again() -> None:
         assert abs(values[FEATURES.index("yaw")]) < 0.06
 
 
-def test_goals_are_adults_and_mostly_women() -> None:
-    wanted = curate_breed.goals(400, np.random.default_rng(2))
-    assert all(20 <= goal.age < 72 for goal in wanted)
-    assert 0.75 < np.mean([goal.female for goal in wanted]) < 0.95
-    assert 0.05 < np.mean([goal.glasses for goal in wanted]) < 0.25
+def test_goals_are_adults_of_the_cells_that_lack_them() -> None:
+    cells = [(age, female, tone) for age in range(5) for female in (0, 1) for tone in range(5)]
+    have = Counter(dict.fromkeys(cells, curate_breed.ENOUGH)) | Counter({(2, 0, 2): 90})
+    have[(4, 1, 0)], have[(1, 0, 3)], have[(0, 1, 1)] = 0, curate_breed.ENOUGH // 2, 0
+    wanted = curate_breed.goals(300, have, np.random.default_rng(2))
+    drawn = Counter(catalogue.cell_of(goal.age, float(goal.female), goal.ita) for goal in wanted)
+    assert set(drawn) == {(4, 1, 0), (1, 0, 3)} and 1.5 < drawn[(4, 1, 0)] / drawn[(1, 0, 3)] < 2.7
+    assert all(20 <= goal.age < 72 and not goal.glasses for goal in wanted)
+
+
+def test_goals_are_of_all_adult_cells_when_none_lacks_anybody() -> None:
+    cells = [(age, female, tone) for age in range(5) for female in (0, 1) for tone in range(5)]
+    have = Counter(dict.fromkeys(cells, curate_breed.ENOUGH + 3))
+    wanted = curate_breed.goals(400, have, np.random.default_rng(2))
+    drawn = Counter(catalogue.cell_of(goal.age, float(goal.female), goal.ita) for goal in wanted)
+    assert set(drawn) == {cell for cell in cells if cell[0]}
+
+
+def test_a_written_catalogue_is_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
+    latents = np.random.default_rng(4).normal(size=(3, 512)).astype(np.float32)
+    rows = [replace(GOOD, values=REST | {"age": float(age)}) for age in (20, 40, 60)]
+    (tmp_path / "people.npz").write_bytes(b"of before")
+    curate.write(latents, rows, tmp_path / "people.npz")
+    assert [file.name for file in tmp_path.iterdir()] == ["people.npz"]
+    with np.load(tmp_path / "people.npz", allow_pickle=False) as stored:
+        assert np.array_equal(stored["latent"], latents.astype(np.float16))
+        assert stored["values"][:, FEATURES.index("age")].tolist() == [20, 40, 60]
 
 
 class Pictures:
