@@ -18,15 +18,15 @@ from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.mobilestylegan import MobileStyleGAN
 
-SHORTLIST = (30, 20)
+SHORTLIST = (12, 25)
 """How many of the best fitting entries are considered at the first attempt, and how many each later one adds."""
 POOL = 10
 """Among how many of the shortlist's farthest from the source one is drawn."""
 PARENTS = 24
 """Blends are made among this many of the best fitting entries."""
-FAR = 0.55
-"""Cosine distance (FaceNet) that a candidate's picture must keep from the source at the first attempt: about where its
-errors are equal. The painted face must keep more, see `tasks.verify`; a higher limit here would shut out all
+FAR = 0.5
+"""Cosine distance (FaceNet) that a candidate's picture must keep from the source at the first attempt, a little under
+where its errors are equal. The painted face must keep more, see `tasks.verify`; a higher limit here would shut out all
 candidates of groups that FaceNet hardly tells apart (East Asian faces), who then got a twin of another group."""
 APART = 0.45
 """Cosine distance (FaceNet) that a candidate must keep from everybody else."""

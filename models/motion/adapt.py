@@ -20,6 +20,8 @@ from models.motion import raster, render
 _SIGMAS = (0.0, 0.8, 1.6, 3.2, 6.4)
 """Edges of the bands in pixels of the frame; the last one bounds what is adapted."""
 _LEAST, _MOST = 0.3, 1.15
+_MOST_HUE = 1.6
+"""Limit of the factor by which one channel of the skin may change beside the others."""
 
 
 def bands(picture: Image, sigmas: Sequence[float]) -> list[Floats]:
@@ -67,3 +69,20 @@ def match_detail(twin: Twin, crops: Sequence[Image], meshes: Sequence[Floats]) -
     for gain, layer in zip(gains, layers[:-1], strict=True):
         total += np.float32(gain) * layer
     return replace(twin, picture=np.clip(total + 0.5, 0, 255).astype(np.uint8))
+
+
+def match_tone(picture: Image, skin: Floats, wanted: Floats) -> Image:
+    """A twin's picture with its skin in another hue, its brightness kept, and beard, brows and eye whites left alone.
+
+    skin: (3,) BGR of the picture's skin, wanted: of the source's. Left to the light of the frame, the hue would also
+    dye what is grey in the picture: beards turn blue when a tanned face is put under cool light.
+    """
+    if not np.isfinite(skin).all() or not np.isfinite(wanted).all():
+        return picture
+    ratio = np.maximum(wanted, 4.0) / np.maximum(skin, 4.0)
+    hue = np.clip(ratio / np.exp(np.log(ratio).mean()), 1 / _MOST_HUE, _MOST_HUE).astype(np.float32)
+    warm = float((skin[2] - skin[0]) / max(skin.sum(), 1.0))
+    blue, green, red = (channel.astype(np.float32) for channel in cv2.split(picture))
+    weight = np.clip((red - blue) / np.maximum(red + green + blue, 1.0) / max(warm, 0.05), 0, 1)
+    changed = cv2.merge([c * (1 + weight * (h - 1)) for c, h in zip((blue, green, red), hue.tolist(), strict=True)])
+    return np.clip(changed + 0.5, 0, 255).astype(np.uint8)

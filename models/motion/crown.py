@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.capabilities import Floats, Image, Parser, Twin
 from models.landmarks import topology
-from models.motion import raster
+from models.motion import adapt, raster
 
 _HEAD = ("skin", "left brow", "right brow", "left eye", "right eye", "glasses", "nose", "hair")
 _SKIN = ("skin", "nose")
@@ -62,7 +62,7 @@ def colours(picture: Image, labels: NDArray[np.uint8], parser: Parser) -> Floats
 
 
 def put_on(twin: Twin, labels: NDArray[np.uint8], heads: Sequence[Head], parser: Parser) -> Twin:
-    """The twin with its `crown`, and its hair in the source's colour relative to the skin.
+    """The twin with its `crown`, its skin in the source's hue and its hair in the source's colour beside the skin.
 
     labels: parsed labels of the twin's picture at any resolution. Without heads, or with little hair in common, the
     crown stays empty. Not guaranteed: that the hair's style fits.
@@ -74,8 +74,13 @@ def put_on(twin: Twin, labels: NDArray[np.uint8], heads: Sequence[Head], parser:
     both = own & np.min([_shared(twin, head, parser) for head in heads], axis=0).astype(np.uint8)
     crown = _soft(both, twin.mesh * (_SIDE / twin.picture.shape[0]))
     hair = (small == parser.labels.index("hair")).astype(np.float32)
-    tinted = _tint(twin.picture, hair, colours(twin.picture, _full(labels, twin.picture), parser), heads)
-    return replace(twin, picture=tinted, crown=crown)
+    large = _full(labels, twin.picture)
+    tones = np.stack([head.colours[0] for head in heads])
+    tones = tones[np.isfinite(tones).all(axis=1)]
+    picture = twin.picture
+    if len(tones):
+        picture = adapt.match_tone(picture, colours(picture, large, parser)[0], np.median(tones, axis=0))
+    return replace(twin, picture=_tint(picture, hair, colours(picture, large, parser), heads), crown=crown)
 
 
 def _full(labels: NDArray[np.uint8], picture: Image) -> NDArray[np.uint8]:

@@ -1,0 +1,62 @@
+"""Something held before the face: it stays one track, and where nothing of the face is seen it is covered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models import profiles
+from models.capabilities import Image
+from tasks import faces, motion
+from tasks.records import Scene
+from tests.tasks import support
+
+_FRAMES = 26
+_LOWER = range(5, 10)
+_WHOLE = range(13, 19)
+
+
+class _OneScene:
+    def push(self, frame_index: int, small_bgr: Image) -> None:
+        assert small_bgr.ndim == 3 and frame_index < _FRAMES
+
+    def finish(self, frame_count: int) -> tuple[Scene, ...]:
+        return (Scene(0, 0, 0, frame_count - 1),)
+
+
+def held_before(path: Path) -> list[Image]:
+    """The clip's first frames; a flat red board hides mouth and chin on `_LOWER` and the whole head on `_WHOLE`."""
+    reader = cv2.VideoCapture(str(path))
+    pictures = [np.asarray(reader.read()[1], np.uint8) for _ in range(_FRAMES)]
+    reader.release()
+    for index in _LOWER:
+        pictures[index][195:280, 120:245] = (40, 60, 200)
+    for index in _WHOLE:
+        pictures[index][20:280, 90:270] = (40, 60, 200)
+    return pictures
+
+
+def test_a_board_before_the_face_leaves_no_frame_out(clip: Callable[[str], Path]) -> None:
+    pictures = held_before(clip("grid_id2_swwp2s.mpg"))
+    size = (pictures[0].shape[1], pictures[0].shape[0])
+    _, found = faces.run(
+        support.opener(pictures),
+        size,
+        _OneScene(),
+        profiles.load("detector", "retinaface-mobilenet"),
+        profiles.load("detector", "yunet"),
+        profiles.load("landmarker", "mesh"),
+        faces.FaceSettings(),
+    )
+    (track,) = found.tracks
+    assert (track.first, track.last) == (0, _FRAMES - 1)
+    (driving,) = motion.run(found, support.people(found)).drivings
+    assert driving.usable[[0, 1, 2, *_LOWER, _FRAMES - 1]].all()
+    assert not driving.usable[list(_WHOLE)].any()
+    # The mesh must not run away when half of it has to be guessed.
+    clear = track.mesh[_LOWER.start - 1]
+    for index in _LOWER:
+        assert np.linalg.norm(track.mesh[index, :468, :2] - clear[:468, :2], axis=1).mean() < 8
