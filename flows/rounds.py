@@ -95,7 +95,7 @@ class Rounds:
         if result.twin is not None or not result.attempts:
             return
         if self._context.settings.on_failure is OnFailure.WITHHOLD and not self._small(identity):
-            raise Withheld(result.attempts[-1].reason, "No twin was far enough from the source; tries are used up.")
+            raise Withheld(result.attempts[-1].reason, "No synthetic person fits and is far enough from the source.")
 
     def _next(self, report: Report) -> dict[int, int]:
         """How many tries each recognised identity still has; redacts or withholds where there are none."""

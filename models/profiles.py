@@ -53,9 +53,9 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "emotion": {"facex": Backend("models.attributes.emotion:FacexEmotion", ("emotion",))},
     "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",))},
     "inpainter": {
-        "mobilestylegan": Backend("models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, version=2),
+        "mobilestylegan": Backend("models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, version=3),
     },
-    "motion": {"mesh": Backend("models.motion.mesh:MeshMotion", version=3)},
+    "motion": {"mesh": Backend("models.motion.mesh:MeshMotion", version=4)},
 }
 
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from models.attributes import skin
-from models.capabilities import AgeGender, Appearance, Emotion, Face, Image, Parser
+from models.capabilities import AgeGender, Appearance, Emotion, Face, Floats, Image, Parser
+from models.landmarks import topology
 from tasks.identities import Identities
 from tasks.records import Tracks
 from tasks.samples import Samples, face_in_crop, mesh_in_crop
 
-VERSION = 1
+VERSION = 2
 _GLASSES_LABEL = "glasses"
 _PARSED = 3
 
@@ -49,7 +51,7 @@ def run(
         known = tones[np.isfinite(tones).all(axis=1)]
         tone, beard = (float(v) for v in np.median(known, axis=0)) if len(known) else (40.0, 0.0)
         straight = np.argsort([-face.size for face in faces])[:_PARSED]
-        glasses = [glasses_share(crops[i], faces[i], parser) for i in straight]
+        glasses = [glasses_share(crops[i], faces[i], meshes[i], parser) for i in straight]
         result.append(
             Appearance(
                 age=float(np.median(ages[:, 0])),
@@ -63,8 +65,11 @@ def run(
     return Appearances(tuple(result))
 
 
-def glasses_share(crop: Image, face: Face, parser: Parser) -> float:
-    """Score in [0, 1] for glasses: parsed glasses pixels over a fifteenth of the face box's area."""
+def glasses_share(crop: Image, face: Face, mesh: Floats, parser: Parser) -> float:
+    """Score in [0, 1] for glasses: parsed glasses pixels on the face over a fifteenth of the face box's area.
+
+    mesh: (478, 3) pixels; only inside its outline, or a neighbour's glasses would count.
+    """
     x0, y0, x1, y1 = face.box
     centre, half = ((x0 + x1) / 2, (y0 + y1) / 2), 0.75 * max(float(x1 - x0), float(y1 - y0))
     left, top = int(max(centre[0] - half, 0)), int(max(centre[1] - half, 0))
@@ -72,5 +77,10 @@ def glasses_share(crop: Image, face: Face, parser: Parser) -> float:
     if min(window.shape[:2]) < 8:
         return 0.0
     labels = parser.parse([np.ascontiguousarray(window)])[0]
-    found = float((labels == parser.labels.index(_GLASSES_LABEL)).sum())
+    outline = mesh[list(topology.OVAL), :2] - (left, top)
+    inside = np.ones(labels.shape, np.uint8)
+    if np.isfinite(outline).all():
+        inside[:] = 0
+        cv2.fillConvexPoly(inside, cv2.convexHull(np.round(outline).astype(np.int32)), 1)
+    found = float(((labels == parser.labels.index(_GLASSES_LABEL)) & (inside > 0)).sum())
     return float(np.clip(found / max(face.size**2 / 15, 1.0), 0.0, 1.0))

@@ -22,6 +22,9 @@ SHORTLIST = (12, 25)
 """How many of the best fitting entries are considered at the first attempt, and how many each later one adds."""
 POOL = 10
 """Among how many of the shortlist's farthest from the source one is drawn."""
+NEAR_TONE, NEAR_AGE = 30.0, 15.0
+"""Degrees of ITA and years that an entry may be off, while enough others remain: what is farthest from a face otherwise
+tends to have another skin, and a dark face lightened to a pale one looks like chalk."""
 PARENTS = 24
 """Blends are made among this many of the best fitting entries."""
 FAR = 0.5
@@ -76,6 +79,12 @@ def choose(people: Catalogue, job: TwinJob) -> int:
     if not np.isfinite(cost).any():
         raise Withheld("no_candidate", "No synthetic person of the catalogue fits this face; withhold or redact it.")
     cost[~_acceptable(people.embeddings, people, job)] = np.inf
+    alike = (np.abs(people.ita - job.appearance.skin_ita) <= NEAR_TONE) & (
+        np.abs(people.age - job.appearance.age) <= NEAR_AGE
+    )
+    free_alike = alike & np.isfinite(cost) & ~np.isin(np.arange(len(people)), job.taken)
+    if free_alike.sum() >= POOL:
+        cost[~alike] = np.inf
     ranked = [int(i) for i in np.argsort(cost, kind="stable") if np.isfinite(cost[i])]
     taken = set(job.taken)
     free = [i for i in ranked if i not in taken][: SHORTLIST[0] + SHORTLIST[1] * (job.attempt - 1)]

@@ -150,4 +150,6 @@ def _tint(picture: Image, hair: Floats, own: Floats, heads: Sequence[Head]) -> I
     step = np.sign(step) * max(abs(step), 8.0) if step else -8.0
     pure = np.clip((level - mine[0].mean()) / step, 0, 1)
     weight = cv2.resize(cv2.GaussianBlur(hair, (0, 0), 3.0), pure.shape[::-1], interpolation=cv2.INTER_LINEAR) * pure
-    return np.clip(picture * (1 + weight[..., None] * (tint - 1)) + 0.5, 0, 255).astype(np.uint8)
+    # What lies between skin and hair is brightened like hair, never beyond: it would glow as a fringe of sparks.
+    base = np.where(tint > 1, np.minimum(picture, mine[1]), picture)
+    return np.clip(picture + weight[..., None] * (tint - 1) * base + 0.5, 0, 255).astype(np.uint8)

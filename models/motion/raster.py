@@ -175,12 +175,22 @@ def enlarge_places(grid: Floats, region: Region, tear: float) -> tuple[Floats, N
     """Bring a (h, w, 2) map of places to the region's resolution without inventing places across a tear.
 
     Where neighbouring cells point far apart (closed lids, the nose's silhouette) their mean points at something that
-    neither shows, an eyeball between two lids. There the nearer cell is taken. tear: distance that counts as far.
+    neither shows, an eyeball between two lids. There the nearer cell is taken. tear: distance between a pixel and its
+    cell that counts as far; between cells, twice as much.
     Returns the map and (height, width) bool, where it is torn.
     """
     smooth = enlarge(grid, region)
     near = cv2.resize(grid, (region.width, region.height), interpolation=cv2.INTER_NEAREST_EXACT)
     apart = cv2.absdiff(smooth, near)
-    torn = cv2.max(*cv2.split(apart)) > tear
+    # Where the grid is as fine as the pixels both agree, and only its own steps tell.
+    jump = np.zeros(grid.shape[:2], np.uint8)
+    for axis in (0, 1):
+        steps = np.abs(np.diff(grid, axis=axis)) > 2 * tear
+        steps = steps[..., 0] | steps[..., 1]
+        before, after = (slice(None, -1), slice(1, None))
+        jump[before if axis == 0 else slice(None), before if axis == 1 else slice(None)] |= steps
+        jump[after if axis == 0 else slice(None), after if axis == 1 else slice(None)] |= steps
+    far = cv2.resize(jump, (region.width, region.height), interpolation=cv2.INTER_NEAREST_EXACT)
+    torn = (cv2.max(*cv2.split(apart)) > tear) | (far > 0)
     smooth[torn] = near[torn]
     return smooth, torn

@@ -56,6 +56,8 @@ def _spread(values: Floats, weight: Floats, sigma: float) -> Floats:
 
 
 _MOST_CONTRAST = 1.8
+_SAME_HUE = 12.0
+"""How far skin may lie from the face's median skin in either hue of CIELAB (8-bit units)."""
 
 
 def light_of(frame: Image, twin: Image, weight: Floats, sigma: float) -> Floats:
@@ -110,6 +112,22 @@ def plain(twin: Image, measured: Floats) -> Floats:
     return np.clip((level / max(usual, 1.0) - 0.5) / 0.25, 0.02, 1.0).astype(np.float32)
 
 
+def uncovered(frame: Image, measured: Floats) -> Floats:
+    """(h, w) float32, 0 or 1: where the frame's face has the hue of its skin, and no cup or sleeve is before it.
+
+    All ones when that would leave less than a quarter, as under coloured light from the side.
+    """
+    hue = cv2.cvtColor(frame, cv2.COLOR_BGR2LAB)[..., 1:].astype(np.float32)
+    skin = hue[measured > 0.5]
+    if not len(skin):
+        return np.ones(measured.shape, np.float32)
+    off = np.abs(hue - np.median(skin, axis=0))
+    near = np.maximum(off[..., 0], off[..., 1]) <= _SAME_HUE
+    if near[measured > 0.5].mean() < 0.25:
+        return np.ones(measured.shape, np.float32)
+    return near.astype(np.float32)
+
+
 def inward_of(face: NDArray[np.uint8]) -> Floats:
     """(h, w) distance of each face cell to the nearest cell outside, the grid's border included."""
     padded = cv2.copyMakeBorder(face, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
@@ -147,7 +165,8 @@ def paint(
     alpha, measured = masks(field, feather * span, warped_mask(skin, field, side), over)
     small_frame = cv2.remap(frame, field.source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     small_twin = sample(levels, field.twin, shrink)
-    lights = light_of(small_frame, small_twin, measured * plain(small_twin, measured), light * span)
+    weight = measured * plain(small_twin, measured) * uncovered(small_frame, measured)
+    lights = light_of(small_frame, small_twin, weight, light * span)
 
     from_frame = frame_places(field)
     from_twin, torn = enlarge_places(field.twin, field.region, 1.5 * shrink)

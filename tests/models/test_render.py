@@ -126,3 +126,17 @@ def test_light_brings_the_twin_to_the_frames_mean_without_burning_out() -> None:
     # Darkening scales contrast down with the light; brightening raises it by four fifths at most.
     assert render.light_of(dark, bright, whole, 8.0)[..., :3].max() < 0.5
     assert render.light_of(bright, dark, whole, 8.0)[..., :3].max() <= 1.8 + 1e-6
+
+
+def test_light_is_not_measured_on_a_beard_or_on_a_cup() -> None:
+    measured = np.ones((20, 20), np.float32)
+    twin = np.full((20, 20, 3), (120, 150, 200), np.uint8)
+    twin[12:] = 40
+    weight = render.plain(twin, measured)
+    assert (weight[:12] == 1).all() and (weight[12:] < 0.05).all()
+    frame = np.full((20, 20, 3), (110, 130, 170), np.uint8)
+    frame[12:] = (30, 30, 220)
+    assert (render.uncovered(frame, measured)[:12] == 1).all() and (render.uncovered(frame, measured)[12:] == 0).all()
+    # Nothing is left out when hardly anything has the median hue.
+    many = np.random.default_rng(0).integers(0, 255, (20, 20, 3)).astype(np.uint8)
+    assert (render.uncovered(many, measured) == 1).all()
