@@ -29,9 +29,28 @@ from infra.privacy import digest_file, public_id
 from infra.settings import Settings
 from infra.telemetry import peak_memory_bytes
 from models import profiles
+from tasks import (
+    attributes,
+    audit,
+    faces,
+    frontal,
+    identities,
+    motion,
+    probe,
+    publish,
+    reassemble,
+    samples,
+    scenes,
+    twin,
+    verify,
+)
 from tasks.records import Verdict
 
 log = logging.getLogger("anonflow")
+
+_STAGES: tuple[Any, ...] = (
+    attributes, audit, faces, frontal, identities, motion, probe, publish, reassemble, samples, scenes, twin, verify,
+)  # fmt: skip
 
 
 class Case:
@@ -161,8 +180,14 @@ def backends(settings: Settings) -> dict[str, str]:
 
 
 def fingerprint(settings: Settings) -> str:
-    """Digest over everything that can change a result: settings, backends, version of the software."""
-    parts = {"settings": settings.affecting_result(), "backends": backends(settings), "software": version()}
+    """Digest over everything that can change a result: settings, backends, versions of the software and its stages."""
+    parts = {
+        "settings": settings.affecting_result(),
+        "backends": backends(settings),
+        "software": version(),
+        # A result that passed an earlier, weaker audit must not count as done.
+        "stages": {stage.__name__: stage.VERSION for stage in _STAGES},
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -58,8 +58,10 @@ class Casting:
         steps, material = self._steps, self._material
         earlier = standing[identity.index].attempts if identity.index in standing else ()
         first = earlier[-1].number + 1 if earlier else 1
-        prefer = self._known[identity.index] if first <= _LOYAL else -1
         strangers, in_use = self._people.others(place)
+        known = self._known[identity.index]
+        # Another video may have given this person another twin meanwhile, and the old one to somebody else.
+        prefer = known if first <= _LOYAL and known not in in_use else -1
         twins = [r.twin for r in standing.values() if r.twin is not None and r.identity != identity.index]
         others = [i.pooled for i in material.identities.identities if i.index != identity.index]
         others += [*strangers, *(t.embedding for t in twins)]

@@ -9,6 +9,8 @@ import hashlib
 import importlib
 import threading
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from infra.errors import UsageError
@@ -21,11 +23,13 @@ class Backend:
 
     target: "module:Class", called without arguments or with keyword options. weights: names in the registry.
     version: raised by hand when the same weights give other numbers, so that cached results are not reused.
+    data: files of this package that its numbers depend on, relative to it.
     """
 
     target: str
     weights: tuple[str, ...] = ()
     version: int = 1
+    data: tuple[str, ...] = ()
 
 
 _STYLEGAN = (
@@ -53,9 +57,15 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "emotion": {"facex": Backend("models.attributes.emotion:FacexEmotion", ("emotion",))},
     "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",))},
     "inpainter": {
-        "mobilestylegan": Backend("models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, version=3),
+        "mobilestylegan": Backend(
+            "models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, 3, ("inpainting/catalogue.npz",)
+        ),
     },
-    "motion": {"mesh": Backend("models.motion.mesh:MeshMotion", version=4)},
+    "motion": {
+        "mesh": Backend(
+            "models.motion.mesh:MeshMotion", version=4, data=("motion/expression.npz", "landmarks/mean_face.npy")
+        )
+    },
 }
 
 
@@ -134,10 +144,16 @@ def load_role(profile_name: str, role: str, **options: Any) -> list[Any]:
 
 
 def digest(capability: str, name: str) -> str:
-    """Return a hex SHA-256 over a backend's class, version and weight hashes: its part of a cache key."""
+    """Return a hex SHA-256 over a backend's class, version, weight hashes and data: its part of a cache key."""
     entry = backend(capability, name)
     parts = [entry.target, str(entry.version), *(WEIGHTS[weight].sha256 for weight in entry.weights)]
+    parts += [_digest_of(file) for file in entry.data]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@cache
+def _digest_of(file: str) -> str:
+    return hashlib.sha256(files("models").joinpath(file).read_bytes()).hexdigest()
 
 
 def weights_of(profile_name: str) -> list[str]:

@@ -22,11 +22,11 @@ from tasks.records import Tracks
 from tasks.samples import Samples, face_in_crop
 from tasks.tracking import overlap
 
-VERSION = 2
+VERSION = 3
 UPRIGHT = 224
 """Side in pixels of the upright crop in which detectors frame a face for the embedders."""
 _SURE, _DOUBTFUL = 0.8, 0.5
-"""Scores of the audit's detector: a face from the first on; between them a face when another detector sees one too."""
+"""Scores of the audit's detector: a face from the first on; between them a face when any further look sees one too."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Report:
 class Panel:
     """Who audits. detector: looks at whole frames for faces that were left. confirming: asked where its score is
     doubtful. framing: look at an upright crop of each face (`UPRIGHT` pixels wide) and give the points by which the
-    judges frame it; the first is the audit's own, by the others the thresholds were calibrated. Where one of them sees
-    no face, the points it was painted at serve beside those of the others.
+    judges frame it, beside those it was painted at; the first is the audit's own, by the others the thresholds were
+    calibrated.
     """
 
     detector: Detector
@@ -133,9 +133,7 @@ def run(
             expected = Face(painted.boxes[row], 0.0, painted.points[row])
             framed = framings(image, expected, panel.framing)
             lost += not framed or framed[0] is None
-            views = [face for face in framed if face is not None]
-            if len(views) < max(len(framed), 1):
-                views.append(expected)
+            views = [expected, *(face for face in framed if face is not None)]
             distances = [
                 float((1.0 - judge.embedder.embed([image] * len(views), views) @ source.T).min())
                 if len(source)
@@ -144,7 +142,7 @@ def run(
             ]
             compared.append((row, distances))
         loose = [face for face in found if not any(_belongs(face, painted, row) for row in own)]
-        left = confirmed(image, loose, panel.confirming)
+        left = confirmed(image, loose, panel)
         return [Stray(frame.index, face.box, face.score) for face in left], compared, lost
 
     strays: list[Stray] = []
@@ -191,18 +189,27 @@ def _report(
     return Report(count, len(compared), tuple(scores), lost, tuple(strays), tuple(sorted(recognised)))
 
 
-def confirmed(image: Image, faces: Sequence[Face], confirming: Detector) -> list[Face]:
-    """Those detections that count as faces: sure ones, and doubtful ones where another detector sees a face too.
+def confirmed(image: Image, faces: Sequence[Face], panel: Panel) -> list[Face]:
+    """Those detections that count as faces: sure ones, and doubtful ones that any further look finds a face in.
 
-    Hands and textures reach doubtful scores now and then; of the real faces of the test clips nearly all are sure.
+    Hands and textures reach doubtful scores now and then; of the real faces of the test clips nearly all are sure. A
+    doubtful one is let go only when the confirming detector sees none there, neither on the whole picture nor enlarged,
+    and no framing detector does, the audit's own among them.
     """
     doubtful = [face for face in faces if _DOUBTFUL <= face.score < _SURE]
-    seen = confirming.detect([image])[0] if doubtful else []
+    seen = panel.confirming.detect([image])[0] if doubtful else []
+    closer = (*panel.framing, panel.confirming)
     return [
         face
         for face in faces
         if face.score >= _SURE
-        or (face.score >= _DOUBTFUL and any(overlap(face.box, other.box) > 0.25 for other in seen))
+        or (
+            face.score >= _DOUBTFUL
+            and (
+                any(overlap(face.box, other.box) > 0.25 for other in seen)
+                or any(look is not None for look in framings(image, face, closer))
+            )
+        )
     ]
 
 

@@ -122,8 +122,19 @@ def test_a_face_where_one_was_redacted_is_a_stray() -> None:
 def test_a_doubtful_detection_is_a_stray_when_another_detector_sees_a_face_too(
     score: float, confirmed: bool, stray: bool
 ) -> None:
-    report = judged(0.9, [replace(OTHER, score=score)], painted(), confirming=[OTHER] if confirmed else [FACE])
+    report = judged(0.9, [replace(OTHER, score=score)], painted(), confirming=[OTHER] if confirmed else [])
     assert report.clean is not stray
+
+
+def test_a_doubtful_detection_is_a_stray_when_an_enlarged_look_shows_a_face() -> None:
+    middle = support.face(audit.UPRIGHT / 2, audit.UPRIGHT / 2, 100)
+    doubtful = [replace(OTHER, score=0.6)]
+    found, looked = support.Detector(doubtful), support.Detector([middle])
+    judges = (Judge(support.Embedder(lambda *_: 0.9), 0.5),)
+    for framing, stray in (((found, found), False), ((found, looked), True)):
+        board = Panel(found, support.Detector([]), framing, judges)
+        report = audit.run(support.opener(support.noise(2)), painted(), SOURCE, board, 1)
+        assert report.clean is not stray and len(report.strays) == (2 if stray else 0)
 
 
 def test_a_face_that_the_detector_loses_is_compared_where_it_was_painted() -> None:
