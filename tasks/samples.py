@@ -16,7 +16,7 @@ from models.capabilities import Face, Floats, Image
 from tasks import frontal
 from tasks.records import Track, Tracks
 
-VERSION = 1
+VERSION = 2
 _MARGIN = 1.0
 
 
@@ -69,13 +69,14 @@ def rows(track: Track, width: int, height: int, most: int) -> tuple[list[int], l
     for values in (track.angles[known, 1], track.angles[known, 0], jaw):
         filled = np.nan_to_num(values)
         chosen += [int(known[np.argmin(filled)]), int(known[np.argmax(filled)])]
-    spread = known[np.linspace(0, len(known) - 1, min(most, len(known))).round().astype(int)]
-    chosen += [int(row) for row in spread]
     unique = list(dict.fromkeys(chosen))[: max(most, len(tied))]
+    # The rest of the places go over the whole track; cut off at the end, they would leave its later part out.
+    spread = known[np.linspace(0, len(known) - 1, max(most - len(unique), 0)).round().astype(int)]
+    unique = list(dict.fromkeys([*unique, *(int(row) for row in spread)]))
     return sorted(unique), tied
 
 
-def run(frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]], tracks: Tracks, most: int = 12) -> Samples:
+def run(frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]], tracks: Tracks, most: int = 24) -> Samples:
     """Cut the samples out of the video, at most `most` per track."""
     wanted: dict[int, list[tuple[Track, int, bool]]] = {}
     for track in tracks.tracks:

@@ -84,3 +84,9 @@ def test_nothing_to_cut_opens_nothing() -> None:
         raise AssertionError("opened")
 
     assert samples.run(never, support.tracks()).samples == ()
+
+
+def test_samples_reach_over_the_whole_track() -> None:
+    track = support.track(n=100)
+    chosen, _ = samples.rows(track, support.WIDTH, support.HEIGHT, 24)
+    assert len(chosen) >= 18 and max(np.diff(chosen)) <= 12 and chosen[0] <= 8 and chosen[-1] >= 91
