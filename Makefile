@@ -31,6 +31,7 @@ demo: setup
 	$(BIN)/anonflow demo $(if $(CLIP),"$(CLIP)") --destination "$(OUT)"
 
 test: setup
+	$(BIN)/anonflow models pull demo-clip
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.ready

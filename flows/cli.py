@@ -168,19 +168,23 @@ def models_list() -> None:
 
 
 @models_app.command("pull")
-def models_pull(profile: Profile = "embedded") -> None:
-    """Fetch the weight files of a profile that are missing or damaged."""
+def models_pull(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these files.")] = None,
+    profile: Profile = "embedded",
+) -> None:
+    """Fetch the weight files of a profile, or the named ones, that are missing or damaged."""
     from models import profiles, weights
 
     console = Console()
-    names = profiles.weights_of(profile)
+    wanted = tuple(names or profiles.weights_of(profile))
 
     def report(what: str, done: int, total: int) -> None:
         share = f" ({done / 1e6:.0f} of {total / 1e6:.0f} MB)" if total else ""
         console.print(f"{what}{share}", markup=False, highlight=False)
 
-    written = weights.pull(names, progress=report)
-    console.print(f"{len(written)} files written, {len(names) - len(written)} were in place in {weights.folder()}.")
+    written = weights.pull(wanted, progress=report)
+    kept = max(len(wanted) - len(written), 0)
+    console.print(f"{len(written)} files written, {kept} were in place in {weights.folder()}.")
 
 
 @models_app.command("verify")
