@@ -39,6 +39,7 @@ from tasks import (
     probe,
     publish,
     reassemble,
+    rehearse,
     samples,
     scenes,
     twin,
@@ -49,7 +50,8 @@ from tasks.records import Verdict
 log = logging.getLogger("anonflow")
 
 _STAGES: tuple[Any, ...] = (
-    attributes, audit, faces, frontal, identities, motion, probe, publish, reassemble, samples, scenes, twin, verify,
+    attributes, audit, faces, frontal, identities, motion, probe, publish, reassemble, rehearse, samples, scenes,
+    twin, verify,
 )  # fmt: skip
 
 

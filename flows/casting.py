@@ -96,6 +96,7 @@ class Casting:
                 embedder,
                 parser,
                 wanted,
+                steps.context.settings.threads,
             ),
             (material.digest,),
             _ROLES,

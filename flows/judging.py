@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from flows.steps import Steps
 from infra.errors import Withheld
+from models import runtime
 from models.capabilities import Floats
 from models.embedding.calibration import calibration
 from tasks import audit
+from tasks import rehearse as rehearse_task
 from tasks.audit import Judge, Panel, References, Report
 from tasks.faces import OpenFrames
+from tasks.identities import Identity
+from tasks.motion import Drivings
 from tasks.reassemble import Painted
 from tasks.records import Tracks
 from tasks.samples import Samples
+from tasks.twin import TwinResult
 
 
 def panel(steps: Steps) -> Panel:
     """The auditing networks; the embedders with the distances at which they confuse 1 % of strangers."""
+    own = steps.load_all("audit_embedders")
+    quick = steps.load_all("audit_embedders", precision="bf16") if runtime.quick() else [None] * len(own)
     return Panel(
         detector=steps.load("audit_detector"),
         confirming=steps.load("confirming_detector", min_score=0.1),
         framing=tuple(steps.load(role, long_side=audit.UPRIGHT) for role in ("audit_detector", "detector")),
         judges=tuple(
-            Judge(embedder, calibration(embedder.name).far_1) for embedder in steps.load_all("audit_embedders")
+            Judge(embedder, calibration(embedder.name).far_1, rough) for embedder, rough in zip(own, quick, strict=True)
         ),
     )
 
@@ -35,6 +42,33 @@ def references(steps: Steps, tracks: Tracks, samples: Samples, inputs: tuple[str
         lambda _: audit.references(tracks, samples, panel(steps)),
         inputs,
         ("audit_detector", "detector", "audit_embedders"),
+    )
+
+
+def rehearse(
+    steps: Steps, identity: Identity, result: TwinResult, samples: Samples, drivings: Drivings, sources: list[Floats]
+) -> bool:
+    """Whether the audit would recognise an identity behind its twin, as far as the samples tell."""
+    motions = {index: drivings.drivings[index] for index in identity.tracks}
+    own = [sample for index in identity.tracks for sample in samples.of(index)]
+    twin = result.twin
+    if twin is None:
+        return False
+    return steps.context.stage(
+        "rehearsal",
+        lambda advance: rehearse_task.recognises(
+            twin,
+            own,
+            motions,
+            steps.load("motion"),
+            result.strength,
+            panel(steps),
+            sources,
+            steps.context.settings.threads,
+            advance,
+        ),
+        len(own),
+        f"rehearsal {identity.index + 1} attempt {result.attempts[-1].number}",
     )
 
 

@@ -33,6 +33,9 @@ pass: embedders cannot tell strangers apart at that size, and a flat fill loses 
 SMALL_ATTEMPTS = 2
 """A small face that the audit recognised is tried again up to this many attempts in all."""
 _STRAY_REACH = 8
+REHEARSED = 2.0
+"""A twin is rehearsed before the video is rendered when its identity is seen on so many times more frames than were
+sampled; with fewer, a round costs little more than the rehearsal."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,9 @@ class Rounds:
         number, strays_left = 1, STRAY_ROUNDS
         while True:
             for index, left in tries.items():
-                self._cast(index, left)
+                while left > 0:
+                    self._cast(index, left)
+                    left = self._reject(index) if self._rehearsal_fails(index) else 0
             results = [self._twins[index] for index in sorted(self._twins)]
             rendered = self._render(results, self._extras, self._material)
             report = judging.judge(
@@ -97,27 +102,40 @@ class Rounds:
         if self._context.settings.on_failure is OnFailure.WITHHOLD and not self._small(identity):
             raise Withheld(result.attempts[-1].reason, "No synthetic person fits and is far enough from the source.")
 
+    def _rehearsal_fails(self, index: int) -> bool:
+        """Whether a rehearsal is worth its time, and the audit's judges recognise the identity in it."""
+        material, identity = self._material, self._material.identities.identities[index]
+        frames = sum(material.scan.tracks.tracks[track].length for track in identity.tracks)
+        samples = sum(len(material.samples.of(track)) for track in identity.tracks)
+        if self._twins[index].twin is None or frames < REHEARSED * samples:
+            return False
+        return judging.rehearse(
+            self._steps, identity, self._twins[index], material.samples, material.drivings, material.references
+        )
+
     def _next(self, report: Report) -> dict[int, int]:
         """How many tries each recognised identity still has; redacts or withholds where there are none."""
-        tries: dict[int, int] = {}
-        for identity in self._material.identities.identities:
-            if not set(identity.tracks) & set(report.recognised_tracks):
-                continue
-            result = self._twins[identity.index]
-            if result.twin is None:
-                raise Withheld("audit_recognised", "The audit recognises a face that was covered; look by hand.")
-            last = replace(result.attempts[-1], accepted=False, reason="audit_recognised")
-            self._set(replace(result, attempts=(*result.attempts[:-1], last)))
-            small = self._small(identity)
-            most = self._context.settings.max_attempts
-            left = (min(most, SMALL_ATTEMPTS) if small else most) - len(result.attempts)
-            if left > 0:
-                tries[identity.index] = left
-            elif small or self._context.settings.on_failure is OnFailure.REDACT:
-                self._set(replace(self._twins[identity.index], twin=None))
-            else:
-                raise Withheld("audit_recognised", "The audit recognises the source in the result; tries are used up.")
-        return tries
+        known = set(report.recognised_tracks)
+        people = self._material.identities.identities
+        tries = {i.index: self._reject(i.index) for i in people if set(i.tracks) & known}
+        return {index: left for index, left in tries.items() if left > 0}
+
+    def _reject(self, index: int) -> int:
+        """Note that the judges recognised an identity, and return how many tries it has left; without any it is
+        redacted. Raises Withheld when the policy is another."""
+        result = self._twins[index]
+        if result.twin is None:
+            raise Withheld("audit_recognised", "The audit recognises a face that was covered; look by hand.")
+        last = replace(result.attempts[-1], accepted=False, reason="audit_recognised")
+        self._set(replace(result, attempts=(*result.attempts[:-1], last)))
+        small = self._small(self._material.identities.identities[index])
+        most = self._context.settings.max_attempts
+        left = (min(most, SMALL_ATTEMPTS) if small else most) - len(result.attempts)
+        if left <= 0 and not small and self._context.settings.on_failure is OnFailure.WITHHOLD:
+            raise Withheld("audit_recognised", "The audit recognises the source in the result; tries are used up.")
+        if left <= 0:
+            self._set(replace(self._twins[index], twin=None))
+        return left
 
     def _set(self, result: TwinResult) -> None:
         self._twins[result.identity] = result

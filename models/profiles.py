@@ -58,7 +58,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",))},
     "inpainter": {
         "mobilestylegan": Backend(
-            "models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, 3, ("inpainting/catalogue.npz",)
+            "models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, 4, ("inpainting/catalogue.npz",)
         ),
     },
     "motion": {

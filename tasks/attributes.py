@@ -17,7 +17,7 @@ from tasks.identities import Identities
 from tasks.records import Tracks
 from tasks.samples import Samples, face_in_crop, mesh_in_crop
 
-VERSION = 2
+VERSION = 3
 _GLASSES_LABEL = "glasses"
 _PARSED = 3
 

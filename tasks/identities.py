@@ -16,7 +16,7 @@ from models.capabilities import Embedder, Floats
 from tasks.records import Tracks
 from tasks.samples import Samples, face_in_crop
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

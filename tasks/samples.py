@@ -13,10 +13,11 @@ import numpy as np
 
 from infra.media.frame import YuvFrame
 from models.capabilities import Face, Floats, Image
+from models.landmarks import topology
 from tasks import frontal
 from tasks.records import Track, Tracks
 
-VERSION = 2
+VERSION = 3
 _MARGIN = 1.0
 
 
@@ -46,10 +47,16 @@ class Samples:
 
 
 def face_in_crop(sample: Sample, track: Track) -> Face:
-    """The sampled face in the coordinates of its crop."""
+    """The sampled face in the coordinates of its crop.
+
+    Its points are the mesh's, as a painted face's are. A detector on whole frames leaves them upright where the head is
+    tilted, and cut by those, people look alike to an embedder; they serve only where there is no mesh to be trusted.
+    """
     shift = np.array([sample.x, sample.y], np.float32)
     box = track.boxes[sample.row] - np.tile(shift, 2)
-    return Face(box.astype(np.float32), 1.0, (track.points[sample.row] - shift).astype(np.float32))
+    mesh, trusted = track.mesh[sample.row], track.presence[sample.row] > 0.5
+    points = topology.five_points(mesh) if trusted and np.isfinite(mesh).all() else track.points[sample.row]
+    return Face(box.astype(np.float32), 1.0, (points - shift).astype(np.float32))
 
 
 def mesh_in_crop(sample: Sample, track: Track) -> Floats:

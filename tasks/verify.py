@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from infra.parallel import ordered
 from models.capabilities import Driving, Embedder, Face, Floats, Image, MotionModel, Strength, Twin
 from tasks.samples import Sample
 
@@ -24,23 +25,37 @@ def smallest_distance(
     motion: MotionModel,
     embedder: Embedder,
     strength: Strength,
+    workers: int = 1,
 ) -> float:
     """Smallest cosine distance between the painted samples and the (n, D) source embeddings.
 
     NaN when no sample could be painted, which the caller must treat as a failure.
     """
-    distances: list[float] = []
-    for sample in samples:
-        moved = shifted(drivings[sample.track], sample)
-        patch = motion.animate(twin, moved, [sample.crop], [0], strength)[0]
-        if patch is None:
-            continue
-        painted: Image = sample.crop.copy()
-        height, width = patch.pixels.shape[:2]
-        painted[patch.y : patch.y + height, patch.x : patch.x + width] = patch.pixels
-        vector = embedder.embed([painted], [Face(patch.box, 1.0, patch.points)])
-        distances.append(float((1.0 - vector @ source.T).min()))
-    return min(distances) if distances else float("nan")
+
+    def look(sample: Sample) -> float | None:
+        shown = painted(twin, sample, drivings[sample.track], motion, strength)
+        if shown is None:
+            return None
+        return float((1.0 - embedder.embed([shown[0]], [shown[1]]) @ source.T).min())
+
+    distances = [d for d in ordered(look, samples, workers, 2 * workers) if d is not None]
+    return float(np.min(distances)) if distances else float("nan")
+
+
+def painted(
+    twin: Twin, sample: Sample, driving: Driving, motion: MotionModel, strength: Strength
+) -> tuple[Image, Face] | None:
+    """A sample's crop with the twin in it, and where its face is; None where it cannot be painted.
+
+    driving: of the sample's track.
+    """
+    patch = motion.animate(twin, shifted(driving, sample), [sample.crop], [0], strength)[0]
+    if patch is None:
+        return None
+    image: Image = sample.crop.copy()
+    height, width = patch.pixels.shape[:2]
+    image[patch.y : patch.y + height, patch.x : patch.x + width] = patch.pixels
+    return image, Face(patch.box, 1.0, patch.points)
 
 
 def shifted(driving: Driving, sample: Sample) -> Driving:

@@ -5,6 +5,7 @@ Needs no network of its own. Bears about 45 degrees of yaw; wrinkles do not foll
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 
 from models.capabilities import Driving, Floats, Image, Patch, Strength, Twin
 from models.landmarks import pose
+from models.landmarks.topology import five_points
 from models.motion import eyes, geometry, mouth, raster, render
 
 _MEMORY = 8
@@ -21,24 +23,24 @@ _MEMORY = 8
 @dataclass(frozen=True)
 class _Prepared:
     twin: Twin
-    driving: Driving
     levels: list[Image]
     shape: Floats
 
 
 class MeshMotion:
-    """MotionModel over the mesh. Not safe for several threads that share one instance's first call for a twin."""
+    """MotionModel over the mesh; safe for several threads."""
 
     name = "mesh"
 
     def __init__(self) -> None:
-        self._prepared: OrderedDict[tuple[int, int], _Prepared] = OrderedDict()
+        self._prepared: OrderedDict[int, _Prepared] = OrderedDict()
+        self._guard = threading.Lock()
 
     def animate(
         self, twin: Twin, driving: Driving, frames: Sequence[Image], rows: Sequence[int], strength: Strength
     ) -> list[Patch | None]:
         """Return one patch per (frame, row) pair; None where the face lies outside the frame or is not usable."""
-        ready = self._prepare(twin, driving)
+        ready = self._prepare(twin)
         chosen = list(rows)
         shapes = geometry.twin_shapes(driving.shapes[chosen], driving.rest, ready.shape, strength.change)
         result: list[Patch | None] = []
@@ -62,25 +64,18 @@ class MeshMotion:
             result.append(Patch(region.x, region.y, pixels, five_points(target), outline(target)))
         return result
 
-    def _prepare(self, twin: Twin, driving: Driving) -> _Prepared:
-        key = (id(twin), id(driving))
-        found = self._prepared.get(key)
-        if found is not None and found.twin is twin and found.driving is driving:
-            return found
-        template = pose.mean_face()
-        shape = geometry.align_stable(twin.mesh, template).invert(twin.mesh)
-        ready = _Prepared(twin, driving, render.pyramid(twin.picture), shape)
-        self._prepared[key] = ready
-        while len(self._prepared) > _MEMORY:
-            self._prepared.popitem(last=False)
-        return ready
-
-
-def five_points(mesh: Floats) -> Floats:
-    """(5, 2) float32: eyes, nose tip and mouth corners of a (478, 3) mesh, in a detector's order."""
-    left = mesh[[33, 133], :2].mean(axis=0)
-    right = mesh[[362, 263], :2].mean(axis=0)
-    return np.stack([left, right, mesh[1, :2], mesh[61, :2], mesh[291, :2]]).astype(np.float32)
+    def _prepare(self, twin: Twin) -> _Prepared:
+        with self._guard:
+            found = self._prepared.get(id(twin))
+            if found is not None and found.twin is twin:
+                return found
+            template = pose.mean_face()
+            shape = geometry.align_stable(twin.mesh, template).invert(twin.mesh)
+            ready = _Prepared(twin, render.pyramid(twin.picture), shape)
+            self._prepared[id(twin)] = ready
+            while len(self._prepared) > _MEMORY:
+                self._prepared.popitem(last=False)
+            return ready
 
 
 def outline(mesh: Floats) -> Floats:

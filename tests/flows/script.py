@@ -19,7 +19,7 @@ from flows.steps import Steps
 from infra.cache import Cache
 from infra.settings import Settings
 from infra.store import Store
-from models.capabilities import Appearance
+from models.capabilities import Appearance, Twin
 from tasks import twin as twin_task
 from tasks.attributes import Appearances
 from tasks.audit import Report, Score, Stray
@@ -42,7 +42,8 @@ def report(*recognised: int, strays: tuple[Stray, ...] = (), frames: int = 8) ->
 class Script:
     """Rounds whose twins and audits are scripted. reports: one per round, the last repeats.
 
-    failing: attempts (numbers) that find no twin. unpaintable: tracks that cannot be replaced.
+    failing: attempts (numbers) that find no twin. unpaintable: tracks that cannot be replaced. rehearsals: whether
+    each of them recognises the source; without any none is held.
     """
 
     def __init__(
@@ -54,11 +55,14 @@ class Script:
         failing: tuple[int, ...] = (),
         unpaintable: tuple[int, ...] = (),
         side: float = 80,
+        rehearsals: tuple[bool, ...] = (),
         **settings: Any,
     ) -> None:
         self.reports, self.failing, self.unpaintable = reports, failing, unpaintable
         self.asked: list[tuple[Request, TwinSettings]] = []
         self.rounds: list[tuple[list[TwinResult], list[Extra]]] = []
+        self.rehearsals = list(rehearsals)
+        self.rehearsed: list[int] = []
         store = Store(f"file://{folder}/store")
         clock = Clock(1, "video", Collector(), threading.Event())
         chosen = Settings(cache_url=f"file://{folder}/store", **settings)
@@ -75,9 +79,11 @@ class Script:
         monkeypatch.setattr(judging, "panel", lambda steps: None)
         monkeypatch.setattr(casting.twin, "run", self.twin)
         monkeypatch.setattr(judging.audit, "run", self.audit)
+        monkeypatch.setattr(judging.rehearse_task, "recognises", self.rehearse)
+        monkeypatch.setattr(rounds, "REHEARSED", 1.0 if rehearsals else 1000.0)
 
     def twin(self, request: Request, *arguments: Any) -> TwinResult:
-        wanted: TwinSettings = arguments[-1]
+        (wanted,) = (value for value in arguments if isinstance(value, TwinSettings))
         self.asked.append((request, wanted))
         index, attempts = request.identity.index, []
         if index in self.unpaintable:
@@ -93,6 +99,10 @@ class Script:
 
     def audit(self, *arguments: Any, **options: Any) -> Report:
         return self.reports[min(len(self.rounds), len(self.reports)) - 1]
+
+    def rehearse(self, twin: Twin, *arguments: Any) -> bool:
+        self.rehearsed.append(twin.candidate)
+        return self.rehearsals.pop(0)
 
     def render(self, twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
         self.rounds.append((list(twins), list(extras)))

@@ -180,3 +180,41 @@ def test_an_audit_that_saw_more_or_fewer_frames_withholds(script: Callable[..., 
     with pytest.raises(Withheld) as raised:
         script([report(frames=seen)], on_failure=OnFailure.REDACT).run()
     assert raised.value.reason == "audit_incomplete"
+
+
+def test_a_rehearsal_that_recognises_the_source_saves_the_round(script: Callable[..., Script]) -> None:
+    made = script([CLEAN], rehearsals=(True, True, False))
+    assert made.run()[1] is Verdict.PUBLISHED and len(made.rounds) == 1
+    assert made.rehearsed == [1, 2, 3]
+    reasons = [(a["number"], a["accepted"], a["reason"]) for a in made.context.evidence.attempts]
+    assert reasons == [(1, False, "audit_recognised"), (2, False, "audit_recognised"), (3, True, "accepted")]
+
+
+def test_rehearsals_and_audits_use_up_the_same_tries(script: Callable[..., Script]) -> None:
+    made = script([KNOWN], rehearsals=(True, False, False), max_attempts=3)
+    with pytest.raises(Withheld) as raised:
+        made.run()
+    assert raised.value.reason == "audit_recognised" and len(made.rounds) == 2
+    assert [a["number"] for a in made.context.evidence.attempts] == [1, 2, 3]
+
+
+def test_a_rehearsal_never_replaces_the_audit(script: Callable[..., Script]) -> None:
+    made = script([KNOWN, CLEAN], rehearsals=(False, False))
+    assert made.run()[1] is Verdict.PUBLISHED and len(made.rounds) == 2 and made.rehearsed == [1, 2]
+
+
+@pytest.mark.parametrize("policy", list(OnFailure))
+def test_rehearsals_that_use_up_the_tries_end_by_the_policy(script: Callable[..., Script], policy: OnFailure) -> None:
+    made = script([CLEAN], rehearsals=(True, True), max_attempts=2, on_failure=policy)
+    if policy is OnFailure.WITHHOLD:
+        with pytest.raises(Withheld):
+            made.run()
+        assert made.rounds == []
+    else:
+        assert made.run()[1:] == (Verdict.REDACTED, "no_safe_twin") and made.rounds[0][0][0].twin is None
+
+
+def test_a_short_appearance_is_not_rehearsed(script: Callable[..., Script], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = script([CLEAN], rehearsals=(False,))
+    monkeypatch.setattr(rounds, "REHEARSED", 4.5)
+    assert made.run()[1] is Verdict.PUBLISHED and made.rehearsed == []

@@ -239,3 +239,41 @@ def test_a_real_face_in_a_faceless_frame_is_a_stray() -> None:
     assert [stray.frame for stray in report.strays] == [1] and not report.clean
     middle = (report.strays[0].box[:2] + report.strays[0].box[2:]) / 2
     assert 300 < middle[0] < 300 + small.shape[1] and 80 < middle[1] < 280
+
+
+def quickly(rough: Any, exact: float, sources: np.ndarray = SOURCE[0]) -> tuple[float, int]:
+    """(distance, how often the exact embedder was asked) of a judge whose limit is 0.5."""
+    asked = []
+
+    def look(*_: object) -> float:
+        asked.append(1)
+        return exact
+
+    judge = Judge(support.Embedder(look), 0.5, support.Embedder(lambda *_: rough))
+    return judge.nearest(np.zeros((8, 8, 3), np.uint8), [FACE], sources), len(asked)
+
+
+@pytest.mark.parametrize("rough", [0.2, 0.5, 0.529, float("nan")])
+def test_a_quick_answer_near_the_limit_or_under_it_is_not_taken(rough: float) -> None:
+    assert quickly(rough, 0.45) == (pytest.approx(0.45, abs=1e-6), 1)
+
+
+def test_a_quick_answer_far_from_the_limit_is_enough() -> None:
+    assert quickly(0.54, 0.45) == (pytest.approx(0.54, abs=1e-6), 0)
+
+
+def test_without_references_no_answer_is_trusted() -> None:
+    assert quickly(0.9, 0.9, np.zeros((0, 4), np.float32)) == (0.0, 0)
+
+
+def test_quick_judges_stay_well_inside_the_margin() -> None:
+    frame = contracts.still("people/012_4")
+    faces = contracts.load("detector", "retinaface-mobilenet").detect([frame])[0][:4]
+    turned = np.ascontiguousarray(frame[:, ::-1])
+    others = contracts.load("detector", "retinaface-mobilenet").detect([turned])[0][:4]
+    for name in ("dlib-resnet", "sface"):
+        own, quick = contracts.load("embedder", name), contracts.load("embedder", name, precision="bf16")
+        source = own.embed([turned] * len(others), others)
+        exact = own.embed([frame] * len(faces), faces) @ source.T
+        rough = quick.embed([frame] * len(faces), faces) @ source.T
+        assert np.abs(exact - rough).max() < 0.5 * audit._ROUGHLY * calibration(name).far_1

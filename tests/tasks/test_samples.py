@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.media.frame import YuvFrame
+from models.landmarks import topology
 from tasks import samples
 from tests.tasks import support
 
@@ -28,9 +29,20 @@ def test_crops_show_the_face_where_face_and_mesh_say() -> None:
         track = found.tracks[0]
         face, mesh = samples.face_in_crop(sample, track), samples.mesh_in_crop(sample, track)
         assert np.allclose(face.box + np.tile([sample.x, sample.y], 2), track.boxes[sample.row])
-        assert np.allclose(face.points + np.float32([sample.x, sample.y]), track.points[sample.row], atol=1e-4)
+        own = topology.five_points(track.mesh[sample.row])
+        assert np.allclose(face.points + np.float32([sample.x, sample.y]), own, atol=1e-4)
         assert np.allclose(mesh + np.float32([sample.x, sample.y, 0]), track.mesh[sample.row], atol=1e-4)
         assert (face.box[:2] > 10).all() and (face.box[2:] < (width - 10, height - 10)).all()
+
+
+def test_without_a_trusted_mesh_the_detectors_points_serve() -> None:
+    track = support.track()
+    track.presence[2] = 0.2
+    track.mesh[3] = np.nan
+    cut = support.samples(support.tracks(track), (1, 2, 3)).samples
+    meshed, doubted, missing = (samples.face_in_crop(sample, track).points for sample in cut)
+    assert np.allclose(meshed, topology.five_points(track.mesh[1])) and not np.allclose(meshed, track.points[1])
+    assert np.array_equal(doubted, track.points[2]) and np.array_equal(missing, track.points[3])
 
 
 @settings(max_examples=40, deadline=None)
