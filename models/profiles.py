@@ -55,15 +55,15 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     },
     "age_gender": {"dlib-age-gender": Backend("models.attributes.age_gender:DlibAgeGender", ("age", "gender"))},
     "emotion": {"facex": Backend("models.attributes.emotion:FacexEmotion", ("emotion",))},
-    "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",))},
+    "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",), 2)},
     "inpainter": {
         "mobilestylegan": Backend(
-            "models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, 4, ("inpainting/catalogue.npz",)
+            "models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, 5, ("inpainting/catalogue.npz",)
         ),
     },
     "motion": {
         "mesh": Backend(
-            "models.motion.mesh:MeshMotion", version=4, data=("motion/expression.npz", "landmarks/mean_face.npy")
+            "models.motion.mesh:MeshMotion", version=5, data=("motion/expression.npz", "landmarks/mean_face.npy")
         )
     },
 }

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 from models.capabilities import Embedder, Floats
 from tasks.records import Tracks
@@ -71,6 +69,10 @@ def run(tracks: Tracks, samples: Samples, embedder: Embedder, threshold: float) 
 def _cluster(tracks: Tracks, order: list[int], pooled: Floats, threshold: float) -> list[int]:
     if len(order) == 1:
         return [1]
+    # Takes a third of a second to load, and most videos show one track.
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     distance = np.clip(1.0 - pooled @ pooled.T, 0.0, 2.0).astype(np.float64)
     by_index = {track.index: track for track in tracks.tracks}
     for i, a in enumerate(order):

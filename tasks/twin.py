@@ -26,7 +26,7 @@ from models.capabilities import (
     Twin,
     TwinJob,
 )
-from models.motion import adapt, crown
+from models.motion import adapt, backdrop, crown
 from tasks import frontal, verify
 from tasks.attributes import Appearances
 from tasks.identities import Identity
@@ -165,7 +165,8 @@ def dress(twin: Twin, heads: Sequence[crown.Head], parser: Parser) -> Twin:
     """The twin with its masks: bare skin, and the crown that it shares with the source's heads."""
     small = cv2.resize(twin.picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     labels = parser.parse([small])[0]
-    return crown.put_on(replace(twin, skin=bare_skin(labels, parser)), labels, heads, parser)
+    picture = backdrop.without_backdrop(twin.picture, twin.mesh, labels, parser)
+    return crown.put_on(replace(twin, picture=picture, skin=bare_skin(labels, parser)), labels, heads, parser)
 
 
 def bare_skin(labels: NDArray[np.uint8], parser: Parser) -> NDArray[np.uint8]:

@@ -20,7 +20,8 @@ AGE_BOUNDS = (16.0, 28.0, 40.0, 54.0)
 TONE_BOUNDS = (10.0, 28.0, 41.0, 55.0)
 """Upper bounds of the skin tone groups in degrees ITA: dark, brown, tan, intermediate; the last is light."""
 
-
+TONE_TRUST = 20.0
+"""Degrees ITA that a measured skin tone may lie from what the embedding suggests; light moves measurements by more."""
 KIND_WEIGHT = 24.0
 """Weight of the coarse kind beside the other attributes: half a unit, a typical difference between groups, counts
 like a hundred years of age."""
@@ -90,6 +91,35 @@ def kind(embeddings: Floats) -> Floats:
     return np.asarray((embeddings - mean) @ axes.T, dtype=np.float32)
 
 
+@lru_cache(maxsize=1)
+def _tone_model() -> tuple[Floats, Floats, float]:
+    people = load()
+    mean, level = people.embeddings.mean(axis=0), float(people.ita.mean())
+    centred = (people.embeddings - mean).astype(np.float64)
+    common = centred.T @ centred + np.eye(centred.shape[1])
+    return mean, np.linalg.solve(common, centred.T @ (people.ita - level)).astype(np.float32), level
+
+
+def tone_of(embeddings: Floats) -> float:
+    """Skin tone in degrees ITA that (n, D) unit embeddings of one person suggest, whatever the light.
+
+    Ridge regression on the catalogue; cross-validated on it, r = .68, mean error 14 degrees.
+    """
+    mean, slope, level = _tone_model()
+    return float((embeddings.mean(axis=0) - mean) @ slope + level)
+
+
+def tone_wanted(appearance: Appearance, source: Floats | None) -> float:
+    """Degrees ITA to look for: as measured, but no farther than `TONE_TRUST` from what the embeddings suggest.
+
+    Measured, a pale man in a dim room (-16) passed for a black man, and got such a twin.
+    """
+    if source is None or not len(source):
+        return appearance.skin_ita
+    likely = tone_of(source)
+    return float(np.clip(appearance.skin_ita, likely - TONE_TRUST, likely + TONE_TRUST))
+
+
 def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = None, attempt: int = 1) -> Floats:
     """(n,) how badly each entry fits an appearance; infinite where it must not serve.
 
@@ -101,7 +131,7 @@ def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = N
     """
     child = wanted.age < AGE_BOUNDS[0]
     cost = np.abs(catalogue.age - wanted.age) / 8.0
-    cost = cost + np.abs(catalogue.ita - wanted.skin_ita) / 40.0
+    cost = cost + np.abs(catalogue.ita - tone_wanted(wanted, source)) / 40.0
     cost = cost + np.abs(catalogue.beard - wanted.beard) / (0.15 * attempt)
     if abs(wanted.female - 0.5) > 0.15:
         cost = np.where((catalogue.female >= 0.5) == (wanted.female >= 0.5), cost, np.inf)

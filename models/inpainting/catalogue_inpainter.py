@@ -24,7 +24,7 @@ best look most like the source: on two hard people, of the 30 best fitting ones 
 twenty pass, of those that 95 bring into reach about half."""
 POOL = 10
 """Among how many of the shortlist's farthest from the source one is drawn."""
-NEAR_TONE, NEAR_AGE = 30.0, 15.0
+NEAR_TONE, NEAR_AGE = 20.0, 15.0
 """Degrees of ITA and years that an entry may be off, while enough others remain: what is farthest from a face otherwise
 tends to have another skin, and a dark face lightened to a pale one looks like chalk."""
 PARENTS = 24
@@ -33,6 +33,10 @@ FAR = 0.5
 """Cosine distance (FaceNet) that a candidate's picture must keep from the source at the first attempt, a little under
 where its errors are equal. The painted face must keep more, see `tasks.verify`; a higher limit here would shut out all
 candidates of groups that FaceNet hardly tells apart (East Asian faces), who then got a twin of another group."""
+LIKELY = 0.72
+"""Cosine distance (FaceNet) of a candidate's picture from the source that later attempts ask for, while enough entries
+have it: painted into the source's frames, hair, light and expression take about a sixth of the distance away, and the
+rest must exceed the threshold. The first attempt does without, for the sake of the groups that FaceNet confuses."""
 APART = 0.45
 """Cosine distance (FaceNet) that a candidate must keep from everybody else."""
 
@@ -81,7 +85,7 @@ def choose(people: Catalogue, job: TwinJob) -> int:
     if not np.isfinite(cost).any():
         raise Withheld("no_candidate", "No synthetic person of the catalogue fits this face; withhold or redact it.")
     cost[~_acceptable(people.embeddings, people, job)] = np.inf
-    alike = (np.abs(people.ita - job.appearance.skin_ita) <= NEAR_TONE) & (
+    alike = (np.abs(people.ita - catalogue.tone_wanted(job.appearance, source)) <= NEAR_TONE) & (
         np.abs(people.age - job.appearance.age) <= NEAR_AGE
     )
     free_alike = alike & np.isfinite(cost) & ~np.isin(np.arange(len(people)), job.taken)
@@ -89,7 +93,12 @@ def choose(people: Catalogue, job: TwinJob) -> int:
         cost[~alike] = np.inf
     ranked = [int(i) for i in np.argsort(cost, kind="stable") if np.isfinite(cost[i])]
     taken = set(job.taken)
-    free = [i for i in ranked if i not in taken][: SHORTLIST[min(job.attempt, len(SHORTLIST)) - 1]]
+    free = [i for i in ranked if i not in taken]
+    if comparable and job.attempt > 1:
+        near = (people.embeddings @ job.source.T).max(axis=1)
+        likely = [i for i in free if 1.0 - near[i] >= LIKELY]
+        free = likely if len(likely) >= POOL else free
+    free = free[: SHORTLIST[min(job.attempt, len(SHORTLIST)) - 1]]
     if comparable:
         free.sort(key=lambda i: float((people.embeddings[i] @ job.source.T).max()))
     free = free[:POOL]

@@ -14,7 +14,6 @@ from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from models.landmarks import topology
 
@@ -222,4 +221,5 @@ def _sides(ring: tuple[int, ...]) -> tuple[list[int], list[int]]:
 
 
 def _rank(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.asarray(rankdata(values, method="min") - 1.0) / max(len(values) - 1, 1)
+    """(n,) ranks from 0 for the smallest to at most 1; equal values share the lowest of their ranks."""
+    return np.searchsorted(np.sort(values), values).astype(np.float64) / max(len(values) - 1, 1)

@@ -40,7 +40,7 @@ def sample(levels: Sequence[Image], field: Floats, shrink: float) -> Image:
     return cv2.remap(picture, scaled, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _spread(values: Floats, weight: Floats, sigma: float) -> Floats:
+def spread(values: Floats, weight: Floats, sigma: float) -> Floats:
     """Gaussian average of (h, w, 3) values under a (h, w) weight; holes are filled from their surroundings."""
     shrink = max(1, int(sigma / 3))
     size = (max(values.shape[1] // shrink, 4), max(values.shape[0] // shrink, 4))
@@ -66,8 +66,8 @@ def light_of(frame: Image, twin: Image, weight: Floats, sigma: float) -> Floats:
     twin * factor + offset has the frame's local mean. Brightening scales the twin's contrast by four fifths at most:
     a tanned face under bright light would otherwise burn out. sigma: in grid cells.
     """
-    wanted = _spread(frame.astype(np.float32), weight, sigma)
-    have = _spread(twin.astype(np.float32), weight, sigma)
+    wanted = spread(frame.astype(np.float32), weight, sigma)
+    have = spread(twin.astype(np.float32), weight, sigma)
     factor = np.clip((wanted + 4.0) / (have + 4.0), 0.25, 3.0)
     # The cap is one for all channels and what it leaves out is filled with the wanted colour: capped channel by
     # channel, a face taken under orange light would get blue shadows.

@@ -183,3 +183,20 @@ def test_the_shipped_people_are_frontal_and_of_decided_gender() -> None:
     people = catalogue.load()
     assert (np.abs(people.female - 0.5) > 0.3).all()
     assert max(abs(float(v)) for mesh in people.meshes for v in pose.angles(mesh, 1024, 1024)[1:]) < 6
+
+
+def test_the_tone_wanted_follows_the_measurement_only_as_far_as_the_embedding_bears() -> None:
+    people = catalogue.load()
+    source = people.embeddings[:1]
+    likely = catalogue.tone_of(source)
+    for measured, wanted in ((likely + 5, likely + 5), (likely - 70, likely - 20), (likely + 70, likely + 20)):
+        look = Appearance(30, 0.9, skin_ita=measured)
+        assert catalogue.tone_wanted(look, source) == pytest.approx(wanted, abs=1e-3)
+        assert catalogue.tone_wanted(look, None) == measured
+        assert catalogue.tone_wanted(look, source[:0]) == measured
+
+
+def test_embeddings_tell_light_skin_from_dark() -> None:
+    people = catalogue.load()
+    guessed = np.array([catalogue.tone_of(vector[None]) for vector in people.embeddings])
+    assert guessed[people.ita > 50].mean() - guessed[people.ita < 0].mean() > 30

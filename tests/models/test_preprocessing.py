@@ -33,10 +33,11 @@ def test_facenet_sees_rgb_centred_on_127_5() -> None:
 
 
 def test_bisenet_sees_rgb_with_the_imagenet_mean_and_deviation() -> None:
-    parser = support.load("parser", "bisenet")
+    exact, quick = support.load("parser", "bisenet", precision="f32"), support.load("parser", "bisenet")
     crop = np.ascontiguousarray(_red_and_blue_apart()[:512, :348])
     crop = np.pad(crop, ((0, 512 - crop.shape[0]), (0, 512 - crop.shape[1]), (0, 0)))
     raw = runtime.Network(build(tensors(weights.path("bisenet")), 512))
     values = (crop[..., ::-1] / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     expected = raw.run(values.transpose(2, 0, 1)[None].astype(np.float32))[0][0]
-    assert (parser.parse([crop])[0] == expected).mean() > 0.9995
+    assert (exact.parse([crop])[0] == expected).mean() > 0.9995
+    assert (quick.parse([crop])[0] == expected).mean() > 0.998

@@ -1,0 +1,58 @@
+"""The twin's picture without what lies behind its face.
+
+The mesh's outline runs a little outside the cheeks of some generated faces, and everything inside it is painted: a
+white studio wall shone at both corners of a jaw. Such places get the colour of the nearest skin.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.capabilities import Floats, Image, Parser
+from models.landmarks import topology
+from models.motion import render
+
+_BEHIND = ("background", "cloth", "hat", "necklace")
+_REACH = 0.015
+"""How far outside the outline is filled too, as a share of the face's width; the soft edge shows that much."""
+_RIM = 0.02
+"""The parser's edge lies inside the background by up to this share of the face's width."""
+
+
+def without_backdrop(picture: Image, mesh: Floats, labels: NDArray[np.uint8], parser: Parser) -> Image:
+    """The picture with skin where something else shows inside the face's outline, hair left as it is.
+
+    picture: (H, W, 3) uint8 BGR. mesh: (478, 3) pixels of it. labels: parsed labels at any resolution. Unchanged when
+    too little skin was found.
+    """
+    high, wide = labels.shape
+    scale = np.array([wide / picture.shape[1], high / picture.shape[0]], np.float32)
+    outline = mesh[list(topology.OVAL), :2] * scale
+    across = float(np.ptp(outline[:, 0]))
+    inside = np.zeros(labels.shape, np.uint8)
+    cv2.fillPoly(inside, [np.round(outline).astype(np.int32)], 1)
+    skin = np.isin(labels, [parser.labels.index(name) for name in ("skin", "nose")]).astype(np.uint8)
+    if (skin & inside).sum() < 0.2 * inside.sum():
+        return picture
+    behind = np.isin(labels, [parser.labels.index(n) for n in _BEHIND if n in parser.labels]).astype(np.uint8)
+    near = cv2.dilate(inside, _disc(_REACH * across))
+    wrong = cv2.dilate(behind, _disc(_RIM * across)) & near
+    # Hair and eyes beside a wall are no wall.
+    wrong &= behind | skin
+    if not (wrong & inside).any():
+        return picture
+    small = cv2.resize(picture, (wide, high), interpolation=cv2.INTER_AREA).astype(np.float32)
+    known = (skin & inside & ~wrong).astype(np.float32)
+    filled = render.spread(small, known, 0.04 * across)
+    size = (picture.shape[1], picture.shape[0])
+    weight = cv2.resize(cv2.GaussianBlur(wrong.astype(np.float32), (0, 0), 1.5), size, interpolation=cv2.INTER_LINEAR)
+    colour = cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR)
+    mixed = picture + np.clip(1.3 * weight, 0, 1)[..., None] * (colour - picture)
+    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+
+
+def _disc(radius: float) -> NDArray[np.uint8]:
+    side = 2 * max(round(radius), 1) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
