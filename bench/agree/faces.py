@@ -16,12 +16,15 @@ from infra.media.frame import YuvFrame
 from infra.media.probe import VideoInfo
 from models import profiles
 from models.capabilities import Face, Floats, Image
+from models.landmarks import topology
+from tasks import audit
 from tasks.tracking import overlap
 
 EMBEDDERS = ("dlib-resnet", "sface", "facenet")
 FIRST, SECOND = "retinaface-mobilenet", "yunet"
 AGREE = 0.1
-"""Points of the second detector count as well placed within this share of the face's size from the first one's."""
+"""Points found on the whole frame count as well placed within this share of the face's size from those found on an
+upright crop."""
 SAMPLED = 24
 LEAST_SCORE = 0.7
 FLAT = 4.0
@@ -68,19 +71,22 @@ def best_match(faces: Sequence[Face], box: Floats, least: float = 0.25) -> Face 
     return best if best is not None and overlap(best.box, box) > least else None
 
 
-def framings(first: Face | None, second: Face | None) -> list[Face]:
-    """How to frame one face for an embedder: by both detectors, the second only where its points are well placed.
+def upright(image: Image, face: Face) -> tuple[list[Face], bool]:
+    """(framings of one face for an embedder, whether its own points agree with them).
 
-    Its points stay upright on a head that is tilted far; cut by them all people look alike to an embedder.
+    Both detectors look at an upright crop of it. On whole frames their points stay upright on a head that is tilted
+    far; cut by those, people look alike to an embedder.
     """
-    if first is None or second is None:
-        return [face for face in (first, second) if face is not None]
-    apart = float(np.abs(first.points - second.points).max())
-    return [first, second] if apart < AGREE * first.size else [first]
+    mesh = profiles.load("landmarker", "mesh").locate([image], [face])[0]
+    expected = Face(face.box, face.score, topology.five_points(mesh.points)) if mesh.presence > 0.5 else face
+    closer = [profiles.load("detector", name, long_side=audit.UPRIGHT) for name in (FIRST, SECOND)]
+    views = [seen for seen in audit.framings(image, expected, closer) if seen is not None] or [expected]
+    return views, max(float(np.abs(view.points - face.points).max()) for view in views) < AGREE * face.size
 
 
 def references(path: Path, info: VideoInfo) -> dict[str, Floats]:
-    """(n, D) embeddings per embedder of the faces on evenly spread frames of the source, framed by both detectors."""
+    """(n, D) embeddings per embedder of the faces on evenly spread frames of the source, framed by both detectors
+    on upright crops."""
     wanted = set(np.linspace(0, info.frame_count - 1, min(SAMPLED, info.frame_count)).round().astype(int).tolist())
     vectors: dict[str, list[Floats]] = {name: [] for name in EMBEDDERS}
     with open_frames(path, info) as frames:
@@ -88,9 +94,8 @@ def references(path: Path, info: VideoInfo) -> dict[str, Floats]:
             if frame.index not in wanted:
                 continue
             image = frame.to_bgr()
-            first, second = (profiles.load("detector", name).detect([image])[0] for name in (FIRST, SECOND))
-            sure = [face for face in first if face.score >= LEAST_SCORE]
-            views = [view for face in sure for view in framings(face, best_match(second, face.box))]
+            found = profiles.load("detector", FIRST).detect([image])[0]
+            views = [view for face in found if face.score >= LEAST_SCORE for view in upright(image, face)[0]]
             for name in EMBEDDERS:
                 vectors[name].append(profiles.load("embedder", name).embed([image] * len(views), views))
     return {name: np.concatenate(parts) for name, parts in vectors.items()}
@@ -147,10 +152,10 @@ def compare_face(
         tally.redacted += 1
         return
     first, second = (best_match(after[name], face.box) for name in (FIRST, SECOND))
-    views = framings(first, second) or [face]
+    views, agreed = upright(images[1], first or second or face)
     tally.lost += second is None
     tally.lost_by_both += first is None and second is None
-    tally.badly_framed += first is not None and second is not None and len(views) == 1
+    tally.badly_framed += not agreed
     for name in EMBEDDERS:
         vectors = profiles.load("embedder", name).embed([images[1]] * len(views), views)
         if len(known[name]):

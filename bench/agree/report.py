@@ -26,7 +26,7 @@ def _counts(tally: Tally) -> dict[str, Any]:
         "lost_by_second_detector": tally.lost,
         "lost_by_both_detectors": tally.lost_by_both,
         "redacted": tally.redacted,
-        "second_detector_points_misplaced": tally.badly_framed,
+        "points_misplaced_on_whole_frames": tally.badly_framed,
         "without_mesh": tally.without_mesh,
     }
 
