@@ -62,7 +62,7 @@ class TwinResult:
 def strength_of(attempt: int) -> Strength:
     """How strongly attempt 1, 2, ... departs from the source.
 
-    The change grows slowly: from 1.0 to 1.8 it moves the judges' distances by 4 to 12 % only, another candidate by far
+    The change grows slowly: from 1.0 to 1.8 it moves the judges' distances by 3 to 17 % only, another candidate by far
     more, and an exaggerated mouth follows the source's less well.
     """
     return Strength(change=min(1.4 + 0.05 * (attempt - 1), 1.6), feather=min(0.1 + 0.02 * (attempt - 1), 0.16))
