@@ -20,8 +20,9 @@ from models.inpainting.mobilestylegan import MobileStyleGAN
 
 SHORTLIST = (25, 60, 95)
 """How many of the best fitting entries are considered at each attempt, the last for all that follow. Those that fit
-best look most like the source: on two hard people, of the 30 best fitting ones the audit let none and one in
-twenty pass, of those that 95 bring into reach about half."""
+best look most like the source: on two hard people, of the 30 best fitting ones the audit let none and one in twenty
+pass, of those that 95 bring into reach about half. With 12 at the first attempt, it failed in all six clips.
+"""
 POOL = 10
 """Among how many of the shortlist's farthest from the source one is drawn."""
 NEAR_TONE, NEAR_AGE = 20.0, 15.0
@@ -33,10 +34,11 @@ FAR = 0.5
 """Cosine distance (FaceNet) that a candidate's picture must keep from the source at the first attempt, a little under
 where its errors are equal. The painted face must keep more, see `tasks.verify`; a higher limit here would shut out all
 candidates of groups that FaceNet hardly tells apart (East Asian faces), who then got a twin of another group."""
-LIKELY = 0.72
-"""Cosine distance (FaceNet) of a candidate's picture from the source that later attempts ask for, while enough entries
-have it: painted into the source's frames, hair, light and expression take about a sixth of the distance away, and the
-rest must exceed the threshold. The first attempt does without, for the sake of the groups that FaceNet confuses."""
+LIKELY = 0.8
+"""Cosine distance (FaceNet) of a candidate's picture from the source that is asked for while enough entries have it:
+painted into the source's frames, hair, light and expression take about a sixth of the distance away, and the rest must
+exceed the threshold of verification. Of 43 candidates nearer than 0.72, painted, three did; of 21 farther ones seven.
+"""
 APART = 0.45
 """Cosine distance (FaceNet) that a candidate must keep from everybody else."""
 
@@ -94,7 +96,7 @@ def choose(people: Catalogue, job: TwinJob) -> int:
     ranked = [int(i) for i in np.argsort(cost, kind="stable") if np.isfinite(cost[i])]
     taken = set(job.taken)
     free = [i for i in ranked if i not in taken]
-    if comparable and job.attempt > 1:
+    if comparable:
         near = (people.embeddings @ job.source.T).max(axis=1)
         likely = [i for i in free if 1.0 - near[i] >= LIKELY]
         free = likely if len(likely) >= POOL else free
