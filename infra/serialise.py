@@ -10,6 +10,7 @@ import dataclasses
 import enum
 import json
 import math
+import re
 import struct
 import types
 import typing
@@ -23,6 +24,7 @@ from infra.errors import StoreError
 T = TypeVar("T")
 _MAGIC = b"ANFV1\n\x00\x00"
 _KINDS = "biuf"
+_PLAIN = re.compile(rf"[<|][{_KINDS}]\d{{1,2}}")
 
 
 def dumps(value: Any) -> bytes:
@@ -137,8 +139,11 @@ def _scalar(raw: Any, hint: Any, blobs: _Blobs) -> Any:
 
 
 def _array(raw: Any, blobs: _Blobs) -> Any:
+    # numpy evaluates other texts as Python expressions.
+    if not _PLAIN.fullmatch(raw[0]):
+        raise ValueError("bad array")
     dtype = np.dtype(raw[0])
-    if dtype.kind not in _KINDS or any(side < 0 for side in raw[1]):
+    if any(side < 0 for side in raw[1]):
         raise ValueError("bad array")
     part = blobs.take(math.prod(raw[1]) * dtype.itemsize)
     return np.frombuffer(part, dtype=dtype).reshape(raw[1]).copy()

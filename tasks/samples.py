@@ -110,7 +110,7 @@ def _cut(image: Image, index: int, track: Track, row: int, tied: bool) -> Sample
         box = np.concatenate([np.minimum(box[:2], points.min(axis=0)), np.maximum(box[2:], points.max(axis=0))])
     side = box[2:] - box[:2]
     low = np.maximum(np.floor(box[:2] - _MARGIN * side).astype(int), 0) // 2 * 2
-    high = np.minimum(np.ceil(box[2:] + _MARGIN * side).astype(int), [image.shape[1], image.shape[0]])
+    high = np.clip(np.ceil(box[2:] + _MARGIN * side).astype(int), 2, [image.shape[1], image.shape[0]])
     low = np.minimum(low, np.maximum(high - 2, 0))
     crop = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
     return Sample(track.index, row, index, int(low[0]), int(low[1]), crop, tied)

@@ -136,3 +136,11 @@ def test_only_plain_things_can_be_stored(bad: object) -> None:
         dumps(example(table=bad))
     with pytest.raises(TypeError):
         dumps(bad)
+
+
+@pytest.mark.parametrize("text", [b"04 ", b",04", b"<O8", b"<f0", b"<f9", b"{1}"])
+def test_an_array_type_of_another_kind_is_damage(text: bytes) -> None:
+    whole = dumps(example())
+    assert b"<f4" in whole
+    with pytest.raises(StoreError):
+        loads(whole.replace(b"<f4", text), Outer)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from infra.media.frame import YuvFrame
@@ -78,6 +78,7 @@ def test_a_track_without_a_mesh_is_sampled_all_the_same() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(-60, 380), st.floats(-60, 300), st.floats(8, 200))
+@example(0.0, -12.0, 8.0)
 def test_crops_of_faces_at_the_edge_are_never_empty(x: float, y: float, side: float) -> None:
     track = support.track(n=1, x=x, y=y, side=side)
     cut = samples.run(support.opener(support.noise(1)), support.tracks(track, frames=1))
