@@ -17,6 +17,7 @@ from tasks.reassemble import Painted
 from tasks.records import Tracks
 from tasks.samples import Samples
 from tasks.twin import TwinResult
+from tasks.verify import Trial
 
 
 def panel(steps: Steps) -> Panel:
@@ -26,6 +27,7 @@ def panel(steps: Steps) -> Panel:
     return Panel(
         detector=steps.load("audit_detector"),
         confirming=steps.load("confirming_detector", min_score=0.1),
+        careless=steps.load("detector"),
         framing=tuple(steps.load(role, long_side=audit.UPRIGHT) for role in ("audit_detector", "detector")),
         judges=tuple(
             Judge(embedder, calibration(embedder.name).far_1, rough) for embedder, rough in zip(own, quick, strict=True)
@@ -51,21 +53,13 @@ def rehearse(
     """Whether the audit would recognise an identity behind its twin, as far as the samples tell."""
     motions = {index: drivings.drivings[index] for index in identity.tracks}
     own = [sample for index in identity.tracks for sample in samples.of(index)]
-    twin = result.twin
-    if twin is None:
+    if result.twin is None:
         return False
+    trial = Trial(result.twin, motions, steps.load("motion"), result.strength)
     return steps.context.stage(
         "rehearsal",
         lambda advance: rehearse_task.recognises(
-            twin,
-            own,
-            motions,
-            steps.load("motion"),
-            result.strength,
-            panel(steps),
-            sources,
-            steps.context.settings.threads,
-            advance,
+            trial, own, panel(steps), sources, steps.context.settings.threads, advance
         ),
         len(own),
         f"rehearsal {identity.index + 1} attempt {result.attempts[-1].number}",

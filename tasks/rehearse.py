@@ -6,23 +6,21 @@ rendered, encoded and audited on every frame all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from infra.parallel import ordered
-from models.capabilities import Driving, Floats, MotionModel, Strength, Twin
-from tasks import audit, verify
+from models.capabilities import Floats
+from tasks import audit
 from tasks.audit import Panel
 from tasks.samples import Sample
+from tasks.verify import Trial
 
-VERSION = 1
+VERSION = 2
 
 
 def recognises(
-    twin: Twin,
+    trial: Trial,
     samples: Sequence[Sample],
-    drivings: Mapping[int, Driving],
-    motion: MotionModel,
-    strength: Strength,
     panel: Panel,
     sources: Sequence[Floats],
     workers: int = 2,
@@ -35,12 +33,11 @@ def recognises(
     """
 
     def look(sample: Sample) -> bool:
-        painted = verify.painted(twin, sample, drivings[sample.track], motion, strength)
+        painted = trial.paint(sample)
         if painted is None:
             return False
         image, face = painted
-        views = [face, *(seen for seen in audit.framings(image, face, panel.framing) if seen is not None)]
-        distances = panel.distances(image, views, sources)
+        distances = panel.distances(image, audit.views(image, face, panel)[0], sources)
         # A distance that is no number proves nothing.
         return not all(d > judge.threshold for d, judge in zip(distances, panel.judges, strict=True))
 

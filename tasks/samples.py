@@ -49,14 +49,23 @@ class Samples:
 def face_in_crop(sample: Sample, track: Track) -> Face:
     """The sampled face in the coordinates of its crop.
 
-    Its points are the mesh's, as a painted face's are. A detector on whole frames leaves them upright where the head is
-    tilted, and cut by those, people look alike to an embedder; they serve only where there is no mesh to be trusted.
+    Its points are the mesh's, as a painted face's are; those of `detected_in_crop` where no mesh is to be trusted.
+    """
+    detected = detected_in_crop(sample, track)
+    mesh = mesh_in_crop(sample, track)
+    if track.presence[sample.row] <= 0.5 or not np.isfinite(mesh).all():
+        return detected
+    return Face(detected.box, 1.0, topology.five_points(mesh))
+
+
+def detected_in_crop(sample: Sample, track: Track) -> Face:
+    """The sampled face with the detector's own points, in the coordinates of its crop.
+
+    On whole frames these stay upright where the head is tilted far.
     """
     shift = np.array([sample.x, sample.y], np.float32)
     box = track.boxes[sample.row] - np.tile(shift, 2)
-    mesh, trusted = track.mesh[sample.row], track.presence[sample.row] > 0.5
-    points = topology.five_points(mesh) if trusted and np.isfinite(mesh).all() else track.points[sample.row]
-    return Face(box.astype(np.float32), 1.0, (points - shift).astype(np.float32))
+    return Face(box.astype(np.float32), 1.0, (track.points[sample.row] - shift).astype(np.float32))
 
 
 def mesh_in_crop(sample: Sample, track: Track) -> Floats:

@@ -149,9 +149,8 @@ def run(
             )
             break
         twin = adapt.match_detail(dress(twin, heads, parser), [s.crop for s in shown], meshes)
-        distance = verify.smallest_distance(
-            twin, own, by_track, identity.embeddings, motion, embedder, strength, workers
-        )
+        trial = verify.Trial(twin, by_track, motion, strength)
+        distance = verify.smallest_distance(trial, own, identity.embeddings, embedder, workers)
         good = bool(np.isfinite(distance)) and distance > settings.threshold
         why = "accepted" if good else ("too_close" if np.isfinite(distance) else "not_paintable")
         attempts.append(Attempt(number, twin.candidate, strength.change, distance, settings.threshold, good, why))

@@ -6,7 +6,8 @@ auditing embedders take no part, so that the audit stays an independent judge.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,15 +18,29 @@ from tasks.samples import Sample
 VERSION = 1
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A twin that is painted into sampled frames. drivings: the driving motion of each track."""
+
+    twin: Twin
+    drivings: Mapping[int, Driving]
+    motion: MotionModel
+    strength: Strength
+
+    def paint(self, sample: Sample) -> tuple[Image, Face] | None:
+        """A sample's crop with the twin in it, and where its face is; None where it cannot be painted."""
+        driving = shifted(self.drivings[sample.track], sample)
+        patch = self.motion.animate(self.twin, driving, [sample.crop], [0], self.strength)[0]
+        if patch is None:
+            return None
+        image: Image = sample.crop.copy()
+        height, width = patch.pixels.shape[:2]
+        image[patch.y : patch.y + height, patch.x : patch.x + width] = patch.pixels
+        return image, Face(patch.box, 1.0, patch.points)
+
+
 def smallest_distance(
-    twin: Twin,
-    samples: Sequence[Sample],
-    drivings: dict[int, Driving],
-    source: Floats,
-    motion: MotionModel,
-    embedder: Embedder,
-    strength: Strength,
-    workers: int = 1,
+    trial: Trial, samples: Sequence[Sample], source: Floats, embedder: Embedder, workers: int = 1
 ) -> float:
     """Smallest cosine distance between the painted samples and the (n, D) source embeddings.
 
@@ -33,29 +48,13 @@ def smallest_distance(
     """
 
     def look(sample: Sample) -> float | None:
-        shown = painted(twin, sample, drivings[sample.track], motion, strength)
+        shown = trial.paint(sample)
         if shown is None:
             return None
         return float((1.0 - embedder.embed([shown[0]], [shown[1]]) @ source.T).min())
 
     distances = [d for d in ordered(look, samples, workers, 2 * workers) if d is not None]
     return float(np.min(distances)) if distances else float("nan")
-
-
-def painted(
-    twin: Twin, sample: Sample, driving: Driving, motion: MotionModel, strength: Strength
-) -> tuple[Image, Face] | None:
-    """A sample's crop with the twin in it, and where its face is; None where it cannot be painted.
-
-    driving: of the sample's track.
-    """
-    patch = motion.animate(twin, shifted(driving, sample), [sample.crop], [0], strength)[0]
-    if patch is None:
-        return None
-    image: Image = sample.crop.copy()
-    height, width = patch.pixels.shape[:2]
-    image[patch.y : patch.y + height, patch.x : patch.x + width] = patch.pixels
-    return image, Face(patch.box, 1.0, patch.points)
 
 
 def shifted(driving: Driving, sample: Sample) -> Driving:

@@ -71,22 +71,33 @@ def best_match(faces: Sequence[Face], box: Floats, least: float = 0.25) -> Face 
     return best if best is not None and overlap(best.box, box) > least else None
 
 
-def upright(image: Image, face: Face) -> tuple[list[Face], bool]:
-    """(framings of one face for an embedder, whether its own points agree with them).
+def framings(image: Image, first: Face | None, second: Face | None, known: Face) -> tuple[list[Face], bool]:
+    """(ways to frame one face for an embedder, whether the points found on the whole frame agree with the rest).
 
-    Both detectors look at an upright crop of it. On whole frames their points stay upright on a head that is tilted
-    far; cut by those, people look alike to an embedder.
+    By both detectors on an upright crop; by the first on the whole frame, and by the second where it agrees with the
+    first: its points stay upright on a head that is tilted far, and cut by them all people look alike to an embedder.
+    known: where the face is, when neither found it.
     """
+    face = first or second or known
     mesh = profiles.load("landmarker", "mesh").locate([image], [face])[0]
     expected = Face(face.box, face.score, topology.five_points(mesh.points)) if mesh.presence > 0.5 else face
     closer = [profiles.load("detector", name, long_side=audit.UPRIGHT) for name in (FIRST, SECOND)]
-    views = [seen for seen in audit.framings(image, expected, closer) if seen is not None] or [expected]
-    return views, max(float(np.abs(view.points - face.points).max()) for view in views) < AGREE * face.size
+    upright = [seen for seen in audit.framings(image, expected, closer) if seen is not None]
+    whole = [view for view in (first, second) if view is not None]
+    if len(whole) == 2 and _apart(*whole) >= AGREE:
+        whole = whole[:1]
+    agreed = all(_apart(view, one) < AGREE for view in upright for one in whole)
+    return [*upright, *whole] or [face], agreed
+
+
+def _apart(one: Face, other: Face) -> float:
+    """Largest difference of two faces' points, as a share of the first one's size."""
+    return float(np.abs(one.points - other.points).max()) / max(one.size, 1.0)
 
 
 def references(path: Path, info: VideoInfo) -> dict[str, Floats]:
-    """(n, D) embeddings per embedder of the faces on evenly spread frames of the source, framed by both detectors
-    on upright crops."""
+    """(n, D) embeddings per embedder of the faces on evenly spread frames of the source, see
+    `framings`."""
     wanted = set(np.linspace(0, info.frame_count - 1, min(SAMPLED, info.frame_count)).round().astype(int).tolist())
     vectors: dict[str, list[Floats]] = {name: [] for name in EMBEDDERS}
     with open_frames(path, info) as frames:
@@ -94,8 +105,9 @@ def references(path: Path, info: VideoInfo) -> dict[str, Floats]:
             if frame.index not in wanted:
                 continue
             image = frame.to_bgr()
-            found = profiles.load("detector", FIRST).detect([image])[0]
-            views = [view for face in found if face.score >= LEAST_SCORE for view in upright(image, face)[0]]
+            first, second = (profiles.load("detector", name).detect([image])[0] for name in (FIRST, SECOND))
+            sure = [face for face in first if face.score >= LEAST_SCORE]
+            views = [view for face in sure for view in framings(image, face, best_match(second, face.box), face)[0]]
             for name in EMBEDDERS:
                 vectors[name].append(profiles.load("embedder", name).embed([image] * len(views), views))
     return {name: np.concatenate(parts) for name, parts in vectors.items()}
@@ -152,7 +164,7 @@ def compare_face(
         tally.redacted += 1
         return
     first, second = (best_match(after[name], face.box) for name in (FIRST, SECOND))
-    views, agreed = upright(images[1], first or second or face)
+    views, agreed = framings(images[1], first, second, face)
     tally.lost += second is None
     tally.lost_by_both += first is None and second is None
     tally.badly_framed += not agreed

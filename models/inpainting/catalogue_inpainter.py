@@ -30,14 +30,14 @@ NEAR_TONE, NEAR_AGE = 20.0, 15.0
 tends to have another skin, and a dark face lightened to a pale one looks like chalk."""
 PARENTS = 24
 """Blends are made among this many of the best fitting entries."""
-FAR = 0.5
-"""Cosine distance (FaceNet) that a candidate's picture must keep from the source at the first attempt, a little under
-where its errors are equal. The painted face must keep more, see `tasks.verify`; a higher limit here would shut out all
-candidates of groups that FaceNet hardly tells apart (East Asian faces), who then got a twin of another group."""
+FAR = 0.55
+"""Cosine distance (FaceNet) that a candidate's picture must keep from the source at the first attempt: about where its
+errors are equal. The painted face must keep more, see `tasks.verify`."""
 LIKELY = 0.8
 """Cosine distance (FaceNet) of a candidate's picture from the source that is asked for while enough entries have it:
 painted into the source's frames, hair, light and expression take about a sixth of the distance away, and the rest must
 exceed the threshold of verification. Of 43 candidates nearer than 0.72, painted, three did; of 21 farther ones seven.
+Among groups that FaceNet hardly tells apart (East Asian faces) this leaves hardly anybody, and a twin of another group.
 """
 APART = 0.45
 """Cosine distance (FaceNet) that a candidate must keep from everybody else."""
@@ -96,13 +96,13 @@ def choose(people: Catalogue, job: TwinJob) -> int:
     ranked = [int(i) for i in np.argsort(cost, kind="stable") if np.isfinite(cost[i])]
     taken = set(job.taken)
     free = [i for i in ranked if i not in taken]
+    longest = SHORTLIST[min(job.attempt, len(SHORTLIST)) - 1]
     if comparable:
-        near = (people.embeddings @ job.source.T).max(axis=1)
-        likely = [i for i in free if 1.0 - near[i] >= LIKELY]
-        free = likely if len(likely) >= POOL else free
-    free = free[: SHORTLIST[min(job.attempt, len(SHORTLIST)) - 1]]
-    if comparable:
-        free.sort(key=lambda i: float((people.embeddings[i] @ job.source.T).max()))
+        away = (1.0 - people.embeddings @ job.source.T).min(axis=1)
+        likely = [i for i in free if away[i] >= LIKELY]
+        free = sorted((likely if len(likely) >= POOL else free)[:longest], key=lambda i: -away[i])
+    else:
+        free = free[:longest]
     free = free[:POOL]
     if len(free) < POOL // 2:
         free += _blends(people, ranked[:PARENTS], taken, job)[:POOL]

@@ -19,7 +19,7 @@ from flows.steps import Steps
 from infra.cache import Cache
 from infra.settings import Settings
 from infra.store import Store
-from models.capabilities import Appearance, Twin
+from models.capabilities import Appearance
 from tasks import twin as twin_task
 from tasks.attributes import Appearances
 from tasks.audit import Report, Score, Stray
@@ -27,6 +27,7 @@ from tasks.gallery import Gallery
 from tasks.reassemble import Extra, Painted
 from tasks.records import Attempt, Scene, Verdict
 from tasks.twin import Request, TwinResult, TwinSettings
+from tasks.verify import Trial
 from tests.flows.support import Collector
 from tests.tasks import support
 
@@ -100,8 +101,8 @@ class Script:
     def audit(self, *arguments: Any, **options: Any) -> Report:
         return self.reports[min(len(self.rounds), len(self.reports)) - 1]
 
-    def rehearse(self, twin: Twin, *arguments: Any) -> bool:
-        self.rehearsed.append(twin.candidate)
+    def rehearse(self, trial: Trial, *arguments: Any) -> bool:
+        self.rehearsed.append(trial.twin.candidate)
         return self.rehearsals.pop(0)
 
     def render(self, twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:

@@ -39,6 +39,7 @@ def test_import_is_light() -> None:
         ["convert", "SOURCE", "nosuch://OUT", "--no-orchestration"],
         ["image", "SOURCE", "OUT", "--on-failure", "shrug"],
         ["models", "pull", "--profile", "imaginary"],
+        ["models", "pull", "imaginary"],
         ["dance"],
     ],
 )

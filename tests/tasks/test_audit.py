@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from models.capabilities import Face
 from models.embedding.calibration import calibration
+from models.landmarks import topology
 from tasks import audit
 from tasks.audit import Judge, Panel, Report
 from tasks.reassemble import Painted
@@ -40,7 +41,8 @@ FACE, OTHER = support.face(80, 100, 60), support.face(240, 100, 60)
 def panel(found: list[Face], judges: list[Judge], confirming: list[Face] | None = None) -> Panel:
     """Scripted detectors: what the audit's own finds, and what the confirming one finds (by default the same)."""
     detector = support.Detector(found)
-    return Panel(detector, support.Detector(found if confirming is None else confirming), (detector,), tuple(judges))
+    confirm = support.Detector(found if confirming is None else confirming)
+    return Panel(detector, confirm, support.Detector([]), (detector,), tuple(judges))
 
 
 def judged(
@@ -132,7 +134,7 @@ def test_a_doubtful_detection_is_a_stray_when_an_enlarged_look_shows_a_face() ->
     found, looked = support.Detector(doubtful), support.Detector([middle])
     judges = (Judge(support.Embedder(lambda *_: 0.9), 0.5),)
     for framing, stray in (((found, found), False), ((found, looked), True)):
-        board = Panel(found, support.Detector([]), framing, judges)
+        board = Panel(found, support.Detector([]), found, framing, judges)
         report = audit.run(support.opener(support.noise(2)), painted(), SOURCE, board, 1)
         assert report.clean is not stray and len(report.strays) == (2 if stray else 0)
 
@@ -149,6 +151,42 @@ def test_a_face_that_the_detector_loses_is_compared_where_it_was_painted() -> No
     assert all(np.array_equal(box, FACE.box) for box in seen)
 
 
+def tilt(face: Face, degrees: float) -> Face:
+    """The face with its points turned clockwise about its middle; the box stays."""
+    a = np.radians(degrees)
+    turn = np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]], np.float32)
+    centre = (face.box[:2] + face.box[2:]) / 2
+    return replace(face, points=((face.points - centre) @ turn + centre).astype(np.float32))
+
+
+@pytest.mark.parametrize(("degrees", "recognised"), [(0, 0), (20, 0), (30, 4), (-30, 4), (60, 4)])
+def test_a_tilted_face_is_compared_as_it_is_found_on_the_whole_frame_too(degrees: float, recognised: int) -> None:
+    tilted = tilt(FACE, degrees)
+
+    def far(frame: np.ndarray, face: Face) -> float:
+        return 0.2 if np.array_equal(face.points, FACE.points) and degrees else 0.9
+
+    board = replace(panel([], [Judge(support.Embedder(far), 0.5)]), careless=support.Detector([OTHER, FACE]))
+    rows = painted(*((frame, 3, True, tilted) for frame in range(4)))
+    report = audit.run(support.opener(support.noise(4)), rows, SOURCE, board)
+    assert report.scores[0].recognised == recognised
+
+
+def test_references_frame_a_sample_by_the_mesh_and_as_it_was_detected() -> None:
+    found = support.tracks(support.track())
+    cut = support.samples(found, (1, 3))
+    seen: list[np.ndarray] = []
+
+    def note(frame: np.ndarray, face: Face) -> float:
+        seen.append(face.points)
+        return 0.5
+
+    (vectors,) = audit.references(found, cut, panel([], [Judge(support.Embedder(note), 0.5)])).vectors
+    track = found.tracks[0]
+    wanted = [p for row in (1, 3) for p in (topology.five_points(track.mesh[row]), track.points[row])]
+    assert len(vectors) == 4 and all(np.allclose(a, b, atol=1e-4) for a, b in zip(seen, wanted, strict=True))
+
+
 def test_a_video_without_faces_is_clean() -> None:
     report = judged(0.0, [], painted())
     assert report.clean and report.faces == 0 and np.isnan(report.scores[0].smallest)
@@ -163,6 +201,7 @@ def real() -> Panel:
     return Panel(
         contracts.load("detector", "yunet"),
         contracts.load("detector", "centerface"),
+        contracts.load("detector", "retinaface-mobilenet"),
         tuple(contracts.load("detector", name, long_side=audit.UPRIGHT) for name in ("yunet", "retinaface-mobilenet")),
         tuple(Judge(contracts.load("embedder", n), calibration(n).far_1) for n in ("dlib-resnet", "sface")),
     )

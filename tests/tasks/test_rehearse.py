@@ -11,6 +11,7 @@ import pytest
 from models.capabilities import Face, Image, Strength
 from tasks import rehearse
 from tasks.audit import Judge, Panel
+from tasks.verify import Trial
 from tests.tasks import support
 
 SOURCE = np.eye(4, dtype=np.float32)[:1]
@@ -24,11 +25,10 @@ def recognised(*far: Far, usable: bool = True, workers: int = 1, framed: bool = 
         driving = replace(driving, usable=np.zeros(8, bool))
     detector = support.Detector([support.face(112, 112, 100)] if framed else [])
     judges = tuple(Judge(support.Embedder(each), 0.5) for each in far)
-    panel = Panel(detector, detector, (detector,), judges)
+    panel = Panel(detector, detector, detector, (detector,), judges)
     samples = support.samples(found, (0, 2, 4)).samples
-    return rehearse.recognises(
-        support.twin(), samples, {0: driving}, support.Painter(), Strength(), panel, [SOURCE] * len(far), workers
-    )
+    trial = Trial(support.twin(), {0: driving}, support.Painter(), Strength())
+    return rehearse.recognises(trial, samples, panel, [SOURCE] * len(far), workers)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -24,7 +24,8 @@ def smallest(far: Far, usable: bool = True, source: np.ndarray = SOURCE) -> floa
         driving = replace(driving, usable=np.zeros(8, bool))
     cut = support.samples(found, (0, 2, 4)).samples
     twin, embedder = support.twin(), support.Embedder(far)
-    return verify.smallest_distance(twin, cut, {0: driving}, source, support.Painter(), embedder, Strength())
+    trial = verify.Trial(twin, {0: driving}, support.Painter(), Strength())
+    return verify.smallest_distance(trial, cut, source, embedder)
 
 
 def test_the_smallest_distance_over_the_samples_counts() -> None:
