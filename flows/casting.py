@@ -9,6 +9,7 @@ import numpy as np
 
 from flows.material import Material
 from flows.steps import Steps
+from models.capabilities import Twin
 from models.embedding.calibration import calibration
 from tasks import twin
 from tasks.gallery import Gallery, Place
@@ -16,7 +17,8 @@ from tasks.identities import Identity
 from tasks.twin import Request, TwinResult, TwinSettings
 
 _LOYAL = 3
-"""A twin that a person already has in another video is tried by the first so many attempts, each stronger."""
+"""A twin that a person has in another video whose audit is still to come is tried by the first so many attempts, each
+stronger; one that passed an audit by all of them."""
 _ROLES = ("inpainter", "motion", "embedder", "parser")
 
 
@@ -27,8 +29,8 @@ class Casting:
         self._steps = steps
         self._material = material
         self._people = people
-        self._keys: dict[int, str] = {}
         self._known: dict[int, int] = {}
+        self._places: dict[int, Place] = {}
 
     def find(self, identity: Identity, standing: Mapping[int, TwinResult], tries: int) -> TwinResult:
         """A twin for one identity, by at most `tries` further attempts after those it had; all are in the result.
@@ -46,11 +48,20 @@ class Casting:
                     earlier = standing[identity.index].attempts if identity.index in standing else ()
                     return replace(result, attempts=(*earlier, *result.attempts))
 
+    def settle(self, identity: Identity, twin: Twin) -> bool:
+        """Make a twin that passed the audit this person's in the whole dataset; False when it must be another one
+        (another video was faster, or somebody else has this one now). Always true where videos share nobody."""
+        return self._people.keep(self._places[identity.index], identity.pooled, twin, settled=True)
+
+    def bound(self, identity: Identity) -> bool:
+        """Whether the identity's twin was settled by another video, so that there is no other choice."""
+        return identity.index in self._places and self._places[identity.index].settled
+
     def _place(self, identity: Identity) -> Place:
-        apart = {key for index, key in self._keys.items() if index != identity.index}
+        apart = {place.key for index, place in self._places.items() if index != identity.index}
         own = f"{self._steps.context.public_id}:{identity.index}"
         place = self._people.place(identity.pooled, own, apart)
-        self._keys[identity.index] = place.key
+        self._places[identity.index] = place
         self._known.setdefault(identity.index, place.candidate)
         return place
 
@@ -62,6 +73,8 @@ class Casting:
         known = self._known[identity.index]
         # Another video may have given this person another twin meanwhile, and the old one to somebody else.
         prefer = known if first <= _LOYAL and known not in in_use else -1
+        if place.settled:
+            prefer = place.candidate
         twins = [r.twin for r in standing.values() if r.twin is not None and r.identity != identity.index]
         others = [i.pooled for i in material.identities.identities if i.index != identity.index]
         others += [*strangers, *(t.embedding for t in twins)]
@@ -75,6 +88,7 @@ class Casting:
             identity=identity,
             key=place.key,
             prefer=prefer,
+            settled=place.settled,
             others=np.stack(others) if others else np.zeros((0, len(identity.pooled)), np.float32),
             taken=tuple(sorted({*in_use, *(t.candidate for t in twins), *(a.candidate for a in earlier)})),
         )

@@ -32,6 +32,12 @@ SMALL_FACE = 64.0
 pass: embedders cannot tell strangers apart at that size, and a flat fill loses little."""
 SMALL_ATTEMPTS = 2
 """A small face that the audit recognised is tried again up to this many attempts in all."""
+NOBODY_FITS = "No synthetic person fits and is far enough from the source."
+USED_UP = "The audit recognises the source in the result; tries are used up."
+BOUND = (
+    "The twin that this person has in other videos of the dataset does not pass here; "
+    "convert it with --identity-scope video for a twin of its own."
+)
 _STRAY_REACH = 8
 REHEARSED = 2.0
 """A twin is rehearsed before the video is rendered when its identity is seen on so many times more frames than were
@@ -83,7 +89,11 @@ class Rounds:
             )
             self._note(report, rendered.painted)
             if report.clean:
-                return rendered, *verdict_of(results, rendered.painted)
+                late = self._settle()
+                if not late:
+                    return rendered, *verdict_of(results, rendered.painted)
+                tries, number = {index: self._reject(index, "settled_otherwise") for index in late}, number + 1
+                continue
             if report.strays:
                 strays_left -= 1
                 if strays_left < 0:
@@ -100,7 +110,12 @@ class Rounds:
         if result.twin is not None or not result.attempts:
             return
         if self._context.settings.on_failure is OnFailure.WITHHOLD and not self._small(identity):
-            raise Withheld(result.attempts[-1].reason, "No synthetic person fits and is far enough from the source.")
+            why = (
+                BOUND
+                if self._casting.bound(identity)
+                else "No synthetic person fits and is far enough from the source."
+            )
+            raise Withheld(result.attempts[-1].reason, why)
 
     def _rehearsal_fails(self, index: int) -> bool:
         """Whether a rehearsal is worth its time, and the audit's judges recognise the identity in it."""
@@ -120,19 +135,26 @@ class Rounds:
         tries = {i.index: self._reject(i.index) for i in people if set(i.tracks) & known}
         return {index: left for index, left in tries.items() if left > 0}
 
-    def _reject(self, index: int) -> int:
-        """Note that the judges recognised an identity, and return how many tries it has left; without any it is
-        redacted. Raises Withheld when the policy is another."""
+    def _settle(self) -> list[int]:
+        """Bind the twins that passed to their people; identities whose twin must be another one."""
+        people = self._material.identities.identities
+        twins = {index: result.twin for index, result in self._twins.items() if result.twin is not None}
+        return [index for index, twin in twins.items() if not self._casting.settle(people[index], twin)]
+
+    def _reject(self, index: int, why: str = "audit_recognised") -> int:
+        """Note that a twin will not do, by default since the judges recognised the identity behind it, and return how
+        many tries it has left; without any it is redacted. Raises Withheld when the policy is another."""
         result = self._twins[index]
         if result.twin is None:
             raise Withheld("audit_recognised", "The audit recognises a face that was covered; look by hand.")
-        last = replace(result.attempts[-1], accepted=False, reason="audit_recognised")
+        last = replace(result.attempts[-1], accepted=False, reason=why)
         self._set(replace(result, attempts=(*result.attempts[:-1], last)))
-        small = self._small(self._material.identities.identities[index])
+        identity = self._material.identities.identities[index]
+        small = self._small(identity)
         most = self._context.settings.max_attempts
         left = (min(most, SMALL_ATTEMPTS) if small else most) - len(result.attempts)
         if left <= 0 and not small and self._context.settings.on_failure is OnFailure.WITHHOLD:
-            raise Withheld("audit_recognised", "The audit recognises the source in the result; tries are used up.")
+            raise Withheld(why, BOUND if self._casting.bound(identity) else USED_UP)
         if left <= 0:
             self._set(replace(self._twins[index], twin=None))
         return left

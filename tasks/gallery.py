@@ -7,7 +7,7 @@ long as the dataset is being worked on, and is forgotten when a run has finished
 What is forgotten costs: a later run into the same dataset seeds the twin of an identity as before (by the run's seed,
 the video's public id and the identity's number), but it knows neither that the person appeared in the videos of
 earlier runs, so that these may show another twin, nor which twins they use, so that two people of different runs may
-get the same one. A twin that the audit of a later video rejects is not replaced in the videos that are done. Two
+get the same one. Two
 processes that work on one dataset at the same time share the gallery without a lock between them: each may miss what
 the other is just adding, and the first to finish forgets for both, with the same cost. It never costs anybody's
 anonymity.
@@ -37,19 +37,22 @@ where scenes and clothes agree too."""
 class _People:
     keys: tuple[str, ...]
     candidates: tuple[int, ...]
+    settled: tuple[bool, ...]
     embeddings: Floats
     twins: Floats
 
 
-_NOBODY = _People((), (), np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32))
+_NOBODY = _People((), (), (), np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32))
 
 
 @dataclass(frozen=True)
 class Place:
-    """An identity's place in the gallery. key: seeds its twin. candidate: the twin it already has, or -1."""
+    """An identity's place in the gallery. key: seeds its twin. candidate: the twin it already has, or -1. settled: it
+    passed the audit of another video of the dataset and must be this person in all of them."""
 
     key: str
     candidate: int
+    settled: bool = False
 
 
 class Gallery:
@@ -84,13 +87,13 @@ class Gallery:
         """
         known = self._read()
         if key in known.keys:
-            return Place(key, known.candidates[known.keys.index(key)])
+            return _place(known, known.keys.index(key))
         if self._scope is IdentityScope.DATASET:
             rows = [i for i, other in enumerate(known.keys) if other not in apart]
             distance = 1.0 - known.embeddings[rows] @ embedding if rows else np.ones(1)
             nearest = int(np.argmin(distance))
             if distance[nearest] < SAME:
-                return Place(known.keys[rows[nearest]], known.candidates[rows[nearest]])
+                return _place(known, rows[nearest])
         return Place(key, -1)
 
     def others(self, place: Place) -> tuple[list[Floats], tuple[int, ...]]:
@@ -100,18 +103,27 @@ class Gallery:
         faces = [known.embeddings[i] for i in rows] + [known.twins[i] for i in rows]
         return faces, tuple(known.candidates[i] for i in rows)
 
-    def keep(self, place: Place, embedding: Floats, twin: Twin) -> bool:
-        """Record the twin of an identity; False when somebody else took this candidate in the meantime."""
+    def keep(self, place: Place, embedding: Floats, twin: Twin, settled: bool = False) -> bool:
+        """Record the twin of an identity, for good when it is settled; False when it must not be: somebody else has
+        this candidate, or another one was settled for this person in the meantime.
+        """
+        settled = settled and self._scope is IdentityScope.DATASET
         with self._lock:
             known = self._read()
-            keep = [i for i, key in enumerate(known.keys) if key != place.key]
-            if twin.candidate in (known.candidates[i] for i in keep):
+            rows = [i for i, key in enumerate(known.keys) if key != place.key]
+            if twin.candidate in (known.candidates[i] for i in rows):
                 return False
+            if len(rows) < len(known.keys):
+                now = _place(known, known.keys.index(place.key))
+                if now.settled and now.candidate != twin.candidate:
+                    return False
+                settled = settled or now.settled
             people = _People(
-                (*(known.keys[i] for i in keep), place.key),
-                (*(known.candidates[i] for i in keep), twin.candidate),
-                np.stack([*(known.embeddings[i] for i in keep), embedding]).astype(np.float32),
-                np.stack([*(known.twins[i] for i in keep), twin.embedding]).astype(np.float32),
+                (*(known.keys[i] for i in rows), place.key),
+                (*(known.candidates[i] for i in rows), twin.candidate),
+                (*(known.settled[i] for i in rows), settled),
+                np.stack([*(known.embeddings[i] for i in rows), embedding]).astype(np.float32),
+                np.stack([*(known.twins[i] for i in rows), twin.embedding]).astype(np.float32),
             )
             self._store.write_named(self.path, serialise.dumps(people))
             return True
@@ -131,3 +143,7 @@ class Gallery:
         except StoreError:
             # Losing it costs a pseudonym across videos, never anybody's anonymity.
             return _NOBODY
+
+
+def _place(people: _People, row: int) -> Place:
+    return Place(people.keys[row], people.candidates[row], people.settled[row])

@@ -34,7 +34,7 @@ from tasks.motion import Drivings
 from tasks.records import Attempt, Tracks
 from tasks.samples import Sample, Samples, mesh_in_crop
 
-VERSION = 6
+VERSION = 7
 _BARE = ("skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow", "upper lip", "lower lip")
 
 
@@ -80,7 +80,8 @@ class Request:
 
     key: what makes the identity the same in every run (public id of the video and its number, or the dataset-wide
     pseudonym). prefer: candidate that the identity already has elsewhere, or -1. others: (m, D) embeddings that the
-    twin must not resemble. taken: candidates already in use or already rejected.
+    twin must not resemble. taken: candidates already in use or already rejected. settled: only the preferred one is
+    tried, each time stronger; otherwise only the first attempt tries it.
     """
 
     identity: Identity
@@ -88,10 +89,12 @@ class Request:
     prefer: int
     others: Floats
     taken: tuple[int, ...]
+    settled: bool = False
 
     def digest(self) -> str:
         """Hex SHA-256 of what the choice depends on, for a cache key."""
-        digest = hashlib.sha256(f"{self.identity.index}\x00{self.key}\x00{self.prefer}\x00{self.taken}".encode())
+        parts = (self.identity.index, self.key, self.prefer, self.settled, self.taken)
+        digest = hashlib.sha256("\x00".join(map(str, parts)).encode())
         digest.update(np.ascontiguousarray(self.others, dtype=np.float32).tobytes())
         return digest.hexdigest()
 
@@ -137,7 +140,7 @@ def run(
             others=request.others,
             embedder=embedder_name,
             taken=(*request.taken, *rejected),
-            prefer=request.prefer if number == settings.first else -1,
+            prefer=request.prefer if request.settled or number == settings.first else -1,
             seed=seed_of(settings.seed, request.key),
             attempt=number,
         )

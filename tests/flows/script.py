@@ -91,7 +91,7 @@ class Script:
             return TwinResult(index, None, twin_task.strength_of(wanted.first), ())
         for number in range(wanted.first, wanted.first + wanted.attempts):
             good = number not in self.failing
-            candidate = 100 * index + number
+            candidate = request.prefer if request.settled else 100 * index + number
             distance, why = (0.9, "accepted") if good else (0.1, "too_close")
             attempts.append(Attempt(number, candidate, 1.0, distance, 0.6, good, why))
             if good:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,6 +133,52 @@ def test_two_people_of_one_video_are_never_taken_for_the_same_one_of_the_dataset
     assert made.context.people.keep(Place("earlier:0", -1), one.pooled, support.twin(77))
     made.run()
     assert [(request.key, request.prefer) for request, _ in made.asked] == [("earlier:0", 77), ("video:1", -1)]
+
+
+def returning(made: Script, candidate: int, settled: bool) -> None:
+    """The only person of the script has a twin in another video."""
+    (one,) = made.material.identities.identities
+    assert made.context.people.keep(Place("earlier:0", -1), one.pooled, support.twin(candidate), settled)
+
+
+def test_a_person_whose_twin_is_settled_gets_no_other(script: Callable[..., Script]) -> None:
+    made = script([KNOWN], max_attempts=4, identity_scope=IdentityScope.DATASET)
+    returning(made, 77, settled=True)
+    with pytest.raises(Withheld, match="other videos of the dataset"):
+        made.run()
+    assert {a["candidate"] for a in made.context.evidence.attempts} == {77}
+    assert [a["number"] for a in made.context.evidence.attempts] == [1, 2, 3, 4]
+
+
+def test_a_twin_whose_audit_is_still_to_come_may_be_given_up(script: Callable[..., Script]) -> None:
+    made = script([KNOWN, KNOWN, KNOWN, CLEAN], identity_scope=IdentityScope.DATASET)
+    returning(made, 77, settled=False)
+    assert made.run()[1] is Verdict.PUBLISHED
+    assert [request.prefer for request, _ in made.asked] == [77, 77, 77, -1]
+
+
+def test_a_passed_twin_is_settled_for_the_dataset_only(script: Callable[..., Script]) -> None:
+    for scope in IdentityScope:
+        made = script([CLEAN], identity_scope=scope)
+        made.run()
+        (one,) = made.material.identities.identities
+        assert made.context.people.place(one.pooled, "video:0").settled == (scope is IdentityScope.DATASET)
+
+
+def test_a_faster_video_decides_whose_twin_it_is(script: Callable[..., Script]) -> None:
+    made = script([CLEAN], identity_scope=IdentityScope.DATASET)
+    (one,) = made.material.identities.identities
+    render = made.render
+
+    def beaten(*arguments: Any) -> rounds.Rendered:
+        if not made.rounds:
+            assert made.context.people.keep(Place("video:0", -1), one.pooled, support.twin(55), settled=True)
+        return render(*arguments)
+
+    made.render = beaten  # type: ignore[method-assign]
+    assert made.run()[1] is Verdict.PUBLISHED
+    attempts = [(a["candidate"], a["accepted"], a["reason"]) for a in made.context.evidence.attempts]
+    assert attempts == [(1, False, "settled_otherwise"), (55, True, "accepted")]
 
 
 def test_a_small_face_that_the_audit_rejects_is_redacted_whatever_the_policy(script: Callable[..., Script]) -> None:

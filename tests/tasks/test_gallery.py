@@ -125,6 +125,32 @@ def test_one_person_in_two_videos_at_a_time(store: Store, scope: IdentityScope) 
     assert (first == second) == (scope is IdentityScope.DATASET)
 
 
+def test_a_settled_twin_is_the_persons_for_good(store: Store) -> None:
+    people = Gallery(store, IdentityScope.DATASET, "data")
+    place = people.place(towards(0), "a:0")
+    assert people.keep(place, towards(0), support.twin(5)) and not people.place(towards(0), "b:0").settled
+    assert people.keep(place, towards(0), support.twin(5), settled=True)
+    assert people.place(towards(0), "b:0") == Place("a:0", 5, settled=True)
+    assert not people.keep(place, towards(0), support.twin(6))
+    assert not people.keep(place, towards(0), support.twin(6), settled=True)
+    assert people.keep(place, towards(0), support.twin(5))
+    assert people.place(towards(0), "b:0") == Place("a:0", 5, settled=True)
+
+
+def test_a_twin_that_somebody_else_has_cannot_be_settled(store: Store) -> None:
+    people = Gallery(store, IdentityScope.DATASET, "data")
+    assert people.keep(Place("a:0", -1), towards(0), support.twin(5))
+    assert not people.keep(Place("b:0", -1), towards(2), support.twin(5), settled=True)
+
+
+def test_over_single_videos_nothing_is_settled(store: Store) -> None:
+    people = Gallery(store, IdentityScope.VIDEO, "data")
+    place = people.place(towards(0), "a:0")
+    assert people.keep(place, towards(0), support.twin(5), settled=True)
+    assert people.place(towards(0), "a:0") == Place("a:0", 5)
+    assert people.keep(place, towards(0), support.twin(6), settled=True)
+
+
 def test_a_damaged_gallery_is_an_empty_one(store: Store) -> None:
     people = Gallery(store, IdentityScope.DATASET, "data")
     store.write_named(people.path, b"not a gallery")

@@ -43,7 +43,12 @@ class Parser:
 
 
 def find(
-    distances: list[float], inpainter: Inpainter | None = None, usable: bool = True, prefer: int = -1, **changes: Any
+    distances: list[float],
+    inpainter: Inpainter | None = None,
+    usable: bool = True,
+    prefer: int = -1,
+    settled: bool = False,
+    **changes: Any,
 ) -> tuple[twin.TwinResult, Inpainter]:
     """Run with one distance per attempt (the last one repeats)."""
     found = support.tracks(support.track())
@@ -56,7 +61,7 @@ def find(
     def far(frame: object, face: object) -> float:
         return distances[min(len(inpainter.jobs), len(distances)) - 1]
 
-    request = Request(people.identities[0], "video:0", prefer, np.zeros((0, 4), np.float32), (7, 9))
+    request = Request(people.identities[0], "video:0", prefer, np.zeros((0, 4), np.float32), (7, 9), settled)
     result = twin.run(
         request, found, support.samples(found), Appearances((Appearance(30, 0.9),)), drivings, "fake", inpainter,
         support.Painter(), support.Embedder(far), Parser(), TwinSettings(threshold=0.6, seed=3, **changes),
@@ -110,6 +115,14 @@ def test_the_twin_of_an_earlier_video_is_preferred_once() -> None:
     assert result.twin is not None and 42 in inpainter.jobs[1].taken
 
 
+def test_a_settled_twin_is_the_only_one_tried() -> None:
+    result, inpainter = find([0.2, 0.3, 0.9], prefer=42, settled=True)
+    assert [job.prefer for job in inpainter.jobs] == [42, 42, 42]
+    assert [(a.candidate, a.accepted) for a in result.attempts] == [(42, False), (42, False), (42, True)]
+    strengths = [a.strength for a in result.attempts]
+    assert strengths == sorted(set(strengths))
+
+
 def test_no_candidate_ends_the_search_without_a_twin() -> None:
     result, _ = find([0.1], Inpainter(most=2), attempts=5)
     assert result.twin is None
@@ -133,9 +146,9 @@ def test_the_same_request_gives_the_same_seed_and_digest() -> None:
     people = support.people(support.tracks(support.track()))
     base = Request(people.identities[0], "a", -1, np.zeros((1, 4), np.float32), (1,))
     assert base.digest() == replace(base).digest()
-    others = [replace(base, key="b"), replace(base, prefer=3), replace(base, taken=(1, 2)),
+    others = [replace(base, key="b"), replace(base, prefer=3), replace(base, taken=(1, 2)), replace(base, settled=True),
               replace(base, others=np.ones((1, 4), np.float32))]  # fmt: skip
-    assert len({base.digest(), *(other.digest() for other in others)}) == 5
+    assert len({base.digest(), *(other.digest() for other in others)}) == 6
 
 
 def test_bare_skin_is_skin_and_not_glasses() -> None:
