@@ -58,12 +58,12 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",), 2)},
     "inpainter": {
         "mobilestylegan": Backend(
-            "models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, 6, ("inpainting/catalogue.npz",)
+            "models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, 7, ("inpainting/catalogue.npz",)
         ),
     },
     "motion": {
         "mesh": Backend(
-            "models.motion.mesh:MeshMotion", version=5, data=("motion/expression.npz", "landmarks/mean_face.npy")
+            "models.motion.mesh:MeshMotion", version=6, data=("motion/expression.npz", "landmarks/mean_face.npy")
         )
     },
 }

@@ -25,9 +25,10 @@ pass, of those that 95 bring into reach about half. With 12 at the first attempt
 """
 POOL = 10
 """Among how many of the shortlist's farthest from the source one is drawn."""
-NEAR_TONE, NEAR_AGE = 20.0, 15.0
+NEAR_TONE, NEAR_AGE = 20.0, 10.0
 """Degrees of ITA and years that an entry may be off, while enough others remain: what is farthest from a face otherwise
-tends to have another skin, and a dark face lightened to a pale one looks like chalk."""
+tends to have another skin, and a dark face lightened to a pale one looks like chalk. With 15 years a man of about
+thirty, measured 35, became one of fifty with grey hair."""
 PARENTS = 24
 """Blends are made among this many of the best fitting entries."""
 FAR = 0.55

@@ -21,7 +21,7 @@ from models.landmarks import pose
 from models.landmarks.mesh import MeshLandmarker
 from models.landmarks.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_EYE
 from models.masks.bisenet import BiSeNet
-from models.motion import geometry, raster, render
+from models.motion import geometry, raster, sampling
 
 FEATURES = ("yaw", "pitch", "mouth", "smile", "eyes", "age", "female", "ita", "beard", "light")
 """What the catalogue stores of everybody."""
@@ -130,7 +130,7 @@ def asymmetry(picture: Image, points: Floats) -> float:
     place = (pose.mean_face() * 0.42 * side + np.array([side / 2, side / 2 + 2, 0])).astype(np.float32)
     region = raster.Region(0, 0, side, side)
     field = raster.warp_field(place, place, points, region, cells=side)
-    flat = render.sample(render.pyramid(picture), field.twin, float(np.ptp(points[:468, 0])) / (0.84 * side))
+    flat = sampling.sample(sampling.pyramid(picture), field.twin, float(np.ptp(points[:468, 0])) / (0.84 * side))
     grey = cv2.GaussianBlur(cv2.cvtColor(flat, cv2.COLOR_BGR2GRAY).astype(np.float32), (0, 0), 2.0)
     both = field.face & field.face[:, ::-1]
     return float(np.abs(grey - grey[:, ::-1])[both].mean() / max(float(grey[both].mean()), 1.0))

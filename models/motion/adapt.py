@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.capabilities import Floats, Image, Twin
-from models.motion import raster, render
+from models.motion import raster, render, sampling
 
 _SIGMAS = (0.0, 0.8, 1.6, 3.2, 6.4)
 """Edges of the bands in pixels of the frame; the last one bounds what is adapted."""
@@ -57,7 +57,7 @@ def match_detail(twin: Twin, crops: Sequence[Image], meshes: Sequence[Floats]) -
         if inner.sum() < 100:
             continue
         shrink = render.picture_pixels(field.twin, field.face)
-        painted = render.sample(render.pyramid(twin.picture), field.twin, shrink)
+        painted = sampling.sample(sampling.pyramid(twin.picture), field.twin, shrink)
         ratios.append(contrasts(region.cut(crop), inner) / np.maximum(contrasts(painted, inner), 1e-6))
         shrinks.append(shrink)
     if not ratios:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from models.landmarks import topology
 from models.motion.raster import Floats, WarpField
 
-_EYES = ((topology.LEFT_EYE, topology.LEFT_IRIS), (topology.RIGHT_EYE, topology.RIGHT_IRIS))
+EYES = ((topology.LEFT_EYE, topology.LEFT_IRIS), (topology.RIGHT_EYE, topology.RIGHT_IRIS))
+"""Rim and iris points of the left and of the right eye."""
 _OPEN, _SHUT = 0.03, 0.10
 """How far outside the lid's rim an open and a closed eye's lids are sampled, as shares of the picture's opening."""
 _RIGID = 0.85
@@ -85,7 +86,7 @@ def open_rims(mesh: Floats, target: Floats) -> Floats:
     strip of eyeball that shows when the eye closes; on an open eye the same room would narrow the eye by half of it.
     """
     result = mesh.copy()
-    for ring, iris in _EYES:
+    for ring, iris in EYES:
         full = Eye.of(mesh, ring, iris).opening(0.5)
         open_ = float(np.clip(Eye.of(target, ring, iris).opening(0.5) / max(full, 1e-3), 0.0, 1.0))
         share = _SHUT + (_OPEN - _SHUT) * open_
@@ -104,7 +105,7 @@ def turn(field: WarpField, target: Floats, source: Floats, texture: Floats) -> W
     corners lie otherwise about its eyeball, its gaze is off by that.
     """
     places = field.twin.copy()
-    for ring, iris in _EYES:
+    for ring, iris in EYES:
         own, goal, driver = (Eye.of(points, ring, iris) for points in (texture, target, source))
         uv = own.place(field.twin)
         mine = field.eyes & (np.abs(uv[..., 0] - 0.5) < 0.7)

@@ -15,7 +15,8 @@ import numpy as np
 from models.capabilities import Driving, Floats, Image, Patch, Strength, Twin
 from models.landmarks import pose
 from models.landmarks.topology import five_points
-from models.motion import eyes, geometry, mouth, raster, render
+from models.motion import eyes, geometry, mouth, raster, render, sampling
+from models.motion.lids import Lids
 
 _MEMORY = 8
 
@@ -24,6 +25,7 @@ _MEMORY = 8
 class _Prepared:
     twin: Twin
     levels: list[Image]
+    lids: Lids
     shape: Floats
 
 
@@ -60,7 +62,10 @@ class MeshMotion:
             field = raster.warp_field(drawn, seen, texture, region)
             field = eyes.turn(field, drawn, seen, texture)
             behind = mouth.without_lips(frame, seen)
-            pixels = render.paint(behind, ready.levels, twin.skin, field, crown=twin.crown, feather=strength.feather)
+            pixels = render.paint(
+                behind, ready.levels, twin.skin, field, crown=twin.crown, lids=(ready.lids, drawn),
+                feather=strength.feather,
+            )  # fmt: skip
             result.append(Patch(region.x, region.y, pixels, five_points(target), outline(target)))
         return result
 
@@ -71,7 +76,7 @@ class MeshMotion:
                 return found
             template = pose.mean_face()
             shape = geometry.align_stable(twin.mesh, template).invert(twin.mesh)
-            ready = _Prepared(twin, render.pyramid(twin.picture), shape)
+            ready = _Prepared(twin, sampling.pyramid(twin.picture), Lids.of(twin.picture, twin.mesh), shape)
             self._prepared[id(twin)] = ready
             while len(self._prepared) > _MEMORY:
                 self._prepared.popitem(last=False)

@@ -14,30 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.capabilities import Image
+from models.motion.lids import Lids
 from models.motion.raster import Floats, WarpField, enlarge, enlarge_places, frame_places
-
-
-def pyramid(picture: Image, levels: int = 5) -> list[Image]:
-    """The picture and its successive halvings, so that a small face is sampled without aliasing."""
-    result = [picture]
-    for _ in range(levels - 1):
-        last = result[-1]
-        if min(last.shape[:2]) < 64:
-            break
-        result.append(cv2.resize(last, (last.shape[1] // 2, last.shape[0] // 2), interpolation=cv2.INTER_AREA))
-    return result
-
-
-def sample(levels: Sequence[Image], field: Floats, shrink: float) -> Image:
-    """Sample a picture at a (h, w, 2) map given in its full-size pixels.
-
-    shrink: how many picture pixels one output pixel covers; chooses the level.
-    """
-    level = int(np.clip(np.floor(np.log2(max(shrink, 1.0)) + 0.35), 0, len(levels) - 1))
-    scale = 0.5**level
-    scaled = field * np.float32(scale) + np.float32((scale - 1) / 2) if level else field
-    picture = levels[level]
-    return cv2.remap(picture, scaled, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+from models.motion.sampling import sample
 
 
 def spread(values: Floats, weight: Floats, sigma: float) -> Floats:
@@ -148,13 +127,15 @@ def paint(
     field: WarpField,
     *,
     crown: NDArray[np.uint8] | None = None,
+    lids: tuple[Lids, Floats] | None = None,
     feather: float = 0.08,
     light: float = 0.35,
 ) -> Image:
     """Return the region of `field` with the twin in it, (h, w, 3) uint8 BGR.
 
     frame: the whole frame. levels: `pyramid` of the twin's picture, skin: its mask of bare skin, crown: see `crown`.
-    feather, light: widths relative to the face.
+    lids: the twin's, and the (478, 3) mesh of the frame that they are drawn on. feather, light: widths relative to the
+    face.
     """
     cols = field.face.shape[1]
     columns = np.flatnonzero(field.face.any(axis=0))
@@ -171,10 +152,13 @@ def paint(
     from_frame = frame_places(field)
     from_twin, torn = enlarge_places(field.twin, field.region, 1.5 * shrink)
     behind = cv2.remap(frame, from_frame, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    twin = sample(levels, from_twin, shrink / float(np.mean(field.step)))
+    reduced = shrink / float(np.mean(field.step))
+    twin = sample(levels, from_twin, reduced)
     # A tear runs along grid cells; without this its steps would show.
     seam = cv2.dilate(torn.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     twin[seam] = cv2.GaussianBlur(twin, (5, 5), 1.2)[seam]
+    if lids is not None:
+        lids[0].draw(twin, field.region, lids[1], reduced)
     cover = cv2.merge([enlarge(alpha, field.region)] * 3)
     lit = cv2.multiply(twin, enlarge(np.ascontiguousarray(lights[..., :3]), field.region), dtype=cv2.CV_32F)
     lit = cv2.add(lit, enlarge(np.ascontiguousarray(lights[..., 3:]), field.region))

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from models.landmarks import topology
-from models.motion import raster, render
+from models.motion import raster, render, sampling
 from tests.models.test_raster import HEIGHT, WIDTH, field_of, placed
 
 SKIN = np.full((240, 320), 255, np.uint8)
@@ -24,7 +24,7 @@ Painting = tuple[np.ndarray, raster.WarpField]
 def paint(frame: np.ndarray, picture: np.ndarray, target: np.ndarray | None = None) -> Painting:
     mesh = placed()
     field = field_of(mesh if target is None else target, mesh, mesh)
-    return render.paint(frame, render.pyramid(picture), SKIN, field), field
+    return render.paint(frame, sampling.pyramid(picture), SKIN, field), field
 
 
 def deep(field: raster.WarpField) -> np.ndarray:
@@ -84,7 +84,7 @@ def test_an_open_mouth_shows_the_frame() -> None:
     region = raster.region_of(mesh, mesh, WIDTH, HEIGHT)
     assert region is not None
     field = raster.warp_field(mesh, mesh, mesh, region)
-    painted = render.paint(frame, render.pyramid(np.full((HEIGHT, WIDTH, 3), 150, np.uint8)), SKIN, field)
+    painted = render.paint(frame, sampling.pyramid(np.full((HEIGHT, WIDTH, 3), 150, np.uint8)), SKIN, field)
     shown = painted[spot[1] - region.y, spot[0] - region.x].astype(int)
     assert shown[2] > 200 and shown[0] < 60
 
@@ -103,7 +103,7 @@ def test_masks_cover_the_whole_face_and_outside_only_bare_skin() -> None:
 
 
 def test_pyramid_halves_and_stops_before_nothing_is_left() -> None:
-    levels = render.pyramid(np.zeros((400, 300, 3), np.uint8), levels=9)
+    levels = sampling.pyramid(np.zeros((400, 300, 3), np.uint8), levels=9)
     assert [level.shape[:2] for level in levels] == [(400, 300), (200, 150), (100, 75), (50, 37)]
 
 
@@ -111,9 +111,9 @@ def test_a_fine_pattern_seen_small_is_grey_and_not_aliased() -> None:
     ys, xs = np.mgrid[0:512, 0:512]
     picture = np.repeat(((xs + ys) % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
     field = np.stack(np.meshgrid(np.arange(32) * 16.0, np.arange(32) * 16.0), axis=-1).astype(np.float32)
-    shrunk = render.sample(render.pyramid(picture), field, shrink=16)
+    shrunk = sampling.sample(sampling.pyramid(picture), field, shrink=16)
     assert np.abs(shrunk.astype(int) - 128).max() <= 2
-    assert set(np.unique(render.sample(render.pyramid(picture), field, shrink=1))) == {0}
+    assert set(np.unique(sampling.sample(sampling.pyramid(picture), field, shrink=1))) == {0}
 
 
 def test_light_brings_the_twin_to_the_frames_mean_without_burning_out() -> None:
