@@ -34,7 +34,7 @@ from tasks.motion import Drivings
 from tasks.records import Attempt, Tracks
 from tasks.samples import Sample, Samples, mesh_in_crop
 
-VERSION = 7
+VERSION = 8
 _BARE = ("skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow", "upper lip", "lower lip")
 
 

@@ -17,6 +17,9 @@ from models.motion import render
 _BEHIND = ("background", "cloth", "hat", "necklace")
 _REACH = 0.015
 """How far outside the outline is filled too, as a share of the face's width; the soft edge shows that much."""
+_SIDE_REACH = 0.2
+"""The same below the eyes, where no hair is shown: on the far side of a turned head places between two cells of the
+warp lie so far out, and a blue studio left a blue rim."""
 _RIM = 0.02
 """The parser's edge lies inside the background by up to this share of the face's width."""
 
@@ -38,6 +41,8 @@ def without_backdrop(picture: Image, mesh: Floats, labels: NDArray[np.uint8], pa
         return picture
     behind = np.isin(labels, [parser.labels.index(n) for n in _BEHIND if n in parser.labels]).astype(np.uint8)
     near = cv2.dilate(inside, _disc(_REACH * across))
+    eyes = int(np.clip((mesh[[33, 263], 1] * scale[1]).max(), 0, high))
+    near[eyes:] |= cv2.dilate(inside, _disc(_SIDE_REACH * across))[eyes:]
     wrong = cv2.dilate(behind, _disc(_RIM * across)) & near
     # Hair and eyes beside a wall are no wall.
     wrong &= behind | skin

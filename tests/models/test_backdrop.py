@@ -48,7 +48,12 @@ def test_a_wall_inside_the_outline_becomes_skin() -> None:
     assert (picture[inside(mesh)] == WALL).all(axis=1).mean() > 0.1
     result = backdrop.without_backdrop(picture, mesh, labels, parser)
     assert np.abs(result[inside(mesh)].astype(int) - SKIN).max() <= 12
-    far = cv2.dilate(inside(mesh).astype(np.uint8), np.ones((41, 41), np.uint8)) == 0
+    eyes = int(mesh[[33, 263], 1].max())
+    beside = cv2.dilate(inside(mesh).astype(np.uint8), np.ones((41, 41), np.uint8)) > 0
+    assert np.abs(result[eyes + 2 :][beside[eyes + 2 :]].astype(int) - SKIN).max() <= 12, "a turned head shows that"
+    above = eyes - 8
+    assert np.array_equal(result[:above][~beside[:above]], picture[:above][~beside[:above]])
+    far = cv2.dilate(inside(mesh).astype(np.uint8), np.ones((113, 113), np.uint8)) == 0
     assert np.array_equal(result[far], picture[far])
 
 
