@@ -48,9 +48,15 @@ def references(steps: Steps, tracks: Tracks, samples: Samples, inputs: tuple[str
 
 
 def rehearse(
-    steps: Steps, identity: Identity, result: TwinResult, samples: Samples, drivings: Drivings, sources: list[Floats]
+    steps: Steps,
+    identity: Identity,
+    result: TwinResult,
+    samples: Samples,
+    drivings: Drivings,
+    sources: list[Floats],
+    margin: float = 0.0,
 ) -> bool:
-    """Whether the audit would recognise an identity behind its twin, as far as the samples tell."""
+    """Whether the audit would recognise an identity behind its twin, or nearly would, as far as the samples tell."""
     motions = {index: drivings.drivings[index] for index in identity.tracks}
     own = [sample for index in identity.tracks for sample in samples.of(index)]
     if result.twin is None:
@@ -59,7 +65,7 @@ def rehearse(
     return steps.context.stage(
         "rehearsal",
         lambda advance: rehearse_task.recognises(
-            trial, own, panel(steps), sources, steps.context.settings.threads, advance
+            trial, own, panel(steps), sources, steps.context.settings.threads, advance, margin
         ),
         len(own),
         f"rehearsal {identity.index + 1} attempt {result.attempts[-1].number}",

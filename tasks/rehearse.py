@@ -15,7 +15,7 @@ from tasks.audit import Panel
 from tasks.samples import Sample
 from tasks.verify import Trial
 
-VERSION = 2
+VERSION = 3
 
 
 def recognises(
@@ -25,11 +25,13 @@ def recognises(
     sources: Sequence[Floats],
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
+    margin: float = 0.0,
 ) -> bool:
     """Whether any judge recognises the source in any sample that the twin is painted into.
 
-    Stops at the first one. sources: (n, D) references per judge. Not asked: the encoder's losses, the frames between
-    the samples, and whether a face was left.
+    Stops at the first one. sources: (n, D) references per judge. margin: share of a judge's threshold by which every
+    distance must exceed it. Not asked: the encoder's losses, the frames between the samples, and whether a face was
+    left.
     """
 
     def look(sample: Sample) -> bool:
@@ -39,7 +41,7 @@ def recognises(
         image, face = painted
         distances = panel.distances(image, audit.views(image, face, panel)[0], sources)
         # A distance that is no number proves nothing.
-        return not all(d > judge.threshold for d, judge in zip(distances, panel.judges, strict=True))
+        return not all(d > (1.0 + margin) * judge.threshold for d, judge in zip(distances, panel.judges, strict=True))
 
     for done, found in enumerate(ordered(look, samples, workers, 2 * workers), 1):
         if progress is not None:

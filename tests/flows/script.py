@@ -64,6 +64,7 @@ class Script:
         self.rounds: list[tuple[list[TwinResult], list[Extra]]] = []
         self.rehearsals = list(rehearsals)
         self.rehearsed: list[int] = []
+        self.margins: list[float] = []
         store = Store(f"file://{folder}/store")
         clock = Clock(1, "video", Collector(), threading.Event())
         chosen = Settings(cache_url=f"file://{folder}/store", **settings)
@@ -103,6 +104,7 @@ class Script:
 
     def rehearse(self, trial: Trial, *arguments: Any) -> bool:
         self.rehearsed.append(trial.twin.candidate)
+        self.margins.append(arguments[-1])
         return self.rehearsals.pop(0)
 
     def render(self, twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:

@@ -18,7 +18,7 @@ SOURCE = np.eye(4, dtype=np.float32)[:1]
 Far = Callable[[Image, Face], float]
 
 
-def recognised(*far: Far, usable: bool = True, workers: int = 1, framed: bool = True) -> bool:
+def recognised(*far: Far, usable: bool = True, workers: int = 1, framed: bool = True, margin: float = 0.0) -> bool:
     found = support.tracks(support.track())
     driving = support.drivings(found, support.people(found)).drivings[0]
     if not usable:
@@ -28,7 +28,7 @@ def recognised(*far: Far, usable: bool = True, workers: int = 1, framed: bool = 
     panel = Panel(detector, detector, detector, (detector,), judges)
     samples = support.samples(found, (0, 2, 4)).samples
     trial = Trial(support.twin(), {0: driving}, support.Painter(), Strength())
-    return rehearse.recognises(trial, samples, panel, [SOURCE] * len(far), workers)
+    return rehearse.recognises(trial, samples, panel, [SOURCE] * len(far), workers, margin=margin)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -48,6 +48,10 @@ def test_one_judge_is_enough() -> None:
 
 def test_the_threshold_itself_and_no_number_count_as_recognised() -> None:
     assert recognised(lambda *_: 0.5) and recognised(lambda *_: float("nan"))
+
+
+def test_a_margin_is_a_share_of_the_threshold() -> None:
+    assert not recognised(lambda *_: 0.56, margin=0.1) and recognised(lambda *_: 0.54, margin=0.1)
 
 
 def test_a_detectors_framing_counts_too() -> None:
