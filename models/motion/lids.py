@@ -35,6 +35,8 @@ _FINEST = 0.9
 _DETAIL = 0.7
 _BELOW_EYE = 0.85
 """The filled lids get this share of the texture that the skin so far below the eye has, in eye widths."""
+_BULGE, _CREASE = 0.10, 0.14
+"""How much brighter the middle of a closed lid is, which lies over the eyeball, and how much darker its upper fold."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Lids:
         lashes = []
         for number, (ring, iris) in enumerate(EYES):
             eye = Eye.of(mesh, ring, iris)
-            _fill(filled, _outline(mesh, number), eye.width)
+            _fill(filled, _outline(mesh, number), eye, _chains(eye, mesh, number))
             lashes.append(_darkness(picture, filled, eye))
         return Lids(tuple(pyramid(filled)), (lashes[0], lashes[1]), mesh)
 
@@ -90,8 +92,9 @@ def _outline(mesh: Floats, number: int) -> Floats:
     return np.asarray(mesh[[*_ABOVE[number], *reversed(_BELOW[number][1:-1])], :2], np.float32)
 
 
-def _fill(picture: Image, outline: Floats, width: float) -> None:
-    """Fill an outline with what its border suggests and the texture of the skin below, in place. width: of the eye."""
+def _fill(picture: Image, outline: Floats, eye: Eye, chains: tuple[Floats, Floats]) -> None:
+    """Fill an eye's outline with what its border suggests, the texture of the skin below and a lid's shading, in place.
+    chains: see `_chains`."""
     low = np.maximum(np.floor(outline.min(axis=0)).astype(int) - 8, 0)
     high = np.minimum(np.ceil(outline.max(axis=0)).astype(int) + 9, picture.shape[1::-1])
     if (high - low < 8).any():
@@ -100,13 +103,23 @@ def _fill(picture: Image, outline: Floats, width: float) -> None:
     hole = np.zeros(part.shape[:2], np.uint8)
     cv2.fillPoly(hole, [np.round(outline - low).astype(np.int32)], 255)
     smooth = _membrane(part.astype(np.float32), hole)
-    sigma = 0.03 * width
+    sigma = 0.03 * eye.width
     soft = cv2.GaussianBlur(hole, (0, 0), max(0.3 * sigma, 0.5)).astype(np.float32)[..., None] / 255.0
-    below = low[1] + round(_BELOW_EYE * width)
+    below = low[1] + round(_BELOW_EYE * eye.width)
     patch = picture[below : below + len(part), low[0] : high[0]].astype(np.float32)
     if patch.shape == part.shape:
         smooth += _DETAIL * (patch - cv2.GaussianBlur(patch, (0, 0), sigma))
+    ys, xs = np.mgrid[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+    smooth *= _shading(*_within(eye.place(np.stack([xs, ys], axis=-1)), chains))[..., None]
     part[:] = np.clip(part + (smooth - part) * soft + 0.5, 0, 255).astype(np.uint8)
+
+
+def _shading(across: Floats, down: Floats) -> Floats:
+    """(h, w) factors: a closed lid is brightest over the eyeball and folds below the brow."""
+    bulge = np.exp(-(((across - 0.5) / 0.26) ** 2) - ((down - 0.52) / 0.17) ** 2)
+    # The fold runs nearer to the border at the corners, as the eye's own border does.
+    fold = np.exp(-(((down - 0.24) / 0.055) ** 2)) * _smooth(np.minimum(across, 1.0 - across) / 0.3)
+    return np.asarray(1.0 + _BULGE * bulge - _CREASE * fold, np.float32)
 
 
 def _membrane(values: Floats, hole: NDArray[np.uint8]) -> Floats:

@@ -52,7 +52,7 @@ def test_open_eyes_are_left_alone(picture: np.ndarray) -> None:
 def test_a_closed_eye_shows_skin_and_one_dark_line(picture: np.ndarray, which: int) -> None:
     patch = cv2.cvtColor(eye_patch(drawn(picture, 0.0), which), cv2.COLOR_BGR2GRAY).astype(int)
     skin = int(cv2.cvtColor(np.uint8([[SKIN]]), cv2.COLOR_BGR2GRAY)[0, 0])
-    assert patch.max() <= skin + 12, "white of the eye shows"
+    assert patch.max() <= 1.1 * skin + 12, "white of the eye shows"
     middle = patch[:, patch.shape[1] // 4 : -patch.shape[1] // 4]
     assert (middle.min(axis=0) < 0.8 * skin).all(), "no lashes"
     assert ((middle < 0.8 * skin).sum(axis=0) <= 5).all(), "more than a line is dark"
@@ -98,6 +98,18 @@ def test_a_gradient_goes_on_over_a_hole() -> None:
     filled = _membrane(broken, hole)
     assert np.abs(filled - ramp)[hole > 0].max() < 12
     assert np.array_equal(filled[hole == 0], broken[hole == 0])
+
+
+def test_a_closed_lid_is_brightest_over_the_eyeball_and_folds_above() -> None:
+    mesh = face()
+    shut = cv2.cvtColor(Lids.of(np.full((SIDE, SIDE, 3), 128, np.uint8), mesh).levels[0], cv2.COLOR_BGR2GRAY)
+    for ring, iris in EYES:
+        eye = Eye.of(mesh, ring, iris)
+        column = np.stack([np.full(200, 0.5), np.linspace(-0.45, 0.35, 200)], axis=-1).astype(np.float32)
+        x, y = np.round(eye.back(column)).astype(int).T
+        values = shut[y, x].astype(int)
+        assert values.max() > 134 and values.min() < 118 and values.argmin() < values.argmax()
+    assert (shut[:20] == 128).all()
 
 
 def test_a_picture_smaller_than_an_eye_is_no_error() -> None:
