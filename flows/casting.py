@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -48,10 +48,17 @@ class Casting:
                     earlier = standing[identity.index].attempts if identity.index in standing else ()
                     return replace(result, attempts=(*earlier, *result.attempts))
 
-    def settle(self, identity: Identity, twin: Twin) -> bool:
-        """Make a twin that passed the audit this person's in the whole dataset; False when it must be another one
-        (another video was faster, or somebody else has this one now). Always true where videos share nobody."""
-        return self._people.keep(self._places[identity.index], identity.pooled, twin, settled=True)
+    def settle(self, passed: Sequence[tuple[Identity, Twin]]) -> list[int]:
+        """Make twins that passed an audit their people's in the whole dataset, all or none of them.
+
+        Returns the identities whose twin must be another one (another video was faster, or somebody else has it now);
+        nobody where videos share nobody.
+        """
+        refused = self._people.settle([(self._places[i.index], i.pooled, twin) for i, twin in passed])
+        late = [passed[n][0] for n in refused]
+        for identity in late:
+            self._place(identity)
+        return [identity.index for identity in late]
 
     def bound(self, identity: Identity) -> bool:
         """Whether the identity's twin was settled by another video, so that there is no other choice."""

@@ -34,6 +34,7 @@ SMALL_ATTEMPTS = 2
 """A small face that the audit recognised is tried again up to this many attempts in all."""
 NOBODY_FITS = "No synthetic person fits and is far enough from the source."
 USED_UP = "The audit recognises the source in the result; tries are used up."
+LATE, TOO_LATE = "settled_otherwise", "Other videos of the dataset took this twin first; convert the video again."
 BOUND = (
     "The twin that this person has in other videos of the dataset does not pass here; "
     "convert it with --identity-scope video for a twin of its own."
@@ -75,6 +76,7 @@ class Rounds:
         self._casting = Casting(steps, material, steps.context.people)
         self._twins: dict[int, TwinResult] = {}
         self._extras: list[Extra] = []
+        self._granted: set[int] = set()
 
     def run(self) -> tuple[Rendered, Verdict, str]:
         """Return an audited result with its verdict and reason. Raises Withheld."""
@@ -95,7 +97,7 @@ class Rounds:
                 late = self._settle()
                 if not late:
                     return rendered, *verdict_of(results, rendered.painted)
-                tries, number = {index: self._reject(index, "settled_otherwise") for index in late}, number + 1
+                tries, number = {index: self._reject(index, LATE) for index in late}, number + 1
                 continue
             if report.strays:
                 strays_left -= 1
@@ -113,12 +115,7 @@ class Rounds:
         if result.twin is not None or not result.attempts:
             return
         if self._context.settings.on_failure is OnFailure.WITHHOLD and not self._small(identity):
-            why = (
-                BOUND
-                if self._casting.bound(identity)
-                else "No synthetic person fits and is far enough from the source."
-            )
-            raise Withheld(result.attempts[-1].reason, why)
+            raise Withheld(result.attempts[-1].reason, BOUND if self._casting.bound(identity) else NOBODY_FITS)
 
     def _rehearsal_fails(self, index: int) -> bool:
         """Whether a rehearsal is worth its time, and the audit's judges recognise the identity in it, or nearly do
@@ -141,10 +138,15 @@ class Rounds:
         return {index: left for index, left in tries.items() if left > 0}
 
     def _settle(self) -> list[int]:
-        """Bind the twins that passed to their people; identities whose twin must be another one."""
+        """Bind the twins that passed to their people, or none of them; identities whose twin must be another one.
+
+        That is nobody's failure, so it costs none of the tries, once.
+        """
         people = self._material.identities.identities
-        twins = {index: result.twin for index, result in self._twins.items() if result.twin is not None}
-        return [index for index, twin in twins.items() if not self._casting.settle(people[index], twin)]
+        twins = [(people[i], result.twin) for i, result in self._twins.items() if result.twin is not None]
+        late = self._casting.settle(twins)
+        self._granted.update(late)
+        return late
 
     def _reject(self, index: int, why: str = "audit_recognised") -> int:
         """Note that a twin will not do, by default since the judges recognised the identity behind it, and return how
@@ -155,9 +157,9 @@ class Rounds:
         last = replace(result.attempts[-1], accepted=False, reason=why)
         self._set(replace(result, attempts=(*result.attempts[:-1], last)))
         identity, left = self._material.identities.identities[index], self._left(index)
-        small = self._small(identity)
+        small, late = self._small(identity), why == LATE
         if left <= 0 and not small and self._context.settings.on_failure is OnFailure.WITHHOLD:
-            raise Withheld(why, BOUND if self._casting.bound(identity) else USED_UP)
+            raise Withheld(why, BOUND if self._casting.bound(identity) else TOO_LATE if late else USED_UP)
         if left <= 0:
             self._set(replace(self._twins[index], twin=None))
         return left
@@ -167,7 +169,7 @@ class Rounds:
         most = self._context.settings.max_attempts
         if self._small(self._material.identities.identities[index]):
             most = min(most, SMALL_ATTEMPTS)
-        return most - len(self._twins[index].attempts)
+        return most + (index in self._granted) - len(self._twins[index].attempts)
 
     def _set(self, result: TwinResult) -> None:
         self._twins[result.identity] = result

@@ -58,7 +58,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",), 2)},
     "inpainter": {
         "mobilestylegan": Backend(
-            "models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, 8, ("inpainting/catalogue.npz",)
+            "models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, 9, ("inpainting/catalogue.npz",)
         ),
     },
     "motion": {

@@ -7,17 +7,16 @@ long as the dataset is being worked on, and is forgotten when a run has finished
 What is forgotten costs: a later run into the same dataset seeds the twin of an identity as before (by the run's seed,
 the video's public id and the identity's number), but it knows neither that the person appeared in the videos of
 earlier runs, so that these may show another twin, nor which twins they use, so that two people of different runs may
-get the same one. Two
-processes that work on one dataset at the same time share the gallery without a lock between them: each may miss what
-the other is just adding, and the first to finish forgets for both, with the same cost. It never costs anybody's
-anonymity.
+get the same one. Two processes that work on one dataset at the same time share the gallery without a lock between
+them: each may miss what the other is just adding, and the first to finish forgets for both, with the same cost. It
+never costs anybody's anonymity.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +47,7 @@ _NOBODY = _People((), (), (), np.zeros((0, 1), np.float32), np.zeros((0, 1), np.
 @dataclass(frozen=True)
 class Place:
     """An identity's place in the gallery. key: seeds its twin. candidate: the twin it already has, or -1. settled: it
-    passed the audit of another video of the dataset and must be this person in all of them."""
+    passed an audit and must be this person in all videos of the dataset."""
 
     key: str
     candidate: int
@@ -87,13 +86,13 @@ class Gallery:
         """
         known = self._read()
         if key in known.keys:
-            return _place(known, known.keys.index(key))
+            return self._at(known, known.keys.index(key))
         if self._scope is IdentityScope.DATASET:
             rows = [i for i, other in enumerate(known.keys) if other not in apart]
             distance = 1.0 - known.embeddings[rows] @ embedding if rows else np.ones(1)
             nearest = int(np.argmin(distance))
             if distance[nearest] < SAME:
-                return _place(known, rows[nearest])
+                return self._at(known, rows[nearest])
         return Place(key, -1)
 
     def others(self, place: Place) -> tuple[list[Floats], tuple[int, ...]]:
@@ -103,30 +102,46 @@ class Gallery:
         faces = [known.embeddings[i] for i in rows] + [known.twins[i] for i in rows]
         return faces, tuple(known.candidates[i] for i in rows)
 
-    def keep(self, place: Place, embedding: Floats, twin: Twin, settled: bool = False) -> bool:
-        """Record the twin of an identity, for good when it is settled; False when it must not be: somebody else has
-        this candidate, or another one was settled for this person in the meantime.
+    def keep(self, place: Place, embedding: Floats, twin: Twin) -> bool:
+        """Record the twin of an identity; False when it must not be: somebody else has this candidate, or another one
+        was settled for this person in the meantime.
         """
-        settled = settled and self._scope is IdentityScope.DATASET
         with self._lock:
             known = self._read()
-            rows = [i for i, key in enumerate(known.keys) if key != place.key]
-            if twin.candidate in (known.candidates[i] for i in rows):
+            if self._refused(known, place, twin):
                 return False
-            if len(rows) < len(known.keys):
-                now = _place(known, known.keys.index(place.key))
-                if now.settled and now.candidate != twin.candidate:
-                    return False
-                settled = settled or now.settled
-            people = _People(
-                (*(known.keys[i] for i in rows), place.key),
-                (*(known.candidates[i] for i in rows), twin.candidate),
-                (*(known.settled[i] for i in rows), settled),
-                np.stack([*(known.embeddings[i] for i in rows), embedding]).astype(np.float32),
-                np.stack([*(known.twins[i] for i in rows), twin.embedding]).astype(np.float32),
-            )
-            self._store.write_named(self.path, serialise.dumps(people))
+            self._write(_with(known, place, embedding, twin, self._now(known, place).settled))
             return True
+
+    def settle(self, passed: Sequence[tuple[Place, Floats, Twin]]) -> list[int]:
+        """Record twins that passed an audit, with their people's embeddings, for good: all, or none when some must not
+        be (see `keep`). Returns the positions of those; with the scope `video` nothing is settled."""
+        if self._scope is IdentityScope.VIDEO:
+            return []
+        with self._lock:
+            known = self._read()
+            refused = [n for n, (place, _, twin) in enumerate(passed) if self._refused(known, place, twin)]
+            if not refused:
+                for place, embedding, twin in passed:
+                    known = _with(known, place, embedding, twin, settled=True)
+                self._write(known)
+            return refused
+
+    def _refused(self, known: _People, place: Place, twin: Twin) -> bool:
+        others = [c for key, c in zip(known.keys, known.candidates, strict=True) if key != place.key]
+        now = self._now(known, place)
+        return twin.candidate in others or (now.settled and now.candidate != twin.candidate)
+
+    def _now(self, known: _People, place: Place) -> Place:
+        return self._at(known, known.keys.index(place.key)) if place.key in known.keys else Place(place.key, -1)
+
+    def _at(self, known: _People, row: int) -> Place:
+        # What a run over the dataset settled does not bind one over single videos.
+        settled = known.settled[row] and self._scope is IdentityScope.DATASET
+        return Place(known.keys[row], known.candidates[row], settled)
+
+    def _write(self, people: _People) -> None:
+        self._store.write_named(self.path, serialise.dumps(people))
 
     def forget(self) -> None:
         """Remove it; after that nobody of the dataset can be found in it."""
@@ -145,5 +160,12 @@ class Gallery:
             return _NOBODY
 
 
-def _place(people: _People, row: int) -> Place:
-    return Place(people.keys[row], people.candidates[row], people.settled[row])
+def _with(people: _People, place: Place, embedding: Floats, twin: Twin, settled: bool) -> _People:
+    rows = [i for i, key in enumerate(people.keys) if key != place.key]
+    return _People(
+        (*(people.keys[i] for i in rows), place.key),
+        (*(people.candidates[i] for i in rows), twin.candidate),
+        (*(people.settled[i] for i in rows), settled),
+        np.stack([*(people.embeddings[i] for i in rows), embedding]).astype(np.float32),
+        np.stack([*(people.twins[i] for i in rows), twin.embedding]).astype(np.float32),
+    )

@@ -1,6 +1,6 @@
 """The rehearsal: the audit's question, put to the sampled frames before the whole video is rendered.
 
-A twin that the audit will reject is found out in a second instead of a round. It replaces nothing: what passes is
+A twin that the audit will reject is found out in seconds instead of a round. It replaces nothing: what passes is
 rendered, encoded and audited on every frame all the same.
 """
 
@@ -31,7 +31,7 @@ def recognises(
 
     Stops at the first one. sources: (n, D) references per judge. margin: share of a judge's threshold by which every
     distance must exceed it. Not asked: the encoder's losses, the frames between the samples, and whether a face was
-    left.
+    left. Tilted faces are framed as a detector does on the sample's crop, not on the whole frame as in the audit.
     """
 
     def look(sample: Sample) -> bool:

@@ -83,10 +83,9 @@ def framings(image: Image, first: Face | None, second: Face | None, known: Face)
     expected = Face(face.box, face.score, topology.five_points(mesh.points)) if mesh.presence > 0.5 else face
     closer = [profiles.load("detector", name, long_side=audit.UPRIGHT) for name in (FIRST, SECOND)]
     upright = [seen for seen in audit.framings(image, expected, closer) if seen is not None]
-    whole = [view for view in (first, second) if view is not None]
-    if len(whole) == 2 and _apart(*whole) >= AGREE:
-        whole = whole[:1]
-    agreed = all(_apart(view, one) < AGREE for view in upright for one in whole)
+    found = [view for view in (first, second) if view is not None]
+    whole = found if len(found) == 2 and _apart(*found) < AGREE else [first] if first is not None else []
+    agreed = all(_apart(view, one) < AGREE for view in upright for one in found or [known])
     return [*upright, *whole] or [face], agreed
 
 

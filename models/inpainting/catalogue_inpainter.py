@@ -1,9 +1,9 @@
 """The embedded inpainter: a person from the catalogue, generated anew.
 
-Who is chosen: of the entries that fit the source's appearance and are far from everybody, the ten farthest from the
-source in embedding space; one of them at random, so that the twin does not encode the source. When too few entries are
-left (large datasets use up the catalogue, and no two people may share a twin) the middle between two of them serves.
-Later attempts look further.
+Who is chosen: of the entries that fit the source's appearance and are far from everybody, one of the ten that fit
+best, in later attempts of the ten farthest from the source in embedding space; at random, so that the twin does not
+encode the source. When too few entries are left (large datasets use up the catalogue, and no two people may share a
+twin) the middle between two of them serves.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ with `LIKELY` 0.8, 5 against 8 passed for one man, 7 against 10 for a woman, 3 a
 """
 POOL = 10
 """Among how many of the shortlist's farthest from the source one is drawn."""
+FEW_LIKELY = 25
+"""How many of the best fitting entries are considered at least where too few are likely."""
 NEAR_TONE, NEAR_AGE = 20.0, 10.0
 """Degrees of ITA and years that an entry may be off, while enough others remain: what is farthest from a face otherwise
 tends to have another skin, and a dark face lightened to a pale one looks like chalk. With 15 years a man of about
@@ -102,7 +104,8 @@ def choose(people: Catalogue, job: TwinJob) -> int:
     if comparable:
         away = (1.0 - people.embeddings @ job.source.T).min(axis=1)
         likely = [i for i in free if away[i] >= LIKELY]
-        free = sorted((likely if len(likely) >= POOL else free)[:longest], key=lambda i: -away[i])
+        near = likely[:longest] if len(likely) >= POOL else free[: max(longest, FEW_LIKELY)]
+        free = sorted(near, key=lambda i: -away[i])
     else:
         free = free[:longest]
     free = free[:POOL]

@@ -138,7 +138,10 @@ def test_two_people_of_one_video_are_never_taken_for_the_same_one_of_the_dataset
 def returning(made: Script, candidate: int, settled: bool) -> None:
     """The only person of the script has a twin in another video."""
     (one,) = made.material.identities.identities
-    assert made.context.people.keep(Place("earlier:0", -1), one.pooled, support.twin(candidate), settled)
+    place = Place("earlier:0", -1)
+    assert made.context.people.keep(place, one.pooled, support.twin(candidate))
+    if settled:
+        assert made.context.people.settle([(place, one.pooled, support.twin(candidate))]) == []
 
 
 def test_a_person_whose_twin_is_settled_gets_no_other(script: Callable[..., Script]) -> None:
@@ -165,20 +168,41 @@ def test_a_passed_twin_is_settled_for_the_dataset_only(script: Callable[..., Scr
         assert made.context.people.place(one.pooled, "video:0").settled == (scope is IdentityScope.DATASET)
 
 
-def test_a_faster_video_decides_whose_twin_it_is(script: Callable[..., Script]) -> None:
-    made = script([CLEAN], identity_scope=IdentityScope.DATASET)
-    (one,) = made.material.identities.identities
-    render = made.render
+def beaten(made: Script, candidate: int) -> None:
+    """While the script renders for the first time, another video settles another twin for its first person."""
+    one, render = made.material.identities.identities[0], made.render
 
-    def beaten(*arguments: Any) -> rounds.Rendered:
+    def late(*arguments: Any) -> rounds.Rendered:
         if not made.rounds:
-            assert made.context.people.keep(Place("video:0", -1), one.pooled, support.twin(55), settled=True)
+            assert made.context.people.settle([(Place("video:0", -1), one.pooled, support.twin(candidate))]) == []
         return render(*arguments)
 
-    made.render = beaten  # type: ignore[method-assign]
+    made.render = late  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("most", [1, 5])
+def test_a_faster_video_decides_whose_twin_it_is_and_costs_no_try(script: Callable[..., Script], most: int) -> None:
+    made = script([CLEAN], identity_scope=IdentityScope.DATASET, max_attempts=most)
+    beaten(made, 55)
     assert made.run()[1] is Verdict.PUBLISHED
     attempts = [(a["candidate"], a["accepted"], a["reason"]) for a in made.context.evidence.attempts]
     assert attempts == [(1, False, "settled_otherwise"), (55, True, "accepted")]
+
+
+def test_a_bound_twin_that_does_not_pass_here_says_so(script: Callable[..., Script]) -> None:
+    made = script([CLEAN, KNOWN], identity_scope=IdentityScope.DATASET, max_attempts=1)
+    beaten(made, 55)
+    with pytest.raises(Withheld, match="other videos of the dataset does not pass"):
+        made.run()
+
+
+def test_nobody_is_settled_while_another_twin_of_the_video_must_change(script: Callable[..., Script]) -> None:
+    made = script([CLEAN, report(0)], people=2, identity_scope=IdentityScope.DATASET, max_attempts=1)
+    beaten(made, 55)
+    with pytest.raises(Withheld):
+        made.run()
+    other = made.material.identities.identities[1]
+    assert not made.context.people.place(other.pooled, "video:1").settled
 
 
 def test_a_small_face_that_the_audit_rejects_is_redacted_whatever_the_policy(script: Callable[..., Script]) -> None:

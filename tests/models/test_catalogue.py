@@ -200,3 +200,29 @@ def test_embeddings_tell_light_skin_from_dark() -> None:
     people = catalogue.load()
     guessed = np.array([catalogue.tone_of(vector[None]) for vector in people.embeddings])
     assert guessed[people.ita > 50].mean() - guessed[people.ita < 0].mean() > 30
+
+
+@pytest.mark.parametrize("count", [0, inpainter.POOL - 1])
+def test_where_few_are_likely_the_farther_of_the_fitting_serve(count: int) -> None:
+    """Not the best fitting, who look most like the source."""
+    size = 200
+    near = np.linspace(0.42, 0.3, size, dtype=np.float32)
+    near[100 : 100 + count] = 0.05
+    rest = np.random.default_rng(5).normal(size=(size, DIMENSION - 1))
+    rest *= np.sqrt(1 - near[:, None] ** 2) / np.linalg.norm(rest, axis=1, keepdims=True)
+    people = replace(
+        made(size),
+        embeddings=np.concatenate([near[:, None], rest], axis=1).astype(np.float32),
+        age=np.linspace(40, 48, size, dtype=np.float32),
+        female=np.full(size, ADULT.female, np.float32),
+        ita=np.full(size, ADULT.skin_ita, np.float32),
+        beard=np.full(size, ADULT.beard, np.float32),
+        glasses=np.zeros(size, bool),
+    )
+    source, wanted = np.eye(1, DIMENSION, dtype=np.float32), replace(ADULT, age=40.0)
+    chosen = {inpainter.choose(people, job(wanted, source=source, seed=seed)) for seed in range(80)}
+    away = 1.0 - people.embeddings[:, 0]
+    best = np.argsort(catalogue.mismatch(people, wanted, source, 1), kind="stable")[: inpainter.FEW_LIKELY]
+    assert len(chosen) == inpainter.POOL
+    assert set(chosen) <= set(best.tolist())
+    assert away[sorted(chosen)].min() >= np.sort(away[best])[-inpainter.POOL] - 1e-6

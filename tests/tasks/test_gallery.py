@@ -129,26 +129,30 @@ def test_a_settled_twin_is_the_persons_for_good(store: Store) -> None:
     people = Gallery(store, IdentityScope.DATASET, "data")
     place = people.place(towards(0), "a:0")
     assert people.keep(place, towards(0), support.twin(5)) and not people.place(towards(0), "b:0").settled
-    assert people.keep(place, towards(0), support.twin(5), settled=True)
+    assert people.settle([(place, towards(0), support.twin(5))]) == []
     assert people.place(towards(0), "b:0") == Place("a:0", 5, settled=True)
     assert not people.keep(place, towards(0), support.twin(6))
-    assert not people.keep(place, towards(0), support.twin(6), settled=True)
+    assert people.settle([(place, towards(0), support.twin(6))]) == [0]
     assert people.keep(place, towards(0), support.twin(5))
     assert people.place(towards(0), "b:0") == Place("a:0", 5, settled=True)
 
 
-def test_a_twin_that_somebody_else_has_cannot_be_settled(store: Store) -> None:
+def test_a_twin_that_somebody_else_has_cannot_be_settled_and_then_nobody_is(store: Store) -> None:
     people = Gallery(store, IdentityScope.DATASET, "data")
     assert people.keep(Place("a:0", -1), towards(0), support.twin(5))
-    assert not people.keep(Place("b:0", -1), towards(2), support.twin(5), settled=True)
+    wishes = [(Place("c:0", -1), towards(2), support.twin(7)), (Place("b:0", -1), towards(4), support.twin(5))]
+    assert people.settle(wishes) == [1]
+    assert people.place(towards(2), "c:0") == Place("c:0", -1)
 
 
-def test_over_single_videos_nothing_is_settled(store: Store) -> None:
+def test_over_single_videos_nothing_is_settled_nor_bound(store: Store) -> None:
     people = Gallery(store, IdentityScope.VIDEO, "data")
     place = people.place(towards(0), "a:0")
-    assert people.keep(place, towards(0), support.twin(5), settled=True)
+    assert people.settle([(place, towards(0), support.twin(5))]) == [] and people.others(Place("x", -1)) == ([], ())
+    whole = Gallery(store, IdentityScope.DATASET, "data")
+    assert whole.settle([(place, towards(0), support.twin(5))]) == []
     assert people.place(towards(0), "a:0") == Place("a:0", 5)
-    assert people.keep(place, towards(0), support.twin(6), settled=True)
+    assert people.keep(place, towards(0), support.twin(6))
 
 
 def test_a_damaged_gallery_is_an_empty_one(store: Store) -> None:

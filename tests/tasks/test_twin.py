@@ -123,6 +123,13 @@ def test_a_settled_twin_is_the_only_one_tried() -> None:
     assert strengths == sorted(set(strengths))
 
 
+def test_a_settled_twin_is_not_tried_again_as_strong_as_before() -> None:
+    result, inpainter = find([0.2], prefer=42, settled=True, attempts=20)
+    assert result.twin is None and len(inpainter.jobs) < 8
+    assert find([0.9], prefer=42, settled=True, first=9)[0].attempts == ()
+    assert len(find([0.2], attempts=20)[1].jobs) == 20
+
+
 def test_no_candidate_ends_the_search_without_a_twin() -> None:
     result, _ = find([0.1], Inpainter(most=2), attempts=5)
     assert result.twin is None
