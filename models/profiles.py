@@ -63,7 +63,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     },
     "motion": {
         "mesh": Backend(
-            "models.motion.mesh:MeshMotion", version=7, data=("motion/expression.npz", "landmarks/mean_face.npy")
+            "models.motion.mesh:MeshMotion", version=8, data=("motion/expression.npz", "landmarks/mean_face.npy")
         )
     },
 }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models.capabilities import Image
 from models.motion.eyes import EYES, Eye
 from models.motion.raster import Floats, Region
-from models.motion.sampling import pyramid, sample
+from models.motion.sampling import pyramid, sample, smooth_step
 
 _ABOVE = ((226, 113, 225, 224, 223, 222, 221, 189, 244), (446, 342, 445, 444, 443, 442, 441, 413, 464))
 _BELOW = ((226, 25, 110, 24, 23, 22, 26, 112, 244), (446, 255, 339, 254, 253, 252, 256, 341, 464))
@@ -67,7 +67,7 @@ class Lids:
         for number, (ring, iris) in enumerate(EYES):
             own, goal = (Eye.of(mesh, ring, iris) for mesh in (self.mesh, target))
             share = goal.opening(0.5) / max(own.opening(0.5), 1e-3)
-            shut = _smooth((_BEGIN - share) / (_BEGIN - _SHUT))
+            shut = smooth_step((_BEGIN - share) / (_BEGIN - _SHUT))
             window = _window(_outline(target, number), region)
             if shut <= 0 or window is None:
                 continue
@@ -77,7 +77,7 @@ class Lids:
             across, down = _within(uv, _chains(goal, target, number))
             cover = _edge(across) * _edge(down) * shut
             upper, lower = goal.lids(uv[..., 0])
-            seen = _smooth((share - _HIDDEN[0]) / (_HIDDEN[1] - _HIDDEN[0]))
+            seen = smooth_step((share - _HIDDEN[0]) / (_HIDDEN[1] - _HIDDEN[0]))
             inside = (uv[..., 1] > upper) & (uv[..., 1] < lower) & (uv[..., 0] > 0) & (uv[..., 0] < 1)
             cover = cover * (1.0 - seen * cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.6))
             places = own.back(_at(across, down, _chains(own, self.mesh, number)))
@@ -118,7 +118,7 @@ def _shading(across: Floats, down: Floats) -> Floats:
     """(h, w) factors: a closed lid is brightest over the eyeball and folds below the brow."""
     bulge = np.exp(-(((across - 0.5) / 0.26) ** 2) - ((down - 0.52) / 0.17) ** 2)
     # The fold runs nearer to the border at the corners, as the eye's own border does.
-    fold = np.exp(-(((down - 0.24) / 0.055) ** 2)) * _smooth(np.minimum(across, 1.0 - across) / 0.3)
+    fold = np.exp(-(((down - 0.24) / 0.055) ** 2)) * smooth_step(np.minimum(across, 1.0 - across) / 0.3)
     return np.asarray(1.0 + _BULGE * bulge - _CREASE * fold, np.float32)
 
 
@@ -189,7 +189,7 @@ def _at(across: Floats, down: Floats, chains: tuple[Floats, Floats]) -> Floats:
 
 
 def _edge(share: Floats) -> Floats:
-    return _smooth(np.minimum(share, 1.0 - share) / _EDGE)
+    return smooth_step(np.minimum(share, 1.0 - share) / _EDGE)
 
 
 def _line(uv: Floats, upper: NDArray[np.floating], finest: float) -> Floats:
@@ -197,10 +197,5 @@ def _line(uv: Floats, upper: NDArray[np.floating], finest: float) -> Floats:
     u, away = uv[..., 0], uv[..., 1] - upper
     wanted = np.where(away < 0, _LASHES[0], _LASHES[1]) * np.clip(4.0 * u * (1.0 - u), 0.02, 1.0) ** 0.5
     reach = np.maximum(wanted, finest)
-    ends = _smooth(np.minimum(u, 1.0 - u) / 0.06)
+    ends = smooth_step(np.minimum(u, 1.0 - u) / 0.06)
     return (np.exp(-((away / reach) ** 2)) * (wanted / reach) * ends).astype(np.float32)
-
-
-def _smooth(value: Floats | float) -> Floats:
-    t = np.clip(value, 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -15,7 +15,7 @@ import numpy as np
 from models.capabilities import Driving, Floats, Image, Patch, Strength, Twin
 from models.landmarks import pose
 from models.landmarks.topology import five_points
-from models.motion import eyes, geometry, mouth, raster, render, sampling
+from models.motion import eyes, geometry, jaw, mouth, raster, render, sampling
 from models.motion.lids import Lids
 
 _MEMORY = 8
@@ -61,7 +61,7 @@ class MeshMotion:
             drawn, seen = geometry.real_opening(target), geometry.real_opening(source)
             field = raster.warp_field(drawn, seen, texture, region)
             field = eyes.turn(field, drawn, seen, texture)
-            behind = mouth.without_lips(frame, seen)
+            behind = mouth.without_lips(jaw.without_beard(frame, source), seen)
             pixels = render.paint(
                 behind, ready.levels, twin.skin, field, crown=twin.crown, lids=(ready.lids, drawn),
                 feather=strength.feather,

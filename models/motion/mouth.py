@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models.capabilities import Image
 from models.motion import geometry
 from models.motion.raster import Floats
+from models.motion.sampling import smooth_step
 
 _CAVITY = 0.25
 """Brightness of the dark in the mouth relative to the lips."""
@@ -45,9 +46,11 @@ def without_lips(frame: Image, mesh: Floats) -> Image:
     lips = _lips(frame, mesh)
     off = np.abs(_between(rims[0], rims[1], low, patch.shape[:2]) - 0.5)
     # The blur takes the chroma noise of compressed video out before colours are compared.
-    like = _step(_redness(cv2.GaussianBlur(patch, (0, 0), 0.7)) / max(float(np.median(_redness(lips))), 0.02), *_LIKE)
-    like = cv2.GaussianBlur(like, (0, 0), 0.8) * (_TONGUE + (1 - _TONGUE) * _step(off, 0.15, 0.45))
-    dark = 1.0 - (1.0 - 0.95 * like) * (1.0 - _SHADE * _step(off, 0.36, 0.5))
+    like = smooth_step(
+        _redness(cv2.GaussianBlur(patch, (0, 0), 0.7)) / max(float(np.median(_redness(lips))), 0.02), *_LIKE
+    )
+    like = cv2.GaussianBlur(like, (0, 0), 0.8) * (_TONGUE + (1 - _TONGUE) * smooth_step(off, 0.15, 0.45))
+    dark = 1.0 - (1.0 - 0.95 * like) * (1.0 - _SHADE * smooth_step(off, 0.36, 0.5))
     cavity = np.minimum(lips.mean(axis=0) * _CAVITY, patch)
     result = frame.copy()
     result[window] = (patch + dark[..., None] * (cavity - patch) + 0.5).astype(np.uint8)
@@ -80,8 +83,3 @@ def _redness(colours: NDArray[np.generic]) -> Floats:
     """(...) of (..., 3) BGR: how much more red than green, relative to the brightness; near 0 in the dark."""
     values = colours.astype(np.float32)
     return np.asarray((values[..., 2] - values[..., 1]) / (values.sum(axis=-1) + 24.0), np.float32)
-
-
-def _step(values: Floats, low: float, high: float) -> Floats:
-    t = np.clip((values - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)

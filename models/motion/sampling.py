@@ -1,4 +1,4 @@
-"""Sampling a picture at places of a map, without aliasing where it is shrunk."""
+"""Sampling a picture at places of a map, without aliasing where it is shrunk; and soft edges."""
 
 from __future__ import annotations
 
@@ -34,3 +34,9 @@ def sample(levels: Sequence[Image], field: Floats, shrink: float) -> Image:
     scaled = field * np.float32(scale) + np.float32((scale - 1) / 2) if level else field
     picture = levels[level]
     return cv2.remap(picture, scaled, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def smooth_step(values: NDArray[np.floating] | float, low: float = 0.0, high: float = 1.0) -> Floats:
+    """0 up to `low`, 1 from `high` on, without an edge between."""
+    t = np.clip((np.asarray(values, np.float32) - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
