@@ -17,6 +17,11 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
+# Only the motion networks and their tests need torch, which is large.
+$(VENV)/.ready-torch: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,torch]'
+	@touch $@
+
 .PHONY: tools
 tools:
 	@if command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null; then :; \
@@ -30,11 +35,11 @@ tools:
 demo: setup
 	$(BIN)/anonflow demo $(if $(CLIP),"$(CLIP)") --destination "$(OUT)"
 
-test: setup
+test: setup $(VENV)/.ready-torch
 	$(BIN)/anonflow models pull demo-clip
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.ready
+lint: $(VENV)/.ready-torch
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -176,8 +176,8 @@ def version() -> str:
 
 
 def backends(settings: Settings) -> dict[str, str]:
-    """Backend -> digest of its class, version and weights, for every role of the profile. UsageError when unknown."""
-    roles = profiles.profile(settings.profile).values()
+    """Backend -> digest of its class, version and weights, for every role of the run. UsageError when unknown."""
+    roles = profiles.roles(settings).values()
     return {name: profiles.digest(role.capability, name) for role in roles for name in role.backends}
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.errors import AnonflowError, UsageError
-from infra.settings import IdentityScope, OnFailure, SceneBackend, Settings
+from infra.settings import HardFrames, IdentityScope, Motion, OnFailure, SceneBackend, Settings
 
 if TYPE_CHECKING:
     from flows.convert import Summary
@@ -36,6 +36,10 @@ Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Convert again what the manifest already lists.")]
 Failure = Annotated[OnFailure, typer.Option(help="What to do with a face that cannot be replaced safely.")]
 Scope = Annotated[IdentityScope, typer.Option(help="How far one person keeps one twin.")]
+MotionChoice = Annotated[
+    Motion | None, typer.Option(help="What moves the twin, instead of what the profile says; see anonflow models list.")
+]
+Hard = Annotated[HardFrames, typer.Option(help="What to do where a motion network does not bear a frame.")]
 CacheUrl = Annotated[str, typer.Option("--cache", help="Where intermediate objects live (fsspec address).")]
 
 
@@ -54,6 +58,8 @@ def convert(
     on_failure: Failure = OnFailure.WITHHOLD,
     max_attempts: Annotated[int, typer.Option(help="Tries at a twin per person.")] = 5,
     scenes: Annotated[SceneBackend, typer.Option(help="What finds shot boundaries.")] = SceneBackend.PYSCENEDETECT,
+    motion: MotionChoice = None,
+    hard_frames: Hard = HardFrames.MESH,
     crf: Annotated[int, typer.Option(help="Quality of the result; smaller is better and larger.")] = 16,
     no_orchestration: Annotated[bool, typer.Option("--no-orchestration", help="Run without Prefect.")] = False,
     keep_intermediates: Annotated[
@@ -64,6 +70,8 @@ def convert(
     """Convert videos: every face becomes a synthetic person."""
     settings = Settings(
         profile=profile,
+        motion=motion,
+        hard_frames=hard_frames,
         seed=seed,
         identity_scope=identity_scope,
         on_failure=on_failure,
@@ -150,14 +158,14 @@ def models_list() -> None:
     from models import weights
 
     table = Table(title="weights")
-    for name in ("name", "capability", "package", "sha256", "MB", "licence", "commercial use", "state"):
+    for name in ("name", "capability", "from", "sha256", "MB", "licence", "commercial use", "state"):
         table.add_column(name, overflow="fold")
     for row in weights.status():
         weight = row.weight
         table.add_row(
             weight.name,
             weight.capability,
-            weight.carrier.requirement,
+            weight.source,
             weight.sha256[:12],
             f"{weight.size / 1e6:.1f}",
             weight.licence,
@@ -189,13 +197,13 @@ def models_pull(
 
 @models_app.command("verify")
 def models_verify() -> None:
-    """Hash every weight file again; exit code 1 when one is missing or damaged."""
+    """Hash every weight file again; exit code 1 when one is damaged, or missing where a pull fetches it."""
     from models import weights
 
     states = weights.verify()
     for name, state in states.items():
         typer.echo(f"{name}: {state}")
-    if any(state != "ok" for state in states.values()):
+    if any(state not in ("ok", "not installed") for state in states.values()):
         raise typer.Exit(1)
 
 

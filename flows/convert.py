@@ -71,11 +71,13 @@ def convert(
 
     destination: folder or fsspec address. orchestrate: run as a Prefect flow, one task per video. stages: the chain
     between probe and publish, None for the real one. Raises UsageError before anything is started when a setting or
-    the destination is wrong; single inputs never raise.
+    the destination is wrong, WeightsError when weights are not in place; single inputs never raise.
     """
     if stages is None:
         from flows.stages import run_stages
+        from models import profiles
 
+        profiles.check(settings)
         stages = run_stages
     runner: Runner = run_in_threads
     if orchestrate:
@@ -92,7 +94,9 @@ def convert(
 def convert_pictures(jobs: list[Job], destination: str, settings: Settings, reporter: Reporter) -> Summary:
     """Convert all pictures, one after the other, and write the manifest; errors as for `convert`."""
     from flows.stages import run_picture_stages, run_stages
+    from models import profiles
 
+    profiles.check(settings)
     with _services(jobs, destination, settings, reporter, run_stages) as services:
         return _summary([convert_picture(job, settings, services, run_picture_stages) for job in jobs])
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from flows.progress import Advance
 from flows.steps import Steps
 from infra.errors import Withheld
 from models import runtime
-from models.capabilities import Floats
+from models.capabilities import Floats, Twin
 from models.embedding.calibration import calibration
 from tasks import audit
 from tasks import rehearse as rehearse_task
-from tasks.audit import Judge, Panel, References, Report
+from tasks.audit import References
+from tasks.audit_report import Report
 from tasks.faces import OpenFrames
 from tasks.identities import Identity
+from tasks.judges import Judge, Panel
 from tasks.motion import Drivings
 from tasks.reassemble import Painted
 from tasks.records import Tracks
@@ -72,12 +77,26 @@ def rehearse(
     )
 
 
-def judge(steps: Steps, frames: OpenFrames, painted: Painted, sources: list[Floats], label: str = "") -> Report:
-    """Audit a finished file, every frame of it. Raises Withheld when it has more or fewer frames than the input."""
-    threads = steps.context.settings.threads
-    report = steps.plain(
-        "audit", lambda advance: audit.run(frames, painted, sources, panel(steps), threads, advance), label
-    )
+def judge(
+    steps: Steps,
+    frames: OpenFrames,
+    painted: Painted,
+    sources: list[Floats],
+    twins: Mapping[int, Twin],
+    label: str = "",
+) -> Report:
+    """Audit a finished file, every frame of it. Raises Withheld when it has more or fewer frames than the input.
+
+    twins: track -> the twin that is to be seen on it.
+    """
+    threads, judges = steps.context.settings.threads, panel(steps)
+
+    def look(advance: Advance) -> Report:
+        seen = {id(twin): judges.portrait(twin) for twin in twins.values()}
+        portraits = {track: seen[id(twin)] for track, twin in twins.items()}
+        return audit.run(frames, painted, sources, judges, threads, advance, portraits)
+
+    report = steps.plain("audit", look, label)
     # What the audit did not see may still show the source, and after a lost frame it compared the wrong places.
     if report.frames != steps.frames:
         raise Withheld(

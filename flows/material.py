@@ -83,8 +83,9 @@ def gather(steps: Steps, footage: Footage) -> Material:
             "motion",
             motion.VERSION,
             Drivings,
-            lambda _: motion.run(tracks, people, footage.limits),
+            lambda advance: motion.run(tracks, people, footage.limits, footage.open, steps.load("motion"), advance),
             (d_scan, d_people),
+            ("motion",),
             parameters=asdict(footage.limits),
         )
         sources, d_sources = judged.result()
@@ -121,7 +122,7 @@ def _scan(steps: Steps, footage: Footage) -> tuple[Scan, str]:
 
 
 def _identities(steps: Steps, tracks: Tracks, found: Samples, inputs: tuple[str, ...]) -> tuple[Identities, str]:
-    embedder = profiles.profile(steps.context.settings.profile)["embedder"].backends[0]
+    embedder = profiles.roles(steps.context.settings)["embedder"].backends[0]
     same = calibration(embedder).eer_distance
     return steps.cached(
         "identities",

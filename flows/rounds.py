@@ -19,7 +19,8 @@ from flows.material import Footage, Material, gather
 from flows.steps import Steps
 from infra.errors import Withheld
 from infra.settings import OnFailure
-from tasks.audit import Report
+from models.capabilities import Twin
+from tasks.audit_report import Report
 from tasks.faces import OpenFrames
 from tasks.identities import Identity
 from tasks.reassemble import Extra, Painted
@@ -33,6 +34,7 @@ pass: embedders cannot tell strangers apart at that size, and a flat fill loses 
 SMALL_ATTEMPTS = 2
 """A small face that the audit recognised is tried again up to this many attempts in all."""
 NOBODY_FITS = "No synthetic person fits and is far enough from the source."
+UNTRUE, NOT_SEEN = "twin_not_seen", "Where the twin was painted the audit does not see its face; tries are used up."
 USED_UP = "The audit recognises the source in the result; tries are used up."
 LATE, TOO_LATE = "settled_otherwise", "Other videos of the dataset took this twin first; convert the video again."
 BOUND = (
@@ -90,7 +92,12 @@ class Rounds:
             results = [self._twins[index] for index in sorted(self._twins)]
             rendered = self._render(results, self._extras, self._material)
             report = judging.judge(
-                self._steps, rendered.frames, rendered.painted, self._material.references, f"audit {number}"
+                self._steps,
+                rendered.frames,
+                rendered.painted,
+                self._material.references,
+                self._shown(),
+                f"audit {number}",
             )
             self._note(report, rendered.painted)
             if report.clean:
@@ -130,11 +137,20 @@ class Rounds:
             self._steps, identity, self._twins[index], material.samples, material.drivings, material.references, margin
         )
 
-    def _next(self, report: Report) -> dict[int, int]:
-        """How many tries each recognised identity still has; redacts or withholds where there are none."""
-        known = set(report.recognised_tracks)
+    def _shown(self) -> dict[int, Twin]:
+        """Track -> its twin."""
         people = self._material.identities.identities
-        tries = {i.index: self._reject(i.index) for i in people if set(i.tracks) & known}
+        pairs = [(identity, self._twins[identity.index].twin) for identity in people]
+        return {track: twin for identity, twin in pairs if twin is not None for track in identity.tracks}
+
+    def _next(self, report: Report) -> dict[int, int]:
+        """How many tries each identity still has whose twin failed; redacts or withholds where there are none."""
+        tries = {}
+        for identity in self._material.identities.identities:
+            if set(identity.tracks) & set(report.recognised_tracks):
+                tries[identity.index] = self._reject(identity.index)
+            elif set(identity.tracks) & set(report.untrue_tracks):
+                tries[identity.index] = self._reject(identity.index, UNTRUE)
         return {index: left for index, left in tries.items() if left > 0}
 
     def _settle(self) -> list[int]:
@@ -157,9 +173,9 @@ class Rounds:
         last = replace(result.attempts[-1], accepted=False, reason=why)
         self._set(replace(result, attempts=(*result.attempts[:-1], last)))
         identity, left = self._material.identities.identities[index], self._left(index)
-        small, late = self._small(identity), why == LATE
-        if left <= 0 and not small and self._context.settings.on_failure is OnFailure.WITHHOLD:
-            raise Withheld(why, BOUND if self._casting.bound(identity) else TOO_LATE if late else USED_UP)
+        if left <= 0 and not self._small(identity) and self._context.settings.on_failure is OnFailure.WITHHOLD:
+            message = {LATE: TOO_LATE, UNTRUE: NOT_SEEN}.get(why, USED_UP)
+            raise Withheld(why, BOUND if self._casting.bound(identity) else message)
         if left <= 0:
             self._set(replace(self._twins[index], twin=None))
         return left

@@ -65,7 +65,7 @@ def _paint(
     threads: int,
 ) -> Painted:
     """The stage that writes every frame to a sink; over when the sink is closed."""
-    (motion,) = profiles.load_role(context.settings.profile, "motion")
+    (motion,) = profiles.load_role(context.settings, "motion")
 
     def paint(advance: Advance) -> Painted:
         with opened as sink:

@@ -39,7 +39,8 @@ class Steps:
         that it reads. label: what an orchestrator shows instead of the stage's name.
         """
         context = self.context
-        names = {role: profiles.profile(context.settings.profile)[role] for role in roles}
+        known = profiles.roles(context.settings)
+        names = {role: known[role] for role in roles}
         hashes = {f"{r}:{n}": profiles.digest(e.capability, n) for r, e in names.items() for n in e.backends}
         key = Key(stage, version, context.public_id, inputs, parameters or {}, hashes)
         made = context.stage(
@@ -60,7 +61,7 @@ class Steps:
 
     def load_all(self, role: str, **options: Any) -> list[Any]:
         """All networks that do a role in the run's profile, in order."""
-        return profiles.load_role(self.context.settings.profile, role, **options)
+        return profiles.load_role(self.context.settings, role, **options)
 
     def warm(self, roles: Sequence[str]) -> None:
         """Load networks ahead of their use. What cannot be loaded raises where it is used, with the stage's name."""

@@ -1,10 +1,15 @@
-"""Map over a stream on a few threads, in order, holding only a bounded number of items."""
+"""Streams on several threads, in order, holding only a bounded number of items."""
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -33,3 +38,50 @@ def ordered(function: Callable[[Item], Result], items: Iterable[Item], workers: 
         finally:
             for future in pending:
                 future.cancel()
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of `size`, the last one shorter."""
+    source = iter(items)
+    while batch := list(islice(source, max(size, 1))):
+        yield batch
+
+
+def ahead(items: Iterable[Item], most: int = 1) -> Iterator[Item]:
+    """Yield the items, made on a thread of their own, which is at most `most` finished items ahead.
+
+    An exception of the iterable is raised here, after the items before it. When the consumer stops early the thread
+    ends after the item it is at; the iterable must not need to be closed by another thread than the one that runs it.
+    """
+    ready: queue.Queue[tuple[list[Item], BaseException | None]] = queue.Queue(maxsize=max(most, 1))
+    stopped = threading.Event()
+
+    def put(item: list[Item], error: BaseException | None = None) -> bool:
+        while not stopped.is_set():
+            with contextlib.suppress(queue.Full):
+                ready.put((item, error), timeout=0.1)
+                return True
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put([item]):
+                    return
+            put([])
+        except BaseException as error:
+            put([], error)
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), name="ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if error is not None:
+                raise error
+            if not item:
+                return
+            yield item[0]
+    finally:
+        stopped.set()
+        thread.join()

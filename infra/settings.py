@@ -24,6 +24,25 @@ class OnFailure(StrEnum):
     WITHHOLD = "withhold"
 
 
+class Motion(StrEnum):
+    """What lets a twin perform the source's motion."""
+
+    MESH = "mesh"
+    LIVEPORTRAIT = "liveportrait"
+    LIA = "lia"
+
+
+class HardFrames(StrEnum):
+    """What happens to frames that a motion network does not bear: turned far, or landmarks hardly seen.
+
+    hold: the last motion that it did bear. mesh: the mesh moves the twin instead. redact: the face is covered.
+    """
+
+    HOLD = "hold"
+    MESH = "mesh"
+    REDACT = "redact"
+
+
 class SceneBackend(StrEnum):
     """What finds shot boundaries."""
 
@@ -44,7 +63,8 @@ def default_cache_url() -> str:
 class Settings:
     """Settings of one run.
 
-    profile: table of backends. seed: of every random choice. identity_scope, on_failure: see the enums.
+    profile: table of backends. motion: backend that replaces the profile's motion model, None keeps that. hard_frames,
+    identity_scope, on_failure: see the enums. seed: of every random choice.
     max_attempts: tries at a twin per identity. workers: videos at a time. threads: processor threads a single video
     may use for decoding and encoding. crf, preset: of x264. scene_backend; scene_threshold: change score of a
     boundary, None takes the backend's own default; scene_similarity: mean RGB difference (0 to 255) below which two
@@ -55,6 +75,8 @@ class Settings:
     """
 
     profile: str = "embedded"
+    motion: Motion | None = None
+    hard_frames: HardFrames = HardFrames.MESH
     seed: int = 0
     identity_scope: IdentityScope = IdentityScope.VIDEO
     on_failure: OnFailure = OnFailure.WITHHOLD

@@ -157,6 +157,20 @@ class TwinJob:
 
 
 @dataclass(frozen=True)
+class Front:
+    """The frontal frame with the twin in it: what motion models move that know pictures and no meshes. Identifying,
+    since surroundings and motion are the source's.
+
+    picture: (h, w, 3) uint8 BGR. mesh: (478, 3) pixels of it, the source's shape at rest in the pose of that frame.
+    template: (k,) what the motion model reads from the source there (see `Driving.template`).
+    """
+
+    picture: Image
+    mesh: Floats
+    template: Floats
+
+
+@dataclass(frozen=True)
 class Twin:
     """A synthetic person.
 
@@ -164,7 +178,8 @@ class Twin:
     candidates it is. at_rest: True when the face is neutral, False when it wears the frontal frame's expression.
     embedding: (D,) of the picture by the job's embedder. skin: (h, w) uint8, 255 where the picture shows the person's
     bare skin (ears and neck too), at any resolution; near the face's outline only this is shown. crown: (h, w) uint8,
-    how much of its forehead and front hair is shown above the outline (255: all), see models.motion.crown.
+    how much of its forehead and front hair is shown above the outline (255: all), see models.motion.crown. front: see
+    there; None until a motion model that needs it was introduced to the twin.
     """
 
     picture: Image
@@ -174,6 +189,7 @@ class Twin:
     embedding: Floats
     skin: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
     crown: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
+    front: Front | None = None
 
 
 @runtime_checkable
@@ -193,7 +209,8 @@ class Driving:
     first: frame index of row 0. meshes: (n, 478, 3) float32 pixels, steadied. shapes: (n, 478, 3) canonical shapes.
     scale (n,), rotation (n, 3, 3), shift (n, 3): the poses that place them. rest: (478, 3) canonical neutral shape of
     the identity. usable: (n,) bool; False where the network or the mesh cannot be trusted and the face must be
-    redacted.
+    redacted. presence: (n,) confidence of the landmarks in [0, 1]. template: (n, k) float32 what the motion model
+    itself reads from the track's frames, NaN where it could not; k is 0 for models that need nothing but meshes.
     """
 
     first: int
@@ -204,6 +221,8 @@ class Driving:
     shift: Floats
     rest: Floats
     usable: NDArray[np.bool_]
+    presence: Floats
+    template: Floats
 
 
 @dataclass(frozen=True)
@@ -228,12 +247,32 @@ class Patch:
 
 
 @runtime_checkable
+class Performance(Protocol):
+    """A twin in the pose and with the expression of one frame, ready to be painted."""
+
+    def paint(self, frame: Image) -> Patch | None:
+        """Return the new pixels for this frame; None where the face lies outside it. The frame is not changed."""
+
+
+@runtime_checkable
 class MotionModel(Protocol):
-    """Lets a twin perform a track's motion."""
+    """Lets a twin perform a track's motion.
+
+    batch: rows that it likes to get at a time. columns: k of `Driving.template`; 0 when it reads no frames. Safe for
+    several threads.
+    """
 
     name: str
+    batch: int
+    columns: int
 
-    def animate(
-        self, twin: Twin, driving: Driving, frames: Sequence[Image], rows: Sequence[int], strength: Strength
-    ) -> list[Patch | None]:
-        """Return one patch per (frame, row of driving) pair; None where the face cannot be replaced (redact it)."""
+    def observe(self, frames: Sequence[Image], drivings: Sequence[Driving], rows: Sequence[int]) -> Floats:
+        """Return (n, columns), what the model reads from each frame of the face in that row of that driving."""
+
+    def introduce(self, twin: Twin, driving: Driving, row: int, frame: Image, strength: Strength) -> Twin:
+        """Return the twin with what this model must know of the frontal frame: `row` of the driving, on `frame`."""
+
+    def perform(
+        self, twin: Twin, driving: Driving, rows: Sequence[int], strength: Strength
+    ) -> Sequence[Performance | None]:
+        """Return one performance per row of the driving; None where the face cannot be replaced (redact it)."""

@@ -22,7 +22,7 @@ from typing import IO
 
 from infra.errors import WeightsError
 from models.packages import Carrier
-from models.registry import Weight
+from models.weight import Weight
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 1800

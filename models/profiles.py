@@ -14,6 +14,8 @@ from importlib.resources import files
 from typing import Any
 
 from infra.errors import UsageError
+from infra.settings import Settings
+from models import weights
 from models.registry import WEIGHTS
 
 
@@ -23,13 +25,15 @@ class Backend:
 
     target: "module:Class", called without arguments or with keyword options. weights: names in the registry.
     version: raised by hand when the same weights give other numbers, so that cached results are not reused.
-    data: files of this package that its numbers depend on, relative to it.
+    data: files of this package that its numbers depend on, relative to it. settings: settings of a run that its class
+    takes, by the same name.
     """
 
     target: str
     weights: tuple[str, ...] = ()
     version: int = 1
     data: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
 
 _STYLEGAN = (
@@ -37,6 +41,13 @@ _STYLEGAN = (
     "mobilestylegan-mapping-bin",
     "mobilestylegan-synthesis",
     "mobilestylegan-synthesis-bin",
+)
+_LIVEPORTRAIT = (
+    "liveportrait-appearance",
+    "liveportrait-motion",
+    "liveportrait-warping",
+    "liveportrait-decoder",
+    "liveportrait-retargeting",
 )
 
 BACKENDS: dict[str, dict[str, Backend]] = {
@@ -64,7 +75,19 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "motion": {
         "mesh": Backend(
             "models.motion.mesh:MeshMotion", version=8, data=("motion/expression.npz", "landmarks/mean_face.npy")
-        )
+        ),
+        "liveportrait": Backend(
+            "models.motion.liveportrait.backend:LivePortraitMotion",
+            _LIVEPORTRAIT,
+            data=("motion/liveportrait/lip_array.npy", "motion/expression.npz", "landmarks/mean_face.npy"),
+            settings=("hard_frames",),
+        ),
+        "lia": Backend(
+            "models.motion.lia.backend:LiaMotion",
+            ("lia-vox",),
+            data=("motion/expression.npz", "landmarks/mean_face.npy"),
+            settings=("hard_frames",),
+        ),
     },
 }
 
@@ -117,6 +140,26 @@ def profile(name: str) -> dict[str, Role]:
     return PROFILES[name]
 
 
+def roles(settings: Settings) -> dict[str, Role]:
+    """The roles of a run: those of its profile, with the backends that the settings name instead. UsageError."""
+    found = dict(profile(settings.profile))
+    if settings.motion is not None:
+        backend("motion", settings.motion.value)
+        found["motion"] = Role("motion", (settings.motion.value,))
+    return found
+
+
+def check(settings: Settings) -> None:
+    """Raise WeightsError, saying what to do, when a weight file that the run needs is missing or is not the pinned one.
+
+    Every file is hashed once per process.
+    """
+    for role in roles(settings).values():
+        for name in role.backends:
+            for weight in backend(role.capability, name).weights:
+                weights.path(weight)
+
+
 def load(capability: str, name: str, **options: Any) -> Any:
     """Return the one instance of a backend that this process has for these options, creating it on first use.
 
@@ -130,17 +173,30 @@ def load(capability: str, name: str, **options: Any) -> Any:
         lock = _locks.setdefault(key, threading.Lock())
     with lock:
         if key not in _instances:
-            module, _, attribute = entry.target.partition(":")
-            _instances[key] = getattr(importlib.import_module(module), attribute)(**options)
+            _instances[key] = _class(entry, name)(**options)
         return _instances[key]
 
 
-def load_role(profile_name: str, role: str, **options: Any) -> list[Any]:
-    """Return the instances that do a role in a profile, in order; most roles have exactly one."""
-    roles = profile(profile_name)
-    if role not in roles:
-        raise UsageError(f"Profile {profile_name!r} has no role {role!r}; it has: {', '.join(roles)}.")
-    return [load(roles[role].capability, name, **options) for name in roles[role].backends]
+def _class(entry: Backend, name: str) -> Any:
+    module, _, attribute = entry.target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise UsageError(f"{name} needs torch; run: pip install 'anonflow[torch]'") from error
+
+
+def load_role(settings: Settings, role: str, **options: Any) -> list[Any]:
+    """Return the instances that do a role in a run, in order; most roles have exactly one."""
+    known = roles(settings)
+    if role not in known:
+        raise UsageError(f"Profile {settings.profile!r} has no role {role!r}; it has: {', '.join(known)}.")
+    capability, result = known[role].capability, []
+    for name in known[role].backends:
+        taken = {setting: getattr(settings, setting) for setting in backend(capability, name).settings}
+        result.append(load(capability, name, **taken, **options))
+    return result
 
 
 def digest(capability: str, name: str) -> str:

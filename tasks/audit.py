@@ -7,7 +7,7 @@ may be published. Not assessed: voice, body, hair, clothes, background, text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -16,18 +16,17 @@ import numpy as np
 
 from infra.media.frame import YuvFrame
 from infra.parallel import ordered
-from models.capabilities import Detector, Embedder, Face, Floats, Image
+from models.capabilities import Detector, Face, Floats, Image
+from tasks.audit_report import Compared, Report, Stray, report
+from tasks.judges import Panel
 from tasks.reassemble import Painted
 from tasks.records import Tracks
 from tasks.samples import Samples, detected_in_crop, face_in_crop
 from tasks.tracking import overlap
 
-VERSION = 5
+VERSION = 6
 UPRIGHT = 224
 """Side in pixels of the upright crop in which detectors frame a face for the embedders."""
-_ROUGHLY = 0.06
-"""Share of a threshold by which a quick distance must exceed it to count. In bfloat16 the largest error over 4,186
-pairs of real faces was 2 % of the threshold (dlib) and 1.3 % (SFace)."""
 _TILTED = 25.0
 """Degrees of roll from which a face is framed as a detector does on the whole frame, too. Up to 30 degrees its points
 lay within 9 % of the face's size of the mesh's (eight people); beyond, up to 13 % off, they show embedders less of the
@@ -38,96 +37,10 @@ _SURE, _DOUBTFUL = 0.8, 0.5
 
 
 @dataclass(frozen=True)
-class Judge:
-    """An embedder with the cosine distance under which a face counts as recognised.
-
-    quick: the same network at a lower precision, asked first; its answer counts only where it is far from the
-    threshold, so that the verdict is the embedder's own. None: there is no quicker way on this machine.
-    """
-
-    embedder: Embedder
-    threshold: float
-    quick: Embedder | None = None
-
-    def nearest(self, image: Image, faces: Sequence[Face], sources: Floats) -> float:
-        """Smallest cosine distance of several framings of a face to (n, D) references; 0 when there are none, so that
-        a face nobody can compare counts as recognised."""
-        if not len(sources):
-            return 0.0
-        if self.quick is not None:
-            distance = _smallest(self.quick, image, faces, sources)
-            if distance > self.threshold * (1 + _ROUGHLY):
-                return distance
-        return _smallest(self.embedder, image, faces, sources)
-
-
-def _smallest(embedder: Embedder, image: Image, faces: Sequence[Face], sources: Floats) -> float:
-    return float((1.0 - embedder.embed([image] * len(faces), faces) @ sources.T).min())
-
-
-@dataclass(frozen=True)
 class References:
     """Embeddings of all sources of a video, (n, D) per judge in the judges' order. Identifying."""
 
     vectors: tuple[Floats, ...]
-
-
-@dataclass(frozen=True)
-class Score:
-    """What one embedder found over all replaced faces: cosine distances to the nearest source reference."""
-
-    embedder: str
-    threshold: float
-    smallest: float
-    mean: float
-    worst_frame: int
-    recognised: int
-
-
-@dataclass(frozen=True)
-class Stray:
-    """A face in the result that was neither replaced nor redacted: frame, box (4,) pixels, detector score."""
-
-    frame: int
-    box: Floats
-    score: float
-
-
-@dataclass(frozen=True)
-class Report:
-    """The audit of one file. clean: it may be published. lost: replaced faces that the second detector did not find
-    (they are still compared, where they were painted). recognised_tracks: tracks with a recognised frame."""
-
-    frames: int
-    faces: int
-    scores: tuple[Score, ...]
-    lost: int
-    strays: tuple[Stray, ...]
-    recognised_tracks: tuple[int, ...]
-
-    @property
-    def clean(self) -> bool:
-        """Whether nobody was recognised and no face was left."""
-        return not self.strays and not any(score.recognised for score in self.scores)
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Who audits. detector: looks at whole frames for faces that were left. confirming: asked where its score is
-    doubtful. framing: look at an upright crop of each face (`UPRIGHT` pixels wide) and give the points by which the
-    judges frame it, beside those it was painted at; the first is the audit's own, by the others the thresholds were
-    calibrated. careless: frames tilted faces as it finds them on the whole frame.
-    """
-
-    detector: Detector
-    confirming: Detector
-    careless: Detector
-    framing: tuple[Detector, ...]
-    judges: tuple[Judge, ...]
-
-    def distances(self, image: Image, views: Sequence[Face], sources: Sequence[Floats]) -> list[float]:
-        """Each judge's smallest distance of a face, framed in several ways, to its (n, D) references."""
-        return [judge.nearest(image, views, own) for judge, own in zip(self.judges, sources, strict=True)]
 
 
 def references(tracks: Tracks, samples: Samples, panel: Panel) -> References:
@@ -151,69 +64,46 @@ def run(
     panel: Panel,
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
+    twins: Mapping[int, Sequence[Floats]] | None = None,
 ) -> Report:
-    """Audit an encoded file against `references`; frames opens the decoded frames of the result."""
+    """Audit an encoded file against `references`; frames opens the decoded frames of the result.
+
+    twins: track -> the `Panel.portrait` of the twin that is to be seen on it.
+    """
+    wanted = twins or {}
     rows: dict[int, list[int]] = {}
     for index, frame in enumerate(painted.frame.tolist()):
         rows.setdefault(frame, []).append(index)
 
-    def look(frame: YuvFrame) -> tuple[list[Stray], list[tuple[int, list[float]]], int]:
+    def look(frame: YuvFrame) -> tuple[list[Stray], list[Compared]]:
         image = frame.to_bgr()
         found = panel.detector.detect([image])[0]
         own = rows.get(frame.index, [])
-        compared: list[tuple[int, list[float]]] = []
-        lost = 0
+        compared: list[Compared] = []
         for row in (r for r in own if painted.replaced[r]):
             expected = Face(painted.boxes[row], 0.0, painted.points[row])
-            seen, by_second = views(image, expected, panel)
-            lost += not by_second
-            compared.append((row, panel.distances(image, seen, sources)))
+            framed, seen = views(image, expected, panel)
+            portrait = wanted.get(int(painted.track[row]), [None] * len(panel.judges))
+            both = [
+                judge.compare(image, framed, own, twin)
+                for judge, own, twin in zip(panel.judges, sources, portrait, strict=True)
+            ]
+            compared.append(Compared(row, [b[0] for b in both], [b[1] for b in both], seen))
         loose = [face for face in found if not any(_belongs(face, painted, row) for row in own)]
         left = confirmed(image, loose, panel)
-        return [Stray(frame.index, face.box, face.score) for face in left], compared, lost
+        return [Stray(frame.index, face.box, face.score) for face in left], compared
 
     strays: list[Stray] = []
-    compared: list[tuple[int, list[float]]] = []
-    lost = count = 0
+    compared: list[Compared] = []
+    count = 0
     with frames() as stream:
-        for some_strays, some_compared, some_lost in ordered(look, stream, workers, 2 * workers + 2):
+        for some_strays, some_compared in ordered(look, stream, workers, 2 * workers + 2):
             strays += some_strays
             compared += some_compared
-            lost += some_lost
             count += 1
             if progress is not None:
                 progress(count)
-    return _report(count, compared, painted, panel.judges, lost, strays)
-
-
-def _report(
-    count: int,
-    compared: list[tuple[int, list[float]]],
-    painted: Painted,
-    judges: Sequence[Judge],
-    lost: int,
-    strays: list[Stray],
-) -> Report:
-    scores = []
-    recognised: set[int] = set()
-    for number, judge in enumerate(judges):
-        values = np.array([distances[number] for _, distances in compared])
-        where = np.array([row for row, _ in compared], dtype=np.int64)
-        # A distance that is no number proves nothing, so it counts as recognised.
-        bad = ~(values > judge.threshold)
-        recognised |= set(painted.track[where[bad]].tolist())
-        worst = int(painted.frame[where[int(np.argmin(values))]]) if len(values) else -1
-        scores.append(
-            Score(
-                judge.embedder.name,
-                judge.threshold,
-                float(values.min()) if len(values) else float("nan"),
-                float(values.mean()) if len(values) else float("nan"),
-                worst,
-                int(bad.sum()),
-            )
-        )
-    return Report(count, len(compared), tuple(scores), lost, tuple(strays), tuple(sorted(recognised)))
+    return report(count, compared, painted, panel.judges, strays)
 
 
 def confirmed(image: Image, faces: Sequence[Face], panel: Panel) -> list[Face]:

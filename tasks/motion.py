@@ -1,19 +1,23 @@
-"""The driving motion of every track: steadied meshes, poses, neutral shape. Does not depend on any twin."""
+"""The driving motion of every track: steadied meshes, poses, neutral shape, and what the motion model reads from the
+frames. Does not depend on any twin, so that another twin costs none of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Driving, Floats
+from infra.parallel import ahead, batches
+from models.capabilities import Driving, Floats, MotionModel
 from models.landmarks import pose
 from models.motion import geometry
+from tasks.faces import OpenFrames
 from tasks.identities import Identities
 from tasks.records import Track, Tracks
 
-VERSION = 2
+VERSION = 3
 
 Flags = NDArray[np.bool_]
 
@@ -44,8 +48,19 @@ class Drivings:
     drivings: tuple[Driving, ...]
 
 
-def run(tracks: Tracks, identities: Identities, limits: MotionLimits | None = None) -> Drivings:
-    """Build the driving motion of each track; the neutral shape is shared by all tracks of an identity."""
+def run(
+    tracks: Tracks,
+    identities: Identities,
+    limits: MotionLimits | None = None,
+    frames: OpenFrames | None = None,
+    motion: MotionModel | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Drivings:
+    """Build the driving motion of each track; the neutral shape is shared by all tracks of an identity.
+
+    frames: opens the decoded frames, motion: reads its templates from them; both may be left out for models that need
+    nothing but meshes. progress: told the frames read.
+    """
     limits = limits or MotionLimits()
     rests = {identity.index: _rest(tracks, identity.tracks, limits) for identity in identities.identities}
     result = []
@@ -64,9 +79,45 @@ def run(tracks: Tracks, identities: Identities, limits: MotionLimits | None = No
                 shift=np.stack([p.shift for p in poses]),
                 rest=rest,
                 usable=usable,
+                presence=track.presence,
+                template=np.zeros((track.length, 0), np.float32),
             )
         )
-    return Drivings(tuple(result))
+    if frames is None or motion is None or motion.columns == 0:
+        return Drivings(tuple(result))
+    return Drivings(tuple(_observed(frames, result, motion, progress)))
+
+
+def _observed(
+    frames: OpenFrames, drivings: Sequence[Driving], motion: MotionModel, progress: Callable[[int], None] | None
+) -> list[Driving]:
+    """The drivings with what the motion model reads from every usable row; NaN elsewhere."""
+    tables = [np.full((len(d.usable), motion.columns), np.nan, np.float32) for d in drivings]
+    done = 0
+    with frames() as stream:
+        for some in ahead(batches(stream, motion.batch)):
+            wanted = [(frame, index, row) for frame in some for index, row in _rows(drivings, frame.index)]
+            pictures = {frame.index: frame.to_bgr() for frame, _, _ in wanted}
+            if wanted:
+                read = motion.observe(
+                    [pictures[frame.index] for frame, _, _ in wanted],
+                    [drivings[index] for _, index, _ in wanted],
+                    [row for _, _, row in wanted],
+                )
+                for (_, index, row), values in zip(wanted, read, strict=True):
+                    tables[index][row] = values
+            done += len(some)
+            if progress is not None:
+                progress(done)
+    return [replace(driving, template=table) for driving, table in zip(drivings, tables, strict=True)]
+
+
+def _rows(drivings: Sequence[Driving], frame: int) -> Iterator[tuple[int, int]]:
+    """(index of the driving, row) for each that has a usable row on a frame."""
+    for index, driving in enumerate(drivings):
+        row = frame - driving.first
+        if 0 <= row < len(driving.usable) and driving.usable[row]:
+            yield index, row
 
 
 def steadied(track: Track, limits: MotionLimits) -> tuple[Floats, Flags]:

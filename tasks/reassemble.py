@@ -5,7 +5,7 @@ Every face of every track is either replaced or redacted; there is no third way 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.media.frame import YuvFrame
-from infra.parallel import ordered
-from models.capabilities import Floats, Image, MotionModel
+from infra.parallel import ahead, batches, ordered
+from models.capabilities import Floats, Image, MotionModel, Performance
 from tasks import redact
 from tasks.identities import Identities
 from tasks.motion import Drivings
 from tasks.records import Track, Tracks
 from tasks.twin import TwinResult
 
-VERSION = 1
+VERSION = 2
 
 
 class Sink(Protocol):
@@ -57,6 +57,8 @@ class Extra:
 
 
 _Row = tuple[int, int, bool, Floats, Floats]
+_Shown = dict[int, Performance | None]
+"""Track -> what its twin does on one frame."""
 
 
 def run(
@@ -74,12 +76,14 @@ def run(
     """Write every frame to the sink, faces replaced or redacted; return what was done."""
     owner = {track: identity.index for identity in identities.identities for track in identity.tracks}
     by_identity = {result.identity: result for result in twins}
+    cast = {track: by_identity[index] for track, index in owner.items() if index in by_identity}
     present: dict[int, list[Track]] = {}
     for track in tracks.tracks:
         for index in range(track.first, track.last + 1):
             present.setdefault(index, []).append(track)
 
-    def work(frame: YuvFrame) -> tuple[YuvFrame, list[_Row]]:
+    def work(staged: tuple[YuvFrame, _Shown]) -> tuple[YuvFrame, list[_Row]]:
+        frame, shown = staged
         faces = present.get(frame.index, [])
         marked = [extra for extra in extras if extra.first <= frame.index <= extra.last]
         if not faces and not marked:
@@ -88,18 +92,24 @@ def run(
         rows: list[_Row] = []
         # Nearer faces are larger and lie over farther ones.
         for track in sorted(faces, key=lambda t: t.area(frame.index)):
-            result = by_identity.get(owner.get(track.index, -1))
-            rows.append(_face(frame, image, track, result, drivings, motion))
+            rows.append(_face(frame, image, track, shown.get(track.index)))
         for extra in marked:
             region = redact.cover(extra.box, np.full((478, 3), np.nan, np.float32), frame.width, frame.height)
             _fill(frame, image, region)
             rows.append((frame.index, -1, False, region.astype(np.float32), np.zeros((5, 2), np.float32)))
         return frame, rows
 
+    def staged(stream: Iterator[YuvFrame]) -> Iterator[tuple[YuvFrame, _Shown]]:
+        for some in batches(stream, motion.batch):
+            shown = _perform(some, present, cast, drivings, motion)
+            yield from ((frame, shown.get(frame.index, {})) for frame in some)
+
     table: list[_Row] = []
     done = 0
     with frames() as stream:
-        for frame, rows in ordered(work, stream, workers, 2 * workers + 2):
+        # With batches, the next one is performed while the last one is painted and encoded.
+        staging = staged(stream) if motion.batch <= 1 else ahead(staged(stream), motion.batch)
+        for frame, rows in ordered(work, staging, workers, 2 * workers + 2):
             sink.write(frame)
             table += rows
             done += 1
@@ -115,20 +125,40 @@ def run(
     )
 
 
-def _face(
-    frame: YuvFrame, image: Image, track: Track, result: TwinResult | None, drivings: Drivings, motion: MotionModel
-) -> _Row:
+def _perform(
+    frames: Sequence[YuvFrame],
+    present: Mapping[int, Sequence[Track]],
+    cast: Mapping[int, TwinResult],
+    drivings: Drivings,
+    motion: MotionModel,
+) -> dict[int, _Shown]:
+    """What every twin does on these frames, by frame and track; each track's rows are performed together."""
+    rows: dict[int, list[int]] = {}
+    for frame in frames:
+        for track in present.get(frame.index, []):
+            rows.setdefault(track.index, []).append(frame.index - track.first)
+    result: dict[int, _Shown] = {}
+    for index, wanted in rows.items():
+        twin = cast[index].twin if index in cast else None
+        if twin is None:
+            continue
+        driving = drivings.drivings[index]
+        for row, shown in zip(wanted, motion.perform(twin, driving, wanted, cast[index].strength), strict=True):
+            result.setdefault(driving.first + row, {})[index] = shown
+    return result
+
+
+def _face(frame: YuvFrame, image: Image, track: Track, shown: Performance | None) -> _Row:
     """Replace or redact one face, in the frame and in its BGR view (a face behind another sees it changed)."""
     row = frame.index - track.first
-    if result is not None and result.twin is not None:
-        patch = motion.animate(result.twin, drivings.drivings[track.index], [image], [row], result.strength)[0]
-        if patch is not None:
-            height, width = patch.pixels.shape[:2]
-            window = image[patch.y : patch.y + height, patch.x : patch.x + width]
-            changed = (patch.pixels != window).any(axis=2)
-            window[:] = patch.pixels
-            frame.write_bgr(patch.pixels, patch.x, patch.y, changed)
-            return frame.index, track.index, True, patch.box, patch.points
+    patch = shown.paint(image) if shown is not None else None
+    if patch is not None:
+        height, width = patch.pixels.shape[:2]
+        window = image[patch.y : patch.y + height, patch.x : patch.x + width]
+        changed = (patch.pixels != window).any(axis=2)
+        window[:] = patch.pixels
+        frame.write_bgr(patch.pixels, patch.x, patch.y, changed)
+        return frame.index, track.index, True, patch.box, patch.points
     region = redact.cover(track.boxes[row], track.mesh[row], frame.width, frame.height)
     _fill(frame, image, region)
     return frame.index, track.index, False, region.astype(np.float32), track.points[row]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from infra.parallel import ordered
 from models.capabilities import Floats
 from tasks import audit
-from tasks.audit import Panel
+from tasks.judges import Panel
 from tasks.samples import Sample
 from tasks.verify import Trial
 

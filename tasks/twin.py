@@ -34,7 +34,7 @@ from tasks.motion import Drivings
 from tasks.records import Attempt, Tracks
 from tasks.samples import Sample, Samples, mesh_in_crop
 
-VERSION = 9
+VERSION = 10
 _BARE = ("skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow", "upper lip", "lower lip")
 
 
@@ -119,7 +119,7 @@ def run(
     """
     identity = request.identity
     by_track: dict[int, Driving] = {i: drivings.drivings[i] for i in identity.tracks}
-    own = [s for t in identity.tracks for s in samples.of(t) if by_track[t].usable[s.row]]
+    own = [s for t in identity.tracks for s in samples.of(t) if _known(by_track[t], s.row)]
     first = strength_of(settings.first)
     if not own:
         return TwinResult(identity.index, None, first, ())
@@ -155,6 +155,8 @@ def run(
             )
             break
         twin = adapt.match_detail(dress(twin, heads, parser), [s.crop for s in shown], meshes)
+        here = verify.shifted(by_track[front.track], front)
+        twin = motion.introduce(twin, here, 0, front.crop, strength)
         trial = verify.Trial(twin, by_track, motion, strength)
         distance = verify.smallest_distance(trial, own, identity.embeddings, embedder, workers)
         good = bool(np.isfinite(distance)) and distance > settings.threshold
@@ -164,6 +166,11 @@ def run(
             return TwinResult(identity.index, twin, strength, tuple(attempts))
         rejected.append(twin.candidate)
     return TwinResult(identity.index, None, first, tuple(attempts))
+
+
+def _known(driving: Driving, row: int) -> bool:
+    """Whether a row can be shown, and the motion model has read it."""
+    return bool(driving.usable[row]) and bool(np.isfinite(driving.template[row]).all())
 
 
 def dress(twin: Twin, heads: Sequence[crown.Head], parser: Parser) -> Twin:

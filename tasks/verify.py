@@ -13,6 +13,7 @@ import numpy as np
 
 from infra.parallel import ordered
 from models.capabilities import Driving, Embedder, Face, Floats, Image, MotionModel, Strength, Twin
+from models.motion.animate import animate
 from tasks.samples import Sample
 
 VERSION = 1
@@ -30,7 +31,7 @@ class Trial:
     def paint(self, sample: Sample) -> tuple[Image, Face] | None:
         """A sample's crop with the twin in it, and where its face is; None where it cannot be painted."""
         driving = shifted(self.drivings[sample.track], sample)
-        patch = self.motion.animate(self.twin, driving, [sample.crop], [0], self.strength)[0]
+        (patch,) = animate(self.motion, self.twin, driving, [sample.crop], [0], self.strength)
         if patch is None:
             return None
         image: Image = sample.crop.copy()
@@ -70,4 +71,6 @@ def shifted(driving: Driving, sample: Sample) -> Driving:
         shift=(driving.shift[row] - move).astype(np.float32),
         rest=driving.rest,
         usable=driving.usable[row],
+        presence=driving.presence[row],
+        template=driving.template[row],
     )

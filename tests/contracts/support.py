@@ -16,6 +16,9 @@ import pytest
 from infra.errors import WeightsError
 from models import profiles
 from models.capabilities import Face, Image
+from models.motion.lia.backend import LiaMotion
+from models.motion.liveportrait.backend import LivePortraitMotion
+from tests.reference import released
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 800
@@ -54,6 +57,13 @@ def load(capability: str, name: str, **options: Any) -> Any:
         return profiles.load(capability, name, **options)
     except WeightsError as error:
         pytest.skip(str(error))
+
+
+def random_motion(name: str, folder: Path, **options: Any) -> Any:
+    """A motion backend with small random weights, read from files in the released layout."""
+    if name == "liveportrait":
+        return LivePortraitMotion(files=released.liveportrait(folder, released.SMALL), sizes=released.SMALL, **options)
+    return LiaMotion(file=released.lia(folder, released.LITTLE), sizes=released.LITTLE, **options)
 
 
 @cache

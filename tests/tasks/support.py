@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from infra.media.frame import YuvFrame
-from models.capabilities import Driving, Face, Floats, Image, Mesh, Patch, Strength, Twin
+from models.capabilities import Driving, Face, Floats, Image, Mesh, Patch, Performance, Strength, Twin
 from models.landmarks import pose
 from tasks.identities import Identities, Identity
 from tasks.motion import Drivings, MotionLimits
@@ -156,29 +157,45 @@ class Embedder:
         return rows
 
 
+@dataclass(frozen=True)
+class Painting:
+    """Fills one row's box with one colour."""
+
+    colour: tuple[int, int, int]
+    mesh: Floats
+
+    def paint(self, frame: Image) -> Patch | None:
+        low = np.maximum(self.mesh[:468, :2].min(axis=0), 0).astype(int) // 2 * 2
+        high = np.minimum(self.mesh[:468, :2].max(axis=0), frame.shape[1::-1]).astype(int) // 2 * 2
+        pixels = np.full((high[1] - low[1], high[0] - low[0], 3), self.colour, np.uint8)
+        middle = (low + high) / 2
+        where = np.concatenate([low, high]).astype(np.float32)
+        return Patch(int(low[0]), int(low[1]), pixels, points(*middle, float(high[0] - low[0])), where)
+
+
 class Painter:
-    """A motion model that fills the face's box with one colour, and refuses what is not usable."""
+    """A motion model that fills the face's box with one colour, and refuses what is not usable.
+
+    batch: rows that it asks for at a time; `asked` notes those it got. columns: what it reads is the frame's mean.
+    """
 
     name = "fake"
 
-    def __init__(self, colour: tuple[int, int, int] = (20, 90, 170)) -> None:
-        self.colour = colour
+    def __init__(self, colour: tuple[int, int, int] = (20, 90, 170), batch: int = 1, columns: int = 0) -> None:
+        self.colour, self.batch, self.columns = colour, batch, columns
+        self.asked: list[list[int]] = []
 
-    def animate(
-        self, twin: Twin, driving: Driving, frames: Sequence[Image], rows: Sequence[int], strength: Strength
-    ) -> list[Patch | None]:
-        result: list[Patch | None] = []
-        for frame, row in zip(frames, rows, strict=True):
-            if not driving.usable[row]:
-                result.append(None)
-                continue
-            low = np.maximum(driving.meshes[row, :468, :2].min(axis=0), 0).astype(int) // 2 * 2
-            high = np.minimum(driving.meshes[row, :468, :2].max(axis=0), frame.shape[1::-1]).astype(int) // 2 * 2
-            pixels = np.full((high[1] - low[1], high[0] - low[0], 3), self.colour, np.uint8)
-            middle = (low + high) / 2
-            where = np.concatenate([low, high]).astype(np.float32)
-            result.append(Patch(int(low[0]), int(low[1]), pixels, points(*middle, float(high[0] - low[0])), where))
-        return result
+    def observe(self, frames: Sequence[Image], drivings: Sequence[Driving], rows: Sequence[int]) -> Floats:
+        return np.stack([np.full(self.columns, frame.mean(), np.float32) for frame in frames])
+
+    def introduce(self, twin: Twin, driving: Driving, row: int, frame: Image, strength: Strength) -> Twin:
+        return twin
+
+    def perform(
+        self, twin: Twin, driving: Driving, rows: Sequence[int], strength: Strength
+    ) -> list[Performance | None]:
+        self.asked.append(list(rows))
+        return [Painting(self.colour, driving.meshes[row]) if driving.usable[row] else None for row in rows]
 
 
 def twin(candidate: int = 0) -> Twin:

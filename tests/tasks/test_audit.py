@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from models.capabilities import Face
 from models.embedding.calibration import calibration
 from models.landmarks import topology
-from tasks import audit
-from tasks.audit import Judge, Panel, Report
+from tasks import audit, judges
+from tasks.audit_report import Report
+from tasks.judges import Judge, Panel
 from tasks.reassemble import Painted
 from tasks.samples import Sample, Samples
 from tests.contracts import support as contracts
@@ -289,7 +290,7 @@ def quickly(rough: Any, exact: float, sources: np.ndarray = SOURCE[0]) -> tuple[
         return exact
 
     judge = Judge(support.Embedder(look), 0.5, support.Embedder(lambda *_: rough))
-    return judge.nearest(np.zeros((8, 8, 3), np.uint8), [FACE], sources), len(asked)
+    return judge.compare(np.zeros((8, 8, 3), np.uint8), [FACE], sources)[0], len(asked)
 
 
 @pytest.mark.parametrize("rough", [0.2, 0.5, 0.529, float("nan")])
@@ -315,4 +316,30 @@ def test_quick_judges_stay_well_inside_the_margin() -> None:
         source = own.embed([turned] * len(others), others)
         exact = own.embed([frame] * len(faces), faces) @ source.T
         rough = quick.embed([frame] * len(faces), faces) @ source.T
-        assert np.abs(exact - rough).max() < 0.5 * audit._ROUGHLY * calibration(name).far_1
+        assert np.abs(exact - rough).max() < 0.5 * judges._ROUGHLY * calibration(name).far_1
+
+
+FAR = np.array([0, 0, 1, 0], np.float32)
+
+
+@pytest.mark.parametrize("bad, untrue", [(0, False), (1, False), (2, True), (4, True)])
+def test_a_track_is_untrue_when_more_than_a_quarter_of_its_faces_are_not_the_twin(bad: int, untrue: bool) -> None:
+    """Frames below `bad` show something that is as far from the twin as from the source."""
+    numbered = [np.full((240, 320, 3), 40 + 40 * i, np.uint8) for i in range(4)]
+
+    class Seer(support.Embedder):
+        def embed(self, frames: list[np.ndarray], faces: list[Face]) -> np.ndarray:
+            good = [round((float(frame.mean()) - 40) / 40) >= bad for frame in frames]
+            return np.array([[0.1, np.sqrt(0.99), 0, 0] if g else [0.1, 0, 0, np.sqrt(0.99)] for g in good], np.float32)
+
+    twin = np.array([0, 1, 0, 0], np.float32)
+    judges = [Judge(Seer(lambda *_: 0.9), 0.5)]
+    report = audit.run(support.opener(numbered), EVERY, SOURCE, panel([FACE], judges, [FACE]), 1, twins={3: [twin]})
+    assert report.untrue_tracks == ((3,) if untrue else ()) and report.clean is not untrue
+    assert report.scores[0].recognised == 0 and report.scores[0].to_twin == pytest.approx(bad / 4, abs=0.01)
+
+
+def test_faces_that_the_audits_detector_does_not_see_make_a_track_untrue() -> None:
+    judges = [Judge(support.Embedder(lambda *_: 0.9), 0.5)]
+    report = audit.run(support.opener(support.noise(4)), EVERY, SOURCE, panel([], judges, []), 1)
+    assert report.lost == 4 and report.untrue_tracks == (3,) and not report.clean

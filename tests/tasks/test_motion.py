@@ -143,3 +143,30 @@ def test_tracks_of_one_person_share_a_neutral_shape_and_others_do_not() -> None:
     nobody = motion.run(found, replace(apart, identities=())).drivings
     assert np.array_equal(nobody[0].rest, pose.mean_face())
     assert third.tracks == (2,)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_a_model_that_reads_frames_is_asked_about_every_usable_row_once(batch: int) -> None:
+    found = support.tracks(support.track(0, n=8, x=80), support.track(1, first=2, n=4, x=240))
+    found.tracks[0].presence[5:] = 0.0
+    pictures = [np.full((240, 320, 3), 40 + 10 * i, np.uint8) for i in range(8)]
+
+    class Reader(support.Painter):
+        seen: list[tuple[int, int]] = []  # noqa: RUF012
+
+        def observe(self, frames, drivings, rows):  # type: ignore[no-untyped-def]
+            self.seen += [(driving.first, row) for driving, row in zip(drivings, rows, strict=True)]
+            return super().observe(frames, drivings, rows)
+
+    Reader.seen.clear()
+    model, told = Reader(batch=batch, columns=2), []
+    people = support.people(found)
+    drivings = motion.run(found, people, PLAIN, support.opener(pictures), model, told.append).drivings
+    assert told[-1] == 8 and len(Reader.seen) == len(set(Reader.seen)) == 5 + 4
+    assert [d.template.shape for d in drivings] == [(8, 2), (4, 2)]
+    assert np.isnan(drivings[0].template[5:]).all() and not drivings[0].usable[5:].any()
+    # Each row is read from its own frame.
+    levels = [[40 + 10 * i for i in range(5)], [40 + 10 * i for i in range(2, 6)]]
+    for driving, expected in zip(drivings, levels, strict=True):
+        assert np.abs(driving.template[: len(expected), 0] - expected).max() <= 2
+    assert [d.template.shape[1] for d in motion.run(found, people, PLAIN).drivings] == [0, 0]

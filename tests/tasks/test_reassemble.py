@@ -34,7 +34,7 @@ def results(*identities: int, twin: bool = True) -> list[TwinResult]:
 
 def paint(
     found: Tracks, twins: list[TwinResult], unusable: tuple[int, ...] = (), extras: tuple[Extra, ...] = (),
-    workers: int = 1, pictures: list[np.ndarray] | None = None,
+    workers: int = 1, pictures: list[np.ndarray] | None = None, painter: support.Painter | None = None,
 ) -> tuple[Sink, Painted, list[YuvFrame]]:  # fmt: skip
     people = support.people(found)
     drivings = support.drivings(found, people)
@@ -44,7 +44,7 @@ def paint(
     source = [support.yuv(p, i) for i, p in enumerate(pictures or support.noise(found.frame_count))]
     sink = Sink()
     painted = reassemble.run(
-        support.opener(source), sink, found, people, drivings, twins, support.Painter(), extras, workers
+        support.opener(source), sink, found, people, drivings, twins, painter or support.Painter(), extras, workers
     )
     return sink, painted, source
 
@@ -128,7 +128,7 @@ def test_a_face_that_leaves_the_frame_is_no_error() -> None:
 
 def test_progress_is_told_and_an_error_of_the_motion_model_is_not_swallowed() -> None:
     class Broken(support.Painter):
-        def animate(self, *arguments: object) -> list[None]:
+        def perform(self, *arguments: object) -> list[None]:
             raise RuntimeError("broken")
 
     found = support.tracks(support.track())
@@ -138,3 +138,24 @@ def test_progress_is_told_and_an_error_of_the_motion_model_is_not_swallowed() ->
     assert told == list(range(1, 9))
     with pytest.raises(RuntimeError, match="broken"):
         reassemble.run(*arguments, Broken(), workers=2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("batch", [2, 3, 64])
+def test_batches_give_what_single_frames_give(batch: int, workers: int) -> None:
+    found = support.tracks(support.track(0, x=80, side=60), support.track(1, first=3, n=4, x=240, side=60))
+    alone, expected, _ = paint(found, results(0, 1), unusable=(2,))
+    painter = support.Painter(batch=batch)
+    sink, painted, _ = paint(found, results(0, 1), unusable=(2,), workers=workers, painter=painter)
+    assert rows(painted) == rows(expected) and [frame.index for frame in sink.frames] == list(range(8))
+    assert all(np.array_equal(a.data, b.data) for a, b in zip(sink.frames, alone.frames, strict=True))
+    assert max(map(len, painter.asked)) == min(batch, 8) and sum(map(len, painter.asked)) == 12
+
+
+def test_an_error_in_a_batch_is_not_swallowed() -> None:
+    class Broken(support.Painter):
+        def perform(self, *arguments: object) -> list[None]:
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        paint(support.tracks(support.track()), results(0), workers=2, painter=Broken(batch=3))

@@ -10,7 +10,7 @@ import pytest
 
 from models.capabilities import Face, Image, Strength
 from tasks import rehearse
-from tasks.audit import Judge, Panel
+from tasks.judges import Judge, Panel
 from tasks.verify import Trial
 from tests.tasks import support
 

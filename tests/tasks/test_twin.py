@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import Withheld
-from models.capabilities import Appearance, Twin, TwinJob
+from models.capabilities import Appearance, Front, Twin, TwinJob
 from models.masks.bisenet import LABELS
 from tasks import twin
 from tasks.attributes import Appearances
@@ -48,6 +48,8 @@ def find(
     usable: bool = True,
     prefer: int = -1,
     settled: bool = False,
+    motion: support.Painter | None = None,
+    unread: bool = False,
     **changes: Any,
 ) -> tuple[twin.TwinResult, Inpainter]:
     """Run with one distance per attempt (the last one repeats)."""
@@ -56,6 +58,9 @@ def find(
     drivings = support.drivings(found, people)
     if not usable:
         drivings = replace(drivings, drivings=(replace(drivings.drivings[0], usable=np.zeros(8, bool)),))
+    if unread:
+        blank = np.full((8, 3), np.nan, np.float32)
+        drivings = replace(drivings, drivings=(replace(drivings.drivings[0], template=blank),))
     inpainter = inpainter or Inpainter()
 
     def far(frame: object, face: object) -> float:
@@ -64,7 +69,7 @@ def find(
     request = Request(people.identities[0], "video:0", prefer, np.zeros((0, 4), np.float32), (7, 9), settled)
     result = twin.run(
         request, found, support.samples(found), Appearances((Appearance(30, 0.9),)), drivings, "fake", inpainter,
-        support.Painter(), support.Embedder(far), Parser(), TwinSettings(threshold=0.6, seed=3, **changes),
+        motion or support.Painter(), support.Embedder(far), Parser(), TwinSettings(threshold=0.6, seed=3, **changes),
     )  # fmt: skip
     return result, inpainter
 
@@ -170,3 +175,24 @@ def test_a_found_twin_wears_its_masks() -> None:
     result, _ = find([0.9])
     assert result.twin is not None
     assert result.twin.skin.max() == 255 and result.twin.crown.max() == 255
+
+
+def test_the_motion_model_gets_to_know_every_twin_before_it_is_tried() -> None:
+    class Shy(support.Painter):
+        """Performs only twins that it was introduced to, on the frontal frame."""
+
+        def introduce(self, some, driving, row, frame, strength):  # type: ignore[no-untyped-def]
+            assert len(driving.usable) == 1 and row == 0 and frame.ndim == 3
+            return replace(some, front=Front(frame, driving.meshes[row], driving.template[row]))
+
+        def perform(self, some, driving, rows, strength):  # type: ignore[no-untyped-def]
+            assert some.front is not None
+            return super().perform(some, driving, rows, strength)
+
+    result, _ = find([0.1, 0.9], attempts=3, motion=Shy())
+    assert result.twin is not None and result.twin.front is not None and len(result.attempts) == 2
+
+
+def test_samples_that_the_motion_model_could_not_read_are_not_tried() -> None:
+    result, inpainter = find([0.9], unread=True)
+    assert result.twin is None and result.attempts == () and not inpainter.jobs

@@ -1,0 +1,15 @@
+"""A motion model asked about single frames, where nothing is gained by batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.capabilities import Driving, Image, MotionModel, Patch, Strength, Twin
+
+
+def animate(
+    model: MotionModel, twin: Twin, driving: Driving, frames: Sequence[Image], rows: Sequence[int], strength: Strength
+) -> list[Patch | None]:
+    """One patch per (frame, row of driving) pair; None where the face cannot be replaced (redact it)."""
+    shown = model.perform(twin, driving, rows, strength)
+    return [one.paint(frame) if one is not None else None for one, frame in zip(shown, frames, strict=True)]

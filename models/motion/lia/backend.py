@@ -1,0 +1,99 @@
+"""LIA as a motion model.
+
+Wang et al. 2022 (arXiv:2203.09043); own implementation that loads the released weights, which are CC BY-NC 4.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from infra.settings import HardFrames
+from models import checkpoint, weights
+from models.capabilities import Floats, Image
+from models.motion.device import Place, Precision, choose
+from models.motion.lia.network import Lia, Sizes
+from models.motion.liveportrait.crop import Framing
+from models.motion.reenact import Reenactor
+
+_BATCH_CARD, _BATCH_CPU = 32, 4
+_SCALE, _DOWN = 2.0, -0.1
+"""Crop around the face: about what VoxCeleb's crops show. Not calibrated, as no released weights were at hand."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source picture, ready to be moved. latent: (1, style). features: of its levels. motion: (1, columns)."""
+
+    latent: Tensor
+    features: tuple[Tensor, ...]
+    motion: Tensor
+
+
+class LiaNetwork:
+    """The generator behind crops and drawings; safe for several threads. Raises WeightsError when the file does not
+    fit."""
+
+    name = "lia"
+
+    def __init__(self, file: Path, place: Place, sizes: Sizes | None = None, batch: int = 0) -> None:
+        chosen = sizes or Sizes()
+        self.place = place
+        self.batch = batch or (_BATCH_CARD if place.accelerated else _BATCH_CPU)
+        self.columns = chosen.motion
+        self.framing = Framing(chosen.size, _SCALE, _DOWN)
+        state = checkpoint.part(checkpoint.read(file), "gen", file.name)
+        self.generator = checkpoint.build(partial(Lia, chosen, place.dtype), state, file.name).to(place.device)
+
+    def read(self, crops: Sequence[Image], meshes: Floats | None = None) -> Floats:
+        """(n, 20) motions of (256, 256, 3) uint8 BGR crops; meshes are not used."""
+        with torch.inference_mode():
+            return np.asarray(self.generator.motion(self._tensor(crops)).float().cpu().numpy(), np.float32)
+
+    def take_in(self, picture: Image) -> Source:
+        """Latent, features and motion of a (256, 256, 3) uint8 BGR crop."""
+        with torch.inference_mode():
+            latent, features = self.generator.encode(self._tensor([picture]))
+            return Source(latent, features, self.generator.motion(latent))
+
+    def draw(self, source: Source, origin: Floats, rows: Floats) -> list[Image]:
+        """(256, 256, 3) uint8 BGR drawings of a source, moved as the (n, 20) rows say relative to `origin` (20,).
+
+        Levels are those of the authors' evaluation; their demonstration stretches each video to its own extremes.
+        """
+        with torch.inference_mode():
+            moved, start = (torch.from_numpy(part).to(self.place.device) for part in (rows, origin[None]))
+            latent = self.generator.latent(source.latent, moved, source.motion, start)
+            drawn = self.generator.synthesise(latent, source.features).float()
+            levels = (drawn * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+        return list(levels.flip(1).permute(0, 2, 3, 1).contiguous().cpu().numpy())
+
+    def _tensor(self, crops: Sequence[Image]) -> Tensor:
+        """(n, 3, 256, 256) float32 RGB in [-1, 1] on the device."""
+        stacked = torch.from_numpy(np.stack(crops)).to(self.place.device)
+        return stacked.flip(3).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class LiaMotion(Reenactor[Source]):
+    """MotionModel by LIA, relative to the frontal frame, as AnonNET calls it. Non-commercial by its weights' licence.
+
+    hard_frames: see `Reenactor`. file: None takes that of the weights folder. sizes: for tests. Raises WeightsError.
+    """
+
+    def __init__(
+        self,
+        hard_frames: HardFrames = HardFrames.MESH,
+        file: Path | None = None,
+        sizes: Sizes | None = None,
+        device: str | None = None,
+        precision: Precision | None = None,
+        batch: int = 0,
+    ) -> None:
+        chosen = file or weights.path("lia-vox")
+        super().__init__(LiaNetwork(chosen, choose(device, precision), sizes, batch), hard_frames)

@@ -1,0 +1,218 @@
+"""LivePortrait's networks reproduce the reference numbers, from files in the released layout, as they run in production
+(folded, in batches)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from infra.errors import WeightsError
+from models import checkpoint
+from models.motion.device import Place, choose
+from models.motion.liveportrait import crop, paste
+from models.motion.liveportrait.appearance import AppearanceExtractor
+from models.motion.liveportrait.decoder import SpadeDecoder
+from models.motion.liveportrait.driving import Options, drive
+from models.motion.liveportrait.keypoints import unpack
+from models.motion.liveportrait.network import Files, LivePortrait
+from models.motion.liveportrait.warping import WarpingModule
+from tests.reference import check, released, rule
+
+CPU = Place(torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The real shapes."""
+    return released.liveportrait(tmp_path_factory.mktemp("liveportrait"))
+
+
+@pytest.fixture(scope="module")
+def network(files: Files) -> LivePortrait:
+    return LivePortrait(files, CPU)
+
+
+@pytest.fixture(scope="module")
+def small_files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return released.liveportrait(tmp_path_factory.mktemp("small"), released.SMALL)
+
+
+def tensor(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(values)
+
+
+def points(tag: str) -> torch.Tensor:
+    return tensor(rule.uniform(tag, (1, 21, 3), -0.6, 0.6))
+
+
+@torch.inference_mode()
+def test_every_golden_tensor_of_the_networks(network: LivePortrait) -> None:
+    golden = check.Golden("liveportrait/modules")
+    images = {"source": tensor(rule.image01("lp_source")), "drive": tensor(rule.image01("lp_drive"))}
+    volumes = {tag: network.appearance(image) for tag, image in images.items()}
+    for tag, image in images.items():
+        golden.compare(f"F_{tag}", volumes[tag])
+        for head, values in network.motion(image).items():
+            golden.compare(f"M_{tag}_{head}", values)
+    still, driven = points("lp_kp_source"), points("lp_kp_driving")
+    volume = tensor(rule.uniform("lp_feature3d", (1, 32, 16, 64, 64), -2, 2))
+    second = tensor(rule.uniform("lp_feature3d_second", (1, 32, 16, 64, 64), -2, 2))
+    both = network.warping(
+        torch.cat([volume, second]),
+        torch.cat([driven, points("lp_kp_driving_second")]),
+        torch.cat([still, points("lp_kp_source_second")]),
+    )
+    golden.compare("W_b2_out", both.features)
+    for name, values in zip(("out", "occlusion_map", "deformation", "mask"), both, strict=True):
+        golden.compare(f"W_{name}", values[:1])
+    golden.compare("G_out", network.decoder(tensor(rule.uniform("lp_gen_feature", (1, 256, 64, 64), -2, 2))))
+    chained = network.warping(volumes["source"], driven, still).features
+    golden.compare("chain_W_out", chained)
+    golden.compare("chain_G_out", network.decoder(chained))
+    heads = network.retargeting
+    for name, width in (("stitching", 126), ("eye", 66), ("lip", 65)):
+        tag = f"lp_{'stitch' if name == 'stitching' else name}_in"
+        golden.compare(f"S_{name}", heads._stacks[name](tensor(rule.uniform(tag, (2, width), -0.6, 0.6))))
+    assert golden.report()
+    assert {row[0] for row in golden.rows} == set(golden.meta), "a golden tensor was not compared"
+
+
+def end_to_end_inputs() -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """(source picture, its 106 points, driving frames 0 and 3), RGB."""
+    first, last = (rule.image_u8(tag, 256, 256).astype(np.int64) for tag in ("lp_drv_A", "lp_drv_B"))
+    frames = [(((8 - i) * first + i * last) // 8).astype(np.uint8) for i in (0, 3)]
+    return rule.image_u8("lp_src_img", 300, 340), rule.landmarks("lp_lmk106_src", 106, 165, 150, 60, 0.1), frames
+
+
+def test_one_frame_from_end_to_end_and_in_half_precision(files: Files, network: LivePortrait) -> None:
+    golden = np.load(released.HERE / "liveportrait" / "end_to_end.npz")
+    picture, landmarks, frames = end_to_end_inputs()
+    # The golden crop itself: OpenCV's interpolation moves with the last bits of the matrix.
+    to_crop, to_image = golden["M_o2c"], golden["M_c2o"]
+    ours, _ = crop.matrices(crop.square(landmarks, crop.SOURCE), crop.SOURCE)
+    assert np.abs(ours - to_crop).max() < 2e-4
+    cut = crop.crop_image(picture, to_crop, 512)
+    assert np.array_equal(crop.shrink(cut), golden["img_crop_256"])
+    source = network.take_in(cut[..., ::-1].copy())
+    rows = network.read([frame[..., ::-1].copy() for frame in frames])
+    x_s, x_d = drive(
+        source.motion, unpack(rows[1:]), Options(), network.retargeting, still=False, reference=unpack(rows[:1])
+    )
+    drawn = network.render(source, x_s, x_d)
+    error = float(np.abs(drawn[0, :, ::4, ::4].numpy() - golden["out_float"]).max())
+    shown = network.pictures(drawn)[0][..., ::-1]
+    levels = int(np.abs(shown[::4, ::4].astype(int) - golden["out_u8"]).max())
+    pasted = paste.paste(shown, picture, to_image)
+    apart = int(np.abs(pasted[::3, ::3].astype(int) - golden["paste_back"]).max())
+    print(f"end to end: float {error:.2g}, drawing {levels} grey levels, pasted {apart} grey levels")
+    # One thread against two moved the originals' own picture by one grey level.
+    assert error < 1e-3 and levels <= 1 and apart <= 1
+    assert np.array_equal(network.draw(source, rows[0], rows[1:])[0], network.pictures(drawn)[0])
+
+    coarser = LivePortrait(files, Place(CPU.device, torch.bfloat16))
+    coarse = coarser.render(coarser.take_in(cut[..., ::-1].copy()), x_s, x_d).float()
+    cosine = float(functional.cosine_similarity(coarse.flatten().double(), drawn.flatten().double(), dim=0))
+    print(f"end to end in bfloat16: cosine {cosine:.6f}")
+    assert cosine >= 0.9999
+
+
+def small(files: Files, **options: Any) -> LivePortrait:
+    return LivePortrait(files, CPU, sizes=released.SMALL, **options)
+
+
+def crops(count: int) -> list[np.ndarray]:
+    return [rule.image_u8(f"crop {i}", 512, 512) for i in range(count)]
+
+
+def test_any_batch_gives_what_one_by_one_gives(small_files: Files) -> None:
+    network = small(small_files)
+    some = crops(5)
+    rows = network.read(some)
+    assert np.abs(rows - np.concatenate([network.read([one]) for one in some]))[:, :-3].max() < 1e-5
+    source = network.take_in(some[0])
+    together = network.draw(source, rows[0], rows)
+    alone = [network.draw(source, rows[0], rows[i : i + 1])[0] for i in range(5)]
+    # Rounding to whole grey levels may differ where the float value lies on the edge.
+    assert all(np.abs(a.astype(int) - b).max() <= 1 for a, b in zip(together, alone, strict=True))
+    assert any(np.abs(together[0].astype(int) - other).max() > 8 for other in together[1:])
+
+
+def test_folding_changes_nothing_but_rounding() -> None:
+    torch.manual_seed(5)
+    inputs: dict[str, tuple[Any, tuple[torch.Tensor, ...]]] = {
+        "appearance_feature_extractor": (AppearanceExtractor, (torch.rand(1, 3, 64, 64),)),
+        "warping_module": (
+            WarpingModule,
+            (torch.randn(1, 4, 4, 32, 32), torch.rand(1, 21, 3) - 0.5, torch.rand(1, 21, 3) - 0.5),
+        ),
+        "spade_generator": (SpadeDecoder, (torch.randn(1, 16, 16, 16),)),
+    }
+    for module, (kind, arguments) in inputs.items():
+        network = checkpoint.build(
+            lambda kind=kind: kind(released.SMALL),
+            released.state(module, released.entries_of(lambda kind=kind: kind(released.SMALL))),
+            module,
+        )
+        with torch.inference_mode():
+            before = network(*arguments)
+            network.fold()
+            network.fold()
+            after = network(*arguments)
+        pairs = zip(before, after, strict=True) if isinstance(before, tuple) else [(before, after)]
+        assert all((a - b).abs().max() < 1e-4 * max(1.0, float(a.abs().max())) for a, b in pairs), module
+
+
+def test_the_manifest_is_loaded_whole_and_a_file_that_does_not_fit_says_why(small_files: Files, tmp_path: Path) -> None:
+    for entry, kind in (("appearance_feature_extractor", AppearanceExtractor), ("warping_module", WarpingModule)):
+        wanted = {key for key, *_ in released.manifest("liveportrait/manifest_modules.json")[entry]}
+        assert {key for key, _ in released.entries_of(kind)} == wanted
+    good = torch.load(small_files.warping, weights_only=True)
+    bad = {key: value for key, value in good.items() if key != "fourth.bias"}
+    bad |= {"fourth.extra": torch.zeros(1), "third.conv.bias": torch.zeros(7)}
+    path = tmp_path / "warping_module.pth"
+    torch.save(bad, path)
+    with pytest.raises(WeightsError) as caught:
+        small(replace(small_files, warping=path))
+    text = str(caught.value)
+    assert "warping_module.pth" in text and "1 missing keys: fourth.bias" in text
+    assert (
+        "1 unexpected keys: fourth.extra" in text and "third.conv.bias ((7,) float32, expected (16,) float32)" in text
+    )
+
+
+def test_a_damaged_a_missing_and_a_foreign_file_are_refused(small_files: Files, tmp_path: Path) -> None:
+    path = tmp_path / "decoder.pth"
+    with pytest.raises(WeightsError, match="does not exist"):
+        small(replace(small_files, decoder=path))
+    path.write_bytes(small_files.decoder.read_bytes()[:5000])
+    with pytest.raises(WeightsError, match="not a readable checkpoint"):
+        small(replace(small_files, decoder=path))
+    torch.save([1, 2], path)
+    with pytest.raises(WeightsError, match="expected a dictionary"):
+        small(replace(small_files, decoder=path))
+    with pytest.raises(WeightsError, match="no group 'retarget_shoulder'"):
+        small(replace(small_files, retargeting=small_files.warping))
+
+
+def test_a_file_cannot_run_code(small_files: Files, tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> Any:
+            return Path.touch, (tmp_path / "sprung",)
+
+    torch.save({"first.conv.weight": Trap()}, tmp_path / "trap.pth")
+    with pytest.raises(WeightsError, match="not a readable checkpoint"):
+        small(replace(small_files, appearance=tmp_path / "trap.pth"))
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_without_a_card_the_networks_run_on_the_cpu_in_float32() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a graphics card")
+    assert choose() == CPU and not CPU.accelerated
+    assert choose(precision="bfloat16").dtype is torch.bfloat16

@@ -1,0 +1,132 @@
+"""Several people in one frame, animated by networks: each by its own motion, the nearer one on top."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from infra.media.frame import YuvFrame
+from models import profiles
+from models.capabilities import Image, MotionModel, Strength, Twin
+from tasks import faces, motion, reassemble, verify
+from tasks.identities import Identities, Identity
+from tasks.records import Scene, Tracks
+from tasks.samples import Sample
+from tasks.twin import TwinResult
+from tests.contracts import support as contracts
+from tests.tasks import support
+
+FRAMES = 14
+
+
+class OneScene:
+    def push(self, frame_index: int, small_bgr: Image) -> None:
+        assert small_bgr.ndim == 3 and frame_index < FRAMES
+
+    def finish(self, frame_count: int) -> tuple[Scene, ...]:
+        return (Scene(0, 0, 0, frame_count - 1),)
+
+
+@cache
+def found_in(path: Path) -> tuple[list[Image], Tracks]:
+    reader = cv2.VideoCapture(str(path))
+    pictures = [np.asarray(reader.read()[1], np.uint8) for _ in range(FRAMES)]
+    reader.release()
+    height, width = pictures[0].shape[:2]
+    pictures = [one[: height // 2 * 2, : width // 2 * 2].copy() for one in pictures]
+    _, tracks = faces.run(
+        support.opener(pictures),
+        (pictures[0].shape[1], pictures[0].shape[0]),
+        OneScene(),
+        contracts.load("detector", "retinaface-mobilenet"),
+        contracts.load("detector", "centerface"),
+        contracts.load("landmarker", "mesh"),
+        faces.FaceSettings(),
+    )
+    return pictures, tracks
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.frames: list[YuvFrame] = []
+
+    def write(self, frame: YuvFrame) -> None:
+        self.frames.append(frame.copy())
+
+
+def convert(
+    model: MotionModel, pictures: list[Image], tracks: Tracks, only: tuple[int, ...]
+) -> tuple[list[Image], reassemble.Painted]:
+    """The frames with the twins of the tracks `only` in them; the other tracks are not looked at."""
+    some = Tracks(tuple(t for t in tracks.tracks if t.index in only), FRAMES, tracks.width, tracks.height)
+    numbered = {t.index: number for number, t in enumerate(some.tracks)}
+    renumbered = Tracks(tuple(
+        type(t)(**{**vars(t), "index": numbered[t.index]}) for t in some.tracks
+    ), FRAMES, tracks.width, tracks.height)  # fmt: skip
+    vector = np.eye(8, dtype=np.float32)
+    people = Identities(
+        tuple(Identity(n, (n,), vector[n][None], vector[n]) for n in range(len(some.tracks))), "facenet"
+    )
+    opened = support.opener(pictures)
+    drivings = motion.run(renumbered, people, None, opened, model)
+    results = []
+    for number, driving in enumerate(drivings.drivings):
+        row = int(np.flatnonzero(driving.usable)[0])
+        sample = Sample(number, row, driving.first + row, 0, 0, pictures[driving.first + row], True)
+        twin = model.introduce(
+            person(only[number]), verify.shifted(driving, sample), 0, pictures[driving.first + row], Strength()
+        )
+        results.append(TwinResult(number, twin, Strength(), ()))
+    sink = Sink()
+    painted = reassemble.run(opened, sink, renumbered, people, drivings, results, model, workers=2)
+    return [frame.to_bgr() for frame in sink.frames], painted
+
+
+@cache
+def person(number: int) -> Twin:
+    name = ("synthetic/02", "synthetic/03")[number]
+    picture = contracts.still(name)
+    mesh = contracts.load("landmarker", "mesh").locate([picture], [contracts.face(name)])[0].points
+    return Twin(picture, mesh, number, True, np.zeros(4, np.float32), np.full(picture.shape[:2], 255, np.uint8))
+
+
+@pytest.mark.parametrize("name", profiles.BACKENDS["motion"])
+def test_both_people_of_a_frame_are_animated(clip: Callable[[str], Path], name: str, tmp_path: Path) -> None:
+    pictures, tracks = found_in(clip("intel_two_faces.gif"))
+    assert len(tracks.tracks) == 2
+    try:
+        model = profiles.load("motion", name)
+    except Exception:
+        model = contracts.random_motion(name, tmp_path)
+    both, painted = convert(model, pictures, tracks, (0, 1))
+    assert sorted(zip(painted.frame.tolist(), painted.track.tolist(), strict=True)) == sorted(
+        (frame, number) for number, t in enumerate(tracks.tracks) for frame in range(t.first, t.last + 1)
+    )
+    assert painted.replaced.mean() > 0.9
+    for index, (before, after) in enumerate(zip(pictures, both, strict=True)):
+        order = painted.track[painted.frame == index].tolist()
+        areas = [tracks.tracks[number].area(index) for number in order]
+        assert areas == sorted(areas), "the nearer face must be painted last"
+        for track in tracks.tracks:
+            points = track.mesh[index - track.first, :468, :2].round().astype(int)
+            inside = (points >= 0).all(axis=1) & (points < before.shape[1::-1]).all(axis=1)
+            x, y = points[inside].T
+            apart = np.abs(after[y, x].astype(int) - before[y, x]).max(axis=1)
+            assert (apart > 4).mean() > 0.7, f"a face of frame {index} is still there"
+    # Each is moved by its own motion only: where the other is not, the picture is what it is without the other.
+    for number in (0, 1):
+        alone, _ = convert(model, pictures, tracks, (number,))
+        other = tracks.tracks[1 - number]
+        for index in (0, FRAMES - 1):
+            box = other.boxes[index - other.first]
+            centre, reach = (box[:2] + box[2:]) / 2, 1.2 * float((box[2:] - box[:2]).max())
+            own = tracks.tracks[number].boxes[index - tracks.tracks[number].first]
+            x, y = ((own[:2] + own[2:]) / 2).round().astype(int)
+            if np.abs(centre - (x, y)).max() > reach:
+                spot = (slice(y - 8, y + 8), slice(x - 8, x + 8))
+                assert np.abs(alone[index][spot].astype(int) - both[index][spot]).mean() < 6
