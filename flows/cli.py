@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.errors import AnonflowError, UsageError
-from infra.settings import HardFrames, IdentityScope, Motion, OnFailure, SceneBackend, Settings
+from infra.settings import HardFrames, IdentityScope, Motion, MotionCrop, OnFailure, SceneBackend, Settings
 
 if TYPE_CHECKING:
     from flows.convert import Summary
@@ -39,6 +39,7 @@ Scope = Annotated[IdentityScope, typer.Option(help="How far one person keeps one
 MotionChoice = Annotated[
     Motion | None, typer.Option(help="What moves the twin, instead of what the profile says; see anonflow models list.")
 ]
+Crop = Annotated[MotionCrop, typer.Option(help="What LivePortrait's crops are fitted to.")]
 Hard = Annotated[HardFrames, typer.Option(help="What to do where a motion network does not bear a frame.")]
 CacheUrl = Annotated[str, typer.Option("--cache", help="Where intermediate objects live (fsspec address).")]
 
@@ -59,6 +60,7 @@ def convert(
     max_attempts: Annotated[int, typer.Option(help="Tries at a twin per person.")] = 5,
     scenes: Annotated[SceneBackend, typer.Option(help="What finds shot boundaries.")] = SceneBackend.PYSCENEDETECT,
     motion: MotionChoice = None,
+    motion_crop: Crop = MotionCrop.MESH,
     hard_frames: Hard = HardFrames.MESH,
     crf: Annotated[int, typer.Option(help="Quality of the result; smaller is better and larger.")] = 16,
     no_orchestration: Annotated[bool, typer.Option("--no-orchestration", help="Run without Prefect.")] = False,
@@ -71,6 +73,7 @@ def convert(
     settings = Settings(
         profile=profile,
         motion=motion,
+        motion_crop=motion_crop,
         hard_frames=hard_frames,
         seed=seed,
         identity_scope=identity_scope,

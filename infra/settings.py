@@ -32,6 +32,13 @@ class Motion(StrEnum):
     LIA = "lia"
 
 
+class MotionCrop(StrEnum):
+    """What a motion network's crops are fitted to: the face mesh, or LivePortrait's own 203 landmarks."""
+
+    MESH = "mesh"
+    LANDMARKS = "landmarks"
+
+
 class HardFrames(StrEnum):
     """What happens to frames that a motion network does not bear: turned far, or landmarks hardly seen.
 
@@ -63,8 +70,8 @@ def default_cache_url() -> str:
 class Settings:
     """Settings of one run.
 
-    profile: table of backends. motion: backend that replaces the profile's motion model, None keeps that. hard_frames,
-    identity_scope, on_failure: see the enums. seed: of every random choice.
+    profile: table of backends. motion: backend that replaces the profile's motion model, None keeps that. motion_crop,
+    hard_frames, identity_scope, on_failure: see the enums. seed: of every random choice.
     max_attempts: tries at a twin per identity. workers: videos at a time. threads: processor threads a single video
     may use for decoding and encoding. crf, preset: of x264. scene_backend; scene_threshold: change score of a
     boundary, None takes the backend's own default; scene_similarity: mean RGB difference (0 to 255) below which two
@@ -76,6 +83,7 @@ class Settings:
 
     profile: str = "embedded"
     motion: Motion | None = None
+    motion_crop: MotionCrop = MotionCrop.MESH
     hard_frames: HardFrames = HardFrames.MESH
     seed: int = 0
     identity_scope: IdentityScope = IdentityScope.VIDEO

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any
 
 from infra.errors import UsageError
-from infra.settings import Settings
+from infra.settings import MotionCrop, Settings
 from models import weights
 from models.registry import WEIGHTS
 
@@ -26,7 +26,7 @@ class Backend:
     target: "module:Class", called without arguments or with keyword options. weights: names in the registry.
     version: raised by hand when the same weights give other numbers, so that cached results are not reused.
     data: files of this package that its numbers depend on, relative to it. settings: settings of a run that its class
-    takes, by the same name.
+    takes, by the same name. options: (setting, value, weight) for weights that are needed only with a setting.
     """
 
     target: str
@@ -34,6 +34,7 @@ class Backend:
     version: int = 1
     data: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
+    options: tuple[tuple[str, str, str], ...] = ()
 
 
 _STYLEGAN = (
@@ -80,7 +81,8 @@ BACKENDS: dict[str, dict[str, Backend]] = {
             "models.motion.liveportrait.backend:LivePortraitMotion",
             _LIVEPORTRAIT,
             data=("motion/liveportrait/lip_array.npy", "motion/expression.npz", "landmarks/mean_face.npy"),
-            settings=("hard_frames",),
+            settings=("hard_frames", "motion_crop"),
+            options=(("motion_crop", MotionCrop.LANDMARKS, "liveportrait-landmarks"),),
         ),
         "lia": Backend(
             "models.motion.lia.backend:LiaMotion",
@@ -156,7 +158,9 @@ def check(settings: Settings) -> None:
     """
     for role in roles(settings).values():
         for name in role.backends:
-            for weight in backend(role.capability, name).weights:
+            entry = backend(role.capability, name)
+            optional = [weight for setting, value, weight in entry.options if getattr(settings, setting) == value]
+            for weight in (*entry.weights, *optional):
                 weights.path(weight)
 
 

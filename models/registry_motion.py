@@ -14,7 +14,7 @@ def _liveportrait(name: str, path: str, sha256: str, size: int) -> Weight:
     return Weight(
         name=name,
         capability="motion",
-        file=f"{name}.pth",
+        file=name + path[path.rindex(".") :],
         origin=HubFile(_HUB + path),
         sha256=sha256,
         size=size,
@@ -55,6 +55,12 @@ WEIGHTS: tuple[Weight, ...] = (
         "retargeting_models/stitching_retargeting_module.pth",
         "3652d5a3f95099141a56986aaddec92fadf0a73c87a20fac9a2c07c32b28b611",
         2_393_098,
+    ),
+    _liveportrait(
+        "liveportrait-landmarks",
+        "landmark.onnx",
+        "31d22a5041326c31f19b78886939a634a5aedcaa5ab8b9b951a1167595d147db",
+        114_666_491,
     ),
     Weight(
         name="lia-vox",

@@ -27,6 +27,8 @@ from models.motion.recent import Recent
 
 Source = TypeVar("Source")
 _MEMORY = 8
+_LIES = 4
+"""Numbers of a template that say how the crop lies to the one that the mesh gives."""
 _HALF_TURN = 180.0
 
 
@@ -78,18 +80,32 @@ class _Drawn:
         return overlay.lay_over(frame, self.drawing, self.to_frame, self.target, self.mesh, self.feather)
 
 
+class Locator(Protocol):
+    """Finds landmarks of a set that `crop` knows."""
+
+    def locate(self, frames: Sequence[Image], meshes: Sequence[Floats]) -> Floats:
+        """(n, k, 2) pixels of the frames; meshes: (478, 3) pixels, one per frame, that say where to look."""
+
+
 class Reenactor(Generic[Source]):
     """MotionModel around a network that moves pictures; safe for several threads.
 
-    hard_frames: what to do where the network does not bear a frame.
+    hard_frames: what to do where the network does not bear a frame. locator: finds landmarks that crops are fitted to;
+    None fits them to the mesh.
     """
 
     def __init__(
-        self, network: Network[Source], hard_frames: HardFrames = HardFrames.MESH, bearing: Bearing | None = None
+        self,
+        network: Network[Source],
+        hard_frames: HardFrames = HardFrames.MESH,
+        bearing: Bearing | None = None,
+        locator: Locator | None = None,
     ) -> None:
         self.name = network.name
         self.batch = network.batch
-        self.columns = network.columns
+        self.columns = network.columns + (_LIES if locator is not None else 0)
+        self._read = network.columns
+        self._locator = locator
         self._network = network
         self._hard = hard_frames
         self._bearing = bearing or Bearing()
@@ -102,8 +118,22 @@ class Reenactor(Generic[Source]):
         for first in range(0, len(rows), self.batch):
             some = range(first, min(first + self.batch, len(rows)))
             meshes = np.stack([drivings[i].meshes[rows[i]] for i in some])
-            crops = [self._crop(frames[i], resting_mesh(drivings[i], rows[i])) for i in some]
-            result[first : first + len(crops)] = self._network.read(crops, meshes)
+            resting = [resting_mesh(drivings[i], rows[i]) for i in some]
+            lies = self._lies([frames[i] for i in some], list(meshes), resting)
+            known = np.nan_to_num(lies)
+            crops = [self._crop(frames[i], mesh, lie) for i, mesh, lie in zip(some, resting, known, strict=True)]
+            result[first : first + len(crops)] = np.concatenate([self._network.read(crops, meshes), lies], axis=1)
+        return result
+
+    def _lies(self, frames: Sequence[Image], meshes: Sequence[Floats], resting: Sequence[Floats]) -> Floats:
+        """(n, 4) how each crop lies to that of the mesh at rest, NaN where unknown; (n, 0) without a locator."""
+        if self._locator is None:
+            return np.zeros((len(frames), 0), np.float32)
+        framing, result = self._network.framing, np.full((len(frames), _LIES), np.nan, np.float32)
+        for row, points in enumerate(self._locator.locate(frames, meshes)):
+            if np.isfinite(points).all():
+                base = crop.square(resting[row], framing)
+                result[row] = crop.relative(crop.square(points, framing), base)
         return result
 
     def introduce(self, twin: Twin, driving: Driving, row: int, frame: Image, strength: Strength) -> Twin:
@@ -133,7 +163,7 @@ class Reenactor(Generic[Source]):
                 result.append(self._otherwise(twin, driving, row, strength))
             else:
                 target = target_mesh(self._ready(twin).shape, driving, row, strength.change)
-                to_frame = self._matrices(resting_mesh(driving, row))[1]
+                to_frame = self._matrices(resting_mesh(driving, row), self._lie(driving.template[row]))[1]
                 result.append(_Drawn(pictures[model], to_frame, target, driving.meshes[row], strength.feather))
         return result
 
@@ -172,7 +202,8 @@ class Reenactor(Generic[Source]):
         result: dict[int, Image] = {}
         for first in range(0, len(rows), self.batch):
             some = list(rows[first : first + self.batch])
-            drawings = self._network.draw(ready.source, twin.front.template, driving.template[some])
+            origin, moved = twin.front.template[: self._read], driving.template[some, : self._read]
+            drawings = self._network.draw(ready.source, origin, moved)
             result.update(zip(some, drawings, strict=True))
         return result
 
@@ -181,16 +212,20 @@ class Reenactor(Generic[Source]):
 
     def _prepare(self, twin: Twin) -> _Prepared[Source]:
         assert twin.front is not None
-        picture = self._crop(twin.front.picture, twin.front.mesh)
+        picture = self._crop(twin.front.picture, twin.front.mesh, self._lie(twin.front.template))
         return _Prepared(self._network.take_in(picture), resting_shape(twin))
 
-    def _crop(self, frame: Image, mesh: Floats) -> Image:
-        framing = self._network.framing
-        return crop.crop_image(frame, self._matrices(mesh)[0], framing.side)
+    def _lie(self, template: Floats) -> Floats:
+        """How a row's crop lies to that of the mesh; nothing known is taken for the mesh's own."""
+        return np.nan_to_num(template[self._read :])
 
-    def _matrices(self, mesh: Floats) -> tuple[Floats, Floats]:
+    def _crop(self, frame: Image, mesh: Floats, lie: Floats) -> Image:
+        return crop.crop_image(frame, self._matrices(mesh, lie)[0], self._network.framing.side)
+
+    def _matrices(self, mesh: Floats, lie: Floats) -> tuple[Floats, Floats]:
         framing = self._network.framing
-        return crop.matrices(crop.square(mesh, framing), framing)
+        base = crop.square(mesh, framing)
+        return crop.matrices(crop.placed(lie, base) if len(lie) else base, framing)
 
 
 def resting_mesh(driving: Driving, row: int) -> Floats:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from infra.errors import UsageError, WeightsError
-from infra.settings import HardFrames, Motion, Settings
+from infra.settings import HardFrames, Motion, MotionCrop, Settings
 from models import profiles
 from models.packages import Carrier
 from models.registry import WEIGHTS
@@ -158,6 +158,11 @@ def test_missing_weights_are_found_before_anything_starts(monkeypatch: pytest.Mo
     profiles.check(Settings())
     with pytest.raises(WeightsError, match=r"liveportrait-appearance\.pth is missing; fetch it from https://"):
         profiles.check(Settings(motion=Motion.LIVEPORTRAIT))
+    entry = profiles.BACKENDS["motion"]["liveportrait"]
+    monkeypatch.setitem(profiles.BACKENDS["motion"], "liveportrait", replace(entry, weights=()))
+    profiles.check(Settings(motion=Motion.LIVEPORTRAIT))
+    with pytest.raises(WeightsError, match=r"liveportrait-landmarks\.onnx is missing"):
+        profiles.check(Settings(motion=Motion.LIVEPORTRAIT, motion_crop=MotionCrop.LANDMARKS))
 
 
 def test_without_torch_the_command_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

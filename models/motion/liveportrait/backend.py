@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from infra.settings import HardFrames
+from pathlib import Path
+
+from infra.settings import HardFrames, MotionCrop
 from models import weights
 from models.motion.device import Precision, choose
+from models.motion.liveportrait.landmarks import Landmarks203
 from models.motion.liveportrait.network import Files, LivePortrait, Source
 from models.motion.liveportrait.sizes import Sizes
 from models.motion.reenact import Reenactor
@@ -13,20 +16,26 @@ from models.motion.reenact import Reenactor
 class LivePortraitMotion(Reenactor[Source]):
     """MotionModel by LivePortrait, in its authors' relative mode with stitching, as AnonNET calls it.
 
-    hard_frames: see `Reenactor`. files: None takes those of the weights folder. sizes: for tests. Raises WeightsError.
+    hard_frames: see `Reenactor`. motion_crop: what crops are fitted to. files, landmarks: None takes those of the
+    weights folder. sizes: for tests. Raises WeightsError.
     """
 
     def __init__(
         self,
         hard_frames: HardFrames = HardFrames.MESH,
+        motion_crop: MotionCrop = MotionCrop.MESH,
         files: Files | None = None,
         sizes: Sizes | None = None,
         device: str | None = None,
         precision: Precision | None = None,
         batch: int = 0,
+        landmarks: Path | None = None,
     ) -> None:
-        chosen = files or released()
-        super().__init__(LivePortrait(chosen, choose(device, precision), sizes=sizes, batch=batch), hard_frames)
+        locator = None
+        if motion_crop is MotionCrop.LANDMARKS:
+            locator = Landmarks203(landmarks or weights.path("liveportrait-landmarks"))
+        network = LivePortrait(files or released(), choose(device, precision), sizes=sizes, batch=batch)
+        super().__init__(network, hard_frames, locator=locator)
 
 
 def released() -> Files:

@@ -131,6 +131,21 @@ def average(squares: Sequence[Square]) -> Square:
     return Square(centre, float(np.mean([found.size for found in squares])), 0.0)
 
 
+def relative(found: Square, base: Square) -> Doubles:
+    """(4,) how a square lies to another, without unit: shift along the other's axes, logarithm of the sizes' ratio,
+    angle in radians. The same wherever both are moved to; see `placed`."""
+    cos, sin = np.cos(base.angle), np.sin(base.angle)
+    shift = np.array([[cos, sin], [-sin, cos]]) @ (found.centre - base.centre) / base.size
+    return np.array([*shift, np.log(found.size / base.size), found.angle - base.angle])
+
+
+def placed(lies: NDArray[np.floating], base: Square) -> Square:
+    """The square that lies to `base` as `relative` says."""
+    cos, sin = np.cos(base.angle), np.sin(base.angle)
+    shift = np.array([[cos, -sin], [sin, cos]]) @ np.asarray(lies[:2], np.float64) * base.size
+    return Square(base.centre + shift, base.size * float(np.exp(lies[2])), base.angle + float(lies[3]))
+
+
 def matrices(found: Square, framing: Framing) -> tuple[Floats, Floats]:
     """(image to crop, crop to image), each (3, 3) float32."""
     angle = found.angle if framing.turned else 0.0
