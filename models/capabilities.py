@@ -209,7 +209,8 @@ class Driving:
     first: frame index of row 0. meshes: (n, 478, 3) float32 pixels, steadied. shapes: (n, 478, 3) canonical shapes.
     scale (n,), rotation (n, 3, 3), shift (n, 3): the poses that place them. rest: (478, 3) canonical neutral shape of
     the identity. usable: (n,) bool; False where the network or the mesh cannot be trusted and the face must be
-    redacted. presence: (n,) confidence of the landmarks in [0, 1]. template: (n, k) float32 what the motion model
+    redacted. presence: (n,) confidence of the landmarks in [0, 1]. hidden: (n,) share of the face that something seems
+    to be before, 0 where nobody looked. template: (n, k) float32 what the motion model
     itself reads from the track's frames, NaN where it could not; k is 0 for models that need nothing but meshes.
     """
 
@@ -222,6 +223,7 @@ class Driving:
     rest: Floats
     usable: NDArray[np.bool_]
     presence: Floats
+    hidden: Floats
     template: Floats
 
 

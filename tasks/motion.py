@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from infra.parallel import ahead, batches
 from models.capabilities import Driving, Floats, MotionModel
 from models.landmarks import pose
-from models.motion import geometry
+from models.motion import geometry, hidden
 from tasks.faces import OpenFrames
 from tasks.identities import Identities
 from tasks.records import Track, Tracks
@@ -80,6 +80,7 @@ def run(
                 rest=rest,
                 usable=usable,
                 presence=track.presence,
+                hidden=np.zeros(track.length, np.float32),
                 template=np.zeros((track.length, 0), np.float32),
             )
         )
@@ -91,8 +92,9 @@ def run(
 def _observed(
     frames: OpenFrames, drivings: Sequence[Driving], motion: MotionModel, progress: Callable[[int], None] | None
 ) -> list[Driving]:
-    """The drivings with what the motion model reads from every usable row; NaN elsewhere."""
+    """The drivings with what the model reads from every usable row, NaN elsewhere, and how hidden the face is there."""
     tables = [np.full((len(d.usable), motion.columns), np.nan, np.float32) for d in drivings]
+    looks = [np.full((len(d.usable), 468, 3), np.nan, np.float32) for d in drivings]
     done = 0
     with frames() as stream:
         for some in ahead(batches(stream, motion.batch)):
@@ -104,12 +106,16 @@ def _observed(
                     [drivings[index] for _, index, _ in wanted],
                     [row for _, _, row in wanted],
                 )
-                for (_, index, row), values in zip(wanted, read, strict=True):
+                for (frame, index, row), values in zip(wanted, read, strict=True):
                     tables[index][row] = values
+                    looks[index][row] = hidden.look(pictures[frame.index], drivings[index].meshes[row])
             done += len(some)
             if progress is not None:
                 progress(done)
-    return [replace(driving, template=table) for driving, table in zip(drivings, tables, strict=True)]
+    return [
+        replace(driving, template=table, hidden=hidden.share(look))
+        for driving, table, look in zip(drivings, tables, looks, strict=True)
+    ]
 
 
 def _rows(drivings: Sequence[Driving], frame: int) -> Iterator[tuple[int, int]]:

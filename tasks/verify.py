@@ -72,5 +72,6 @@ def shifted(driving: Driving, sample: Sample) -> Driving:
         rest=driving.rest,
         usable=driving.usable[row],
         presence=driving.presence[row],
+        hidden=driving.hidden[row],
         template=driving.template[row],
     )

@@ -52,11 +52,12 @@ class Network(Protocol[Source]):
 
 @dataclass(frozen=True)
 class Bearing:
-    """What a network bears: degrees from the frontal pose, confidence of the landmarks in [0, 1]."""
+    """What a network bears: degrees from the frontal pose, confidence of the landmarks in [0, 1], hidden share."""
 
     most_yaw: float = 40.0
     most_pitch: float = 35.0
     least_presence: float = 0.7
+    most_hidden: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -168,12 +169,13 @@ class Reenactor(Generic[Source]):
         return result
 
     def borne(self, driving: Driving) -> NDArray[np.bool_]:
-        """(n,) rows that the network bears: usable, read, seen well and not turned too far."""
+        """(n,) rows that the network bears: usable, read, seen well, not hidden and not turned too far."""
         yaw, pitch = turned(driving.rotation)
         return (
             driving.usable
             & np.isfinite(driving.template).all(axis=1)
             & (driving.presence >= self._bearing.least_presence)
+            & (driving.hidden <= self._bearing.most_hidden)
             & (yaw <= self._bearing.most_yaw)
             & (pitch <= self._bearing.most_pitch)
         )

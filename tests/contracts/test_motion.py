@@ -62,6 +62,7 @@ def driving(*meshes: np.ndarray, usable: tuple[bool, ...] = ()) -> Driving:
         rest=shapes[0],
         usable=np.array(usable or [True] * len(series)),
         presence=np.ones(len(series), np.float32),
+        hidden=np.zeros(len(series), np.float32),
         template=np.zeros((len(series), 0), np.float32),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from models import profiles
 from models.capabilities import Image
+from models.motion.reenact import Bearing
 from tasks import faces, motion
 from tasks.records import Scene
 from tests.tasks import support
@@ -60,3 +61,47 @@ def test_a_board_before_the_face_leaves_no_frame_out(clip: Callable[[str], Path]
     clear = track.mesh[_LOWER.start - 1]
     for index in _LOWER:
         assert np.linalg.norm(track.mesh[index, :468, :2] - clear[:468, :2], axis=1).mean() < 8
+
+
+class Reader(support.Painter):
+    """Reads frames, so that the stage looks at them."""
+
+    def __init__(self) -> None:
+        super().__init__(batch=8, columns=1)
+
+
+def hidden_shares(pictures: list[Image]) -> np.ndarray:
+    size = (pictures[0].shape[1], pictures[0].shape[0])
+    _, found = faces.run(
+        support.opener(pictures),
+        size,
+        _OneScene(),
+        profiles.load("detector", "retinaface-mobilenet"),
+        profiles.load("detector", "yunet"),
+        profiles.load("landmarker", "mesh"),
+        faces.FaceSettings(),
+    )
+    (driving,) = motion.run(found, support.people(found), None, support.opener(pictures), Reader()).drivings
+    return driving.hidden
+
+
+def test_what_hides_a_part_of_the_face_is_seen_though_the_mesh_is_sure(clip: Callable[[str], Path]) -> None:
+    limit = Bearing().most_hidden
+    shares = hidden_shares(held_before(clip("grid_id2_swwp2s.mpg")))
+    clear = [i for i in range(_FRAMES) if i not in _LOWER and i not in _WHOLE]
+    assert (shares[list(_LOWER)] > limit).all() and shares[clear].max() < limit / 2
+
+
+def test_a_hand_in_the_colour_of_the_face_is_seen_and_a_change_of_light_is_not(clip: Callable[[str], Path]) -> None:
+    limit = Bearing().most_hidden
+    reader = cv2.VideoCapture(str(clip("grid_id2_swwp2s.mpg")))
+    pictures = [np.asarray(reader.read()[1], np.uint8) for _ in range(_FRAMES)]
+    reader.release()
+    cheek = np.median(pictures[0][200:206, 140:146].reshape(-1, 3), axis=0)
+    for index in range(5, 10):
+        cv2.ellipse(pictures[index], (174, 220), (48, 34), 20, 0, 360, cheek.tolist(), -1)
+    for index in range(15, 20):
+        pictures[index] = np.clip(pictures[index].astype(np.float32) * 0.8, 0, 255).astype(np.uint8)
+    shares = hidden_shares(pictures)
+    assert (shares[5:10] > limit).all()
+    assert shares[[*range(5), *range(10, _FRAMES)]].max() < limit

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.motion.liveportrait.raised import RaisedConv
 from models.motion.liveportrait.sizes import Sizes
 
 _MIDDLE = 6
@@ -50,17 +51,19 @@ class SpectralConv(nn.Module):
 
 
 class Spade(nn.Module):
-    """Instance normalisation whose scale and offset come from a feature map."""
+    """Instance normalisation whose scale and offset come from a feature map that is `enlarged` times smaller."""
 
-    def __init__(self, wide: int, steering: int, shared: int) -> None:
+    def __init__(self, wide: int, steering: int, shared: int, enlarged: int = 1) -> None:
         super().__init__()
+        self._enlarged = enlarged
         self.mlp_shared = nn.Sequential(nn.Conv2d(steering, shared, 3, padding=1), nn.ReLU())
         self.mlp_gamma = nn.Conv2d(shared, wide, 3, padding=1)
         self.mlp_beta = nn.Conv2d(shared, wide, 3, padding=1)
         self._both: nn.Conv2d | None = None
+        self._raised: RaisedConv | None = None
 
     def fold(self) -> None:
-        """Make one convolution of the two, which read the same input, and add the one to the scale's bias."""
+        """Make one convolution of the two that read the same input, and take the enlarging out of the first."""
         if self._both is not None:
             return
         gamma, beta = self.mlp_gamma, self.mlp_beta
@@ -70,10 +73,19 @@ class Spade(nn.Module):
         both.bias = nn.Parameter(torch.cat([gamma.bias.data + 1, beta.bias.data]))
         self._both = both
         del self.mlp_gamma, self.mlp_beta
+        first = self.mlp_shared[0]
+        if self._enlarged > 1 and isinstance(first, nn.Conv2d):
+            self._raised = RaisedConv(first, self._enlarged)
+            del self.mlp_shared
 
     def forward(self, x: Tensor, steering: Tensor) -> Tensor:
-        """x: (n, c, h, w). steering: (n, s, h, w), already of x's size."""
-        hidden = self.mlp_shared(steering)
+        """x: (n, c, h, w). steering: (n, s, h / enlarged, w / enlarged)."""
+        if self._raised is not None:
+            hidden = self._raised(steering)
+        elif self._enlarged > 1:
+            hidden = self.mlp_shared(functional.interpolate(steering, scale_factor=self._enlarged, mode="nearest"))
+        else:
+            hidden = self.mlp_shared(steering)
         if self._both is not None:
             scale, offset = self._both(hidden).chunk(2, dim=1)
         else:
@@ -84,17 +96,17 @@ class Spade(nn.Module):
 class ResidualBlock(nn.Module):
     """Two steered convolutions beside a shortcut, which is one of its own where the width changes."""
 
-    def __init__(self, wide_in: int, wide_out: int, steering: int, shared: int) -> None:
+    def __init__(self, wide_in: int, wide_out: int, steering: int, shared: int, enlarged: int = 1) -> None:
         super().__init__()
         middle = min(wide_in, wide_out)
         self.conv_0 = SpectralConv(wide_in, middle, 3)
         self.conv_1 = SpectralConv(middle, wide_out, 3)
         if wide_in != wide_out:
             self.conv_s = SpectralConv(wide_in, wide_out, 1, bias=False)
-        self.norm_0 = Spade(wide_in, steering, shared)
-        self.norm_1 = Spade(middle, steering, shared)
+        self.norm_0 = Spade(wide_in, steering, shared, enlarged)
+        self.norm_1 = Spade(middle, steering, shared, enlarged)
         if wide_in != wide_out:
-            self.norm_s = Spade(wide_in, steering, shared)
+            self.norm_s = Spade(wide_in, steering, shared, enlarged)
         self.widens = wide_in != wide_out
 
     def forward(self, x: Tensor, steering: Tensor) -> Tensor:
@@ -115,8 +127,8 @@ class SpadeDecoder(nn.Module):
         self.fc = nn.Conv2d(s.warped, wide, 3, padding=1)
         for number in range(_MIDDLE):
             setattr(self, f"G_middle_{number}", ResidualBlock(wide, wide, s.warped, s.shared))
-        self.up_0 = ResidualBlock(wide, wide // 2, s.warped, s.shared)
-        self.up_1 = ResidualBlock(wide // 2, wide // 8, s.warped, s.shared)
+        self.up_0 = ResidualBlock(wide, wide // 2, s.warped, s.shared, 2)
+        self.up_1 = ResidualBlock(wide // 2, wide // 8, s.warped, s.shared, 4)
         self.conv_img = nn.Sequential(nn.Conv2d(wide // 8, 12, 3, padding=1))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -125,8 +137,7 @@ class SpadeDecoder(nn.Module):
         for number in range(_MIDDLE):
             x = getattr(self, f"G_middle_{number}")(x, features)
         for block in (self.up_0, self.up_1):
-            x = functional.interpolate(x, scale_factor=2, mode="nearest")
-            x = block(x, functional.interpolate(features, size=x.shape[2:], mode="nearest"))
+            x = block(functional.interpolate(x, scale_factor=2, mode="nearest"), features)
         x = self.conv_img(functional.leaky_relu(x, _SLOPE))
         return functional.pixel_shuffle(x, 2).sigmoid()
 

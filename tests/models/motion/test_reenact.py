@@ -67,6 +67,7 @@ def driving(meshes: Sequence[Floats], usable: Sequence[bool] = (), presence: Seq
         rest=pose.mean_face(),
         usable=np.array(usable or [True] * count),
         presence=np.float32(presence or [1.0] * count),
+        hidden=np.zeros(count, np.float32),
         template=np.arange(10, 10 * count + 10, 10, dtype=np.float32)[:, None],
     )
 
@@ -241,3 +242,9 @@ def test_a_picture_that_is_drawn_as_it_is_comes_back_to_where_it_was_taken() -> 
         hull = cv2.convexHull(np.ascontiguousarray(points[:468, :2])) - (patch.x, patch.y)
         cv2.fillConvexPoly(inside, np.round(hull).astype(np.int32), 1)
         assert np.abs(patch.pixels - window)[inside > 0].mean() < 2.5
+
+
+def test_a_hidden_face_is_hard() -> None:
+    covered = replace(driving([mesh()] * 4), hidden=np.float32([0, 0.1, 0.4, 0.19]))
+    patches, _ = shown(covered, HardFrames.REDACT)
+    assert [patch is None for patch in patches] == [False, False, True, False]
