@@ -39,9 +39,7 @@ class Steps:
         that it reads. label: what an orchestrator shows instead of the stage's name.
         """
         context = self.context
-        known = profiles.roles(context.settings)
-        names = {role: known[role] for role in roles}
-        hashes = {f"{r}:{n}": profiles.digest(e.capability, n) for r, e in names.items() for n in e.backends}
+        hashes = profiles.digests(context.settings, roles)
         key = Key(stage, version, context.public_id, inputs, parameters or {}, hashes)
         made = context.stage(
             stage,

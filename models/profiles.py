@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -209,6 +210,17 @@ def digest(capability: str, name: str) -> str:
     parts = [entry.target, str(entry.version), *(WEIGHTS[weight].sha256 for weight in entry.weights)]
     parts += [_digest_of(file) for file in entry.data]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def digests(settings: Settings, wanted: Sequence[str]) -> dict[str, str]:
+    """ "role:backend" -> its part of a cache key, with the settings that the backend takes, for some roles of a run."""
+    known, result = roles(settings), {}
+    for role in wanted:
+        capability = known[role].capability
+        for name in known[role].backends:
+            taken = [f"{setting}={getattr(settings, setting)}" for setting in backend(capability, name).settings]
+            result[f"{role}:{name}"] = "-".join([digest(capability, name), *taken])
+    return result
 
 
 @cache

@@ -177,3 +177,14 @@ def test_without_torch_the_command_that_brings_it_is_named(monkeypatch: pytest.M
     monkeypatch.setattr(profiles.importlib, "import_module", missing)
     with pytest.raises(UsageError, match=r"pip install 'anonflow\[torch\]'"):
         profiles.load("motion", "lia")
+
+
+def test_settings_that_a_backend_takes_are_part_of_its_cache_key() -> None:
+    def key(**changes: Any) -> dict[str, str]:
+        return profiles.digests(Settings(**changes), ("motion", "embedder"))
+
+    assert key() == key(hard_frames=HardFrames.REDACT, motion_crop=MotionCrop.LANDMARKS)
+    keys = [key(motion=Motion.LIVEPORTRAIT, hard_frames=hard, motion_crop=crop)["motion:liveportrait"]
+            for hard in HardFrames for crop in MotionCrop]  # fmt: skip
+    assert len(set(keys)) == len(keys)
+    assert key(seed=3) == key() != key(motion=Motion.LIA)
