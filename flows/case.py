@@ -177,8 +177,8 @@ def version() -> str:
 
 def backends(settings: Settings) -> dict[str, str]:
     """Backend -> digest of its class, version and weights, for every role of the run. UsageError when unknown."""
-    roles = profiles.roles(settings).values()
-    return {name: profiles.digest(role.capability, name) for role in roles for name in role.backends}
+    found = profiles.digests(settings, tuple(profiles.roles(settings)))
+    return {key.partition(":")[2]: value for key, value in found.items()}
 
 
 def fingerprint(settings: Settings) -> str:

@@ -105,10 +105,22 @@ def image(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     on_failure: Failure = OnFailure.WITHHOLD,
+    motion: MotionChoice = None,
+    motion_crop: Crop = MotionCrop.MESH,
+    hard_frames: Hard = HardFrames.MESH,
     cache: CacheUrl = "",
 ) -> None:
     """Convert pictures: every face becomes a synthetic person."""
-    settings = Settings(profile=profile, seed=seed, on_failure=on_failure, overwrite=overwrite, cache_url=cache)
+    settings = Settings(
+        profile=profile,
+        seed=seed,
+        on_failure=on_failure,
+        motion=motion,
+        motion_crop=motion_crop,
+        hard_frames=hard_frames,
+        overwrite=overwrite,
+        cache_url=cache,
+    )
     from flows import sources
     from flows.convert import convert_pictures
     from infra.media.still import PICTURE_SUFFIXES
@@ -127,6 +139,7 @@ def demo(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     on_failure: Failure = OnFailure.WITHHOLD,
+    motion: MotionChoice = None,
 ) -> None:
     """Convert one clip and lay it beside its original."""
     from pathlib import Path
@@ -137,7 +150,7 @@ def demo(
     from infra.scratch import scratch
 
     jobs = sources.find(clip or str(demo_clip()), sources.VIDEO_SUFFIXES, destination)[:1]
-    settings = Settings(seed=seed, overwrite=overwrite, on_failure=on_failure, max_attempts=8)
+    settings = Settings(seed=seed, overwrite=overwrite, on_failure=on_failure, motion=motion, max_attempts=8)
     console = Console()
     with _reporter(console, len(jobs)) as reporter:
         summary = convert_all(jobs, destination, settings, reporter, orchestrate=False)

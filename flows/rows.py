@@ -17,9 +17,9 @@ class Evidence:
     """What the stages found out about one input. Holds neither names nor predicted attributes.
 
     attempts: tries at twins, `tasks.records.Attempt` as JSON values. audit: per embedder its threshold, smallest and
-    mean distance, worst frame and number of recognised frames. worst_frame, worst_distance: the frame nearest to the
-    source in the audit; -1 and None when nothing was compared. faces_lost: replaced faces that the audit's detector
-    did not find. Distances are cosine distances.
+    mean distance, worst frame, number of recognised frames and mean distance to the twins. worst_frame,
+    worst_distance: the frame nearest to the source in the audit; -1 and None when nothing was compared. faces_lost:
+    replaced faces that the audit's detector did not find. Distances are cosine distances.
     """
 
     scenes: int = 0

@@ -7,7 +7,7 @@ import contextvars
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -47,11 +47,11 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def ahead(items: Iterable[Item], most: int = 1) -> Iterator[Item]:
+def ahead(items: Iterable[Item], most: int = 1) -> Generator[Item]:
     """Yield the items, made on a thread of their own, which is at most `most` finished items ahead.
 
     An exception of the iterable is raised here, after the items before it. When the consumer stops early the thread
-    ends after the item it is at; the iterable must not need to be closed by another thread than the one that runs it.
+    ends after the item it is at; whoever stops early closes this generator before closing what the items come from.
     """
     ready: queue.Queue[tuple[list[Item], BaseException | None]] = queue.Queue(maxsize=max(most, 1))
     stopped = threading.Event()

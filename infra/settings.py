@@ -40,7 +40,7 @@ class MotionCrop(StrEnum):
 
 
 class HardFrames(StrEnum):
-    """What happens to frames that a motion network does not bear: turned far, or landmarks hardly seen.
+    """What happens to frames that a motion network does not bear: turned far, hidden, or landmarks hardly seen.
 
     hold: the last motion that it did bear. mesh: the mesh moves the twin instead. redact: the face is covered.
     """

@@ -5,6 +5,7 @@ Files are read with `weights_only`, so a pickle can hold tensors and plain conta
 
 from __future__ import annotations
 
+import argparse
 import pickle
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -25,8 +26,14 @@ def read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise WeightsError(f"Weight file {path.name} does not exist; see: anonflow models list")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        # Training scripts like to keep their arguments beside the weights; a namespace holds values and does nothing.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"Weight file {path.name} is not a plain checkpoint: it is damaged, or holds objects that would run code."
+        ) from error
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise WeightsError(
             f"Weight file {path.name} is not a readable checkpoint ({type(error).__name__}); fetch it again."
         ) from error

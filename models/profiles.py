@@ -153,16 +153,26 @@ def roles(settings: Settings) -> dict[str, Role]:
 
 
 def check(settings: Settings) -> None:
-    """Raise WeightsError, saying what to do, when a weight file that the run needs is missing or is not the pinned one.
+    """Raise WeightsError, saying what to do, when a weight file that the run needs is missing or is not the pinned one,
+    and UsageError when the settings do not fit the backends or a package is missing.
 
     Every file is hashed once per process.
     """
-    for role in roles(settings).values():
+    known = roles(settings)
+    for role in known.values():
         for name in role.backends:
-            entry = backend(role.capability, name)
-            optional = [weight for setting, value, weight in entry.options if getattr(settings, setting) == value]
-            for weight in (*entry.weights, *optional):
+            for weight in _weights(backend(role.capability, name), settings):
                 weights.path(weight)
+    mover = known["motion"].backends[0]
+    entry = backend("motion", mover)
+    if settings.motion_crop is not MotionCrop.MESH and "motion_crop" not in entry.settings:
+        raise UsageError(f"{mover} crops by the mesh only; leave --motion-crop out, or choose --motion liveportrait.")
+    _class(entry, mover)
+
+
+def _weights(entry: Backend, settings: Settings) -> list[str]:
+    """The weight files of a backend in a run, those included that only its settings ask for."""
+    return [*entry.weights, *(weight for name, value, weight in entry.options if getattr(settings, name) == value)]
 
 
 def load(capability: str, name: str, **options: Any) -> Any:
@@ -218,8 +228,10 @@ def digests(settings: Settings, wanted: Sequence[str]) -> dict[str, str]:
     for role in wanted:
         capability = known[role].capability
         for name in known[role].backends:
-            taken = [f"{setting}={getattr(settings, setting)}" for setting in backend(capability, name).settings]
-            result[f"{role}:{name}"] = "-".join([digest(capability, name), *taken])
+            entry = backend(capability, name)
+            taken = [f"{setting}={getattr(settings, setting)}" for setting in entry.settings]
+            own = [WEIGHTS[weight].sha256 for weight in _weights(entry, settings)[len(entry.weights) :]]
+            result[f"{role}:{name}"] = "-".join([digest(capability, name), *taken, *own])
     return result
 
 

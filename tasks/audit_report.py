@@ -11,7 +11,7 @@ from models.capabilities import Floats
 from tasks.judges import Judge
 from tasks.reassemble import Painted
 
-_UNTRUE = 0.25
+_UNTRUE = 0.1
 """Share of a track's painted faces that may be lost or unlike the twin (farther from it than strangers are). Beyond,
 the data are of no use, and an embedder that is far from what is no face has proved nothing. On four published clips the
 distances to the twin were .70 of the thresholds at most."""

@@ -3,6 +3,7 @@ frames. Does not depend on any twin, so that another twin costs none of it."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -94,10 +95,10 @@ def _observed(
 ) -> list[Driving]:
     """The drivings with what the model reads from every usable row, NaN elsewhere, and how hidden the face is there."""
     tables = [np.full((len(d.usable), motion.columns), np.nan, np.float32) for d in drivings]
-    looks = [np.full((len(d.usable), 468, 3), np.nan, np.float32) for d in drivings]
+    looks = [np.zeros((len(d.usable), 468, 3), np.uint8) for d in drivings]
     done = 0
-    with frames() as stream:
-        for some in ahead(batches(stream, motion.batch)):
+    with frames() as stream, contextlib.closing(ahead(batches(stream, motion.batch))) as ready:
+        for some in ready:
             wanted = [(frame, index, row) for frame in some for index, row in _rows(drivings, frame.index)]
             pictures = {frame.index: frame.to_bgr() for frame, _, _ in wanted}
             if wanted:
@@ -113,7 +114,7 @@ def _observed(
             if progress is not None:
                 progress(done)
     return [
-        replace(driving, template=table, hidden=hidden.share(look))
+        replace(driving, template=table, hidden=hidden.share(look, driving.usable))
         for driving, table, look in zip(drivings, tables, looks, strict=True)
     ]
 

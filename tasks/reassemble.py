@@ -5,7 +5,8 @@ Every face of every track is either replaced or redacted; there is no third way 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -106,10 +107,14 @@ def run(
 
     table: list[_Row] = []
     done = 0
-    with frames() as stream:
+
+    def staging(stream: Iterator[YuvFrame]) -> Generator[tuple[YuvFrame, _Shown]]:
         # With batches, the next one is performed while the last one is painted and encoded.
-        staging = staged(stream) if motion.batch <= 1 else ahead(staged(stream), motion.batch)
-        for frame, rows in ordered(work, staging, workers, 2 * workers + 2):
+        yield from staged(stream) if motion.batch <= 1 else ahead(staged(stream), motion.batch)
+
+    # What runs ahead must end before the decoder does, or it would wait for frames that never come.
+    with frames() as stream, contextlib.closing(staging(stream)) as ready:
+        for frame, rows in ordered(work, ready, workers, 2 * workers + 2):
             sink.write(frame)
             table += rows
             done += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from infra.parallel import ordered
-from models.capabilities import Floats
+from models.capabilities import Floats, Performance
 from tasks import audit
 from tasks.judges import Panel
 from tasks.samples import Sample
@@ -34,8 +34,8 @@ def recognises(
     left. Tilted faces are framed as a detector does on the sample's crop, not on the whole frame as in the audit.
     """
 
-    def look(sample: Sample) -> bool:
-        painted = trial.paint(sample)
+    def look(performed: tuple[Sample, Performance | None]) -> bool:
+        painted = trial.paint(performed)
         if painted is None:
             return False
         image, face = painted
@@ -43,7 +43,7 @@ def recognises(
         # A distance that is no number proves nothing.
         return not all(d > (1.0 + margin) * judge.threshold for d, judge in zip(distances, panel.judges, strict=True))
 
-    for done, found in enumerate(ordered(look, samples, workers, 2 * workers), 1):
+    for done, found in enumerate(ordered(look, trial.perform(samples), workers, 2 * workers), 1):
         if progress is not None:
             progress(done)
         if found:

@@ -27,7 +27,7 @@ from models.capabilities import (
     TwinJob,
 )
 from models.motion import adapt, backdrop, crown
-from tasks import frontal, verify
+from tasks import frontal, redact, verify
 from tasks.attributes import Appearances
 from tasks.identities import Identity
 from tasks.motion import Drivings
@@ -156,7 +156,7 @@ def run(
             break
         twin = adapt.match_detail(dress(twin, heads, parser), [s.crop for s in shown], meshes)
         here = verify.shifted(by_track[front.track], front)
-        twin = motion.introduce(twin, here, 0, front.crop, strength)
+        twin = motion.introduce(twin, here, 0, without_others(front, tracks), strength)
         trial = verify.Trial(twin, by_track, motion, strength)
         distance = verify.smallest_distance(trial, own, identity.embeddings, embedder, workers)
         good = bool(np.isfinite(distance)) and distance > settings.threshold
@@ -166,6 +166,19 @@ def run(
             return TwinResult(identity.index, twin, strength, tuple(attempts))
         rejected.append(twin.candidate)
     return TwinResult(identity.index, None, first, tuple(attempts))
+
+
+def without_others(sample: Sample, tracks: Tracks) -> NDArray[np.uint8]:
+    """A sample's crop in which every other person's face is redacted: a motion model may show any part of it."""
+    picture: NDArray[np.uint8] = sample.crop.copy()
+    height, width = picture.shape[:2]
+    for track in tracks.tracks:
+        row = sample.frame - track.first
+        if track.index != sample.track and 0 <= row < track.length:
+            corner = np.array([sample.x, sample.y], np.float32)
+            mesh = track.mesh[row] - np.array([*corner, 0], np.float32)
+            redact.fill(picture, redact.cover(track.boxes[row] - np.tile(corner, 2), mesh, width, height))
+    return picture
 
 
 def _known(driving: Driving, row: int) -> bool:

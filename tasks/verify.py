@@ -6,14 +6,14 @@ auditing embedders take no part, so that the audit stays an independent judge.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from infra.parallel import ordered
-from models.capabilities import Driving, Embedder, Face, Floats, Image, MotionModel, Strength, Twin
-from models.motion.animate import animate
+from infra.parallel import batches, ordered
+from models.capabilities import Driving, Embedder, Face, Floats, Image, MotionModel, Performance, Strength, Twin
 from tasks.samples import Sample
 
 VERSION = 1
@@ -28,10 +28,16 @@ class Trial:
     motion: MotionModel
     strength: Strength
 
-    def paint(self, sample: Sample) -> tuple[Image, Face] | None:
+    def perform(self, samples: Sequence[Sample]) -> Iterator[tuple[Sample, Performance | None]]:
+        """Each sample with the twin's performance on its crop, performed as many at a time as the model likes."""
+        for some in batches(samples, self.motion.batch):
+            driving = joined([shifted(self.drivings[sample.track], sample) for sample in some])
+            yield from zip(some, self.motion.perform(self.twin, driving, range(len(some)), self.strength), strict=True)
+
+    def paint(self, performed: tuple[Sample, Performance | None]) -> tuple[Image, Face] | None:
         """A sample's crop with the twin in it, and where its face is; None where it cannot be painted."""
-        driving = shifted(self.drivings[sample.track], sample)
-        (patch,) = animate(self.motion, self.twin, driving, [sample.crop], [0], self.strength)
+        sample, shown = performed
+        patch = None if shown is None else shown.paint(sample.crop)
         if patch is None:
             return None
         image: Image = sample.crop.copy()
@@ -48,14 +54,23 @@ def smallest_distance(
     NaN when no sample could be painted, which the caller must treat as a failure.
     """
 
-    def look(sample: Sample) -> float | None:
-        shown = trial.paint(sample)
+    def look(performed: tuple[Sample, Performance | None]) -> float | None:
+        shown = trial.paint(performed)
         if shown is None:
             return None
         return float((1.0 - embedder.embed([shown[0]], [shown[1]]) @ source.T).min())
 
-    distances = [d for d in ordered(look, samples, workers, 2 * workers) if d is not None]
+    distances = [d for d in ordered(look, trial.perform(samples), workers, 2 * workers) if d is not None]
     return float(np.min(distances)) if distances else float("nan")
+
+
+def joined(drivings: Sequence[Driving]) -> Driving:
+    """Rows of several drivings of one identity as one driving; its frames are not consecutive."""
+    if len(drivings) == 1:
+        return drivings[0]
+    rows = ("meshes", "shapes", "scale", "rotation", "shift", "usable", "presence", "hidden", "template")
+    stacked: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in drivings]) for name in rows}
+    return replace(drivings[0], **stacked)
 
 
 def shifted(driving: Driving, sample: Sample) -> Driving:

@@ -1,4 +1,4 @@
-"""A motion model asked about single frames, where nothing is gained by batches."""
+"""A motion model asked for patches at once, frame by frame."""
 
 from __future__ import annotations
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import Tensor
+
+from models.capabilities import Image
 
 Precision = Literal["float32", "float16", "bfloat16"]
 
@@ -21,6 +25,12 @@ class Place:
     def accelerated(self) -> bool:
         """Whether it is a graphics card."""
         return self.device.type == "cuda"
+
+
+def only_finite(drawn: Tensor, show: Callable[[Tensor], list[Image]]) -> list[Image | None]:
+    """`show` of those (n, ...) drawings whose every value is a number; None in the place of the others."""
+    good = torch.isfinite(drawn).flatten(1).all(dim=1).tolist()
+    return [picture if fine else None for picture, fine in zip(show(drawn), good, strict=True)]
 
 
 def choose(device: str | None = None, precision: Precision | None = None) -> Place:

@@ -20,33 +20,41 @@ _UNLIKE = 12.0
 clips at most 17 % of the points of a clear face were (p95 14 % on the worst clip), and at least 23 % of one of whose
 skin a patch had been painted before mouth, eye or nose."""
 _LIGHTNESS = 0.6
+_JUDGED = 600
+
+Look = NDArray[np.uint8]
 
 
-def look(frame: Image, mesh: Floats) -> Floats:
-    """(468, 3) float32 CIELAB colours (8-bit units) at the surface points of a (478, 3) mesh, slightly blurred.
+def look(frame: Image, mesh: Floats) -> Look:
+    """(468, 3) uint8 CIELAB colours at the surface points of a (478, 3) mesh, slightly blurred.
 
     frame: uint8 BGR. Points outside the frame get the colour of its edge.
     """
     to_crop, _ = crop.matrices(crop.square(mesh, _FRAMING), _FRAMING)
     size = (_FRAMING.side, _FRAMING.side)
     small = cv2.warpAffine(frame, to_crop[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    colours = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 1.0), cv2.COLOR_BGR2LAB).astype(np.float32)
+    colours = cv2.cvtColor(cv2.GaussianBlur(small, (0, 0), 1.0), cv2.COLOR_BGR2LAB)
     places = crop.map_points(to_crop, mesh[:_POINTS, :2])[None]
     found = cv2.remap(colours, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found[0], np.float32)
+    return np.asarray(found[0], np.uint8)
 
 
-def share(looks: Floats) -> NDArray[np.float32]:
+def share(looks: Look, known: NDArray[np.bool_]) -> Floats:
     """(n,) share of the points that are unlike themselves in the other rows of (n, 468, 3) `look`s of one track.
 
-    A change of the light that all points share does not count. NaN rows were not looked at and get 0. Not seen: what
-    hides the face for most of the track, and what is coloured as the face is, point by point.
+    known: (n,) rows that were looked at; the others get 0. A change of the light that all points share does not count.
+    Not seen: what hides the face for most of the track, and what is coloured as the face is, point by point.
     """
     result = np.zeros(len(looks), np.float32)
-    known = np.isfinite(looks).all(axis=(1, 2))
-    if known.any():
-        apart = looks[known] - np.median(looks[known], axis=0)
+    rows = np.flatnonzero(known)
+    if not len(rows):
+        return result
+    # A long track is judged by a part of its rows, and in parts, so that memory hardly grows with its length.
+    usual = np.median(looks[rows[:: -(-len(rows) // _JUDGED)]], axis=0)
+    for first in range(0, len(rows), _JUDGED):
+        some = rows[first : first + _JUDGED]
+        apart = looks[some] - usual
         apart -= np.median(apart, axis=1, keepdims=True)
         apart[..., 0] *= _LIGHTNESS
-        result[known] = (np.linalg.norm(apart, axis=2) > _UNLIKE).mean(axis=1)
+        result[some] = (np.linalg.norm(apart, axis=2) > _UNLIKE).mean(axis=1)
     return result

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.capabilities import Floats, Image, Patch
 from models.landmarks import topology
 from models.landmarks.topology import five_points
+from models.motion import jaw
 from models.motion.liveportrait.paste import template
 from models.motion.sampling import smooth_step
 
@@ -64,7 +65,7 @@ def lay_over(
     away = cv2.distanceTransform(1 - head, cv2.DIST_L2, 5)
     alpha = 1.0 - smooth_step(away, 0.0, max(reach, 1.0))
     alpha = np.where(inside, 1.0, alpha * (covered / np.float32(255)))[..., None].astype(np.float32)
-    behind = frame[y:bottom, x:right]
+    behind = jaw.without_beard(frame, source)[y:bottom, x:right]
     drawn = _placed(drawing, place, size)
     mixed = behind + alpha * (drawn.astype(np.float32) - behind)
     pixels = np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)

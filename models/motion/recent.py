@@ -16,18 +16,27 @@ class Recent(Generic[Key, Value]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: OrderedDict[int, tuple[Key, Value]] = OrderedDict()
+        self._kept: OrderedDict[int, _Entry[Key, Value]] = OrderedDict()
         self._guard = threading.Lock()
 
     def get(self, key: Key, make: Callable[[Key], Value]) -> Value:
-        """The value of an object, made on first use; others wait meanwhile."""
+        """The value of an object, made on first use; who asks for the same one waits meanwhile, others do not."""
         with self._guard:
             found = self._kept.get(id(key))
             # Another object may live at the address of one that is gone.
-            if found is None or found[0] is not key:
-                found = (key, make(key))
-                self._kept[id(key)] = found
+            if found is None or found.key is not key:
+                found = self._kept[id(key)] = _Entry(key)
             self._kept.move_to_end(id(key))
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-            return found[1]
+        with found.guard:
+            if not found.made:
+                found.made.append(make(key))
+            return found.made[0]
+
+
+class _Entry(Generic[Key, Value]):
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.guard = threading.Lock()
+        self.made: list[Value] = []

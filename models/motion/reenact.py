@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +27,8 @@ from models.motion.mesh import MeshMotion, placed, resting_shape, target_mesh
 from models.motion.recent import Recent
 
 Source = TypeVar("Source")
-_MEMORY = 8
+_MEMORY = 24
+"""Twins whose source features are kept; more people in one video, or videos at a time, would make them anew."""
 _LIES = 4
 """Numbers of a template that say how the crop lies to the one that the mesh gives."""
 _HALF_TURN = 180.0
@@ -46,8 +48,9 @@ class Network(Protocol[Source]):
     def take_in(self, picture: Image) -> Source:
         """What it needs of a source picture, a uint8 BGR crop; done once per twin."""
 
-    def draw(self, source: Source, origin: Floats, rows: Floats) -> list[Image]:
-        """Drawings, uint8 BGR crops, of the source moved as the (n, columns) rows say, relative to `origin`."""
+    def draw(self, source: Source, origin: Floats, rows: Floats) -> Sequence[Image | None]:
+        """Drawings, uint8 BGR crops, of the source moved as the (n, columns) rows say, relative to `origin`; None where
+        numbers ran out of their range."""
 
 
 @dataclass(frozen=True)
@@ -139,13 +142,17 @@ class Reenactor(Generic[Source]):
 
     def introduce(self, twin: Twin, driving: Driving, row: int, frame: Image, strength: Strength) -> Twin:
         """The twin with its frontal frame: painted by the mesh, which puts it where the source was."""
-        (patch,) = animate(self._mesh, twin, driving, [frame], [row], strength)
-        if patch is None:
+        # What the frame cuts off of the face is painted, too: it may be seen on another frame.
+        wide = 2 * int(np.ceil(0.5 * float(np.ptp(driving.meshes[row, :, :2], axis=0).max()) / 2)) + 2
+        picture = cv2.copyMakeBorder(frame, wide, wide, wide, wide, cv2.BORDER_REPLICATE)
+        move = np.array([wide, wide, 0], np.float32)
+        inner = replace(driving, meshes=driving.meshes + move, shift=driving.shift + move)
+        (patch,) = animate(self._mesh, twin, inner, [picture], [row], strength)
+        if patch is None or not _within(driving.meshes[row], wide, frame):
             return replace(twin, front=None)
-        picture = frame.copy()
         height, width = patch.pixels.shape[:2]
         picture[patch.y : patch.y + height, patch.x : patch.x + width] = patch.pixels
-        return replace(twin, front=Front(picture, resting_mesh(driving, row), driving.template[row]))
+        return replace(twin, front=Front(picture, resting_mesh(inner, row), driving.template[row]))
 
     def perform(
         self, twin: Twin, driving: Driving, rows: Sequence[int], strength: Strength
@@ -160,12 +167,12 @@ class Reenactor(Generic[Source]):
         for row in rows:
             if row not in drawn:
                 result.append(None)
-            elif (model := drawn[row]) is None:
+            elif (model := drawn[row]) is None or (picture := pictures[model]) is None:
                 result.append(self._otherwise(twin, driving, row, strength))
             else:
                 target = target_mesh(self._ready(twin).shape, driving, row, strength.change)
                 to_frame = self._matrices(resting_mesh(driving, row), self._lie(driving.template[row]))[1]
-                result.append(_Drawn(pictures[model], to_frame, target, driving.meshes[row], strength.feather))
+                result.append(_Drawn(picture, to_frame, target, driving.meshes[row], strength.feather))
         return result
 
     def borne(self, driving: Driving) -> NDArray[np.bool_]:
@@ -197,11 +204,11 @@ class Reenactor(Generic[Source]):
             return None
         return self._mesh.perform(twin, driving, [row], strength)[0]
 
-    def _draw(self, twin: Twin, driving: Driving, rows: Sequence[int]) -> dict[int, Image]:
+    def _draw(self, twin: Twin, driving: Driving, rows: Sequence[int]) -> dict[int, Image | None]:
         if not rows or twin.front is None:
             return {}
         ready = self._ready(twin)
-        result: dict[int, Image] = {}
+        result: dict[int, Image | None] = {}
         for first in range(0, len(rows), self.batch):
             some = list(rows[first : first + self.batch])
             origin, moved = twin.front.template[: self._read], driving.template[some, : self._read]
@@ -228,6 +235,12 @@ class Reenactor(Generic[Source]):
         framing = self._network.framing
         base = crop.square(mesh, framing)
         return crop.matrices(crop.placed(lie, base) if len(lie) else base, framing)
+
+
+def _within(mesh: Floats, border: int, frame: Image) -> bool:
+    """Whether a (478, 3) mesh lies inside a frame or less than `border` pixels outside it."""
+    points, (height, width) = mesh[:, :2], frame.shape[:2]
+    return bool((points > -border).all() and (points < np.array([width, height]) + border).all())
 
 
 def resting_mesh(driving: Driving, row: int) -> Floats:

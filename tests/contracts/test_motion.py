@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,6 +17,7 @@ from models.embedding.calibration import calibration
 from models.landmarks import pose
 from models.motion import geometry
 from models.motion.animate import animate
+from models.motion.mesh import MeshMotion
 from tests.contracts import support
 
 SOURCE, TWIN = "people/009_C", "synthetic/02"
@@ -170,12 +172,16 @@ def test_the_twin_opens_its_mouth_with_the_source(learnt: Any) -> None:
     assert gaps[1] > gaps[0] + 0.08
 
 
-def test_two_threads_get_what_one_gets(motion: Any) -> None:
+@pytest.mark.parametrize("name", support.names("motion"))
+def test_two_threads_get_what_one_gets_from_the_first_call_on(name: str, tmp_path: Path) -> None:
+    model = MeshMotion() if name == "mesh" else support.random_motion(name, tmp_path)
     frame, mesh = located(SOURCE)
     some, track = twin(), driving(mesh)
-    alone = show(motion, some, track, [frame], [0])
-    for result in support.on_two_threads(lambda: show(motion, some, track, [frame], [0])):
-        assert support.same(result, alone)
+    together = support.on_two_threads(lambda: show(model, some, track, [frame], [0]))
+    (alone,) = show(model, some, track, [frame], [0])
+    for (patch,) in together:
+        assert support.same(patch.points, alone.points)
+        assert np.abs(patch.pixels.astype(int) - alone.pixels).max() <= 1
 
 
 def test_strength_changes_the_shape(motion: Any) -> None:

@@ -188,3 +188,27 @@ def test_settings_that_a_backend_takes_are_part_of_its_cache_key() -> None:
             for hard in HardFrames for crop in MotionCrop]  # fmt: skip
     assert len(set(keys)) == len(keys)
     assert key(seed=3) == key() != key(motion=Motion.LIA)
+
+
+def test_a_crop_that_a_motion_model_does_not_know_and_a_missing_package_are_found_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(profiles.weights, "path", lambda name: Path(name))
+    profiles.check(Settings())
+    profiles.check(Settings(motion=Motion.LIVEPORTRAIT, motion_crop=MotionCrop.LANDMARKS))
+    for motion in (None, Motion.LIA):
+        with pytest.raises(UsageError, match="--motion-crop"):
+            profiles.check(Settings(motion=motion, motion_crop=MotionCrop.LANDMARKS))
+
+    def missing(name: str) -> Any:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(profiles.importlib, "import_module", missing)
+    with pytest.raises(UsageError, match="pip install"):
+        profiles.check(Settings(motion=Motion.LIA))
+
+
+def test_optional_weights_are_part_of_a_cache_key() -> None:
+    settings = Settings(motion=Motion.LIVEPORTRAIT, motion_crop=MotionCrop.LANDMARKS)
+    before = profiles.digests(settings, ("motion",))
+    assert WEIGHTS["liveportrait-landmarks"].sha256 in before["motion:liveportrait"]

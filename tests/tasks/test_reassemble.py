@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -159,3 +162,27 @@ def test_an_error_in_a_batch_is_not_swallowed() -> None:
 
     with pytest.raises(RuntimeError, match="broken"):
         paint(support.tracks(support.track()), results(0), workers=2, painter=Broken(batch=3))
+
+
+def test_what_runs_ahead_has_ended_before_the_decoder_is_closed() -> None:
+    still_running: list[str] = []
+
+    @contextlib.contextmanager
+    def opened() -> Iterator[Iterator[YuvFrame]]:
+        try:
+            with support.opener(support.noise(8))() as stream:
+                yield stream
+        finally:
+            still_running.extend(thread.name for thread in threading.enumerate() if thread.name == "ahead")
+
+    class Full(Sink):
+        def write(self, frame: YuvFrame) -> None:
+            raise OSError("disk full")
+
+    found = support.tracks(support.track())
+    people = support.people(found)
+    with pytest.raises(OSError, match="disk full"):
+        reassemble.run(
+            opened, Full(), found, people, support.drivings(found, people), results(0), support.Painter(batch=2)
+        )
+    assert still_running == []

@@ -15,6 +15,7 @@ from models.capabilities import Appearance, Front, Twin, TwinJob
 from models.masks.bisenet import LABELS
 from tasks import twin
 from tasks.attributes import Appearances
+from tasks.samples import Sample
 from tasks.twin import Request, TwinSettings
 from tests.tasks import support
 
@@ -196,3 +197,39 @@ def test_the_motion_model_gets_to_know_every_twin_before_it_is_tried() -> None:
 def test_samples_that_the_motion_model_could_not_read_are_not_tried() -> None:
     result, inpainter = find([0.9], unread=True)
     assert result.twin is None and result.attempts == () and not inpainter.jobs
+
+
+def test_nobody_else_is_in_the_picture_that_a_motion_model_gets_to_know() -> None:
+    """Two faces that touch: what is shown around one face must not be the other's."""
+    near, far = support.track(0, n=4, x=120, side=80), support.track(1, first=1, n=3, x=190, side=70)
+    found = support.tracks(near, far, frames=4)
+    crop = np.full((support.HEIGHT, support.WIDTH, 3), 40, np.uint8)
+    x0, y0, x1, y1 = far.boxes[1].astype(int)
+    crop[y0:y1, x0:x1] = (0, 0, 255)
+    seen = twin.without_others(Sample(0, 2, 2, 0, 0, crop, True), found)
+    assert (seen[..., 2] != 255).all() and (crop[..., 2] == 255).any()
+    assert (seen[100:140, 90:110] == 40).all(), "the own face stays"
+    # On a frame where the other is not, nothing is taken away; nor elsewhere in a crop that is a part of the frame.
+    assert np.array_equal(twin.without_others(Sample(0, 0, 0, 0, 0, crop, True), found), crop)
+    part = np.ascontiguousarray(crop[40:200, 60:260])
+    assert (twin.without_others(Sample(0, 2, 2, 60, 40, part, True), found)[..., 2] != 255).all()
+
+
+def test_the_motion_model_is_introduced_on_a_picture_without_the_others() -> None:
+    pictures: list[np.ndarray] = []
+
+    class Curious(support.Painter):
+        def introduce(self, some, driving, row, frame, strength):  # type: ignore[no-untyped-def]
+            pictures.append(frame)
+            return some
+
+    found = support.tracks(support.track(0, x=120, side=80), support.track(1, x=230, side=70))
+    people = support.people(found)
+    cut = support.samples(found)
+    request = Request(people.identities[0], "video:0", -1, np.zeros((0, 4), np.float32), ())
+    twin.run(
+        request, found, cut, Appearances((Appearance(30, 0.9),) * 2), support.drivings(found, people), "fake",
+        Inpainter(), Curious(), support.Embedder(lambda *_: 0.9), Parser(), TwinSettings(threshold=0.6),
+    )  # fmt: skip
+    assert len(pictures) == 1 and (pictures[0][100:140, 215:245] == 128).all()
+    assert not (pictures[0][100:140, 100:140] == 128).all()

@@ -61,3 +61,19 @@ def test_shifted_motion_lies_in_the_crop() -> None:
     assert np.allclose(moved.meshes[0], driving.meshes[3] - np.float32([40, 20, 0]), atol=1e-4)
     placed = moved.scale[0] * moved.shapes[0] @ moved.rotation[0].T + moved.shift[0]
     assert np.abs(placed - moved.meshes[0]).max() < 0.01
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+def test_samples_of_several_tracks_are_performed_in_batches_and_painted_each_on_its_own_crop(batch: int) -> None:
+    found = support.tracks(support.track(0, x=80, side=60, step=2.0), support.track(1, first=2, n=6, x=240, side=60))
+    people = support.people(found)
+    drivings = dict(enumerate(support.drivings(found, people).drivings))
+    cut = [replace(s, x=4 * i, y=2 * i) for i, s in enumerate(support.samples(found, (1, 3, 5)).samples)]
+    painter = support.Painter(batch=batch)
+    trial = verify.Trial(support.twin(), drivings, painter, Strength())
+    shown = [(sample, trial.paint((sample, one))) for sample, one in trial.perform(cut)]
+    assert [sample for sample, _ in shown] == cut and max(map(len, painter.asked)) == min(batch, 6)
+    for sample, result in shown:
+        assert result is not None
+        wanted = found.tracks[sample.track].mesh[sample.row, :468, :2] - (sample.x, sample.y)
+        assert np.abs(result[1].box - np.concatenate([wanted.min(axis=0), wanted.max(axis=0)])).max() < 4

@@ -17,7 +17,7 @@ from torch import Tensor
 from infra.settings import HardFrames
 from models import checkpoint, weights
 from models.capabilities import Floats, Image
-from models.motion.device import Place, Precision, choose
+from models.motion.device import Place, Precision, choose, only_finite
 from models.motion.lia.network import Lia, Sizes
 from models.motion.liveportrait.crop import Framing
 from models.motion.reenact import Reenactor
@@ -62,16 +62,22 @@ class LiaNetwork:
             latent, features = self.generator.encode(self._tensor([picture]))
             return Source(latent, features, self.generator.motion(latent))
 
-    def draw(self, source: Source, origin: Floats, rows: Floats) -> list[Image]:
+    def draw(self, source: Source, origin: Floats, rows: Floats) -> list[Image | None]:
         """(256, 256, 3) uint8 BGR drawings of a source, moved as the (n, 20) rows say relative to `origin` (20,).
 
         Levels are those of the authors' evaluation; their demonstration stretches each video to its own extremes.
+        None for a drawing with a value that is no number.
         """
         with torch.inference_mode():
             moved, start = (torch.from_numpy(part).to(self.place.device) for part in (rows, origin[None]))
             latent = self.generator.latent(source.latent, moved, source.motion, start)
             drawn = self.generator.synthesise(latent, source.features).float()
-            levels = (drawn * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+        return only_finite(drawn, self.pictures)
+
+    @staticmethod
+    def pictures(drawn: Tensor) -> list[Image]:
+        """(n, 3, 256, 256) RGB in [-1, 1], not clamped, as (256, 256, 3) uint8 BGR pictures."""
+        levels = (drawn * 127.5 + 128).clamp(0, 255).to(torch.uint8)
         return list(levels.flip(1).permute(0, 2, 3, 1).contiguous().cpu().numpy())
 
     def _tensor(self, crops: Sequence[Image]) -> Tensor:

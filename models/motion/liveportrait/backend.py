@@ -7,6 +7,7 @@ from pathlib import Path
 from infra.settings import HardFrames, MotionCrop
 from models import weights
 from models.motion.device import Precision, choose
+from models.motion.liveportrait.driving import Options
 from models.motion.liveportrait.landmarks import Landmarks203
 from models.motion.liveportrait.network import Files, LivePortrait, Source
 from models.motion.liveportrait.sizes import Sizes
@@ -17,7 +18,8 @@ class LivePortraitMotion(Reenactor[Source]):
     """MotionModel by LivePortrait, in its authors' relative mode with stitching, as AnonNET calls it.
 
     hard_frames: see `Reenactor`. motion_crop: what crops are fitted to. files, landmarks: None takes those of the
-    weights folder. sizes: for tests. Raises WeightsError.
+    weights folder. options: how the driving motion is applied, None as AnonNET does. sizes: for tests. Raises
+    WeightsError.
     """
 
     def __init__(
@@ -30,11 +32,12 @@ class LivePortraitMotion(Reenactor[Source]):
         precision: Precision | None = None,
         batch: int = 0,
         landmarks: Path | None = None,
+        options: Options | None = None,
     ) -> None:
         locator = None
         if motion_crop is MotionCrop.LANDMARKS:
             locator = Landmarks203(landmarks or weights.path("liveportrait-landmarks"))
-        network = LivePortrait(files or released(), choose(device, precision), sizes=sizes, batch=batch)
+        network = LivePortrait(files or released(), choose(device, precision), options, sizes, batch)
         super().__init__(network, hard_frames, locator=locator)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models import checkpoint
 from models.capabilities import Floats, Image
-from models.motion.device import Place
+from models.motion.device import Place, only_finite
 from models.motion.liveportrait import crop, driving, ratios
 from models.motion.liveportrait.appearance import AppearanceExtractor
 from models.motion.liveportrait.decoder import SpadeDecoder
@@ -81,8 +81,9 @@ class LivePortrait:
         # The features of a source are made once and serve every frame, so they are made well. Eight bits of bfloat16
         # move the places that are sampled by a tenth of a cell; colours bear them.
         exact = torch.float32
+        halved = place.accelerated and place.dtype is not torch.bfloat16
         self.appearance = appearance.to(place.device, exact)
-        self.motion = motion.to(place.device, place.dtype if place.accelerated else exact)
+        self.motion = motion.to(place.device, place.dtype if halved else exact)
         self.warping = warping.to(place.device, exact if place.dtype is torch.bfloat16 else place.dtype)
         self.decoder = decoder.to(place.device, place.dtype)
 
@@ -103,12 +104,15 @@ class LivePortrait:
             squeezed = self.warping.dense_motion_network.squeeze(volume)
         return Source(volume, squeezed, motion_of(self._heads(pixels)))
 
-    def draw(self, source: Source, origin: Floats, rows: Floats) -> list[Image]:
-        """(512, 512, 3) uint8 BGR drawings of a source, moved as the (n, PACKED) rows say relative to `origin`."""
+    def draw(self, source: Source, origin: Floats, rows: Floats) -> list[Image | None]:
+        """(512, 512, 3) uint8 BGR drawings of a source, moved as the (n, PACKED) rows say relative to `origin`.
+
+        None for a drawing with a value that is no number, as half precision gives when it overflows.
+        """
         x_s, x_d = driving.drive(
             source.motion, unpack(rows), self._options, self.retargeting, still=False, reference=unpack(origin[None])
         )
-        return self.pictures(self.render(source, x_s[:1], x_d))
+        return only_finite(self.render(source, x_s[:1], x_d), self.pictures)
 
     def render(self, source: Source, x_s: Floats, x_d: Floats) -> Tensor:
         """(n, 3, 512, 512) RGB in (0, 1) on the device, from key points (1 or n, 21, 3) and (n, 21, 3)."""

@@ -17,9 +17,9 @@ from models import checkpoint
 from models.motion.device import Place, choose
 from models.motion.liveportrait import crop, paste
 from models.motion.liveportrait.appearance import AppearanceExtractor
-from models.motion.liveportrait.decoder import SpadeDecoder
+from models.motion.liveportrait.decoder import ResidualBlock, Spade, SpadeDecoder
 from models.motion.liveportrait.driving import Options, drive
-from models.motion.liveportrait.keypoints import unpack
+from models.motion.liveportrait.keypoints import transform, unpack
 from models.motion.liveportrait.network import Files, LivePortrait
 from models.motion.liveportrait.warping import WarpingModule
 from tests.reference import check, released, rule
@@ -117,9 +117,40 @@ def test_one_frame_from_end_to_end_and_in_half_precision(files: Files, network: 
 
     coarser = LivePortrait(files, Place(CPU.device, torch.bfloat16))
     coarse = coarser.render(coarser.take_in(cut[..., ::-1].copy()), x_s, x_d).float()
-    cosine = float(functional.cosine_similarity(coarse.flatten().double(), drawn.flatten().double(), dim=0))
+    cosine = likeness(coarse, drawn)
     print(f"end to end in bfloat16: cosine {cosine:.6f}")
     assert cosine >= 0.9999
+
+
+def likeness(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Cosine of two pictures."""
+    return float(functional.cosine_similarity(one.flatten().double(), other.flatten().double(), dim=0))
+
+
+def rounded_to_half(value: Any) -> Any:
+    return value.half().float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+
+
+def test_one_frame_in_float16_as_a_card_computes_it(files: Files, network: LivePortrait) -> None:
+    """Weights, and what goes into and comes out of every layer, rounded to float16; sums in float32, as on a card."""
+    picture, landmarks, _ = end_to_end_inputs()
+    to_crop, _ = crop.matrices(crop.square(landmarks, crop.SOURCE), crop.SOURCE)
+    cut = crop.crop_image(picture, to_crop, 512)[..., ::-1].copy()
+    source = network.take_in(cut)
+    still = transform(source.motion)
+    moved = still + rule.uniform("half moved", (1, 21, 3), -0.05, 0.05)
+    exact = network.render(source, still, moved)
+    halved = LivePortrait(files, CPU)
+    for part in (halved.warping, halved.decoder):
+        for parameter in part.parameters():
+            parameter.data = rounded_to_half(parameter.data)
+        for module in part.modules():
+            if not list(module.children()) or isinstance(module, ResidualBlock | Spade):
+                module.register_forward_pre_hook(lambda _, given: tuple(map(rounded_to_half, given)))
+                module.register_forward_hook(lambda _, given, result: rounded_to_half(result))
+    cosine = likeness(halved.render(halved.take_in(cut), still, moved), exact)
+    print(f"end to end in float16, emulated: cosine {cosine:.6f}")
+    assert 0.9999 <= cosine < 1.0
 
 
 def small(files: Files, **options: Any) -> LivePortrait:

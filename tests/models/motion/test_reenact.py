@@ -109,10 +109,44 @@ def test_the_source_picture_is_the_frontal_frame_with_the_twin_in_it() -> None:
     known = model.introduce(twin(), track, 1, FRAME, Strength())
     (patch,) = animate(MeshMotion(), twin(), track, [FRAME], [1], Strength())
     assert known.front is not None and patch is not None and known.front.template.tolist() == [20]
+    wide = (known.front.picture.shape[0] - FRAME.shape[0]) // 2
+    inner = known.front.picture[wide:-wide, wide:-wide]
     height, width = patch.pixels.shape[:2]
-    window = known.front.picture[patch.y : patch.y + height, patch.x : patch.x + width]
-    assert np.array_equal(window, patch.pixels) and not np.array_equal(known.front.picture, FRAME)
-    assert np.abs(known.front.mesh - mesh(x=100)).max() < 0.5
+    window = inner[patch.y : patch.y + height, patch.x : patch.x + width]
+    assert np.abs(window.astype(int) - patch.pixels).max() <= 3 and not np.array_equal(inner, FRAME)
+    rest = np.ones(FRAME.shape[:2], bool)
+    rest[patch.y : patch.y + height, patch.x : patch.x + width] = False
+    assert np.array_equal(inner[rest], FRAME[rest])
+    assert np.abs(known.front.mesh - mesh(x=100) - (wide, wide, 0)).max() < 0.5
+
+
+def test_a_face_that_the_frontal_frame_cuts_off_is_whole_in_the_source_picture() -> None:
+    low = mesh() + np.float32([0, 85, 0])
+    assert low[:468, 1].max() > FRAME.shape[0] > low[:468, 1].mean()
+    track = driving([low])
+    known = Reenactor(Network()).introduce(twin(), track, 0, FRAME, Strength())
+    assert known.front is not None
+    wide = (known.front.picture.shape[0] - FRAME.shape[0]) // 2
+    hull = cv2.convexHull(np.ascontiguousarray(low[:468, :2] + np.float32(wide)))
+    inside = np.zeros(known.front.picture.shape[:2], np.uint8)
+    cv2.fillConvexPoly(inside, np.round(hull).astype(np.int32), 1)
+    bare = cv2.copyMakeBorder(FRAME, wide, wide, wide, wide, cv2.BORDER_REPLICATE)
+    painted = (known.front.picture != bare).any(axis=2)
+    assert painted[inside > 0].mean() > 0.9
+    assert Reenactor(Network()).introduce(twin(), driving([mesh(x=700)]), 0, FRAME, Strength()).front is None
+
+
+def test_a_drawing_with_no_numbers_is_never_shown() -> None:
+    class Broken(Network):
+        def draw(self, source: Image, origin: Floats, rows: Floats) -> list[Image | None]:
+            return [
+                None if row[0] == 20 else one for row, one in zip(rows, super().draw(source, origin, rows), strict=True)
+            ]
+
+    for hard, expected in ((HardFrames.HOLD, True), (HardFrames.REDACT, True), (HardFrames.MESH, False)):
+        track, model = driving([mesh()] * 3), Reenactor(Broken(), hard)
+        result = model.perform(model.introduce(twin(), track, 0, FRAME, Strength()), track, [0, 1, 2], Strength())
+        assert [one is None for one in result] == [False, expected, False]
 
 
 def test_the_face_is_covered_and_pixels_far_from_it_stay() -> None:
@@ -237,7 +271,9 @@ def test_a_picture_that_is_drawn_as_it_is_comes_back_to_where_it_was_taken() -> 
         (patch,) = animate(model, known, track, [smooth], [0], Strength())
         assert patch is not None and known.front is not None
         height, width = patch.pixels.shape[:2]
-        window = known.front.picture[patch.y : patch.y + height, patch.x : patch.x + width].astype(int)
+        wide = (known.front.picture.shape[0] - smooth.shape[0]) // 2
+        inner = known.front.picture[wide:-wide, wide:-wide]
+        window = inner[patch.y : patch.y + height, patch.x : patch.x + width].astype(int)
         inside = np.zeros((height, width), np.uint8)
         hull = cv2.convexHull(np.ascontiguousarray(points[:468, :2])) - (patch.x, patch.y)
         cv2.fillConvexPoly(inside, np.round(hull).astype(np.int32), 1)
