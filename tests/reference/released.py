@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -77,5 +78,5 @@ def lia(folder: Path, sizes: LiaSizes | None = None) -> Path:
     """The file of LIA: the generator beside training state; sizes: None writes the real shapes."""
     entries = manifest("lia/manifest.json")["lia"] if sizes is None else entries_of(partial(Lia, sizes))
     path = folder / "vox.pt"
-    torch.save({"gen": state("lia", entries), "g_optim": {"state": {}}, "iter": 3}, path)
+    torch.save({"gen": state("lia", entries), "g_optim": {"state": {}}, "args": Namespace(size=256), "iter": 3}, path)
     return path
