@@ -14,6 +14,7 @@ from infra.media.decode import open_frames
 from infra.media.probe import probe_video
 from infra.settings import Motion, OnFailure, Settings
 from models import profiles, weights
+from models.motion.reenact import Reenactor
 from tasks.records import Verdict
 from tests.contracts import support as contracts
 from tests.flows.support import Collector
@@ -42,7 +43,7 @@ def run(short: Path, motion: Motion, folder: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(profiles.BACKENDS["motion"], motion.value, entry)
     monkeypatch.setattr(profiles, "_instances", {**profiles._instances})
     jobs = sources.find(str(short), sources.VIDEO_SUFFIXES, str(folder / "out"))
-    chosen = Settings(motion=motion, cache_url=f"file://{folder / 'store'}", max_attempts=1, **settings)
+    chosen = Settings(motion=motion, cache_url=f"file://{folder / 'store'}", **{"max_attempts": 1, **settings})
     return convert(jobs, str(folder / "out"), chosen, Collector(), orchestrate=False).outcomes[0].row
 
 
@@ -75,3 +76,21 @@ def test_the_mesh_passes_the_same_look_at_the_twin(short: Path, tmp_path: Path, 
     row = convert(jobs, str(tmp_path / "out"), settings, Collector(), orchestrate=False).outcomes[0].row
     assert row.verdict is Verdict.PUBLISHED, row.message
     assert all(score["to_twin"] < score["threshold"] for score in row.audit)
+
+
+def test_another_twin_does_not_read_the_motion_again(
+    short: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    observe = Reenactor.observe
+
+    def counted(self: Any, frames: Any, drivings: Any, rows: Any) -> Any:
+        read.append(len(rows))
+        return observe(self, frames, drivings, rows)
+
+    monkeypatch.setattr(Reenactor, "observe", counted)
+    row = run(short, Motion.LIA, tmp_path, monkeypatch, max_attempts=2, keep_intermediates=True)
+    assert sum(read) == 12 and len({attempt["candidate"] for attempt in row.attempts}) == 2
+    # Nor does another run: the templates are in the store.
+    run(short, Motion.LIA, tmp_path, monkeypatch, max_attempts=3, overwrite=True)
+    assert sum(read) == 12
