@@ -16,6 +16,7 @@ from torch.nn import functional
 from models.motion.liveportrait.blocks import ConvNorm2d, absorb
 from models.motion.liveportrait.hourglass import Hourglass
 from models.motion.liveportrait.sizes import POINTS, Sizes
+from models.motion.liveportrait.sliced import SlicedConv
 
 _VARIANCE = 0.01
 """Of the Gaussian around each key point, in units of half the volume's side."""
@@ -51,7 +52,7 @@ class DenseMotion(nn.Module):
         super().__init__()
         self.hourglass = Hourglass((POINTS + 1) * (sizes.squeezed + 1), sizes)
         wide = self.hourglass.wide
-        self.mask = nn.Conv3d(wide, POINTS + 1, 7, padding=3)
+        self.mask: nn.Module = nn.Conv3d(wide, POINTS + 1, 7, padding=3)
         self.compress = nn.Conv3d(sizes.volume, sizes.squeezed, 1)
         self.norm: nn.Module = nn.BatchNorm3d(sizes.squeezed)
         self.occlusion = nn.Conv2d(wide * sizes.depth, 1, 7, padding=3)
@@ -108,11 +109,13 @@ class WarpingModule(nn.Module):
         return Warped(self.fourth(x) * occlusion.to(x.dtype), occlusion, deformation, mask)
 
     def fold(self) -> None:
-        """Fold every batch normalisation into the convolution before it."""
+        """Fold every batch normalisation into the convolution before it, and flatten the large one for the mask."""
         self.third.norm = absorb(self.third.conv, self.third.norm)
         dense = self.dense_motion_network
         dense.norm = absorb(dense.compress, dense.norm)
         dense.hourglass.fold()
+        if isinstance(dense.mask, nn.Conv3d):
+            dense.mask = SlicedConv(dense.mask)
 
 
 def _gaussian(grid: Tensor, points: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ from models.motion.liveportrait.decoder import ResidualBlock, Spade, SpadeDecode
 from models.motion.liveportrait.driving import Options, drive
 from models.motion.liveportrait.keypoints import transform, unpack
 from models.motion.liveportrait.network import Files, LivePortrait
+from models.motion.liveportrait.raised import RaisedConv
+from models.motion.liveportrait.sliced import SlicedConv
 from models.motion.liveportrait.warping import WarpingModule
 from tests.reference import check, released, rule
 
@@ -247,3 +249,22 @@ def test_without_a_card_the_networks_run_on_the_cpu_in_float32() -> None:
         pytest.skip("there is a graphics card")
     assert choose() == CPU and not CPU.accelerated
     assert choose(precision="bfloat16").dtype is torch.bfloat16
+
+
+@pytest.mark.parametrize(("depth", "taps"), [(1, 7), (3, 7), (16, 7), (5, 3)])
+def test_a_sliced_convolution_is_the_cubic_one(depth: int, taps: int) -> None:
+    torch.manual_seed(3)
+    conv = torch.nn.Conv3d(5, 4, taps, padding=taps // 2)
+    x = torch.randn(2, 5, depth, 9, 8)
+    with torch.inference_mode():
+        assert (SlicedConv(conv)(x) - conv(x)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_convolution_before_the_enlarging_is_the_one_after_it(scale: int) -> None:
+    torch.manual_seed(4)
+    conv = torch.nn.Conv2d(6, 5, 3, padding=1)
+    x = torch.randn(2, 6, 7, 4)
+    with torch.inference_mode():
+        plain = functional.relu(conv(functional.interpolate(x, scale_factor=scale, mode="nearest")))
+        assert (RaisedConv(conv, scale)(x) - plain).abs().max() < 1e-5
