@@ -91,12 +91,17 @@ def _tuned(network: torch.nn.Module, mode: Sequence[str]) -> Callable[..., objec
 
 
 def _compiled(call: Callable[..., object], mode: Sequence[str]) -> Callable[..., object]:
-    return torch.compile(call) if "compiled" in mode else call
+    if "compiled" not in mode:
+        return call
+    # Layers of one class differ in widths, and each width is compiled once.
+    torch._dynamo.config.recompile_limit = 256
+    return torch.compile(call)
 
 
 def timed(call: Part, place: Place, seconds: float) -> float:
-    """Seconds of one call: the median of those that fit into `seconds`, two at least, after one that is not counted."""
+    """Seconds of one call: the median of those that fit into `seconds`, at least two, after two that do not count."""
     with torch.inference_mode():
+        call()
         call()
         _wait(place)
         taken: list[float] = []
