@@ -25,6 +25,7 @@ _SURFACE = 468
 _OVAL = list(topology.OVAL)
 _UPPER = list(topology.OVAL[-5:] + topology.OVAL[:6])
 """The outline from temple to temple."""
+_TOP = topology.OVAL[0]
 _HEIGHT = 1.3
 """Distance of the front hair from the face's middle, relative to the outline's."""
 _REACH = 0.1
@@ -74,9 +75,14 @@ def lay_over(
 
 
 def _crown(mesh: Floats) -> Floats:
-    """(k, 2) points above the forehead of a (478, 3) mesh: its upper outline, pushed away from the middle."""
+    """(k, 2) points above the forehead of a (478, 3) mesh: its upper outline, pushed away from the middle.
+
+    Most at the top and hardly at the temples, beside which a head ends.
+    """
     middle = mesh[_OVAL, :2].mean(axis=0)
-    return np.asarray(middle + _HEIGHT * (mesh[_UPPER, :2] - middle), np.float32)
+    out, up = mesh[_UPPER, :2] - middle, mesh[_TOP, :2] - middle
+    high = np.clip(out @ up / max(float(up @ up), 1e-6), 0.0, 1.0)
+    return np.asarray(middle + (1.0 + (_HEIGHT - 1.0) * high[:, None] ** 2) * out, np.float32)
 
 
 def _filled(shapes: Sequence[Floats], x: int, y: int, size: tuple[int, int]) -> NDArray[np.uint8]:
