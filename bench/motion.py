@@ -80,6 +80,8 @@ def _lia(place: Place, batch: int, small: bool, folder: Path, mode: Sequence[str
     generator = network.generator
     with torch.inference_mode():
         latent = generator.latent(source.latent, generator.motion(pixels))
+        # Prepares the weights, so that compiled code finds them ready.
+        generator.synthesise(latent, source.features)
     encode, draw = (_compiled(f, mode) for f in (generator.motion, generator.synthesise))
     return {"encoder": lambda: encode(pixels), "synthesis": lambda: draw(latent, source.features)}
 
