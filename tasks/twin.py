@@ -38,6 +38,10 @@ VERSION = 10
 _BARE = ("skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow", "upper lip", "lower lip")
 
 
+_MOST_HIDDEN = 0.1
+"""Share of a face that may be hidden on its frontal frame, where there is the choice."""
+
+
 @dataclass(frozen=True)
 class TwinSettings:
     """threshold: verification distance that every painted sample must exceed. attempts: at most. first: number of the
@@ -123,7 +127,9 @@ def run(
     first = strength_of(settings.first)
     if not own:
         return TwinResult(identity.index, None, first, ())
-    front = _frontal(own, tracks)
+    # A motion model may draw on any frame what it is shown of this one: a face alone, with nothing before it.
+    clear = [s for s in own if motion.columns and _clear(s, by_track[s.track], tracks)]
+    front = _frontal(clear or own, tracks)
     mesh = mesh_in_crop(front, tracks.tracks[front.track])
     shown = own[:: max(1, len(own) // 4)][:4]
     meshes = [mesh_in_crop(s, tracks.tracks[s.track]) for s in shown]
@@ -179,6 +185,12 @@ def without_others(sample: Sample, tracks: Tracks) -> NDArray[np.uint8]:
             mesh = track.mesh[row] - np.array([*corner, 0], np.float32)
             redact.fill(picture, redact.cover(track.boxes[row] - np.tile(corner, 2), mesh, width, height))
     return picture
+
+
+def _clear(sample: Sample, driving: Driving, tracks: Tracks) -> bool:
+    """Whether nothing seems to be before a sampled face, and nobody beside it."""
+    alone = np.array_equal(without_others(sample, tracks), sample.crop)
+    return float(driving.hidden[sample.row]) <= _MOST_HIDDEN and alone
 
 
 def _known(driving: Driving, row: int) -> bool:

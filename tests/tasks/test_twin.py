@@ -15,7 +15,8 @@ from models.capabilities import Appearance, Front, Twin, TwinJob
 from models.masks.bisenet import LABELS
 from tasks import twin
 from tasks.attributes import Appearances
-from tasks.samples import Sample
+from tasks.motion import Drivings
+from tasks.samples import Sample, Samples
 from tasks.twin import Request, TwinSettings
 from tests.tasks import support
 
@@ -233,3 +234,34 @@ def test_the_motion_model_is_introduced_on_a_picture_without_the_others() -> Non
     )  # fmt: skip
     assert len(pictures) == 1 and (pictures[0][100:140, 215:245] == 128).all()
     assert not (pictures[0][100:140, 100:140] == 128).all()
+
+
+def test_a_motion_model_gets_to_know_the_clear_frontal_frame_where_there_is_one() -> None:
+    rows: list[int] = []
+
+    class Curious(support.Painter):
+        def introduce(self, some, driving, row, frame, strength):  # type: ignore[no-untyped-def]
+            rows.append(driving.first)
+            return some
+
+    near = support.track(0, n=8, x=120, side=80)
+    for beside, hidden, expected in ((True, 0.0, 4), (False, 0.4, 4), (False, 0.0, 0), (True, 0.4, 0)):
+        # The other is there on the first frames only; when both frames are bad there is no choice.
+        other = support.track(1, n=8 if beside and hidden else 2, x=230, side=70)
+        found = support.tracks(near, other) if beside else support.tracks(near)
+        people = support.people(found)
+        some = support.drivings(found, people).drivings
+        shares = np.full(8, 0.0, np.float32)
+        shares[:2] = hidden
+        template = np.zeros((8, 1), np.float32)
+        drivings = Drivings((replace(some[0], hidden=shares, template=template), *some[1:]))
+        request = Request(people.identities[0], "video:0", -1, np.zeros((0, 4), np.float32), ())
+        cut = Samples(
+            tuple(replace(s, tied=True) for s in support.samples(found).samples if s.row < found.tracks[s.track].length)
+        )
+        rows.clear()
+        twin.run(
+            request, found, cut, Appearances((Appearance(30, 0.9),) * 2), drivings, "fake", Inpainter(),
+            Curious(columns=1), support.Embedder(lambda *_: 0.9), Parser(), TwinSettings(threshold=0.6),
+        )  # fmt: skip
+        assert rows == [expected], (beside, hidden)
