@@ -35,14 +35,14 @@ from flows.stages import run_stages  # noqa: E402
 from infra.errors import WeightsError  # noqa: E402
 from infra.media.decode import open_frames  # noqa: E402
 from infra.media.probe import VideoInfo, probe_video  # noqa: E402
-from infra.settings import Motion, Settings  # noqa: E402
+from infra.settings import Settings  # noqa: E402
 from models import profiles  # noqa: E402
 
 Image = NDArray[np.uint8]
 WIDTH = 240
 
 
-def random_backend(name: Motion, folder: Path, small: bool) -> type[Any]:
+def random_backend(name: str, folder: Path, small: bool) -> type[Any]:
     """A motion backend with random weights of the released shapes, or of small ones, from files in the released layout.
 
     On a CPU the large networks run in bfloat16.
@@ -51,7 +51,7 @@ def random_backend(name: Motion, folder: Path, small: bool) -> type[Any]:
     from models.motion.liveportrait.backend import LivePortraitMotion
     from tests.reference import released
 
-    if name is Motion.LIVEPORTRAIT:
+    if name == "liveportrait":
         sizes = released.SMALL if small else None
         files, precision = released.liveportrait(folder, sizes), None if small else "bfloat16"
         return partial(LivePortraitMotion, files=files, sizes=sizes, precision=precision)
@@ -68,7 +68,9 @@ def main() -> None:
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--attempts", type=int, default=1)
     parser.add_argument("--columns", type=int, default=6)
-    parser.add_argument("--only", nargs="*", type=Motion, default=list(Motion))
+    parser.add_argument(
+        "--only", nargs="*", choices=list(profiles.BACKENDS["motion"]), default=list(profiles.BACKENDS["motion"])
+    )
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     rows = {"source": frames_of(options.clip, options.columns)}
@@ -76,27 +78,27 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as temporary:
             shown = one(name, options, Path(temporary))
         if shown is not None:
-            rows[name.value] = shown
+            rows[name] = shown
     sheet = np.vstack([labelled(np.hstack(pictures), label) for label, pictures in rows.items()])
     cv2.imwrite(str(options.folder / "backends.png"), sheet)
     print(options.folder / "backends.png")
 
 
-def one(name: Motion, options: argparse.Namespace, folder: Path) -> list[Image] | None:
+def one(name: str, options: argparse.Namespace, folder: Path) -> list[Image] | None:
     """Frames of what a backend made of the clip; None without weights."""
-    original = profiles.BACKENDS["motion"][name.value]
+    original = profiles.BACKENDS["motion"][name]
     settings = Settings(motion=name, max_attempts=options.attempts, cache_url=f"file://{folder / 'store'}")
     try:
         profiles.check(settings)
     except WeightsError as error:
         if not options.random:
-            print(f"{name.value}: left out. {error}")
+            print(f"{name}: left out. {error}")
             return None
         # Loaded by name as any backend is, so that nothing else of the run differs.
         globals()["Random"] = random_backend(name, folder, options.small)
         chosen = profiles.Backend(f"{__name__}:Random", settings=original.settings)
-        profiles.BACKENDS["motion"][name.value] = chosen
-    kept = options.folder / f"{name.value}-unaudited.mp4"
+        profiles.BACKENDS["motion"][name] = chosen
+    kept = options.folder / f"{name}-unaudited.mp4"
     kept.unlink(missing_ok=True)
 
     def keeping(source: Path, info: VideoInfo, context: Context) -> StageResult:
@@ -112,9 +114,9 @@ def one(name: Motion, options: argparse.Namespace, folder: Path) -> list[Image] 
         reporter = PlainReporter(Console(quiet=True), 1)
         row = convert(jobs, str(folder / "out"), settings, reporter, False, keeping).outcomes[0].row
     finally:
-        profiles.BACKENDS["motion"][name.value] = original
+        profiles.BACKENDS["motion"][name] = original
     seconds = {stage: round(value, 1) for stage, value in row.stage_seconds.items() if value >= 0.1}
-    print(f"{name.value}: {row.verdict} {row.reason}; {row.faces_replaced} replaced, {row.faces_lost} lost; {seconds}")
+    print(f"{name}: {row.verdict} {row.reason}; {row.faces_replaced} replaced, {row.faces_lost} lost; {seconds}")
     return frames_of(kept, options.columns) if kept.exists() else None
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.errors import AnonflowError, UsageError
-from infra.settings import HardFrames, IdentityScope, Motion, MotionCrop, OnFailure, SceneBackend, Settings
+from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings
 
 if TYPE_CHECKING:
     from flows.convert import Summary
@@ -36,8 +36,8 @@ Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Convert again what the manifest already lists.")]
 Failure = Annotated[OnFailure, typer.Option(help="What to do with a face that cannot be replaced safely.")]
 Scope = Annotated[IdentityScope, typer.Option(help="How far one person keeps one twin.")]
-MotionChoice = Annotated[
-    Motion | None, typer.Option(help="What moves the twin, instead of what the profile says; see anonflow models list.")
+Motion = Annotated[
+    str, typer.Option(metavar="mesh|liveportrait|lia", help="What moves the twin, instead of what the profile says.")
 ]
 Crop = Annotated[MotionCrop, typer.Option(help="What LivePortrait's crops are fitted to.")]
 Hard = Annotated[HardFrames, typer.Option(help="What to do where a motion network does not bear a frame.")]
@@ -59,7 +59,7 @@ def convert(
     on_failure: Failure = OnFailure.WITHHOLD,
     max_attempts: Annotated[int, typer.Option(help="Tries at a twin per person.")] = 5,
     scenes: Annotated[SceneBackend, typer.Option(help="What finds shot boundaries.")] = SceneBackend.PYSCENEDETECT,
-    motion: MotionChoice = None,
+    motion: Motion = "",
     motion_crop: Crop = MotionCrop.MESH,
     hard_frames: Hard = HardFrames.MESH,
     crf: Annotated[int, typer.Option(help="Quality of the result; smaller is better and larger.")] = 16,
@@ -105,7 +105,7 @@ def image(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     on_failure: Failure = OnFailure.WITHHOLD,
-    motion: MotionChoice = None,
+    motion: Motion = "",
     motion_crop: Crop = MotionCrop.MESH,
     hard_frames: Hard = HardFrames.MESH,
     cache: CacheUrl = "",
@@ -139,7 +139,7 @@ def demo(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     on_failure: Failure = OnFailure.WITHHOLD,
-    motion: MotionChoice = None,
+    motion: Motion = "",
 ) -> None:
     """Convert one clip and lay it beside its original."""
     from pathlib import Path

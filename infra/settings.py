@@ -24,14 +24,6 @@ class OnFailure(StrEnum):
     WITHHOLD = "withhold"
 
 
-class Motion(StrEnum):
-    """What lets a twin perform the source's motion."""
-
-    MESH = "mesh"
-    LIVEPORTRAIT = "liveportrait"
-    LIA = "lia"
-
-
 class MotionCrop(StrEnum):
     """What a motion network's crops are fitted to: the face mesh, or LivePortrait's own 203 landmarks."""
 
@@ -70,7 +62,7 @@ def default_cache_url() -> str:
 class Settings:
     """Settings of one run.
 
-    profile: table of backends. motion: backend that replaces the profile's motion model, None keeps that. motion_crop,
+    profile: table of backends. motion: backend that replaces the profile's motion model, none keeps that. motion_crop,
     hard_frames, identity_scope, on_failure: see the enums. seed: of every random choice.
     max_attempts: tries at a twin per identity. workers: videos at a time. threads: processor threads a single video
     may use for decoding and encoding. crf, preset: of x264. scene_backend; scene_threshold: change score of a
@@ -82,7 +74,7 @@ class Settings:
     """
 
     profile: str = "embedded"
-    motion: Motion | None = None
+    motion: str = ""
     motion_crop: MotionCrop = MotionCrop.MESH
     hard_frames: HardFrames = HardFrames.MESH
     seed: int = 0

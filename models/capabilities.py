@@ -210,8 +210,8 @@ class Driving:
     scale (n,), rotation (n, 3, 3), shift (n, 3): the poses that place them. rest: (478, 3) canonical neutral shape of
     the identity. usable: (n,) bool; False where the network or the mesh cannot be trusted and the face must be
     redacted. presence: (n,) confidence of the landmarks in [0, 1]. hidden: (n,) share of the face that something seems
-    to be before, 0 where nobody looked. template: (n, k) float32 what the motion model
-    itself reads from the track's frames, NaN where it could not; k is 0 for models that need nothing but meshes.
+    to be before, 0 where nobody looked. template: (n, k) float32 what the motion model itself reads from the track's
+    frames, NaN where it could not; k is 0 for models that need nothing but meshes.
     """
 
     first: int
@@ -246,6 +246,11 @@ class Patch:
     pixels: Image
     points: Floats
     box: Floats
+
+    def window(self, picture: Image) -> Image:
+        """View of the patch's rectangle in a picture of the frame's size."""
+        height, width = self.pixels.shape[:2]
+        return picture[self.y : self.y + height, self.x : self.x + width]
 
 
 @runtime_checkable

@@ -146,9 +146,9 @@ def profile(name: str) -> dict[str, Role]:
 def roles(settings: Settings) -> dict[str, Role]:
     """The roles of a run: those of its profile, with the backends that the settings name instead. UsageError."""
     found = dict(profile(settings.profile))
-    if settings.motion is not None:
-        backend("motion", settings.motion.value)
-        found["motion"] = Role("motion", (settings.motion.value,))
+    if settings.motion:
+        backend("motion", settings.motion)
+        found["motion"] = Role("motion", (settings.motion,))
     return found
 
 

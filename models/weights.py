@@ -82,7 +82,7 @@ def repair(weight: Weight) -> str:
     """What to do about a weight file that is not in place."""
     if isinstance(weight.origin, Carrier):
         return f"run: {PULL_COMMAND}"
-    return f"fetch it from {weight.origin.url} and store it as {weight.file} in the folder {folder()}"
+    return f"fetch it from {weight.origin.url} and store it as {weight.file} in the weights folder (ANONFLOW_WEIGHTS)"
 
 
 def status() -> list[Status]:

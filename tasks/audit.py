@@ -68,9 +68,9 @@ def run(
 ) -> Report:
     """Audit an encoded file against `references`; frames opens the decoded frames of the result.
 
-    twins: track -> the `Panel.portrait` of the twin that is to be seen on it.
+    twins: track -> the `Panel.portrait` of the twin that is to be seen on it; None does not look whether it is. Raises
+    KeyError for a replaced face whose twin is missing: nothing may pass unseen.
     """
-    wanted = twins or {}
     rows: dict[int, list[int]] = {}
     for index, frame in enumerate(painted.frame.tolist()):
         rows.setdefault(frame, []).append(index)
@@ -83,7 +83,7 @@ def run(
         for row in (r for r in own if painted.replaced[r]):
             expected = Face(painted.boxes[row], 0.0, painted.points[row])
             framed, seen = views(image, expected, panel)
-            portrait = wanted.get(int(painted.track[row]), [None] * len(panel.judges))
+            portrait = [None] * len(panel.judges) if twins is None else twins[int(painted.track[row])]
             both = [
                 judge.compare(image, framed, own, twin)
                 for judge, own, twin in zip(panel.judges, sources, portrait, strict=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from infra.parallel import ahead, batches
 from models.capabilities import Driving, Floats, MotionModel
 from models.landmarks import pose
-from models.motion import geometry, hidden
+from models.motion import geometry, hidden, rows
 from tasks.faces import OpenFrames
 from tasks.identities import Identities
 from tasks.records import Track, Tracks
@@ -67,24 +67,9 @@ def run(
     result = []
     for track in tracks.tracks:
         meshes, usable = steadied(track, limits)
-        shapes, poses = geometry.canonical(meshes, pose.mean_face())
         owner = [i for i in identities.identities if track.index in i.tracks]
         rest = rests[owner[0].index] if owner else pose.mean_face()
-        result.append(
-            Driving(
-                first=track.first,
-                meshes=meshes,
-                shapes=shapes,
-                scale=np.array([p.scale for p in poses], np.float32),
-                rotation=np.stack([p.rotation for p in poses]),
-                shift=np.stack([p.shift for p in poses]),
-                rest=rest,
-                usable=usable,
-                presence=track.presence,
-                hidden=np.zeros(track.length, np.float32),
-                template=np.zeros((track.length, 0), np.float32),
-            )
-        )
+        result.append(rows.of_meshes(meshes, usable, track.presence, rest, track.first))
     if frames is None or motion is None or motion.columns == 0:
         return Drivings(tuple(result))
     return Drivings(tuple(_observed(frames, result, motion, progress)))
@@ -199,11 +184,11 @@ def _rest(tracks: Tracks, members: tuple[int, ...], limits: MotionLimits) -> Flo
             continue
         meshes, usable = steadied(track, limits)
         turned = np.abs(np.nan_to_num(track.angles[:, 1], nan=90.0))
-        rows = np.flatnonzero(usable & (turned <= max(15.0, float(np.min(turned)) + 3)))
-        if len(rows):
-            rows = rows[:: max(1, len(rows) // 400)]
-            shapes.append(geometry.canonical(meshes[rows], pose.mean_face())[0])
-            blendshapes.append(track.blendshapes[rows])
+        calm = np.flatnonzero(usable & (turned <= max(15.0, float(np.min(turned)) + 3)))
+        if len(calm):
+            calm = calm[:: max(1, len(calm) // 400)]
+            shapes.append(geometry.canonical(meshes[calm], pose.mean_face())[0])
+            blendshapes.append(track.blendshapes[calm])
     if not shapes:
         return pose.mean_face()
     return geometry.neutral(np.concatenate(shapes), np.concatenate(blendshapes))

@@ -100,26 +100,24 @@ def run(
             rows.append((frame.index, -1, False, region.astype(np.float32), np.zeros((5, 2), np.float32)))
         return frame, rows
 
-    def staged(stream: Iterator[YuvFrame]) -> Iterator[tuple[YuvFrame, _Shown]]:
+    def staged(stream: Iterator[YuvFrame]) -> Generator[tuple[YuvFrame, _Shown]]:
         for some in batches(stream, motion.batch):
             shown = _perform(some, present, cast, drivings, motion)
             yield from ((frame, shown.get(frame.index, {})) for frame in some)
 
     table: list[_Row] = []
     done = 0
-
-    def staging(stream: Iterator[YuvFrame]) -> Generator[tuple[YuvFrame, _Shown]]:
-        # With batches, the next one is performed while the last one is painted and encoded.
-        yield from staged(stream) if motion.batch <= 1 else ahead(staged(stream), motion.batch)
-
-    # What runs ahead must end before the decoder does, or it would wait for frames that never come.
-    with frames() as stream, contextlib.closing(staging(stream)) as ready:
-        for frame, rows in ordered(work, ready, workers, 2 * workers + 2):
-            sink.write(frame)
-            table += rows
-            done += 1
-            if progress is not None:
-                progress(done)
+    with frames() as stream:
+        # With batches, the next one is performed while the last one is painted and encoded. What runs ahead must end
+        # before the decoder does, or it would wait for frames that never come.
+        staging = staged(stream) if motion.batch <= 1 else ahead(staged(stream), motion.batch)
+        with contextlib.closing(staging):
+            for frame, rows in ordered(work, staging, workers, 2 * workers + 2):
+                sink.write(frame)
+                table += rows
+                done += 1
+                if progress is not None:
+                    progress(done)
     count = len(table)
     return Painted(
         np.array([row[0] for row in table], np.int64),
@@ -158,8 +156,7 @@ def _face(frame: YuvFrame, image: Image, track: Track, shown: Performance | None
     row = frame.index - track.first
     patch = shown.paint(image) if shown is not None else None
     if patch is not None:
-        height, width = patch.pixels.shape[:2]
-        window = image[patch.y : patch.y + height, patch.x : patch.x + width]
+        window = patch.window(image)
         changed = (patch.pixels != window).any(axis=2)
         window[:] = patch.pixels
         frame.write_bgr(patch.pixels, patch.x, patch.y, changed)

@@ -130,6 +130,7 @@ def run(
     # A motion model may draw on any frame what it is shown of this one: a face alone, with nothing before it.
     clear = [s for s in own if motion.columns and _clear(s, by_track[s.track], tracks)]
     front = _frontal(clear or own, tracks)
+    here, surroundings = verify.shifted(by_track[front.track], front), without_others(front, tracks)
     mesh = mesh_in_crop(front, tracks.tracks[front.track])
     shown = own[:: max(1, len(own) // 4)][:4]
     meshes = [mesh_in_crop(s, tracks.tracks[s.track]) for s in shown]
@@ -161,8 +162,7 @@ def run(
             )
             break
         twin = adapt.match_detail(dress(twin, heads, parser), [s.crop for s in shown], meshes)
-        here = verify.shifted(by_track[front.track], front)
-        twin = motion.introduce(twin, here, 0, without_others(front, tracks), strength)
+        twin = motion.introduce(twin, here, 0, surroundings, strength)
         trial = verify.Trial(twin, by_track, motion, strength)
         distance = verify.smallest_distance(trial, own, identity.embeddings, embedder, workers)
         good = bool(np.isfinite(distance)) and distance > settings.threshold

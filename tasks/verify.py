@@ -7,13 +7,13 @@ auditing embedders take no part, so that the audit stays an independent judge.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from infra.parallel import batches, ordered
 from models.capabilities import Driving, Embedder, Face, Floats, Image, MotionModel, Performance, Strength, Twin
+from models.motion import rows
 from tasks.samples import Sample
 
 VERSION = 1
@@ -31,7 +31,7 @@ class Trial:
     def perform(self, samples: Sequence[Sample]) -> Iterator[tuple[Sample, Performance | None]]:
         """Each sample with the twin's performance on its crop, performed as many at a time as the model likes."""
         for some in batches(samples, self.motion.batch):
-            driving = joined([shifted(self.drivings[sample.track], sample) for sample in some])
+            driving = rows.joined([shifted(self.drivings[sample.track], sample) for sample in some])
             yield from zip(some, self.motion.perform(self.twin, driving, range(len(some)), self.strength), strict=True)
 
     def paint(self, performed: tuple[Sample, Performance | None]) -> tuple[Image, Face] | None:
@@ -41,8 +41,7 @@ class Trial:
         if patch is None:
             return None
         image: Image = sample.crop.copy()
-        height, width = patch.pixels.shape[:2]
-        image[patch.y : patch.y + height, patch.x : patch.x + width] = patch.pixels
+        patch.window(image)[:] = patch.pixels
         return image, Face(patch.box, 1.0, patch.points)
 
 
@@ -64,29 +63,6 @@ def smallest_distance(
     return float(np.min(distances)) if distances else float("nan")
 
 
-def joined(drivings: Sequence[Driving]) -> Driving:
-    """Rows of several drivings of one identity as one driving; its frames are not consecutive."""
-    if len(drivings) == 1:
-        return drivings[0]
-    rows = ("meshes", "shapes", "scale", "rotation", "shift", "usable", "presence", "hidden", "template")
-    stacked: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in drivings]) for name in rows}
-    return replace(drivings[0], **stacked)
-
-
 def shifted(driving: Driving, sample: Sample) -> Driving:
     """The one row of a driving motion that belongs to a sample, in the coordinates of its crop."""
-    row = slice(sample.row, sample.row + 1)
-    move = np.array([sample.x, sample.y, 0], np.float32)
-    return Driving(
-        first=sample.frame,
-        meshes=(driving.meshes[row] - move).astype(np.float32),
-        shapes=driving.shapes[row],
-        scale=driving.scale[row],
-        rotation=driving.rotation[row],
-        shift=(driving.shift[row] - move).astype(np.float32),
-        rest=driving.rest,
-        usable=driving.usable[row],
-        presence=driving.presence[row],
-        hidden=driving.hidden[row],
-        template=driving.template[row],
-    )
+    return rows.moved(rows.take(driving, sample.row), -sample.x, -sample.y)

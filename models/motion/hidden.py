@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.capabilities import Floats, Image
-from models.motion.liveportrait import crop
+from models.motion import crop
 
 _FRAMING = crop.Framing(64, 1.5, -0.1)
 _POINTS = 468
@@ -21,6 +21,7 @@ clips at most 17 % of the points of a clear face were (p95 14 % on the worst cli
 skin a patch had been painted before mouth, eye or nose."""
 _LIGHTNESS = 0.6
 _JUDGED = 600
+"""Rows that are held in memory as floats at a time, and at most about so many that the medians are taken over."""
 
 Look = NDArray[np.uint8]
 

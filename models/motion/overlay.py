@@ -18,6 +18,7 @@ from models.landmarks import topology
 from models.landmarks.topology import five_points
 from models.motion import jaw
 from models.motion.liveportrait.paste import template
+from models.motion.mesh import outline
 from models.motion.sampling import smooth_step
 
 _SURFACE = 468
@@ -70,8 +71,7 @@ def lay_over(
     drawn = _placed(drawing, place, size)
     mixed = behind + alpha * (drawn.astype(np.float32) - behind)
     pixels = np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
-    box = np.concatenate([target[:468, :2].min(axis=0), target[:468, :2].max(axis=0)]).astype(np.float32)
-    return Patch(x, y, pixels, five_points(target), box)
+    return Patch(x, y, pixels, five_points(target), outline(target))
 
 
 def _crown(mesh: Floats) -> Floats:

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from infra.settings import HardFrames
 from models.capabilities import Driving, Floats, Front, Image, Patch, Performance, Strength, Twin
-from models.motion import overlay
+from models.motion import crop, overlay
 from models.motion.animate import animate
-from models.motion.liveportrait import crop
 from models.motion.mesh import MeshMotion, placed, resting_shape, target_mesh
 from models.motion.recent import Recent
+from models.motion.rows import moved
 
 Source = TypeVar("Source")
 _MEMORY = 24
@@ -145,13 +145,11 @@ class Reenactor(Generic[Source]):
         # What the frame cuts off of the face is painted, too: it may be seen on another frame.
         wide = 2 * int(np.ceil(0.5 * float(np.ptp(driving.meshes[row, :, :2], axis=0).max()) / 2)) + 2
         picture = cv2.copyMakeBorder(frame, wide, wide, wide, wide, cv2.BORDER_REPLICATE)
-        move = np.array([wide, wide, 0], np.float32)
-        inner = replace(driving, meshes=driving.meshes + move, shift=driving.shift + move)
+        inner = moved(driving, wide, wide)
         (patch,) = animate(self._mesh, twin, inner, [picture], [row], strength)
         if patch is None or not _within(driving.meshes[row], wide, frame):
             return replace(twin, front=None)
-        height, width = patch.pixels.shape[:2]
-        picture[patch.y : patch.y + height, patch.x : patch.x + width] = patch.pixels
+        patch.window(picture)[:] = patch.pixels
         return replace(twin, front=Front(picture, resting_mesh(inner, row), driving.template[row]))
 
     def perform(

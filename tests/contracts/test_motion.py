@@ -14,8 +14,7 @@ from infra.errors import WeightsError
 from models import profiles
 from models.capabilities import Driving, MotionModel, Strength, Twin
 from models.embedding.calibration import calibration
-from models.landmarks import pose
-from models.motion import geometry
+from models.motion import geometry, rows
 from models.motion.animate import animate
 from models.motion.mesh import MeshMotion
 from tests.contracts import support
@@ -52,21 +51,7 @@ def twin() -> Twin:
 
 def driving(*meshes: np.ndarray, usable: tuple[bool, ...] = ()) -> Driving:
     """The motion of these meshes; the first one is at rest."""
-    series = np.stack(meshes)
-    shapes, poses = geometry.canonical(series, pose.mean_face())
-    return Driving(
-        first=0,
-        meshes=series,
-        shapes=shapes,
-        scale=np.float32([p.scale for p in poses]),
-        rotation=np.stack([p.rotation for p in poses]),
-        shift=np.stack([p.shift for p in poses]),
-        rest=shapes[0],
-        usable=np.array(usable or [True] * len(series)),
-        presence=np.ones(len(series), np.float32),
-        hidden=np.zeros(len(series), np.float32),
-        template=np.zeros((len(series), 0), np.float32),
-    )
+    return rows.of_meshes(np.stack(meshes), np.array(usable or [True] * len(meshes)), np.ones(len(meshes), np.float32))
 
 
 def show(

@@ -12,7 +12,7 @@ from flows import sources
 from flows.convert import convert
 from infra.media.decode import open_frames
 from infra.media.probe import probe_video
-from infra.settings import Motion, OnFailure, Settings
+from infra.settings import OnFailure, Settings
 from models import profiles, weights
 from models.motion.reenact import Reenactor
 from tasks.records import Verdict
@@ -30,26 +30,26 @@ def short(clip: Callable[[str], Path], tmp_path: Path, ffmpeg: Callable[..., Non
     return path
 
 
-def run(short: Path, motion: Motion, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Any:
+def run(short: Path, motion: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> Any:
     """The row of a run whose motion network has small random weights."""
     weights_folder = folder / "weights"
     weights_folder.mkdir(exist_ok=True)
 
     def made(**options: Any) -> Any:
-        return contracts.random_motion(motion.value, weights_folder, **options)
+        return contracts.random_motion(motion, weights_folder, **options)
 
     monkeypatch.setattr(contracts, "made", made, raising=False)
     entry = profiles.Backend("tests.contracts.support:made", settings=("hard_frames",))
-    monkeypatch.setitem(profiles.BACKENDS["motion"], motion.value, entry)
+    monkeypatch.setitem(profiles.BACKENDS["motion"], motion, entry)
     monkeypatch.setattr(profiles, "_instances", {**profiles._instances})
     jobs = sources.find(str(short), sources.VIDEO_SUFFIXES, str(folder / "out"))
     chosen = Settings(motion=motion, cache_url=f"file://{folder / 'store'}", **{"max_attempts": 1, **settings})
     return convert(jobs, str(folder / "out"), chosen, Collector(), orchestrate=False).outcomes[0].row
 
 
-@pytest.mark.parametrize("motion", [Motion.LIA, Motion.LIVEPORTRAIT])
+@pytest.mark.parametrize("motion", ["lia", "liveportrait"])
 def test_what_a_network_with_random_weights_paints_is_withheld(
-    motion: Motion, short: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    motion: str, short: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = run(short, motion, tmp_path, monkeypatch)
     assert (row.verdict, row.reason) == (Verdict.WITHHELD, "twin_not_seen"), row.message
@@ -62,7 +62,7 @@ def test_what_a_network_with_random_weights_paints_is_withheld(
 def test_with_the_policy_such_a_person_is_covered(
     short: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = run(short, Motion.LIA, tmp_path, monkeypatch, on_failure=OnFailure.REDACT)
+    row = run(short, "lia", tmp_path, monkeypatch, on_failure=OnFailure.REDACT)
     assert (row.verdict, row.reason) == (Verdict.REDACTED, "no_safe_twin"), row.message
     result = tmp_path / "out" / row.output
     detector = contracts.load("detector", "yunet")
@@ -89,8 +89,8 @@ def test_another_twin_does_not_read_the_motion_again(
         return observe(self, frames, drivings, rows)
 
     monkeypatch.setattr(Reenactor, "observe", counted)
-    row = run(short, Motion.LIA, tmp_path, monkeypatch, max_attempts=2, keep_intermediates=True)
+    row = run(short, "lia", tmp_path, monkeypatch, max_attempts=2, keep_intermediates=True)
     assert sum(read) == 12 and len({attempt["candidate"] for attempt in row.attempts}) == 2
     # Nor does another run: the templates are in the store.
-    run(short, Motion.LIA, tmp_path, monkeypatch, max_attempts=3, overwrite=True)
+    run(short, "lia", tmp_path, monkeypatch, max_attempts=3, overwrite=True)
     assert sum(read) == 12

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from infra.errors import UsageError, WeightsError
-from infra.settings import HardFrames, Motion, MotionCrop, Settings
+from infra.settings import HardFrames, MotionCrop, Settings
 from models import profiles
 from models.packages import Carrier
 from models.registry import WEIGHTS
@@ -130,12 +130,13 @@ def test_unknown_names_say_what_is_known() -> None:
 
 def test_a_run_may_name_another_motion_model() -> None:
     assert profiles.roles(Settings())["motion"].backends == ("mesh",)
-    chosen = profiles.roles(Settings(motion=Motion.LIA))
+    chosen = profiles.roles(Settings(motion="lia"))
     assert chosen["motion"].backends == ("lia",)
     assert {name: role for name, role in chosen.items() if name != "motion"} == {
         name: role for name, role in profiles.profile("embedded").items() if name != "motion"
     }
-    assert {motion.value for motion in Motion} == set(profiles.BACKENDS["motion"])
+    with pytest.raises(UsageError, match="known: lia, liveportrait, mesh"):
+        profiles.roles(Settings(motion="x"))
 
 
 def test_settings_that_a_backend_takes_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +145,7 @@ def test_settings_that_a_backend_takes_reach_it(monkeypatch: pytest.MonkeyPatch)
     )
     monkeypatch.setattr(profiles, "_instances", {})
     Slow.made.clear()
-    settings = Settings(motion=Motion.LIA, hard_frames=HardFrames.REDACT)
+    settings = Settings(motion="lia", hard_frames=HardFrames.REDACT)
     (one,) = profiles.load_role(settings, "motion")
     assert Slow.made == [{"hard_frames": HardFrames.REDACT}]
     assert profiles.load_role(replace(settings, seed=5), "motion") == [one]
@@ -157,12 +158,12 @@ def test_missing_weights_are_found_before_anything_starts(monkeypatch: pytest.Mo
     monkeypatch.setattr(profiles, "PROFILES", {"embedded": {"motion": profiles.Role("motion", ("mesh",))}})
     profiles.check(Settings())
     with pytest.raises(WeightsError, match=r"liveportrait-appearance\.pth is missing; fetch it from https://"):
-        profiles.check(Settings(motion=Motion.LIVEPORTRAIT))
+        profiles.check(Settings(motion="liveportrait"))
     entry = profiles.BACKENDS["motion"]["liveportrait"]
     monkeypatch.setitem(profiles.BACKENDS["motion"], "liveportrait", replace(entry, weights=()))
-    profiles.check(Settings(motion=Motion.LIVEPORTRAIT))
+    profiles.check(Settings(motion="liveportrait"))
     with pytest.raises(WeightsError, match=r"liveportrait-landmarks\.onnx is missing"):
-        profiles.check(Settings(motion=Motion.LIVEPORTRAIT, motion_crop=MotionCrop.LANDMARKS))
+        profiles.check(Settings(motion="liveportrait", motion_crop=MotionCrop.LANDMARKS))
 
 
 def test_without_torch_the_command_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,10 +185,10 @@ def test_settings_that_a_backend_takes_are_part_of_its_cache_key() -> None:
         return profiles.digests(Settings(**changes), ("motion", "embedder"))
 
     assert key() == key(hard_frames=HardFrames.REDACT, motion_crop=MotionCrop.LANDMARKS)
-    keys = [key(motion=Motion.LIVEPORTRAIT, hard_frames=hard, motion_crop=crop)["motion:liveportrait"]
+    keys = [key(motion="liveportrait", hard_frames=hard, motion_crop=crop)["motion:liveportrait"]
             for hard in HardFrames for crop in MotionCrop]  # fmt: skip
     assert len(set(keys)) == len(keys)
-    assert key(seed=3) == key() != key(motion=Motion.LIA)
+    assert key(seed=3) == key() != key(motion="lia")
 
 
 def test_a_crop_that_a_motion_model_does_not_know_and_a_missing_package_are_found_at_once(
@@ -195,8 +196,8 @@ def test_a_crop_that_a_motion_model_does_not_know_and_a_missing_package_are_foun
 ) -> None:
     monkeypatch.setattr(profiles.weights, "path", lambda name: Path(name))
     profiles.check(Settings())
-    profiles.check(Settings(motion=Motion.LIVEPORTRAIT, motion_crop=MotionCrop.LANDMARKS))
-    for motion in (None, Motion.LIA):
+    profiles.check(Settings(motion="liveportrait", motion_crop=MotionCrop.LANDMARKS))
+    for motion in ("", "lia"):
         with pytest.raises(UsageError, match="--motion-crop"):
             profiles.check(Settings(motion=motion, motion_crop=MotionCrop.LANDMARKS))
 
@@ -205,10 +206,10 @@ def test_a_crop_that_a_motion_model_does_not_know_and_a_missing_package_are_foun
 
     monkeypatch.setattr(profiles.importlib, "import_module", missing)
     with pytest.raises(UsageError, match="pip install"):
-        profiles.check(Settings(motion=Motion.LIA))
+        profiles.check(Settings(motion="lia"))
 
 
 def test_optional_weights_are_part_of_a_cache_key() -> None:
-    settings = Settings(motion=Motion.LIVEPORTRAIT, motion_crop=MotionCrop.LANDMARKS)
+    settings = Settings(motion="liveportrait", motion_crop=MotionCrop.LANDMARKS)
     before = profiles.digests(settings, ("motion",))
     assert WEIGHTS["liveportrait-landmarks"].sha256 in before["motion:liveportrait"]

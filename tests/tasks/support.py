@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,11 +14,13 @@ import numpy as np
 from infra.media.frame import YuvFrame
 from models.capabilities import Driving, Face, Floats, Image, Mesh, Patch, Performance, Strength, Twin
 from models.landmarks import pose
+from tasks import faces
 from tasks.identities import Identities, Identity
 from tasks.motion import Drivings, MotionLimits
 from tasks.motion import run as drive
-from tasks.records import Track, Tracks
+from tasks.records import Scene, Track, Tracks
 from tasks.samples import Sample, Samples
+from tests.contracts import support as contracts
 
 WIDTH, HEIGHT = 320, 240
 
@@ -111,6 +114,42 @@ def opener(pictures: Sequence[Image | YuvFrame]) -> Opener:
 def noise(count: int = 8, width: int = WIDTH, height: int = HEIGHT, seed: int = 3) -> list[Image]:
     rng = np.random.default_rng(seed)
     return [rng.integers(40, 210, (height, width, 3)).astype(np.uint8) for _ in range(count)]
+
+
+class OneScene:
+    """Watches small frames go by and takes them all for one scene."""
+
+    def push(self, frame_index: int, small_bgr: Image) -> None:
+        assert small_bgr.ndim == 3 and frame_index >= 0
+
+    def finish(self, frame_count: int) -> tuple[Scene, ...]:
+        return (Scene(0, 0, 0, frame_count - 1),)
+
+
+def found_in(pictures: Sequence[Image]) -> Tracks:
+    """The face tracks of real pictures, by the networks of the embedded profile."""
+    detector, confirming = (contracts.load("detector", name) for name in ("retinaface-mobilenet", "centerface"))
+    size = (pictures[0].shape[1], pictures[0].shape[0])
+    mesh_network = contracts.load("landmarker", "mesh")
+    return faces.run(opener(pictures), size, OneScene(), detector, confirming, mesh_network, faces.FaceSettings())[1]
+
+
+def first_frames(path: Path, count: int) -> list[Image]:
+    """The first frames of a clip, their sides even."""
+    reader = cv2.VideoCapture(str(path))
+    pictures = [np.asarray(reader.read()[1], np.uint8) for _ in range(count)]
+    reader.release()
+    return [one[: one.shape[0] // 2 * 2, : one.shape[1] // 2 * 2].copy() for one in pictures]
+
+
+class Sink:
+    """Keeps copies of what is written."""
+
+    def __init__(self) -> None:
+        self.frames: list[YuvFrame] = []
+
+    def write(self, frame: YuvFrame) -> None:
+        self.frames.append(frame.copy())
 
 
 class Detector:

@@ -344,3 +344,9 @@ def test_faces_that_the_audits_detector_does_not_see_make_a_track_untrue() -> No
     judges = [Judge(support.Embedder(lambda *_: 0.9), 0.5)]
     report = audit.run(support.opener(support.noise(4)), EVERY, SOURCE, panel([], judges, []), 1)
     assert report.lost == 4 and report.untrue_tracks == (3,) and not report.clean
+
+
+def test_a_replaced_face_whose_twin_is_missing_does_not_pass() -> None:
+    judges = [Judge(support.Embedder(lambda *_: 0.9), 0.5)]
+    with pytest.raises(KeyError):
+        audit.run(support.opener(support.noise(4)), EVERY, SOURCE, panel([FACE], judges), 1, twins={4: [SOURCE[0][0]]})

@@ -8,11 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models import profiles
 from models.capabilities import Image
 from models.motion.reenact import Bearing
-from tasks import faces, motion
-from tasks.records import Scene
+from tasks import motion
 from tests.tasks import support
 
 _FRAMES = 26
@@ -20,19 +18,9 @@ _LOWER = range(5, 10)
 _WHOLE = range(13, 19)
 
 
-class _OneScene:
-    def push(self, frame_index: int, small_bgr: Image) -> None:
-        assert small_bgr.ndim == 3 and frame_index < _FRAMES
-
-    def finish(self, frame_count: int) -> tuple[Scene, ...]:
-        return (Scene(0, 0, 0, frame_count - 1),)
-
-
 def held_before(path: Path) -> list[Image]:
     """The clip's first frames; a flat red board hides mouth and chin on `_LOWER` and the whole head on `_WHOLE`."""
-    reader = cv2.VideoCapture(str(path))
-    pictures = [np.asarray(reader.read()[1], np.uint8) for _ in range(_FRAMES)]
-    reader.release()
+    pictures = support.first_frames(path, _FRAMES)
     for index in _LOWER:
         pictures[index][195:280, 120:245] = (40, 60, 200)
     for index in _WHOLE:
@@ -42,16 +30,7 @@ def held_before(path: Path) -> list[Image]:
 
 def test_a_board_before_the_face_leaves_no_frame_out(clip: Callable[[str], Path]) -> None:
     pictures = held_before(clip("grid_id2_swwp2s.mpg"))
-    size = (pictures[0].shape[1], pictures[0].shape[0])
-    _, found = faces.run(
-        support.opener(pictures),
-        size,
-        _OneScene(),
-        profiles.load("detector", "retinaface-mobilenet"),
-        profiles.load("detector", "yunet"),
-        profiles.load("landmarker", "mesh"),
-        faces.FaceSettings(),
-    )
+    found = support.found_in(pictures)
     (track,) = found.tracks
     assert (track.first, track.last) == (0, _FRAMES - 1)
     (driving,) = motion.run(found, support.people(found)).drivings
@@ -71,16 +50,7 @@ class Reader(support.Painter):
 
 
 def hidden_shares(pictures: list[Image]) -> np.ndarray:
-    size = (pictures[0].shape[1], pictures[0].shape[0])
-    _, found = faces.run(
-        support.opener(pictures),
-        size,
-        _OneScene(),
-        profiles.load("detector", "retinaface-mobilenet"),
-        profiles.load("detector", "yunet"),
-        profiles.load("landmarker", "mesh"),
-        faces.FaceSettings(),
-    )
+    found = support.found_in(pictures)
     (driving,) = motion.run(found, support.people(found), None, support.opener(pictures), Reader()).drivings
     return driving.hidden
 
@@ -94,9 +64,7 @@ def test_what_hides_a_part_of_the_face_is_seen_though_the_mesh_is_sure(clip: Cal
 
 def test_a_hand_in_the_colour_of_the_face_is_seen_and_a_change_of_light_is_not(clip: Callable[[str], Path]) -> None:
     limit = Bearing().most_hidden
-    reader = cv2.VideoCapture(str(clip("grid_id2_swwp2s.mpg")))
-    pictures = [np.asarray(reader.read()[1], np.uint8) for _ in range(_FRAMES)]
-    reader.release()
+    pictures = support.first_frames(clip("grid_id2_swwp2s.mpg"), _FRAMES)
     cheek = np.median(pictures[0][200:206, 140:146].reshape(-1, 3), axis=0)
     for index in range(5, 10):
         cv2.ellipse(pictures[index], (174, 220), (48, 34), 20, 0, 360, cheek.tolist(), -1)

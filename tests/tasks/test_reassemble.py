@@ -21,16 +21,6 @@ from tasks.twin import TwinResult
 from tests.tasks import support
 
 
-class Sink:
-    """Keeps copies of what is written."""
-
-    def __init__(self) -> None:
-        self.frames: list[YuvFrame] = []
-
-    def write(self, frame: YuvFrame) -> None:
-        self.frames.append(frame.copy())
-
-
 def results(*identities: int, twin: bool = True) -> list[TwinResult]:
     return [TwinResult(i, support.twin(i) if twin else None, Strength(), ()) for i in identities]
 
@@ -38,14 +28,14 @@ def results(*identities: int, twin: bool = True) -> list[TwinResult]:
 def paint(
     found: Tracks, twins: list[TwinResult], unusable: tuple[int, ...] = (), extras: tuple[Extra, ...] = (),
     workers: int = 1, pictures: list[np.ndarray] | None = None, painter: support.Painter | None = None,
-) -> tuple[Sink, Painted, list[YuvFrame]]:  # fmt: skip
+) -> tuple[support.Sink, Painted, list[YuvFrame]]:  # fmt: skip
     people = support.people(found)
     drivings = support.drivings(found, people)
     drivings = replace(drivings, drivings=tuple(
         replace(d, usable=np.array([row not in unusable for row in range(len(d.usable))])) for d in drivings.drivings
     ))  # fmt: skip
     source = [support.yuv(p, i) for i, p in enumerate(pictures or support.noise(found.frame_count))]
-    sink = Sink()
+    sink = support.Sink()
     painted = reassemble.run(
         support.opener(source), sink, found, people, drivings, twins, painter or support.Painter(), extras, workers
     )
@@ -136,7 +126,14 @@ def test_progress_is_told_and_an_error_of_the_motion_model_is_not_swallowed() ->
 
     found = support.tracks(support.track())
     people, told = support.people(found), []
-    arguments = (support.opener(support.noise(8)), Sink(), found, people, support.drivings(found, people), results(0))
+    arguments = (
+        support.opener(support.noise(8)),
+        support.Sink(),
+        found,
+        people,
+        support.drivings(found, people),
+        results(0),
+    )
     reassemble.run(*arguments, support.Painter(), workers=1, progress=told.append)
     assert told == list(range(1, 9))
     with pytest.raises(RuntimeError, match="broken"):
@@ -175,7 +172,7 @@ def test_what_runs_ahead_has_ended_before_the_decoder_is_closed() -> None:
         finally:
             still_running.extend(thread.name for thread in threading.enumerate() if thread.name == "ahead")
 
-    class Full(Sink):
+    class Full(support.Sink):
         def write(self, frame: YuvFrame) -> None:
             raise OSError("disk full")
 

@@ -6,17 +6,15 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from infra.errors import WeightsError
-from infra.media.frame import YuvFrame
 from models import profiles
 from models.capabilities import Image, MotionModel, Strength, Twin
-from tasks import faces, motion, reassemble, verify
+from tasks import motion, reassemble, verify
 from tasks.identities import Identities, Identity
-from tasks.records import Scene, Tracks
+from tasks.records import Tracks
 from tasks.samples import Sample
 from tasks.twin import TwinResult
 from tests.contracts import support as contracts
@@ -25,39 +23,10 @@ from tests.tasks import support
 FRAMES = 14
 
 
-class OneScene:
-    def push(self, frame_index: int, small_bgr: Image) -> None:
-        assert small_bgr.ndim == 3 and frame_index < FRAMES
-
-    def finish(self, frame_count: int) -> tuple[Scene, ...]:
-        return (Scene(0, 0, 0, frame_count - 1),)
-
-
 @cache
 def found_in(path: Path) -> tuple[list[Image], Tracks]:
-    reader = cv2.VideoCapture(str(path))
-    pictures = [np.asarray(reader.read()[1], np.uint8) for _ in range(FRAMES)]
-    reader.release()
-    height, width = pictures[0].shape[:2]
-    pictures = [one[: height // 2 * 2, : width // 2 * 2].copy() for one in pictures]
-    _, tracks = faces.run(
-        support.opener(pictures),
-        (pictures[0].shape[1], pictures[0].shape[0]),
-        OneScene(),
-        contracts.load("detector", "retinaface-mobilenet"),
-        contracts.load("detector", "centerface"),
-        contracts.load("landmarker", "mesh"),
-        faces.FaceSettings(),
-    )
-    return pictures, tracks
-
-
-class Sink:
-    def __init__(self) -> None:
-        self.frames: list[YuvFrame] = []
-
-    def write(self, frame: YuvFrame) -> None:
-        self.frames.append(frame.copy())
+    pictures = support.first_frames(path, FRAMES)
+    return pictures, support.found_in(pictures)
 
 
 def convert(
@@ -83,7 +52,7 @@ def convert(
             person(only[number]), verify.shifted(driving, sample), 0, pictures[driving.first + row], Strength()
         )
         results.append(TwinResult(number, twin, Strength(), ()))
-    sink = Sink()
+    sink = support.Sink()
     painted = reassemble.run(opened, sink, renumbered, people, drivings, results, model, workers=2)
     return [frame.to_bgr() for frame in sink.frames], painted
 

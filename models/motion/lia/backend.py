@@ -17,9 +17,9 @@ from torch import Tensor
 from infra.settings import HardFrames
 from models import checkpoint, weights
 from models.capabilities import Floats, Image
+from models.motion.crop import Framing
 from models.motion.device import Place, Precision, choose, only_finite
 from models.motion.lia.network import Lia, Sizes
-from models.motion.liveportrait.crop import Framing
 from models.motion.reenact import Reenactor
 
 _BATCH_CARD, _BATCH_CPU = 32, 4

@@ -13,7 +13,7 @@ import numpy as np
 
 from infra.errors import WeightsError
 from models.capabilities import Floats, Image
-from models.motion.liveportrait import crop
+from models.motion import crop
 from models.runtime import Network
 
 POINTS = 203

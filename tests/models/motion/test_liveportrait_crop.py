@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.landmarks import pose, topology
-from models.motion.liveportrait import crop, paste
+from models.motion import crop
+from models.motion.liveportrait import paste
 from tests.reference import rule
 
 STORED = Path(__file__).resolve().parents[2] / "reference" / "liveportrait"

@@ -14,7 +14,7 @@ from openvino import opset13 as ops
 from infra.errors import WeightsError
 from infra.settings import HardFrames, MotionCrop
 from models.capabilities import Strength
-from models.motion.liveportrait import crop
+from models.motion import crop
 from models.motion.liveportrait.backend import LivePortraitMotion
 from models.motion.liveportrait.keypoints import PACKED
 from models.motion.liveportrait.landmarks import Landmarks203

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from infra.settings import HardFrames
 from models.capabilities import Driving, Floats, Image, Patch, Strength, Twin
 from models.landmarks import pose
-from models.motion import geometry, overlay
+from models.motion import overlay
+from models.motion import rows as rows_of
 from models.motion.animate import animate
-from models.motion.liveportrait.crop import Framing
+from models.motion.crop import Framing
 from models.motion.mesh import MeshMotion
 from models.motion.reenact import Bearing, Reenactor, turned
 
@@ -54,22 +55,10 @@ def mesh(yaw: float = 0.0, x: float = 160.0) -> Floats:
 
 
 def driving(meshes: Sequence[Floats], usable: Sequence[bool] = (), presence: Sequence[float] = ()) -> Driving:
-    series = np.stack(meshes)
-    count = len(series)
-    shapes, poses = geometry.canonical(series, pose.mean_face())
-    return Driving(
-        first=0,
-        meshes=series,
-        shapes=shapes,
-        scale=np.float32([p.scale for p in poses]),
-        rotation=np.stack([p.rotation for p in poses]),
-        shift=np.stack([p.shift for p in poses]),
-        rest=pose.mean_face(),
-        usable=np.array(usable or [True] * count),
-        presence=np.float32(presence or [1.0] * count),
-        hidden=np.zeros(count, np.float32),
-        template=np.arange(10, 10 * count + 10, 10, dtype=np.float32)[:, None],
-    )
+    count = len(meshes)
+    good, sure = np.array(usable or [True] * count), np.float32(presence or [1.0] * count)
+    template = np.arange(10, 10 * count + 10, 10, dtype=np.float32)[:, None]
+    return replace(rows_of.of_meshes(np.stack(meshes), good, sure, pose.mean_face()), template=template)
 
 
 def twin() -> Twin:

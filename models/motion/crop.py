@@ -1,4 +1,4 @@
-"""Where LivePortrait looks: the square around a face, and the pictures cut out of it.
+"""Where motion networks look: the square around a face, and the pictures cut out of it, as LivePortrait does it.
 
 A square is fitted to landmarks along the line from the eyes to the mouth, enlarged and shifted up. Landmarks come in
 sets known by their number: 5 (a detector's), 68, 101, 106, 203 (LivePortrait's own), or 478, the face mesh, which is
