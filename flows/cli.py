@@ -251,10 +251,10 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except UsageError as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False)
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
     except AnonflowError as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False)
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
     except Cancelled:
         Console(stderr=True).print("stopped; the same command continues where it was.", highlight=False)
