@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from models.motion.device import Place, choose  # noqa: E402
+from models.device import Place, choose  # noqa: E402
 from models.motion.lia.backend import LiaNetwork  # noqa: E402
 from models.motion.liveportrait.keypoints import unpack  # noqa: E402
 from models.motion.liveportrait.network import LivePortrait  # noqa: E402

@@ -18,7 +18,7 @@ from infra.settings import HardFrames
 from models import checkpoint, weights
 from models.capabilities import Floats, Image
 from models.motion.crop import Framing
-from models.motion.device import Place, Precision, choose, only_finite
+from models.device import Place, Precision, choose, only_finite
 from models.motion.lia.network import Lia, Sizes
 from models.motion.reenact import Reenactor
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra.settings import HardFrames, MotionCrop
 from models import weights
-from models.motion.device import Precision, choose
+from models.device import Precision, choose
 from models.motion.liveportrait.driving import Options
 from models.motion.liveportrait.landmarks import Landmarks203
 from models.motion.liveportrait.network import Files, LivePortrait, Source
