@@ -17,8 +17,8 @@ from torch import Tensor
 from infra.settings import HardFrames
 from models import checkpoint, weights
 from models.capabilities import Floats, Image
-from models.motion.crop import Framing
 from models.device import Place, Precision, choose, only_finite
+from models.motion.crop import Framing
 from models.motion.lia.network import Lia, Sizes
 from models.motion.reenact import Reenactor
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from models import checkpoint
 from models.capabilities import Floats, Image
-from models.motion import crop
 from models.device import Place, only_finite
+from models.motion import crop
 from models.motion.liveportrait import driving, ratios
 from models.motion.liveportrait.appearance import AppearanceExtractor
 from models.motion.liveportrait.decoder import SpadeDecoder

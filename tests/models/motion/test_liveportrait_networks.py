@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from infra.errors import WeightsError
 from models import checkpoint
-from models.motion import crop
 from models.device import Place, choose
+from models.motion import crop
 from models.motion.liveportrait import paste
 from models.motion.liveportrait.appearance import AppearanceExtractor
 from models.motion.liveportrait.decoder import ResidualBlock, Spade, SpadeDecoder
