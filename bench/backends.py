@@ -87,7 +87,9 @@ def main() -> None:
 def one(name: str, options: argparse.Namespace, folder: Path) -> list[Image] | None:
     """Frames of what a backend made of the clip; None without weights."""
     original = profiles.BACKENDS["motion"][name]
-    settings = Settings(motion=name, max_attempts=options.attempts, cache_url=f"file://{folder / 'store'}")
+    settings = Settings(
+        backends=(("motion", name),), max_attempts=options.attempts, cache_url=f"file://{folder / 'store'}"
+    )
     try:
         profiles.check(settings)
     except WeightsError as error:

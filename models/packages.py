@@ -101,3 +101,10 @@ PSYCHOPY = Carrier(
     "271ff330e371ffd3b6d4c03a8ddf646034fdc24eaaea0da5e04226c8ff2eec39",
     42_059_310,
 )
+RETINAFACE_PYTORCH = Carrier(
+    "retinaface-pytorch",
+    "0.0.8",
+    "retinaface_pytorch-0.0.8-py2.py3-none-any.whl",
+    "bf64dd6562e7dd0342c7408e086c57b675bd15cf759f51def9737b31cd581de7",
+    26_775,
+)

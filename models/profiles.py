@@ -9,13 +9,13 @@ import hashlib
 import importlib
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from infra.errors import UsageError
-from infra.settings import MotionCrop, Settings
+from infra.errors import UsageError, WeightsError
+from infra.settings import IdentityScope, MotionCrop, Settings
 from models import weights
 from models.registry import WEIGHTS
 
@@ -28,6 +28,7 @@ class Backend:
     version: raised by hand when the same weights give other numbers, so that cached results are not reused.
     data: files of this package that its numbers depend on, relative to it. settings: settings of a run that its class
     takes, by the same name. options: (setting, value, weight) for weights that are needed only with a setting.
+    scopes: how far one person can keep one twin that this backend makes.
     """
 
     target: str
@@ -36,6 +37,7 @@ class Backend:
     data: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     options: tuple[tuple[str, str, str], ...] = ()
+    scopes: tuple[IdentityScope, ...] = tuple(IdentityScope)
 
 
 _STYLEGAN = (
@@ -43,6 +45,17 @@ _STYLEGAN = (
     "mobilestylegan-mapping-bin",
     "mobilestylegan-synthesis",
     "mobilestylegan-synthesis-bin",
+)
+_CONTROLNET = (
+    "realistic-vision",
+    "vae-ft-mse",
+    "controlnet-inpaint",
+    "controlnet-lineart",
+    "controlnet-openpose",
+    "annotator-lineart",
+    "annotator-openpose",
+    "bisenet",
+    "face-landmarker",
 )
 _LIVEPORTRAIT = (
     "liveportrait-appearance",
@@ -59,17 +72,35 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         ),
         "yunet": Backend("models.detection.yunet:YuNet", ("yunet",)),
         "centerface": Backend("models.detection.centerface:CenterFace", ("centerface",)),
+        "retinaface-resnet50": Backend(
+            "models.detection.retinaface_resnet50:RetinaFaceResNet50", ("retinaface-pytorch", "retinaface-resnet50")
+        ),
     },
     "landmarker": {"mesh": Backend("models.landmarks.mesh:MeshLandmarker", ("face-landmarker",))},
     "embedder": {
         "facenet": Backend("models.embedding.facenet:FaceNet", ("facenet",)),
         "dlib-resnet": Backend("models.embedding.dlib_resnet:DlibResNet", ("dlib-resnet",)),
         "sface": Backend("models.embedding.sface:SFace", ("sface",)),
+        "vgg-face": Backend("models.embedding.vgg_face:VggFace", ("vgg-face",)),
     },
-    "age_gender": {"dlib-age-gender": Backend("models.attributes.age_gender:DlibAgeGender", ("age", "gender"))},
-    "emotion": {"facex": Backend("models.attributes.emotion:FacexEmotion", ("emotion",))},
+    "age_gender": {
+        "dlib-age-gender": Backend("models.attributes.age_gender:DlibAgeGender", ("age", "gender")),
+        "deepface-age-gender": Backend(
+            "models.attributes.deepface_age_gender:DeepFaceAgeGender", ("deepface-age", "deepface-gender")
+        ),
+    },
+    "emotion": {
+        "facex": Backend("models.attributes.emotion:FacexEmotion", ("emotion",)),
+        "deepface-emotion": Backend("models.attributes.deepface_emotion:DeepFaceEmotion", ("deepface-emotion",)),
+    },
+    "ethnicity": {
+        "deepface-race": Backend("models.attributes.deepface_race:DeepFaceRace", ("deepface-race",)),
+    },
     "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",), 2)},
     "inpainter": {
+        "controlnet": Backend(
+            "models.inpainting.controlnet.backend:ControlNetInpainter", _CONTROLNET, scopes=(IdentityScope.VIDEO,)
+        ),
         "mobilestylegan": Backend(
             "models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, 9, ("inpainting/catalogue.npz",)
         ),
@@ -118,8 +149,34 @@ PROFILES: dict[str, dict[str, Role]] = {
         "parser": Role("parser", ("bisenet",)),
         "inpainter": Role("inpainter", ("mobilestylegan",)),
         "motion": Role("motion", ("mesh",)),
-    }
+    },
+    "diffusion": {
+        "detector": Role("detector", ("retinaface-resnet50",)),
+        "confirming_detector": Role("detector", ("centerface",)),
+        "audit_detector": Role("detector", ("yunet",)),
+        "landmarker": Role("landmarker", ("mesh",)),
+        "embedder": Role("embedder", ("vgg-face",)),
+        "audit_embedders": Role("embedder", ("dlib-resnet", "sface", "facenet")),
+        "age_gender": Role("age_gender", ("deepface-age-gender",)),
+        "emotion": Role("emotion", ("deepface-emotion",)),
+        "ethnicity": Role("ethnicity", ("deepface-race",)),
+        "parser": Role("parser", ("bisenet",)),
+        "inpainter": Role("inpainter", ("controlnet",)),
+        "motion": Role("motion", ("liveportrait",)),
+    },
 }
+CHOOSABLE = {role: role for role in (
+    "detector", "landmarker", "embedder", "age_gender", "emotion", "ethnicity", "parser", "inpainter", "motion",
+)}  # fmt: skip
+"""Roles whose backend a run may name, with their capability. The audit's are not among them."""
+_NOBODY = Role("", ())
+
+_DIFFUSION_PACKAGES = frozenset(
+    {
+        "compel", "controlnet_aux", "deepface", "diffusers", "gdown", "onnxruntime", "requests", "safetensors", "timm",
+        "torchvision", "tqdm", "transformers", "werkzeug",
+    }
+)  # fmt: skip
 
 _instances: dict[tuple[str, str, tuple[tuple[str, Any], ...]], Any] = {}
 _locks: dict[tuple[str, str, tuple[tuple[str, Any], ...]], threading.Lock] = {}
@@ -144,11 +201,27 @@ def profile(name: str) -> dict[str, Role]:
 
 
 def roles(settings: Settings) -> dict[str, Role]:
-    """The roles of a run: those of its profile, with the backends that the settings name instead. UsageError."""
+    """The roles of a run: those of its profile, with the backends that the settings name instead.
+
+    An embedder that is named to make and choose twins takes no seat among the judges. Raises UsageError for unknown
+    names, for roles that nobody may change (the audit's), and where fewer than two judges would be left.
+    """
     found = dict(profile(settings.profile))
-    if settings.motion:
-        backend("motion", settings.motion)
-        found["motion"] = Role("motion", (settings.motion,))
+    for role, name in settings.backends:
+        if role not in CHOOSABLE:
+            raise UsageError(f"The backend of {role!r} cannot be chosen; these can: {', '.join(CHOOSABLE)}.")
+        backend(CHOOSABLE[role], name)
+        found[role] = Role(CHOOSABLE[role], (name,))
+    making = {name for role in ("detector", "embedder") for name in found.get(role, _NOBODY).backends}
+    for role, least in (("audit_detector", 1), ("audit_embedders", 2)):
+        if role in found:
+            left = tuple(name for name in found[role].backends if name not in making)
+            if len(left) < least:
+                raise UsageError(
+                    f"{', '.join(sorted(making & set(found[role].backends)))} cannot both make twins and audit them; "
+                    f"choose another {found[role].capability}."
+                )
+            found[role] = replace(found[role], backends=left)
     return found
 
 
@@ -159,15 +232,36 @@ def check(settings: Settings) -> None:
     Every file is hashed once per process.
     """
     known = roles(settings)
-    for role in known.values():
-        for name in role.backends:
-            for weight in _weights(backend(role.capability, name), settings):
-                weights.path(weight)
+    entries = {(role.capability, name): backend(role.capability, name) for role in known.values()
+               for name in role.backends}  # fmt: skip
+    for (_, name), entry in entries.items():
+        if settings.identity_scope not in entry.scopes:
+            raise UsageError(f"{name} makes a person anew for every video; leave --identity-scope at video.")
     mover = known["motion"].backends[0]
-    entry = backend("motion", mover)
-    if settings.motion_crop is not MotionCrop.MESH and "motion_crop" not in entry.settings:
+    if settings.motion_crop is not MotionCrop.MESH and "motion_crop" not in backend("motion", mover).settings:
         raise UsageError(f"{mover} crops by the mesh only; leave --motion-crop out, or choose --motion liveportrait.")
-    _class(entry, mover)
+    _in_place([weight for entry in entries.values() for weight in _weights(entry, settings)], settings.profile)
+    for (_, name), entry in entries.items():
+        _class(entry, name)
+
+
+def _in_place(needed: Sequence[str], profile_name: str) -> None:
+    """Raise WeightsError for the first file that is not as it must be, with the one command that fetches them all."""
+    faults: dict[str, str] = {}
+    for name in dict.fromkeys(needed):
+        try:
+            weights.path(name)
+        except WeightsError as error:
+            faults[name] = str(error)
+    fetched = [name for name in faults if weights.fetched(name)]
+    if len(fetched) < len(faults):
+        raise WeightsError(next(text for name, text in faults.items() if name not in fetched))
+    if faults:
+        whole = set(faults) <= set(weights_of(profile_name))
+        what = f"--profile {profile_name}" if whole else " ".join(faults)
+        first = next(iter(faults.values())).partition(";")[0]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise WeightsError(f"{first}{more}; run: {weights.PULL_COMMAND} {what}")
 
 
 def _weights(entry: Backend, settings: Settings) -> list[str]:
@@ -197,9 +291,10 @@ def _class(entry: Backend, name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
-        if error.name != "torch":
+        extra = "torch" if error.name == "torch" else "diffusion" if error.name in _DIFFUSION_PACKAGES else ""
+        if not extra:
             raise
-        raise UsageError(f"{name} needs torch; run: pip install 'anonflow[torch]'") from error
+        raise UsageError(f"{name} needs {error.name}; run: pip install 'anonflow[{extra}]'") from error
 
 
 def load_role(settings: Settings, role: str, **options: Any) -> list[Any]:
@@ -215,9 +310,12 @@ def load_role(settings: Settings, role: str, **options: Any) -> list[Any]:
 
 
 def digest(capability: str, name: str) -> str:
-    """Return a hex SHA-256 over a backend's class, version, weight hashes and data: its part of a cache key."""
+    """Return a hex SHA-256 over a backend's class, version, weight hashes and data: its part of a cache key.
+
+    A weight file that is neither pinned nor recorded counts as empty; `check` lets no run start with such a one.
+    """
     entry = backend(capability, name)
-    parts = [entry.target, str(entry.version), *(WEIGHTS[weight].sha256 for weight in entry.weights)]
+    parts = [entry.target, str(entry.version), *map(weights.known_sha256, weights.with_needs(entry.weights))]
     parts += [_digest_of(file) for file in entry.data]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -230,7 +328,8 @@ def digests(settings: Settings, wanted: Sequence[str]) -> dict[str, str]:
         for name in known[role].backends:
             entry = backend(capability, name)
             taken = [f"{setting}={getattr(settings, setting)}" for setting in entry.settings]
-            own = [WEIGHTS[weight].sha256 for weight in _weights(entry, settings)[len(entry.weights) :]]
+            extra = weights.with_needs(_weights(entry, settings)[len(entry.weights) :])
+            own = [weights.known_sha256(weight) for weight in extra]
             result[f"{role}:{name}"] = "-".join([digest(capability, name), *taken, *own])
     return result
 

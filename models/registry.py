@@ -7,7 +7,7 @@ for research only, or not named, count as unclear.
 
 from __future__ import annotations
 
-from models import packages, registry_motion
+from models import packages, registry_diffusion, registry_faces, registry_motion
 from models.weight import Weight
 
 __all__ = ["WEIGHTS", "Weight"]
@@ -224,4 +224,7 @@ _ALL: tuple[Weight, ...] = (
     ),
 )
 
-WEIGHTS: dict[str, Weight] = {weight.name: weight for weight in (*_ALL, *registry_motion.WEIGHTS)}
+WEIGHTS: dict[str, Weight] = {
+    weight.name: weight
+    for weight in (*_ALL, *registry_motion.WEIGHTS, *registry_diffusion.WEIGHTS, *registry_faces.WEIGHTS)
+}

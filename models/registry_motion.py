@@ -1,13 +1,13 @@
-"""Weight files of the motion networks. Nothing fetches them yet: a person puts them into the weights folder.
+"""Weight files of the motion networks. LIA's is not at an address that a program can fetch: a person does.
 
 Sizes and hashes are those that the authors' repository states for the published files.
 """
 
 from __future__ import annotations
 
-from models.weight import HubFile, Weight
+from models.weight import HubFile, Page, Weight
 
-_HUB = "https://huggingface.co/KwaiVGI/LivePortrait/resolve/main/liveportrait/"
+_REPO = "KwaiVGI/LivePortrait"
 
 
 def _liveportrait(name: str, path: str, sha256: str, size: int) -> Weight:
@@ -15,7 +15,7 @@ def _liveportrait(name: str, path: str, sha256: str, size: int) -> Weight:
         name=name,
         capability="motion",
         file=name + path[path.rindex(".") :],
-        origin=HubFile(_HUB + path),
+        origin=HubFile(_REPO, f"liveportrait/{path}"),
         sha256=sha256,
         size=size,
         licence="MIT",
@@ -66,7 +66,7 @@ WEIGHTS: tuple[Weight, ...] = (
         name="lia-vox",
         capability="motion",
         file="lia-vox.pt",
-        origin=HubFile("https://github.com/wyhsirius/LIA"),
+        origin=Page("https://github.com/wyhsirius/LIA"),
         sha256="bfbce63905ca5706ee9fb02e671351fac76c7670dd46a137499c23581087f8ca",
         size=829_608_996,
         licence="CC BY-NC 4.0",

@@ -34,10 +34,10 @@ def prepare() -> None:
             return
         try:
             for file in Path(found.origin).parent.glob("_C*"):
-                torch.ops.load_library(str(file))
+                torch.ops.load_library(str(file))  # type: ignore[no-untyped-call]
         except OSError:
-            declared = torch.library.Library("torchvision", "DEF")
+            declared = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
             for schema in _MISSING:
-                declared.define(schema)
+                declared.define(schema)  # type: ignore[no-untyped-call]
             # Kept alive: the declarations end with the object.
             _declared.append(declared)

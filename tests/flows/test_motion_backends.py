@@ -43,7 +43,9 @@ def run(short: Path, motion: str, folder: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setitem(profiles.BACKENDS["motion"], motion, entry)
     monkeypatch.setattr(profiles, "_instances", {**profiles._instances})
     jobs = sources.find(str(short), sources.VIDEO_SUFFIXES, str(folder / "out"))
-    chosen = Settings(motion=motion, cache_url=f"file://{folder / 'store'}", **{"max_attempts": 1, **settings})
+    chosen = Settings(
+        backends=(("motion", motion),), cache_url=f"file://{folder / 'store'}", **{"max_attempts": 1, **settings}
+    )
     return convert(jobs, str(folder / "out"), chosen, Collector(), orchestrate=False).outcomes[0].row
 
 

