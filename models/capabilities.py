@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+AT_REST: Floats = np.zeros(0, np.float32)
+"""Blendshapes of a twin without an expression."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ class Mesh:
 class Appearance:
     """Predicted attributes of one face. Identifying: never logged, never published.
 
-    age: years. female: probability in [0, 1]. emotion: label -> probability. skin_ita: individual typology angle in
-    degrees (larger is lighter). beard, glasses: scores in [0, 1].
+    age: years. female: probability in [0, 1]. emotion, ethnicity: label -> probability; empty where nobody looked.
+    skin_ita: individual typology angle in degrees (larger is lighter). beard, glasses: scores in [0, 1].
     """
 
     age: float
@@ -68,6 +70,7 @@ class Appearance:
     skin_ita: float = 0.0
     beard: float = 0.0
     glasses: float = 0.0
+    ethnicity: dict[str, float] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -123,6 +126,17 @@ class Emotion(Protocol):
 
 
 @runtime_checkable
+class Ethnicity(Protocol):
+    """Estimates how the looks of a face are called. Used to make a twin of the same kind, and for nothing else."""
+
+    name: str
+    labels: tuple[str, ...]
+
+    def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        """Return (N, len(labels)) float32 rows that sum to one."""
+
+
+@runtime_checkable
 class Parser(Protocol):
     """Labels the pixels of a face crop."""
 
@@ -137,7 +151,8 @@ class Parser(Protocol):
 class TwinJob:
     """What an inpainter needs to make one twin. Identifying.
 
-    frame: the frontal frame's crop. mesh: (478, 3) the source's mesh in that crop. appearance: pooled attributes.
+    frame: the frontal frame's crop, other people's faces redacted. mesh: (478, 3) the source's mesh in that crop.
+    appearance: pooled attributes.
     source: (n, D) embeddings of the source. others: (m, D) embeddings of every other identity and twin so far.
     embedder: name of the embedder they come from. taken: candidates that other identities of the run already have.
     prefer: the candidate that this identity already has elsewhere in the dataset, or -1.
@@ -175,21 +190,23 @@ class Twin:
     """A synthetic person.
 
     picture: (H, W, 3) uint8 BGR. mesh: (478, 3) float32 pixels of the picture. candidate: which of the backend's
-    candidates it is. at_rest: True when the face is neutral, False when it wears the frontal frame's expression.
+    candidates it is. blendshapes: (52,) the expression it wears in the picture, (0,) when the face is at rest.
     embedding: (D,) of the picture by the job's embedder. skin: (h, w) uint8, 255 where the picture shows the person's
     bare skin (ears and neck too), at any resolution; near the face's outline only this is shown. crown: (h, w) uint8,
     how much of its forehead and front hair is shown above the outline (255: all), see models.motion.crown. front: see
-    there; None until a motion model that needs it was introduced to the twin.
+    there; None until a motion model that needs it was introduced to the twin. made_with: by which parameters, for the
+    record of attempts; nothing identifying.
     """
 
     picture: Image
     mesh: Floats
     candidate: int
-    at_rest: bool
+    blendshapes: Floats
     embedding: Floats
     skin: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
     crown: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
     front: Front | None = None
+    made_with: dict[str, float] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -199,7 +216,8 @@ class Inpainter(Protocol):
     name: str
 
     def inpaint(self, job: TwinJob) -> Twin:
-        """Return a twin; raises infra.errors.Withheld when no candidate fits."""
+        """Return a twin. Raises infra.errors.AttemptFailed when this attempt gave none that is fit, and
+        infra.errors.Withheld when no further attempt could."""
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,19 @@
 """The measured meaning of a distance, per embedder: which share of strangers is nearer, which share of genuine pairs
 is farther. Written by bench/calibrate.py beside this file; read here.
+
+Where nobody could measure here, because the weights are not in place, the file has what others published instead, each
+number with its source.
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from infra.errors import WeightsError
 
@@ -21,6 +27,8 @@ class Calibration:
     far_1, far_01: the distance under which 1 % (0.1 %) of pairs of strangers lie; the larger, that is the stricter,
     of the measured sets. frr_1, frr_01: the share of genuine pairs farther apart than that. eer, eer_distance: where
     both error rates are equal. All on few people: plausible, not proof (see the counts in the file).
+
+    measured: False for published thresholds: what is not known of them is NaN, as the error rates are.
     """
 
     far_1: float
@@ -29,17 +37,29 @@ class Calibration:
     frr_01: float
     eer: float
     eer_distance: float
+    measured: bool
 
 
 @cache
 def calibration(name: str) -> Calibration:
-    """Return the calibration of an embedder. Raises WeightsError when it has none, or one for other weights."""
+    """Return the calibration of an embedder, the measured one where there is one, else the published thresholds.
+
+    Raises WeightsError when it has neither, or a measured one for other weights.
+    """
     from models.profiles import digest
 
     try:
-        entry = json.loads(FILE.read_text(encoding="utf-8"))["embedders"][name]
+        content = json.loads(FILE.read_text(encoding="utf-8"))
+        entry = content["embedders"].get(name)
+        if entry is None:
+            return _of(content["published"][name], measured=False)
     except (OSError, KeyError, ValueError) as error:
         raise WeightsError(f"Embedder {name} is not calibrated; run: python bench/calibrate.py") from error
     if entry["digest"] != digest("embedder", name):
         raise WeightsError(f"The calibration of {name} was made with other weights; run: python bench/calibrate.py")
-    return Calibration(**{field: float(entry[field]) for field in Calibration.__dataclass_fields__})
+    return _of(entry, measured=True)
+
+
+def _of(entry: Mapping[str, Any], measured: bool) -> Calibration:
+    numbers = [field for field in Calibration.__dataclass_fields__ if field != "measured"]
+    return Calibration(**{field: float(entry.get(field, math.nan)) for field in numbers}, measured=measured)

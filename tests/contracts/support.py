@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 
 from infra.errors import WeightsError
-from models import profiles
+from models import profiles, weights
 from models.capabilities import Face, Image
 from models.motion.lia.backend import LiaMotion
 from models.motion.liveportrait.backend import LivePortraitMotion
-from tests.reference import released
+from tests.reference import deepface_files, released, retinaface_files
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 800
+DEEPFACE = ("vgg-face", "deepface-age-gender", "deepface-emotion", "deepface-race")
 
 
 def shared() -> Path:
@@ -57,6 +58,45 @@ def load(capability: str, name: str, **options: Any) -> Any:
         return profiles.load(capability, name, **options)
     except WeightsError as error:
         pytest.skip(str(error))
+
+
+def learnt(capability: str, name: str, **options: Any) -> Any:
+    """The shared instance of a backend with its trained weights, or skip: what is asked next has to be learnt."""
+    try:
+        return profiles.load(capability, name, **options)
+    except WeightsError as error:
+        pytest.skip(f"{name} has learnt nothing here, so its judgement cannot be tested: {error}")
+
+
+def either(capability: str, name: str, files: pytest.TempPathFactory, **options: Any) -> Any:
+    """A backend with its trained weights; where they are not in place, with random ones, read from files in the
+    released layout; skip where there is no way to make such files."""
+    try:
+        return profiles.load(capability, name, **options)
+    except WeightsError as error:
+        folder = files.getbasetemp() / name
+        if name == "retinaface-resnet50":
+            return profiles.load(capability, name, **options, **random_retinaface(folder))
+        if name in DEEPFACE:
+            return profiles.load(capability, name, **options, home=random_deepface(folder))
+        pytest.skip(str(error))
+
+
+def random_retinaface(folder: Path) -> dict[str, Path]:
+    """Where RetinaFaceResNet50 finds the package and a file with random weights; skip when the package is missing."""
+    try:
+        package = weights.path("retinaface-pytorch")
+    except WeightsError as error:
+        pytest.skip(f"even a network with random weights is built by the package: {error}")
+    if not folder.is_dir():
+        folder.mkdir()
+        retinaface_files.write(folder, package)
+    return {"package": package, "file": next(folder.iterdir())}
+
+
+def random_deepface(folder: Path) -> Path:
+    """The home of DeepFace's five files with random weights."""
+    return folder if folder.is_dir() else deepface_files.write(folder)
 
 
 def random_motion(name: str, folder: Path, **options: Any) -> Any:

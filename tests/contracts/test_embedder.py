@@ -17,8 +17,22 @@ A1, A2, B1, B2, C1 = "people/002_A", "people/004_A", "people/007_B", "people/008
 
 
 @pytest.fixture(params=support.names("embedder"))
-def embedder(request: pytest.FixtureRequest) -> Any:
-    return support.load("embedder", request.param)
+def embedder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Each backend; with random weights where the released ones are not in place."""
+    return support.either("embedder", request.param, tmp_path_factory)
+
+
+@pytest.fixture(params=support.names("embedder"))
+def learnt(request: pytest.FixtureRequest) -> Any:
+    """Each backend that has learnt to recognise people."""
+    return support.learnt("embedder", request.param)
+
+
+def _one_person(name: str) -> float:
+    """The distance under which an embedder takes two faces for one person. The published limits of one that could not
+    be measured are two: under the smaller a twin leaks its source, under the larger two pictures show one person."""
+    figures = calibration(name)
+    return figures.far_1 if figures.measured else figures.eer_distance
 
 
 def _embed(embedder: Any, *names: str) -> Any:
@@ -53,13 +67,12 @@ def test_refuses_frames_and_faces_that_do_not_pair(embedder: Any) -> None:
         embedder.embed([support.still(A1)], [])
 
 
-def test_one_person_is_nearer_than_two(embedder: Any) -> None:
-    table = distances(_embed(embedder, A1, A2, B1, B2, C1), _embed(embedder, A1, A2, B1, B2, C1))
+def test_one_person_is_nearer_than_two(learnt: Any) -> None:
+    table = distances(_embed(learnt, A1, A2, B1, B2, C1), _embed(learnt, A1, A2, B1, B2, C1))
     genuine = max(table[0, 1], table[2, 3])
     strangers = min(table[0, 2], table[0, 3], table[0, 4], table[1, 2], table[1, 4], table[2, 4], table[3, 4])
     assert genuine < strangers
-    threshold = calibration(embedder.name).far_1
-    assert genuine < threshold < strangers
+    assert genuine < _one_person(learnt.name) and calibration(learnt.name).far_1 < strangers
 
 
 def test_the_distance_does_not_depend_on_the_size_or_place_in_the_frame(embedder: Any) -> None:
@@ -85,14 +98,21 @@ def test_survives_any_frame_and_a_face_that_leaves_it(embedder: Any, shape: tupl
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_recognises_a_person_without_colour(embedder: Any) -> None:
+def test_recognises_a_person_without_colour(learnt: Any) -> None:
     picture, face = support.still(A1), support.face(A1)
     grey = np.repeat(picture.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
-    vectors = embedder.embed([picture, grey], [face, face])
-    assert distances(vectors[:1], vectors[1:])[0, 0] < calibration(embedder.name).far_1
+    vectors = learnt.embed([picture, grey], [face, face])
+    assert distances(vectors[:1], vectors[1:])[0, 0] < _one_person(learnt.name)
 
 
 def test_is_deterministic_and_safe_on_two_threads(embedder: Any) -> None:
     expected = _embed(embedder, A1, C1)
     for result in support.on_two_threads(lambda: _embed(embedder, A1, C1)):
         assert np.array_equal(result, expected)
+
+
+def test_leaves_the_frame_alone(embedder: Any) -> None:
+    picture = support.still(A1)
+    before = picture.copy()
+    embedder.embed([picture], [support.face(A1)])
+    assert np.array_equal(picture, before)

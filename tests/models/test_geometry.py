@@ -105,6 +105,9 @@ def test_unit_rows_and_their_distances() -> None:
 @pytest.mark.parametrize("name", profiles.BACKENDS["embedder"])
 def test_every_embedder_is_calibrated_for_its_weights(name: str) -> None:
     figures = calibration.calibration(name)
+    if not figures.measured:
+        assert 0 < figures.far_1 < figures.eer_distance < 1
+        return
     assert 0 < figures.far_01 < figures.far_1 < 1
     assert 0 <= figures.frr_1 <= figures.frr_01 <= 1 and 0 <= figures.eer < 0.1
     counted = json.loads(calibration.FILE.read_text(encoding="utf-8"))["counts"]

@@ -1,0 +1,38 @@
+"""Age and gender from DeepFace's two networks: those of the diffusion profile, as AnonNET names them.
+
+Weights: registry entries "deepface-age" and "deepface-gender" (by DeepFace's author on VGG-Face, so CC BY-NC 4.0;
+trained on IMDB-WIKI). Each takes the face as models.attributes.deepface.chip cuts it. Age is the mean over 101
+classes, one per year.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.attributes.deepface import Network
+from models.capabilities import Face, Floats, Image
+
+_WOMAN = 0
+
+
+class DeepFaceAgeGender:
+    """AgeGender. The networks' own numbers: `DeepFace.analyze` cuts the age down to whole years and takes one face at a
+    time. home: see models.attributes.deepface.Network.
+
+    Not guaranteed: single frames may be off by a decade; pool several frames of a track. Gender is what a network makes
+    of appearance, nothing more, and is used only to make a matching twin.
+    """
+
+    name = "deepface-age-gender"
+
+    def __init__(self, home: Path | None = None) -> None:
+        self._age = Network("deepface-age", home)
+        self._gender = Network("deepface-gender", home)
+
+    def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        """Return (N, 2) float32: age in years (0 to 100), probability of female; frames are uint8 BGR."""
+        ages, genders = self._age.run(frames, faces)[:, 0], self._gender.run(frames, faces)[:, _WOMAN]
+        return np.stack([ages, np.clip(genders, 0.0, 1.0)], axis=1)

@@ -1,0 +1,34 @@
+"""What DeepFace calls race, in six classes: asked of the diffusion profile's twins, as AnonNET does.
+
+Weights: registry entry "deepface-race" (by DeepFace's author on VGG-Face, so CC BY-NC 4.0; trained on
+FairFace). Takes the face as models.attributes.deepface.chip cuts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.attributes.deepface import Network
+from models.capabilities import Face, Floats, Image
+
+
+class DeepFaceRace:
+    """Ethnicity. Order and words are DeepFace's. home: see models.attributes.deepface.Network.
+
+    Not guaranteed: that it says anything of a person. It is what a network makes of appearance, errs more on some
+    groups than on others, and is used only to make a twin that looks alike in kind.
+    """
+
+    name = "deepface-race"
+    labels = ("asian", "indian", "black", "white", "middle eastern", "latino hispanic")
+
+    def __init__(self, home: Path | None = None) -> None:
+        self._network = Network("deepface-race", home)
+
+    def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        """Return (N, 6) float32 rows that sum to one, in the order of `labels`; frames are uint8 BGR."""
+        rows = self._network.run(frames, faces)
+        return np.asarray(rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-12), np.float32)
