@@ -138,13 +138,14 @@ def _identities(steps: Steps, tracks: Tracks, found: Samples, inputs: tuple[str,
 def _attributes(
     steps: Steps, tracks: Tracks, found: Samples, people: Identities, inputs: tuple[str, ...]
 ) -> tuple[Appearances, str]:
+    roles = ["age_gender", "emotion", "parser"]
+    # Not every profile has somebody for it.
+    roles += [role for role in ("ethnicity",) if role in profiles.roles(steps.context.settings)]
     return steps.cached(
         "attributes",
         attributes.VERSION,
         Appearances,
-        lambda _: attributes.run(
-            tracks, found, people, steps.load("age_gender"), steps.load("emotion"), steps.load("parser")
-        ),
+        lambda _: attributes.run(tracks, found, people, *(steps.load(role) for role in roles)),
         inputs,
-        ("age_gender", "emotion", "parser"),
+        tuple(roles),
     )

@@ -35,6 +35,18 @@ class StoreError(AnonflowError):
     """An object in the store is missing, truncated, or does not match its digest."""
 
 
+class AttemptFailed(AnonflowError):
+    """One try at a twin gave nothing that could be used; another try may. `reason` is a stable short code.
+
+    made_with: by which parameters it was tried.
+    """
+
+    def __init__(self, reason: str, message: str, made_with: dict[str, float]) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.made_with = made_with
+
+
 class Withheld(AnonflowError):
     """The pipeline decided not to publish this video. Not a failure: the expected answer to doubt.
 

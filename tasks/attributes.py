@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 
 from models.attributes import skin
-from models.capabilities import AgeGender, Appearance, Emotion, Face, Floats, Image, Parser
+from models.capabilities import AgeGender, Appearance, Emotion, Ethnicity, Face, Floats, Image, Parser
 from models.landmarks import topology
 from tasks.identities import Identities
 from tasks.records import Tracks
 from tasks.samples import Samples, face_in_crop, mesh_in_crop
 
-VERSION = 3
+VERSION = 4
 _GLASSES_LABEL = "glasses"
 _PARSED = 3
 
@@ -36,8 +36,10 @@ def run(
     age_gender: AgeGender,
     emotion: Emotion,
     parser: Parser,
+    ethnicity: Ethnicity | None = None,
 ) -> Appearances:
-    """Pool age, gender, emotion, skin tone, beard and glasses over each identity's samples (medians and means)."""
+    """Pool age, gender, emotion, ethnicity (where something estimates it), skin tone, beard and glasses over each
+    identity's samples (medians and means)."""
     by_index = {track.index: track for track in tracks.tracks}
     result = []
     for identity in identities.identities:
@@ -46,7 +48,8 @@ def run(
         faces = [face_in_crop(sample, by_index[sample.track]) for sample in own]
         meshes = [mesh_in_crop(sample, by_index[sample.track]) for sample in own]
         ages = age_gender.estimate(crops, faces)
-        moods = emotion.estimate(crops, faces).mean(axis=0)
+        moods = _means(emotion.labels, emotion.estimate(crops, faces))
+        kinds = {} if ethnicity is None else _means(ethnicity.labels, ethnicity.estimate(crops, faces))
         tones = np.array([skin.measure(crop, mesh) for crop, mesh in zip(crops, meshes, strict=True)])
         known = tones[np.isfinite(tones).all(axis=1)]
         tone, beard = (float(v) for v in np.median(known, axis=0)) if len(known) else (40.0, 0.0)
@@ -56,13 +59,19 @@ def run(
             Appearance(
                 age=float(np.median(ages[:, 0])),
                 female=float(ages[:, 1].mean()),
-                emotion={label: float(value) for label, value in zip(emotion.labels, moods, strict=True)},
+                emotion=moods,
                 skin_ita=tone,
                 beard=beard if float(ages[:, 1].mean()) < 0.6 else 0.0,
                 glasses=float(np.median(glasses)),
+                ethnicity=kinds,
             )
         )
     return Appearances(tuple(result))
+
+
+def _means(labels: tuple[str, ...], rows: Floats) -> dict[str, float]:
+    """Label -> mean over (n, len(labels)) rows."""
+    return {label: float(value) for label, value in zip(labels, rows.mean(axis=0), strict=True)}
 
 
 def glasses_share(crop: Image, face: Face, mesh: Floats, parser: Parser) -> float:

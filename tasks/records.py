@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -81,7 +81,8 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try at a twin. distance: smallest verification distance (cosine) to the source over the probed frames."""
+    """One try at a twin. distance: smallest verification distance (cosine) to the source over the probed frames, NaN
+    where there was nothing to compare. made_with: parameters of an inpainter that has any."""
 
     number: int
     candidate: int
@@ -90,3 +91,4 @@ class Attempt:
     threshold: float
     accepted: bool
     reason: str
+    made_with: dict[str, float] = field(default_factory=dict)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from infra.errors import Withheld
+from infra.errors import AttemptFailed, Withheld
 from models.capabilities import (
     Driving,
     Embedder,
@@ -34,7 +34,7 @@ from tasks.motion import Drivings
 from tasks.records import Attempt, Tracks
 from tasks.samples import Sample, Samples, mesh_in_crop
 
-VERSION = 10
+VERSION = 11
 _BARE = ("skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow", "upper lip", "lower lip")
 
 
@@ -143,7 +143,7 @@ def run(
             # The only twin there is, as strong as the last time: its result is known.
             break
         job = TwinJob(
-            frame=front.crop,
+            frame=surroundings,
             mesh=mesh,
             appearance=appearances.appearances[identity.index],
             source=identity.embeddings,
@@ -154,12 +154,14 @@ def run(
             seed=seed_of(settings.seed, request.key),
             attempt=number,
         )
+        tried = Attempt(number, -1, strength.change, float("nan"), settings.threshold, False, "")
         try:
             twin = inpainter.inpaint(job)
+        except AttemptFailed as failed:
+            attempts.append(replace(tried, reason=failed.reason, made_with=failed.made_with))
+            continue
         except Withheld as reason:
-            attempts.append(
-                Attempt(number, -1, strength.change, float("nan"), settings.threshold, False, reason.reason)
-            )
+            attempts.append(replace(tried, reason=reason.reason))
             break
         twin = adapt.match_detail(dress(twin, heads, parser), [s.crop for s in shown], meshes)
         twin = motion.introduce(twin, here, 0, surroundings, strength)
@@ -167,7 +169,11 @@ def run(
         distance = verify.smallest_distance(trial, own, identity.embeddings, embedder, workers)
         good = bool(np.isfinite(distance)) and distance > settings.threshold
         why = "accepted" if good else ("too_close" if np.isfinite(distance) else "not_paintable")
-        attempts.append(Attempt(number, twin.candidate, strength.change, distance, settings.threshold, good, why))
+        attempts.append(
+            replace(
+                tried, candidate=twin.candidate, distance=distance, accepted=good, reason=why, made_with=twin.made_with
+            )
+        )
         if good:
             return TwinResult(identity.index, twin, strength, tuple(attempts))
         rejected.append(twin.candidate)

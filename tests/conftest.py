@@ -76,3 +76,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("ANONFLOW_CACHE_URL", "ANONFLOW_KEY_FILE", "ANONFLOW_SCRATCH"):
         monkeypatch.delenv(name, raising=False)
     return root
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with small random diffusion models, laid out as a pull of the real ones lays them out."""
+    pytest.importorskip("diffusers", reason="the diffusion models need: pip install 'anonflow[diffusion]'")
+    from tests.reference import diffusion_files
+
+    folder = tmp_path_factory.mktemp("hub")
+    diffusion_files.write(folder)
+    return folder

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from infra.errors import Withheld
 from models import profiles
-from models.capabilities import Floats, Twin, TwinJob
+from models.capabilities import AT_REST, Floats, Twin, TwinJob
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.mobilestylegan import MobileStyleGAN
@@ -62,7 +62,7 @@ class CatalogueInpainter:
         first, second = parents(chosen, len(people))
         if second < 0:
             picture = self._generator.picture(people.latents[first])
-            return Twin(picture, people.meshes[first], chosen, True, people.embeddings[first])
+            return Twin(picture, people.meshes[first], chosen, AT_REST, people.embeddings[first])
         picture = self._generator.picture((people.latents[first] + people.latents[second]) / 2)
         # Only a blend has to be measured, so the networks for that are not loaded earlier.
         faces = profiles.load("detector", "retinaface-mobilenet").detect([picture])[0]
@@ -70,7 +70,7 @@ class CatalogueInpainter:
             raise Withheld("no_candidate", "A blended synthetic person shows no clear face.")
         mesh = profiles.load("landmarker", "mesh").locate([picture], faces[:1])[0]
         embedding = profiles.load("embedder", people.embedder).embed([picture], faces[:1])[0]
-        return Twin(picture, mesh.points, chosen, True, embedding)
+        return Twin(picture, mesh.points, chosen, AT_REST, embedding)
 
 
 def parents(candidate: int, count: int) -> tuple[int, int]:

@@ -88,8 +88,9 @@ def _prepare(twin: Twin) -> _Prepared:
 
 
 def resting_shape(twin: Twin) -> Floats:
-    """(478, 3) canonical shape of a twin's picture."""
-    return geometry.align_stable(twin.mesh, pose.mean_face()).invert(twin.mesh)
+    """(478, 3) canonical shape of a twin without the expression that it wears in its picture."""
+    shape = geometry.align_stable(twin.mesh, pose.mean_face()).invert(twin.mesh)
+    return geometry.relaxed(shape, twin.blendshapes) if len(twin.blendshapes) else shape
 
 
 def target_mesh(shape: Floats, driving: Driving, row: int, change: float) -> Floats:

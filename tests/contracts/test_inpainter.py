@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infra.errors import Withheld
+from infra.errors import AttemptFailed, Withheld
+from infra.settings import IdentityScope
+from models import profiles
 from models.capabilities import Appearance, Inpainter, Twin, TwinJob
 from models.inpainting import catalogue
 from models.motion import geometry
@@ -18,9 +20,18 @@ SOURCE = "people/009_C"
 
 
 @pytest.fixture(params=support.names("inpainter"))
-def inpainter(request: pytest.FixtureRequest) -> Any:
+def inpainter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The shared instance; for the diffusion inpainter one with small random networks, whose paintings, which are no
+    faces, a stand-in replaces by synthetic people: everything before and after is real."""
     support.load("detector", "retinaface-mobilenet")
-    return support.load("inpainter", request.param)
+    if request.param != "controlnet":
+        return support.load("inpainter", request.param)
+    folder = request.getfixturevalue("hub")
+    from models.inpainting.controlnet import pipeline
+    from tests.reference import diffusion_files, painter
+
+    monkeypatch.setattr(pipeline, "paint", painter.paint)
+    return diffusion_files.inpainter(folder)
 
 
 def job(**changes: Any) -> TwinJob:
@@ -53,7 +64,7 @@ def test_makes_one_clear_face_with_its_mesh(inpainter: Any) -> None:
     assert twin.mesh.shape == (478, 3) and twin.mesh.dtype == np.float32
     face = one_face(twin)
     assert np.abs(twin.mesh[[468, 473, 1, 61, 291], :2] - face.points).max() < 0.12 * face.size
-    if twin.at_rest:
+    if not len(twin.blendshapes):
         assert geometry.mouth_gap(twin.mesh) < 0.12
     assert np.linalg.norm(twin.embedding) == pytest.approx(1.0, abs=1e-4)
 
@@ -78,6 +89,8 @@ def test_a_twin_is_nobody_it_was_told_to_avoid(inpainter: Any) -> None:
 
 
 def test_a_preferred_twin_is_the_same_person_again(inpainter: Any) -> None:
+    if IdentityScope.DATASET not in profiles.backend("inpainter", inpainter.name).scopes:
+        pytest.skip("makes a person anew for every video, and says so in its entry")
     first = inpainter.inpaint(job())
     again = inpainter.inpaint(job(prefer=first.candidate, seed=99, attempt=1))
     assert again.candidate == first.candidate and np.array_equal(again.picture, first.picture)
@@ -86,11 +99,17 @@ def test_a_preferred_twin_is_the_same_person_again(inpainter: Any) -> None:
 def test_a_twin_stays_away_from_everybody_else(inpainter: Any) -> None:
     near = np.stack([inpainter.inpaint(job(seed=seed)).embedding for seed in range(3)])
     for seed in range(3):
-        twin = inpainter.inpaint(job(seed=seed, others=near))
-        assert float((1 - near @ twin.embedding).min()) > 0.3
+        try:
+            twin = inpainter.inpaint(job(seed=seed, others=near))
+        except AttemptFailed as failed:
+            assert failed.reason == "like_another"
+        else:
+            assert float((1 - near @ twin.embedding).min()) > 0.3
 
 
 def test_withholds_when_nobody_is_far_enough(inpainter: Any) -> None:
+    if inpainter.name == "controlnet":
+        pytest.skip("invents people: nobody runs out; whether a twin is far enough is verified when it is painted")
     # A source that resembles everybody the project ships leaves nobody to become.
     with pytest.raises(Withheld) as raised:
         inpainter.inpaint(job(source=catalogue.load().embeddings))

@@ -12,7 +12,7 @@ import pytest
 
 from infra.errors import WeightsError
 from models import profiles
-from models.capabilities import Driving, MotionModel, Strength, Twin
+from models.capabilities import AT_REST, Driving, MotionModel, Strength, Twin
 from models.embedding.calibration import calibration
 from models.motion import geometry, rows
 from models.motion.animate import animate
@@ -46,7 +46,7 @@ def located(name: str) -> tuple[np.ndarray, np.ndarray]:
 def twin() -> Twin:
     picture, mesh = located(TWIN)
     whole = np.full(picture.shape[:2], 255, np.uint8)
-    return Twin(picture, mesh, 0, True, np.zeros(512, np.float32), whole)
+    return Twin(picture, mesh, 0, AT_REST, np.zeros(512, np.float32), whole)
 
 
 def driving(*meshes: np.ndarray, usable: tuple[bool, ...] = ()) -> Driving:

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from models.capabilities import Twin
+from models.capabilities import AT_REST, Twin
 from models.motion import adapt
 from tests.models.test_raster import HEIGHT, WIDTH, placed
 from tests.models.test_render import soft_noise
 
 
 def twin_of(picture: np.ndarray) -> Twin:
-    return Twin(picture, placed(), 3, True, np.zeros(4, np.float32))
+    return Twin(picture, placed(), 3, AT_REST, np.zeros(4, np.float32))
 
 
 def fine(picture: np.ndarray) -> float:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.capabilities import Face, Mesh, Parser, Twin
+from models.capabilities import AT_REST, Face, Mesh, Parser, Twin
 from models.masks.bisenet import LABELS
 from models.motion import crown, raster
 from models.motion.crown import Head
@@ -45,7 +45,7 @@ def picture(side: int, labels: np.ndarray, colours: tuple[np.ndarray, np.ndarray
 
 def dressed(upper: int = HAIR, source_upper: int = HAIR) -> Twin:
     labels = Fake(upper).labelled(512, 512)
-    plain = Twin(picture(1024, np.kron(labels, np.ones((2, 2), np.uint8)), TWIN), mesh(1024), 0, True, np.zeros(4))
+    plain = Twin(picture(1024, np.kron(labels, np.ones((2, 2), np.uint8)), TWIN), mesh(1024), 0, AT_REST, np.zeros(4))
     heads = []
     for side in (200, 240):
         theirs = Fake(source_upper).labelled(side, side)
@@ -86,7 +86,7 @@ def test_hair_takes_the_colour_that_the_source_has_beside_its_skin() -> None:
 
 
 def test_without_heads_the_twin_stays_as_it_is() -> None:
-    plain = Twin(np.full((64, 64, 3), 9, np.uint8), mesh(64), 0, True, np.zeros(4, np.float32))
+    plain = Twin(np.full((64, 64, 3), 9, np.uint8), mesh(64), 0, AT_REST, np.zeros(4, np.float32))
     assert crown.put_on(plain, np.ones((32, 32), np.uint8), [], Fake()) is plain
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from infra.media.frame import YuvFrame
-from models.capabilities import Driving, Face, Floats, Image, Mesh, Patch, Performance, Strength, Twin
+from models.capabilities import AT_REST, Driving, Face, Floats, Image, Mesh, Patch, Performance, Strength, Twin
 from models.landmarks import pose
 from tasks import faces
 from tasks.identities import Identities, Identity
@@ -240,4 +240,4 @@ class Painter:
 def twin(candidate: int = 0) -> Twin:
     """A twin that only stand-ins can paint, but with a whole mesh."""
     picture = np.full((128, 128, 3), 128, np.uint8)
-    return Twin(picture, mesh(64, 64, 100), candidate, True, np.zeros(4, np.float32))
+    return Twin(picture, mesh(64, 64, 100), candidate, AT_REST, np.zeros(4, np.float32))

@@ -11,7 +11,7 @@ import pytest
 
 from infra.errors import WeightsError
 from models import profiles
-from models.capabilities import Image, MotionModel, Strength, Twin
+from models.capabilities import AT_REST, Image, MotionModel, Strength, Twin
 from tasks import motion, reassemble, verify
 from tasks.identities import Identities, Identity
 from tasks.records import Tracks
@@ -62,7 +62,7 @@ def person(number: int) -> Twin:
     name = ("synthetic/02", "synthetic/03")[number]
     picture = contracts.still(name)
     mesh = contracts.load("landmarker", "mesh").locate([picture], [contracts.face(name)])[0].points
-    return Twin(picture, mesh, number, True, np.zeros(4, np.float32), np.full(picture.shape[:2], 255, np.uint8))
+    return Twin(picture, mesh, number, AT_REST, np.zeros(4, np.float32), np.full(picture.shape[:2], 255, np.uint8))
 
 
 @pytest.mark.parametrize("name", profiles.BACKENDS["motion"])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.settings import HardFrames
-from models.capabilities import Driving, Floats, Image, Patch, Strength, Twin
+from models.capabilities import AT_REST, Driving, Floats, Image, Patch, Strength, Twin
 from models.landmarks import pose
 from models.motion import overlay
 from models.motion import rows as rows_of
@@ -63,7 +63,9 @@ def driving(meshes: Sequence[Floats], usable: Sequence[bool] = (), presence: Seq
 
 def twin() -> Twin:
     picture = np.random.default_rng(3).integers(60, 200, (256, 256, 3)).astype(np.uint8)
-    return Twin(picture, (pose.mean_face() * 100 + (128, 128, 0)).astype(np.float32), 0, True, np.zeros(4, np.float32))
+    return Twin(
+        picture, (pose.mean_face() * 100 + (128, 128, 0)).astype(np.float32), 0, AT_REST, np.zeros(4, np.float32)
+    )
 
 
 FRAME = np.random.default_rng(4).integers(40, 210, (240, 320, 3)).astype(np.uint8)

@@ -1,0 +1,107 @@
+"""The diffusion inpainter: a new face in the frontal frame, by Stable Diffusion under three ControlNets (AnonNET 3.4).
+
+The twin is painted where the source's face is, in its pose and light; so it wears the frontal frame's expression, and
+its picture shows the source's surroundings.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from infra.errors import AttemptFailed, ToolError
+from models import profiles, weights
+from models.capabilities import Embedder, Face, Floats, Image, Landmarker, Twin, TwinJob
+from models.device import Place, choose
+from models.embedding.calibration import calibration
+from models.gathering import Gathering
+from models.halving import Most, in_batches
+from models.inpainting.controlnet import conditions, framing, pipeline, prompt
+from models.inpainting.controlnet.pipeline import Folders, Request
+from models.inpainting.controlnet.schedule import parameters_of, seed_of
+from models.inpainting.controlnet.words import Words
+from models.landmarks.topology import five_points
+from models.motion.mesh import outline
+
+MOST = 32
+"""Twins painted at a time where memory allows."""
+WAIT = 0.05
+"""Seconds that a first request waits for those of other videos; a batch takes many times as long."""
+LEAST_PRESENCE = 0.5
+"""Confidence of the mesh below which what was painted does not count as a face."""
+
+
+class ControlNetInpainter:
+    """Inpainter; safe for several threads, whose requests are painted together.
+
+    folders, lineart, openpose: where the models lie; None takes the registered files. place: device and precision.
+    Not guaranteed: the same person in another frame from the same seed; so one twin serves one video.
+    """
+
+    name = "controlnet"
+
+    def __init__(
+        self,
+        folders: Folders | None = None,
+        lineart: Path | None = None,
+        openpose: Path | None = None,
+        place: Place | None = None,
+        most: int = MOST,
+        wait: float = WAIT,
+    ) -> None:
+        where = place or choose()
+        self._pipeline = pipeline.load(folders or Folders.registered(), where)
+        self._words = Words(self._pipeline.tokenizer, self._pipeline.text_encoder)
+        self._annotators = conditions.Annotators(
+            lineart or weights.path("annotator-lineart"), openpose or weights.path("annotator-openpose"), where.device
+        )
+        self._parser = profiles.load("parser", "bisenet")
+        self._landmarker: Landmarker = profiles.load("landmarker", "mesh")
+        self._most = Most(most)
+        self._paint: Gathering[Request, Image | None] = Gathering(self._together, lambda r: r.kind, most, wait)
+
+    def inpaint(self, job: TwinJob) -> Twin:
+        """Return a twin in the pose and with the expression of the frontal frame.
+
+        Raises AttemptFailed `no_face_painted` when what was painted is no face, `like_another` when it resembles
+        somebody else of the dataset; another attempt has another seed.
+        """
+        parameters, seed = parameters_of(job.attempt), seed_of(job.seed, job.attempt)
+        square = framing.cut(job.frame, job.mesh, self._parser)
+        painted = self._paint(
+            Request(
+                hollow=conditions.tensor(square.hollow()),
+                mask=torch.from_numpy((square.mask > 0).astype(np.float32)),
+                controls=conditions.control_images(square, self._annotators),
+                prompt=prompt.prompt(job.appearance),
+                negative=prompt.negative(job.appearance),
+                seed=seed,
+                parameters=parameters,
+            )
+        )
+        made_with = parameters.record()
+        if painted is None:
+            raise AttemptFailed("no_face_painted", "The diffusion model gave numbers that are none.", made_with)
+        picture = square.with_face(painted)
+        (mesh,) = self._landmarker.locate([picture], [_face(square.mesh)])
+        if mesh.presence < LEAST_PRESENCE or not np.isfinite(mesh.points).all():
+            raise AttemptFailed("no_face_painted", "What the diffusion model painted is no clear face.", made_with)
+        embedder: Embedder = profiles.load("embedder", job.embedder)
+        embedding = embedder.embed([picture], [_face(mesh.points)])[0]
+        if len(job.others) and float((1.0 - job.others @ embedding).min()) <= calibration(job.embedder).far_1:
+            raise AttemptFailed("like_another", "The painted face resembles another person of the dataset.", made_with)
+        return Twin(picture, mesh.points, seed, mesh.blendshapes, embedding, made_with=made_with)
+
+    def _together(self, requests: list[Request]) -> list[Image | None]:
+        try:
+            return in_batches(requests, lambda some: pipeline.paint(self._pipeline, self._words, some), self._most)
+        except torch.cuda.OutOfMemoryError as error:
+            raise ToolError(
+                "The graphics card has no memory for a single twin; free some, or take a larger card."
+            ) from error
+
+
+def _face(mesh: Floats) -> Face:
+    return Face(outline(mesh), 1.0, five_points(mesh))

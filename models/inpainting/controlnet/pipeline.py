@@ -1,0 +1,126 @@
+"""Stable Diffusion with three ControlNets as diffusers runs it, loaded from local folders only.
+
+Realistic Vision V5.0 (repository without VAE) with the VAE ft-mse, ControlNets v1.1 for inpainting, line art and pose,
+DPM-Solver++ multistep: AnonNET section 3.4 and the authors' published settings. Licences: see models.registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+
+from infra.errors import WeightsError
+from models import weights
+from models.capabilities import Image
+from models.device import Place
+from models.inpainting.controlnet.schedule import Parameters
+
+_CONTROLNETS = ("controlnet-inpaint", "controlnet-lineart", "controlnet-openpose")
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the models lie, each folder as its repository lays it out. controlnets: inpainting, line art, pose."""
+
+    base: Path
+    vae: Path
+    controlnets: tuple[Path, Path, Path]
+
+    @staticmethod
+    def registered() -> Folders:
+        """The folders of the registered files, all checked. Raises WeightsError."""
+        first, second, third = (weights.path(name).parent for name in _CONTROLNETS)
+        return Folders(
+            weights.path("realistic-vision").parent, weights.path("vae-ft-mse").parent, (first, second, third)
+        )
+
+
+@dataclass(frozen=True)
+class Request:
+    """One picture to paint. hollow: (3, s, s) float32 RGB in [0, 1] without the source's face. mask: (s, s) float32, 1
+    where it is painted. controls: (3, s, s) each, for inpainting, line art and pose. prompt, negative: identifying."""
+
+    hollow: Tensor
+    mask: Tensor
+    controls: tuple[Tensor, Tensor, Tensor]
+    prompt: str
+    negative: str
+    seed: int
+    parameters: Parameters
+
+    @property
+    def kind(self) -> tuple[int, Parameters]:
+        """Requests of one kind can be painted together."""
+        return int(self.mask.shape[-1]), self.parameters
+
+
+def load(folders: Folders, place: Place) -> Any:
+    """The diffusers pipeline on its device. Raises WeightsError when a folder does not hold what it should."""
+    library: Any = diffusers
+    for package in (library, transformers):
+        # Both draw bars of their own, and count the words of every prompt that is longer than usual.
+        package.utils.logging.disable_progress_bar()
+        package.utils.logging.set_verbosity_error()
+    # safetensors where there are any; diffusers reads pickles with weights_only.
+    how = {"dtype": place.dtype, "local_files_only": True}
+    try:
+        pipeline = library.StableDiffusionControlNetInpaintPipeline.from_pretrained(
+            folders.base,
+            vae=library.AutoencoderKL.from_pretrained(folders.vae, **how),
+            controlnet=[library.ControlNetModel.from_pretrained(folder, **how) for folder in folders.controlnets],
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+            **how,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise WeightsError(
+            f"The diffusion models cannot be loaded ({type(error).__name__}); run: anonflow models verify"
+        ) from error
+    pipeline.scheduler = library.DPMSolverMultistepScheduler.from_config(
+        pipeline.scheduler.config, algorithm_type="dpmsolver++", solver_order=2
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.to(place.device)
+    if place.accelerated:
+        for network in (pipeline.unet, pipeline.vae, *pipeline.controlnet.nets):
+            network.to(memory_format=torch.channels_last)
+    return pipeline
+
+
+def paint(pipeline: Any, words: Any, requests: Sequence[Request]) -> list[Image | None]:
+    """(s, s, 3) uint8 BGR pictures for requests of one kind; None where a value was no number.
+
+    Each request has its own noise, from its own seed; what shares its batch changes it by rounding at most. Raises
+    torch.cuda.OutOfMemoryError when the batch does not fit.
+    """
+    side, parameters = requests[0].kind
+    prompts, negatives = words.encode([r.prompt for r in requests], [r.negative for r in requests])
+    device = pipeline.unet.device
+    with torch.inference_mode():
+        painted = pipeline(
+            image=torch.stack([r.hollow for r in requests]),
+            mask_image=torch.stack([r.mask[None] for r in requests]),
+            control_image=[torch.stack([r.controls[k] for r in requests]) for k in range(len(_CONTROLNETS))],
+            height=side,
+            width=side,
+            strength=1.0,
+            num_inference_steps=parameters.steps,
+            guidance_scale=parameters.guidance,
+            controlnet_conditioning_scale=list(parameters.conditioning),
+            generator=[torch.Generator(device).manual_seed(r.seed) for r in requests],
+            prompt_embeds=prompts,
+            negative_prompt_embeds=negatives,
+            output_type="pt",
+        ).images
+    good = torch.isfinite(painted).flatten(1).all(dim=1).tolist()
+    pixels = painted.float().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return [np.ascontiguousarray(p[..., ::-1]) if fine else None for p, fine in zip(pixels, good, strict=True)]

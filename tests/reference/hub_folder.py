@@ -1,0 +1,91 @@
+"""A weights folder with everything that both profiles need but LivePortrait: the embedded networks as they are, and
+small random ones for the rest, each file where a pull would put it and recorded as a first pull records it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models import profiles, recorded, weights
+from models.carriers import sha256_of
+from models.weight import HubFile
+from tests.reference import deepface_files, retinaface_files
+
+
+def lay_out(
+    root: Path, hub: Path, monkeypatch: pytest.MonkeyPatch, looks: deepface_files.Looks = "apart", seed: int = 0
+) -> Path:
+    """Fill the folder `root` and make it the weights folder. hub: what tests.reference.diffusion_files wrote.
+
+    Skips when a file is missing that packages carry.
+    """
+    real = weights.folder()
+    # LivePortrait's sizes are fixed in code: tests put a small one in its place.
+    both = weights.with_needs(profiles.weights_of("diffusion") + profiles.weights_of("embedded"))
+    needed = [name for name in both if weights.entry(name).capability != "motion"]
+    missing = [n for n in needed if not _made(n) and not (real / weights.entry(n).file).is_file()]
+    if missing:
+        pytest.skip(f"weights are not in place; run: anonflow models pull {' '.join(missing)}")
+    root.mkdir(parents=True, exist_ok=True)
+    for name in needed:
+        if not _made(name):
+            _link(real / weights.entry(name).file, root / weights.entry(name).file)
+    for folder in hub.iterdir():
+        _link(folder, root / folder.name)
+    deepface_files.write(root / "deepface", seed, looks)
+    retinaface_files.write(root, weights.path("retinaface-pytorch"))
+    monkeypatch.setenv("ANONFLOW_WEIGHTS", str(root))
+    for name in needed:
+        if _made(name):
+            _record(name, root, monkeypatch)
+    kept = {key: value for key, value in profiles._instances.items() if key[1] not in RANDOM_BACKENDS}
+    monkeypatch.setattr(profiles, "_instances", kept)
+    return root
+
+
+def _made(name: str) -> bool:
+    """Whether a random file stands for it here."""
+    return name in _RANDOM
+
+
+RANDOM_BACKENDS = frozenset(
+    {
+        "controlnet", "retinaface-resnet50", "vgg-face", "deepface-age-gender", "deepface-emotion", "deepface-race",
+        "liveportrait",
+    }
+)  # fmt: skip
+_RANDOM = frozenset(
+    weights.with_needs(
+        [
+            "realistic-vision",
+            "vae-ft-mse",
+            "controlnet-inpaint",
+            "controlnet-lineart",
+            "controlnet-openpose",
+            "annotator-lineart",
+            "annotator-openpose",
+            "retinaface-resnet50",
+            "vgg-face",
+            "deepface-age",
+            "deepface-gender",
+            "deepface-emotion",
+            "deepface-race",
+        ]
+    )
+)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.symlink_to(source)
+
+
+def _record(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = weights.entry(name)
+    origin = replace(entry.origin, revision="") if isinstance(entry.origin, HubFile) else entry.origin
+    entry = replace(entry, sha256="", size=0, origin=origin)
+    monkeypatch.setitem(weights.WEIGHTS, name, entry)
+    file = root / entry.file
+    recorded.add(entry, root, sha256_of(file), file.stat().st_size, "")

@@ -1,0 +1,52 @@
+"""Stands in for trained diffusion weights: paints people of the catalogue where the mask is.
+
+Everything around the denoising is real; only what a random network paints, which is no face, is replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.capabilities import Floats, Image
+from models.inpainting import catalogue
+from models.inpainting.controlnet.pipeline import Request
+from models.inpainting.mobilestylegan import MobileStyleGAN
+from models.motion.mesh import outline
+
+Paint = Callable[[Any, Any, Sequence[Request]], list[Image | None]]
+
+
+@cache
+def _generator() -> MobileStyleGAN:
+    return MobileStyleGAN()
+
+
+@cache
+def person(number: int) -> tuple[Image, Floats]:
+    """Picture and box (4,) of the face of an adult without glasses."""
+    people = catalogue.load()
+    adults = np.flatnonzero((people.age > 20) & ~people.glasses)
+    entry = int(adults[number % len(adults)])
+    return _generator().picture(people.latents[entry]), outline(people.meshes[entry])
+
+
+def paint(pipeline: Any, words: Any, requests: Sequence[Request]) -> list[Image | None]:
+    """Somebody else for every seed."""
+    return [_painted(request) for request in requests]
+
+
+def _painted(request: Request) -> Image:
+    picture, box = person(request.seed)
+    mask = request.mask.numpy() > 0
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    target = np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float64)
+    scale = (target[2:] - target[:2]) / (box[2:] - box[:2])
+    shift = target[:2] - scale * box[:2]
+    matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
+    side = mask.shape[0]
+    return np.asarray(cv2.warpAffine(picture, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE), np.uint8)
