@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,10 +29,18 @@ def inpainter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     if request.param != "controlnet":
         return support.load("inpainter", request.param)
     folder = request.getfixturevalue("hub")
-    from models.inpainting.controlnet import pipeline
-    from tests.reference import diffusion_files, painter
+    from models.inpainting.controlnet import conditions, pipeline
+    from tests.reference import painter
 
     monkeypatch.setattr(pipeline, "paint", painter.paint)
+    monkeypatch.setattr(conditions, "control_images", painter.no_controls)
+    return _diffusion(folder)
+
+
+@cache
+def _diffusion(folder: Path) -> Any:
+    from tests.reference import diffusion_files
+
     return diffusion_files.inpainter(folder)
 
 

@@ -19,7 +19,7 @@ def lay_out(
 ) -> Path:
     """Fill the folder `root` and make it the weights folder. hub: what tests.reference.diffusion_files wrote.
 
-    Skips when a file is missing that packages carry.
+    Skips when a file is missing that packages carry. `forget` must be called afterwards.
     """
     real = weights.folder()
     # LivePortrait's sizes are fixed in code: tests put a small one in its place.
@@ -40,9 +40,14 @@ def lay_out(
     for name in needed:
         if _made(name):
             _record(name, root, monkeypatch)
-    kept = {key: value for key, value in profiles._instances.items() if key[1] not in RANDOM_BACKENDS}
-    monkeypatch.setattr(profiles, "_instances", kept)
+    forget()
     return root
+
+
+def forget() -> None:
+    """Drop the random backends of this process; the others stay loaded."""
+    for key in [key for key in profiles._instances if key[1] in _RANDOM_BACKENDS]:
+        del profiles._instances[key]
 
 
 def _made(name: str) -> bool:
@@ -50,7 +55,7 @@ def _made(name: str) -> bool:
     return name in _RANDOM
 
 
-RANDOM_BACKENDS = frozenset(
+_RANDOM_BACKENDS = frozenset(
     {
         "controlnet", "retinaface-resnet50", "vgg-face", "deepface-age-gender", "deepface-emotion", "deepface-race",
         "liveportrait",

@@ -11,13 +11,18 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
 from models.capabilities import Floats, Image
 from models.inpainting import catalogue
+from models.inpainting.controlnet.framing import Square
 from models.inpainting.controlnet.pipeline import Request
 from models.inpainting.mobilestylegan import MobileStyleGAN
 from models.motion.mesh import outline
 
+PEOPLE = 6
+"""So few, because generating one takes seconds."""
 Paint = Callable[[Any, Any, Sequence[Request]], list[Image | None]]
 
 
@@ -28,20 +33,26 @@ def _generator() -> MobileStyleGAN:
 
 @cache
 def person(number: int) -> tuple[Image, Floats]:
-    """Picture and box (4,) of the face of an adult without glasses."""
+    """Picture and box (4,) of the face of an adult without glasses, one of PEOPLE."""
     people = catalogue.load()
     adults = np.flatnonzero((people.age > 20) & ~people.glasses)
-    entry = int(adults[number % len(adults)])
+    entry = int(adults[number * len(adults) // PEOPLE])
     return _generator().picture(people.latents[entry]), outline(people.meshes[entry])
 
 
 def paint(pipeline: Any, words: Any, requests: Sequence[Request]) -> list[Image | None]:
-    """Somebody else for every seed."""
+    """Somebody for every seed."""
     return [_painted(request) for request in requests]
 
 
+def no_controls(square: Square, annotators: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """In the place of lines and poses that nobody looks at: they take seconds."""
+    nothing = torch.zeros(3, square.side, square.side)
+    return nothing, nothing, nothing
+
+
 def _painted(request: Request) -> Image:
-    picture, box = person(request.seed)
+    picture, box = person(request.seed % PEOPLE)
     mask = request.mask.numpy() > 0
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     target = np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float64)

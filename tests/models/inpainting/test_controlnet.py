@@ -27,7 +27,7 @@ from models.landmarks import pose
 from tests.contracts import support
 from tests.reference import diffusion_files, painter
 
-QUICK = Parameters(8.0, 3, (0.9, 0.4, 0.3))
+QUICK = Parameters(8.0, 2, (0.9, 0.4, 0.3))
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +50,16 @@ def square() -> framing.Square:
     return framing.cut(frame, mesh, None)
 
 
-def request(square: framing.Square, annotators: conditions.Annotators, seed: int = 1) -> Request:
+@pytest.fixture(scope="module")
+def controls(square: framing.Square, annotators: conditions.Annotators) -> Any:
+    return conditions.control_images(square, annotators)
+
+
+def request(square: framing.Square, controls: Any, seed: int = 1) -> Request:
     return Request(
         conditions.tensor(square.hollow()),
         torch.from_numpy((square.mask > 0).astype(np.float32)),
-        conditions.control_images(square, annotators),
+        controls,
         "A photorealistic portrait of an adult White male, with a neutral expression",
         "(deformed)1.4, cartoon",
         seed,
@@ -86,11 +91,9 @@ def test_the_scheduler_is_dpm_solver_plus_plus_on_the_models_own_noise(loaded: A
     assert loaded.safety_checker is None and len(loaded.controlnet.nets) == 3
 
 
-def test_a_batch_paints_what_each_request_gets_alone(
-    loaded: Any, square: framing.Square, annotators: conditions.Annotators
-) -> None:
+def test_a_batch_paints_what_each_request_gets_alone(loaded: Any, square: framing.Square, controls: Any) -> None:
     words = Words(loaded.tokenizer, loaded.text_encoder)
-    some = [request(square, annotators, seed) for seed in (1, 2, 1)]
+    some = [request(square, controls, seed) for seed in (1, 2, 1)]
     some[1] = replace(some[1], prompt="An elderly woman " * 30)
     together = [picture for picture in pipeline.paint(loaded, words, some) if picture is not None]
     assert len(together) == 3 and all(picture.shape == square.picture.shape for picture in together)
@@ -103,9 +106,9 @@ def test_a_batch_paints_what_each_request_gets_alone(
 
 
 def test_the_source_does_not_reach_the_encoder(
-    loaded: Any, square: framing.Square, annotators: conditions.Annotators
+    loaded: Any, square: framing.Square, controls: Any, annotators: conditions.Annotators
 ) -> None:
-    words, first = Words(loaded.tokenizer, loaded.text_encoder), request(square, annotators)
+    words, first = Words(loaded.tokenizer, loaded.text_encoder), request(square, controls)
     changed = square.picture.copy()
     changed[square.mask > 0] = 255 - changed[square.mask > 0]
     other = replace(square, picture=changed)
@@ -116,7 +119,7 @@ def test_the_source_does_not_reach_the_encoder(
 
 
 def test_numbers_that_are_none_give_no_picture(
-    loaded: Any, square: framing.Square, annotators: conditions.Annotators, monkeypatch: pytest.MonkeyPatch
+    loaded: Any, square: framing.Square, controls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = Words(loaded.tokenizer, loaded.text_encoder)
     decode = loaded.vae.decode
@@ -127,7 +130,7 @@ def test_numbers_that_are_none_give_no_picture(
         return (drawn,)
 
     monkeypatch.setattr(loaded.vae, "decode", broken)
-    good, bad = pipeline.paint(loaded, words, [request(square, annotators, seed) for seed in (1, 2)])
+    good, bad = pipeline.paint(loaded, words, [request(square, controls, seed) for seed in (1, 2)])
     assert good is not None and bad is None
 
 
@@ -227,14 +230,14 @@ def crowded(limit: int, sizes: list[int]) -> Callable[[Any, Any, Sequence[Reques
 
 
 def test_out_of_memory_at_32_goes_on_with_half(
-    inpainter: ControlNetInpainter, square: framing.Square, annotators: conditions.Annotators,
+    inpainter: ControlNetInpainter, square: framing.Square, controls: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     sizes: list[int] = []
     monkeypatch.setattr(pipeline, "paint", crowded(8, sizes))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     monkeypatch.setattr(inpainter._paint, "_wait", 0.5)
-    one, together = request(square, annotators), threading.Barrier(32)
+    one, together = request(square, controls), threading.Barrier(32)
 
     def call(seed: int) -> Image | None:
         together.wait(30)
@@ -251,21 +254,21 @@ def test_out_of_memory_at_32_goes_on_with_half(
 
 
 def test_a_card_without_room_for_one_twin_says_so(
-    inpainter: ControlNetInpainter, square: framing.Square, annotators: conditions.Annotators,
+    inpainter: ControlNetInpainter, square: framing.Square, controls: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(pipeline, "paint", crowded(0, []))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     with pytest.raises(ToolError, match="no memory for a single twin"):
-        inpainter._paint(request(square, annotators))
+        inpainter._paint(request(square, controls))
 
 
 def test_nothing_of_a_prompt_is_printed_or_logged(
-    loaded: Any, square: framing.Square, annotators: conditions.Annotators, capfd: pytest.CaptureFixture[str],
+    loaded: Any, square: framing.Square, controls: Any, capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     words = Words(loaded.tokenizer, loaded.text_encoder)
     with caplog.at_level("DEBUG"):
-        pipeline.paint(loaded, words, [replace(request(square, annotators), prompt="elderly " * 80)])
+        pipeline.paint(loaded, words, [replace(request(square, controls), prompt="elderly " * 80)])
     out = capfd.readouterr()
     assert "elderly" not in out.out + out.err + caplog.text and "cartoon" not in out.out + out.err + caplog.text
