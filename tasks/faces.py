@@ -21,7 +21,7 @@ from tasks import tracking
 from tasks.records import Scene, Track, Tracks
 from tasks.tracking import Draft, Seen
 
-VERSION = 1
+VERSION = 2
 OpenFrames = Callable[[], AbstractContextManager[Iterator[YuvFrame]]]
 
 

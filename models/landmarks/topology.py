@@ -34,8 +34,9 @@ NOSE_TIP = 1
 CHIN = 152
 STABLE = (10, 109, 338, 67, 297, 151, 9, 8, 168, 6, 197, 195, 5, 33, 133, 263, 362, 127, 356, 234, 454, 93, 323)
 """Points that expression hardly moves: forehead, nose bridge, eye corners, temples."""
-PNP = (1, 152, 33, 263, 61, 291)
-"""Nose tip, chin, outer eye corners, mouth corners: the six points of the paper's head pose (section 3.2)."""
+PNP = (4, 152, 33, 263, 61, 291)
+"""Nose tip, chin, outer eye corners, mouth corners: the six points of the paper's head pose (section 3.2), each the
+vertex that lies nearest to the point of the 68-point scheme it names (there the nose's tip is above NOSE_TIP)."""
 
 
 @lru_cache(maxsize=1)

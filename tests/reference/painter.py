@@ -23,6 +23,7 @@ from models.motion.mesh import outline
 
 PEOPLE = 6
 """So few, because generating one takes seconds."""
+_EDGE, _FOREHEAD = 0.05, 0.12
 Paint = Callable[[Any, Any, Sequence[Request]], list[Image | None]]
 
 
@@ -55,7 +56,9 @@ def _painted(request: Request) -> Image:
     picture, box = person(request.seed % PEOPLE)
     mask = request.mask.numpy() > 0
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    target = np.array([columns[0], rows[0], columns[-1], rows[-1]], np.float64)
+    # The mask is a little larger than the face, and above it holds the forehead up to the hair.
+    edge, forehead = _EDGE * mask.shape[0], _FOREHEAD * (rows[-1] - rows[0])
+    target = np.array([columns[0] + edge, rows[0] + edge + forehead, columns[-1] - edge, rows[-1] - edge])
     scale = (target[2:] - target[:2]) / (box[2:] - box[:2])
     shift = target[:2] - scale * box[:2]
     matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])

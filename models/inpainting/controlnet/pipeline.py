@@ -85,6 +85,12 @@ def load(folders: Folders, place: Place) -> Any:
         raise WeightsError(
             f"The diffusion models cannot be loaded ({type(error).__name__}); run: anonflow models verify"
         ) from error
+    return prepared(pipeline, place)
+
+
+def prepared(pipeline: Any, place: Place) -> Any:
+    """A diffusers pipeline with AnonNET's scheduler, quiet, on its device in the layout that is fastest there."""
+    library: Any = diffusers
     pipeline.scheduler = library.DPMSolverMultistepScheduler.from_config(
         pipeline.scheduler.config, algorithm_type="dpmsolver++", solver_order=2
     )
