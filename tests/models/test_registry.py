@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from infra.errors import UsageError, WeightsError
-from infra.settings import HardFrames, MotionCrop, Settings
+from infra.settings import HardFrames, IdentityScope, MotionCrop, Settings
 from models import profiles, recorded
 from models.packages import Carrier
 from models.registry import WEIGHTS
@@ -257,3 +258,52 @@ def test_recorded_contents_are_part_of_a_cache_key(monkeypatch: pytest.MonkeyPat
             recorded.add(WEIGHTS[weight], tmp_path, number * 64, 1, "")
             keys.append(profiles.digest(capability, name))
         assert len(set(keys)) == 3
+
+
+def test_the_plain_install_asks_for_no_large_framework() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = {re.split(r"[\s<>=!\[~]", line)[0].lower() for line in project["dependencies"]}
+    large = {"torch", "torchvision", "tensorflow", "keras", "tf-keras", "diffusers", "transformers", "onnxruntime"}
+    assert named and not named & large
+    assert large & {re.split(r"[<>=]", line)[0] for line in project["optional-dependencies"]["diffusion"]}
+    assert not any("tensorflow" in line for extra in project["optional-dependencies"].values() for line in extra)
+
+
+def test_any_role_but_the_audits_can_be_named() -> None:
+    chosen = profiles.roles(Settings(backends=(("detector", "centerface"), ("inpainter", "controlnet"))))
+    assert chosen["detector"].backends == ("centerface",) and chosen["inpainter"].backends == ("controlnet",)
+    assert chosen["audit_embedders"] == profiles.profile("embedded")["audit_embedders"]
+    for role in ("audit_detector", "audit_embedders", "confirming_detector", "nobody"):
+        with pytest.raises(UsageError, match="cannot be chosen"):
+            profiles.roles(Settings(backends=((role, "yunet"),)))
+
+
+def test_who_makes_twins_does_not_judge_them() -> None:
+    assert profiles.roles(Settings(profile="diffusion"))["audit_embedders"].backends == (
+        "dlib-resnet",
+        "sface",
+        "facenet",
+    )
+    mixed = profiles.roles(Settings(profile="diffusion", backends=(("embedder", "facenet"),)))
+    assert mixed["audit_embedders"].backends == ("dlib-resnet", "sface")
+    for role, name in (("embedder", "sface"), ("detector", "yunet")):
+        with pytest.raises(UsageError, match="cannot both make twins and audit them"):
+            profiles.roles(Settings(backends=((role, name),)))
+
+
+def test_a_twin_that_is_painted_anew_cannot_serve_a_whole_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles.weights, "path", lambda name: Path(name))
+    monkeypatch.setattr(profiles, "_class", lambda entry, name: None)
+    profiles.check(Settings(profile="diffusion"))
+    with pytest.raises(UsageError, match="--identity-scope"):
+        profiles.check(Settings(profile="diffusion", identity_scope=IdentityScope.DATASET))
+
+
+def test_one_command_is_named_for_all_that_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ANONFLOW_WEIGHTS", str(tmp_path))
+    with pytest.raises(WeightsError, match=r"\(and \d+ more\); run: anonflow models pull --profile diffusion$"):
+        profiles.check(Settings(profile="diffusion"))
+    with pytest.raises(
+        WeightsError, match=r"run: anonflow models pull .*realistic-vision vae-ft-mse .*annotator-openpose"
+    ):
+        profiles.check(Settings(backends=(("inpainter", "controlnet"),)))

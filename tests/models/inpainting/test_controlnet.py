@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -272,3 +273,17 @@ def test_nothing_of_a_prompt_is_printed_or_logged(
         pipeline.paint(loaded, words, [replace(request(square, controls), prompt="elderly " * 80)])
     out = capfd.readouterr()
     assert "elderly" not in out.out + out.err + caplog.text and "cartoon" not in out.out + out.err + caplog.text
+
+
+def test_loading_and_painting_connect_to_nobody(
+    hub: Path, square: framing.Square, controls: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise AssertionError("a connection was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    loaded = pipeline.load(diffusion_files.folders(hub), choose("cpu"))
+    words = Words(loaded.tokenizer, loaded.text_encoder)
+    (picture,) = pipeline.paint(loaded, words, [request(square, controls)])
+    assert picture is not None and picture.shape == square.picture.shape
