@@ -17,9 +17,9 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-# Only the motion networks and their tests need torch, which is large.
+# Only the motion networks, the diffusion profile and their tests need torch, which is large.
 $(VENV)/.ready-torch: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,torch]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,torch,diffusion]'
 	@touch $@
 
 .PHONY: tools
@@ -36,7 +36,7 @@ demo: setup
 	$(BIN)/anonflow demo $(if $(CLIP),"$(CLIP)") --destination "$(OUT)"
 
 test: setup $(VENV)/.ready-torch
-	$(BIN)/anonflow models pull demo-clip
+	$(BIN)/anonflow models pull demo-clip retinaface-pytorch
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.ready-torch

@@ -55,29 +55,28 @@ class Row:
     ratio: float = 0.0
 
 
-def requests(side: int, batch: int, steps: int) -> list[Request]:
-    """Different pictures of noise with a masked square, each with its own words."""
+def requests(loaded: Any, side: int, batch: int, steps: int) -> list[Request]:
+    """A picture of noise with a masked square, painted from so many seeds."""
     parameters = Parameters(GUIDANCE, steps, CONDITIONING)
     mask = torch.zeros(side, side)
     mask[side // 4 : -side // 4, side // 4 : -side // 4] = 1
     pictures = torch.rand(4, 3, side, side)
     hollow, controls = pictures[0], (pictures[1], pictures[2], pictures[3])
-    words = "A photorealistic portrait of an adult White male, with a neutral expression"
-    return [Request(hollow, mask, controls, words, "(deformed)1.4", seed, parameters) for seed in range(batch)]
+    text = "A photorealistic portrait of an adult White male, with a neutral expression"
+    words = Words(loaded.tokenizer, loaded.text_encoder)
+    return [Request(hollow, mask, controls, words.encode(text, "(deformed)1.4"), k, parameters) for k in range(batch)]
 
 
 def measure(loaded: Any, mode: str, place: Place, options: argparse.Namespace, batch: int) -> Row:
     """One configuration, warmed up by one call."""
-    words = Words(loaded.tokenizer, loaded.text_encoder)
     precision = str(place.dtype).removeprefix("torch.")
     whole = options.steps >= STEPS
 
     def seconds(steps: int) -> float:
-        some = requests(options.side, batch, steps)
         if place.accelerated:
             torch.cuda.synchronize()
         begun = time.perf_counter()
-        diffusion.paint(loaded, words, some)
+        diffusion.paint(loaded, requests(loaded, options.side, batch, steps))
         if place.accelerated:
             torch.cuda.synchronize()
         return (time.perf_counter() - begun) / batch

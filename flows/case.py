@@ -29,6 +29,7 @@ from infra.privacy import digest_file, public_id
 from infra.settings import Settings
 from infra.telemetry import peak_memory_bytes
 from models import profiles
+from models.embedding.calibration import calibration
 from tasks import (
     attributes,
     audit,
@@ -181,6 +182,14 @@ def backends(settings: Settings) -> dict[str, str]:
     return {key.partition(":")[2]: value for key, value in found.items()}
 
 
+def thresholds(settings: Settings) -> dict[str, list[float]]:
+    """Embedder -> distances by which the run judges and clusters. Raises WeightsError for one without any."""
+    roles = profiles.roles(settings).values()
+    names = {name for role in roles if role.capability == "embedder" for name in role.backends}
+    known = {name: calibration(name) for name in sorted(names)}
+    return {name: [figures.far_1, figures.eer_distance] for name, figures in known.items()}
+
+
 def fingerprint(settings: Settings) -> str:
     """Digest over everything that can change a result: settings, backends, versions of the software and its stages."""
     parts = {
@@ -189,6 +198,7 @@ def fingerprint(settings: Settings) -> str:
         "software": version(),
         # A result that passed an earlier, weaker audit must not count as done.
         "stages": {stage.__name__: stage.VERSION for stage in _STAGES},
+        "thresholds": thresholds(settings),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

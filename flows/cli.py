@@ -212,7 +212,8 @@ def models_pull(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these files.")] = None,
     profile: Profile = "embedded",
     mirror: Annotated[
-        str, typer.Option(metavar="URL", help="Fetch from a mirror: a hub's address; other files at URL/<host>/<path>.")
+        str,
+        typer.Option(metavar="URL", help="A mirror of the hub (gets HF_TOKEN); other files at URL/<host>/<path>."),
     ] = "",
     offline: Annotated[bool, typer.Option("--offline", help="Fetch nothing; say what is missing.")] = False,
 ) -> None:

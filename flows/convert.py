@@ -125,7 +125,7 @@ def _services(
             ledger.flush()
         except OSError as error:
             raise UsageError(f"DESTINATION cannot be written ({type(error).__name__}).") from None
-        people = Gallery(store, settings.identity_scope, dataset_id(key, destination))
+        people = Gallery(store, settings.identity_scope, dataset_id(key, destination, settings))
         services = Services(store, target, ledger, people, key, folder, reporter, stages, privacy)
         try:
             yield services
@@ -146,11 +146,14 @@ def _forget(people: Gallery) -> None:
         log.error("%s could not be removed from the cache (%s); remove it by hand.", people.path, type(error).__name__)
 
 
-def dataset_id(key: bytes, destination: str) -> str:
-    """Keyed name of the dataset that a destination stands for: the same for every run into it."""
-    return public_id(
-        key, hashlib.sha256(b"dataset:" + absolute(destination).encode("utf-8", "surrogateescape")).hexdigest()
-    )
+def dataset_id(key: bytes, destination: str, settings: Settings) -> str:
+    """Keyed name of the dataset that a destination stands for: the same for every run into it with one embedder, since
+    vectors of different networks cannot be compared."""
+    from models import profiles
+
+    (embedder,) = profiles.digests(settings, ("embedder",)).items()
+    named = "\x00".join((*embedder, absolute(destination))).encode("utf-8", "surrogateescape")
+    return public_id(key, hashlib.sha256(b"dataset:" + named).hexdigest())
 
 
 def run_in_threads(jobs: list[Job], settings: Settings, services: Services) -> list[Outcome]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flows.progress import Advance
 from flows.steps import Steps
 from infra.errors import Withheld
-from models import runtime
+from models import profiles, runtime
 from models.capabilities import Floats, Twin
 from models.embedding.calibration import calibration
 from tasks import audit
@@ -16,7 +16,7 @@ from tasks.audit import References
 from tasks.audit_report import Report
 from tasks.faces import OpenFrames
 from tasks.identities import Identity
-from tasks.judges import Judge, Panel
+from tasks.judges import QUICK, Judge, Panel
 from tasks.motion import Drivings
 from tasks.reassemble import Painted
 from tasks.records import Tracks
@@ -28,12 +28,13 @@ from tasks.verify import Trial
 def panel(steps: Steps) -> Panel:
     """The auditing networks; the embedders with the distances at which they confuse 1 % of strangers."""
     own = steps.load_all("audit_embedders")
-    quick = steps.load_all("audit_embedders", precision="bf16") if runtime.quick() else [None] * len(own)
+    hasty = {e.name for e in own} & QUICK if runtime.quick() else set()
+    quick = [profiles.load("embedder", e.name, precision="bf16") if e.name in hasty else None for e in own]
     return Panel(
         detector=steps.load("audit_detector"),
         confirming=steps.load("confirming_detector", min_score=0.1),
-        careless=steps.load("detector"),
-        framing=tuple(steps.load(role, long_side=audit.UPRIGHT) for role in ("audit_detector", "detector")),
+        careless=steps.load("framing_detector"),
+        framing=tuple(steps.load(role, long_side=audit.UPRIGHT) for role in ("audit_detector", "framing_detector")),
         judges=tuple(
             Judge(embedder, calibration(embedder.name).far_1, rough) for embedder, rough in zip(own, quick, strict=True)
         ),
@@ -48,7 +49,7 @@ def references(steps: Steps, tracks: Tracks, samples: Samples, inputs: tuple[str
         References,
         lambda _: audit.references(tracks, samples, panel(steps)),
         inputs,
-        ("audit_detector", "detector", "audit_embedders"),
+        ("audit_detector", "framing_detector", "audit_embedders"),
     )
 
 

@@ -21,7 +21,7 @@ from tasks.motion import Drivings, MotionLimits
 from tasks.records import Scene, Tracks
 from tasks.samples import Samples
 
-_LATER = ("embedder", "audit_embedders", "age_gender", "emotion", "parser", "inpainter")
+_LATER = ("embedder", "audit_embedders", "age_gender", "emotion", "ethnicity", "parser", "inpainter")
 """Roles whose networks are loaded while faces are still being looked for, in the order of their use."""
 
 

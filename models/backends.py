@@ -18,7 +18,8 @@ class Backend:
     version: raised by hand when the same weights give other numbers, so that cached results are not reused.
     data: files of this package that its numbers depend on, relative to it. settings: settings of a run that its class
     takes, by the same name. options: (setting, value, weight) for weights that are needed only with a setting.
-    scopes: how far one person can keep one twin that this backend makes.
+    scopes: how far one person can keep one twin that this backend makes. embedder: the only one whose vectors an
+    inpainter can compare with its own, "" when any will do.
     """
 
     target: str
@@ -28,6 +29,7 @@ class Backend:
     settings: tuple[str, ...] = ()
     options: tuple[tuple[str, str, str], ...] = ()
     scopes: tuple[IdentityScope, ...] = tuple(IdentityScope)
+    embedder: str = ""
 
 
 _STYLEGAN = (
@@ -92,7 +94,11 @@ BACKENDS: dict[str, dict[str, Backend]] = {
             "models.inpainting.controlnet.backend:ControlNetInpainter", _CONTROLNET, scopes=(IdentityScope.VIDEO,)
         ),
         "mobilestylegan": Backend(
-            "models.inpainting.catalogue_inpainter:CatalogueInpainter", _STYLEGAN, 9, ("inpainting/catalogue.npz",)
+            "models.inpainting.catalogue_inpainter:CatalogueInpainter",
+            _STYLEGAN,
+            9,
+            ("inpainting/catalogue.npz",),
+            embedder="facenet",
         ),
     },
     "motion": {
@@ -125,12 +131,14 @@ class Role:
 
 
 # The audit roles must never share weights with the roles that make or choose the twin: a network cannot be asked
-# to find fault with what it was used to optimise.
+# to find fault with what it was used to optimise. The framing detector is the one by whose points the judges'
+# thresholds were measured, whatever finds the faces.
 PROFILES: dict[str, dict[str, Role]] = {
     "embedded": {
         "detector": Role("detector", ("retinaface-mobilenet",)),
         "confirming_detector": Role("detector", ("centerface",)),
         "audit_detector": Role("detector", ("yunet",)),
+        "framing_detector": Role("detector", ("retinaface-mobilenet",)),
         "landmarker": Role("landmarker", ("mesh",)),
         "embedder": Role("embedder", ("facenet",)),
         "audit_embedders": Role("embedder", ("dlib-resnet", "sface")),
@@ -144,6 +152,7 @@ PROFILES: dict[str, dict[str, Role]] = {
         "detector": Role("detector", ("retinaface-resnet50",)),
         "confirming_detector": Role("detector", ("centerface",)),
         "audit_detector": Role("detector", ("yunet",)),
+        "framing_detector": Role("detector", ("retinaface-mobilenet",)),
         "landmarker": Role("landmarker", ("mesh",)),
         "embedder": Role("embedder", ("vgg-face",)),
         "audit_embedders": Role("embedder", ("dlib-resnet", "sface", "facenet")),

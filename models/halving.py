@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+_WORDS = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -28,8 +29,8 @@ def in_batches(items: Sequence[T], run: Callable[[Sequence[T]], Sequence[R]], mo
     """The results of `run` on slices of at most `most.items` items, one per item, in their order.
 
     When a slice does not fit into the card's memory, its cache is emptied and half as many are tried, from then on in
-    every call. Raises torch's OutOfMemoryError when a single item does not fit, and ValueError when `run` returns
-    another number of results than it got items. Any other error of `run` is raised as it is.
+    every call. Raises the error itself when a single item does not fit (see `no_memory`), and ValueError when `run`
+    returns another number of results than it got items. Any other error of `run` is raised as it is.
     """
     results: list[R] = []
     while len(results) < len(items):
@@ -51,10 +52,17 @@ def _tried(some: Sequence[T], run: Callable[[Sequence[T]], Sequence[R]]) -> Sequ
     try:
         return run(some)
     except RuntimeError as error:
-        torch = sys.modules.get("torch")
-        if torch is None or not isinstance(error, torch.cuda.OutOfMemoryError) or len(some) == 1:
+        if len(some) == 1 or not no_memory(error):
             raise
         return None
+
+
+def no_memory(error: RuntimeError) -> bool:
+    """Whether an error says that a card's memory is full: torch's own kind of error, or one of its libraries' words."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(error, torch.cuda.OutOfMemoryError):
+        return True
+    return any(words in str(error) for words in _WORDS)
 
 
 def _empty_cache() -> None:

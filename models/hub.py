@@ -1,12 +1,14 @@
 """Files of Hugging Face repositories, fetched with the package huggingface_hub, which is only imported here.
 
-Its settings hold: HF_ENDPOINT, HF_TOKEN (sent to a mirror as well), HF_HUB_OFFLINE, time-outs, proxies. Of its own
-download function only the inner part is used, because the whole throws away what an interrupted download had.
+Its settings hold: HF_ENDPOINT, HF_TOKEN (sent to a mirror as well, but never without encryption to another machine),
+HF_HUB_OFFLINE, time-outs, proxies. Of its own download function only the inner part is used, because the whole throws
+away what an interrupted download had.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from infra.errors import UsageError, WeightsError
 from models.weight import HubFile
@@ -54,7 +57,7 @@ def newest(repo: str, mirror: str) -> str:
     """Return the newest commit of a repository. mirror: another address of the hub, or ""."""
     library = _library()
     with _errors(repo):
-        commit = library.HfApi(endpoint=mirror or None).model_info(repo, timeout=_timeout(library)).sha
+        commit = _api(mirror).model_info(repo, timeout=_timeout(library)).sha
     if not commit:
         raise WeightsError(f"The hub names no commit of {repo}, so its files cannot be pinned.")
     return str(commit)
@@ -79,7 +82,7 @@ def state(files: Sequence[HubFile], commit: str, mirror: str) -> Statement:
 def _state(file: HubFile, commit: str, mirror: str) -> Statement:
     library = _library()
     with _errors(file.repo):
-        found = library.get_hf_file_metadata(_url(file, commit, mirror), endpoint=mirror or None)
+        found = library.get_hf_file_metadata(_url(file, commit, mirror), endpoint=mirror or None, token=_token(mirror))
     if found.commit_hash not in (None, commit):
         raise WeightsError(f"The hub answers for commit {found.commit_hash} of {file.repo} when asked for {commit}.")
     etag = found.etag or ""
@@ -100,7 +103,7 @@ def download(stated: Statement, partial: Path, mirror: str, at: Callable[[int], 
         partial.unlink()
         have = 0
     # Compressed answers would make the size and the place to go on at mean something else.
-    headers = library.utils.build_hf_headers() | {"Accept-Encoding": "identity"}
+    headers = library.utils.build_hf_headers(token=_token(mirror)) | {"Accept-Encoding": "identity"}
     with _errors(f"{file.repo}/{file.path}"), partial.open("ab") as out:
         library.file_download.http_get(
             _url(file, stated.commit, mirror),
@@ -127,6 +130,16 @@ def _library() -> ModuleType:
     return huggingface_hub
 
 
+def _api(mirror: str) -> Any:
+    return _library().HfApi(endpoint=mirror or None, token=_token(mirror))
+
+
+def _token(mirror: str) -> bool | None:
+    """False where the user's token must not be sent: it would cross a network without encryption."""
+    parts = urlsplit(mirror or os.environ.get("HF_ENDPOINT", ""))
+    return False if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost") else None
+
+
 def _url(file: HubFile, commit: str, mirror: str) -> str:
     return str(_library().hf_hub_url(file.repo, file.path, revision=commit, endpoint=mirror or None))
 
@@ -138,7 +151,7 @@ def _timeout(library: ModuleType) -> float:
 def _beside(file: HubFile, commit: str, mirror: str) -> list[str]:
     library = _library()
     with _errors(file.repo):
-        found = library.HfApi(endpoint=mirror or None).model_info(file.repo, revision=commit, timeout=_timeout(library))
+        found = _api(mirror).model_info(file.repo, revision=commit, timeout=_timeout(library))
     folder = PurePosixPath(file.path).parent
     return [item.rfilename for item in found.siblings or () if PurePosixPath(item.rfilename).parent == folder]
 

@@ -66,12 +66,12 @@ def roles(settings: Settings) -> dict[str, Role]:
         backend(CHOOSABLE[role], name)
         found[role] = Role(CHOOSABLE[role], (name,))
     making = {name for role in ("detector", "embedder") for name in found.get(role, _NOBODY).backends}
-    for role, least in (("audit_detector", 1), ("audit_embedders", 2)):
+    for role, least in (("confirming_detector", 1), ("audit_detector", 1), ("audit_embedders", 2)):
         if role in found:
             left = tuple(name for name in found[role].backends if name not in making)
             if len(left) < least:
                 raise UsageError(
-                    f"{', '.join(sorted(making & set(found[role].backends)))} cannot both make twins and audit them; "
+                    f"{', '.join(sorted(making & set(found[role].backends)))} cannot both make twins and check them; "
                     f"choose another {found[role].capability}."
                 )
             found[role] = replace(found[role], backends=left)
@@ -90,6 +90,8 @@ def check(settings: Settings) -> None:
     for (_, name), entry in entries.items():
         if settings.identity_scope not in entry.scopes:
             raise UsageError(f"{name} makes a person anew for every video; leave --identity-scope at video.")
+        if entry.embedder and known["embedder"].backends != (entry.embedder,):
+            raise UsageError(f"{name} compares people by {entry.embedder} only; add --embedder {entry.embedder}.")
     mover = known["motion"].backends[0]
     if settings.motion_crop is not MotionCrop.MESH and "motion_crop" not in backend("motion", mover).settings:
         raise UsageError(f"{mover} crops by the mesh only; leave --motion-crop out, or choose --motion liveportrait.")

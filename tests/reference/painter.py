@@ -5,7 +5,7 @@ Everything around the denoising is real; only what a random network paints, whic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -24,7 +24,6 @@ from models.motion.mesh import outline
 PEOPLE = 6
 """So few, because generating one takes seconds."""
 _EDGE, _FOREHEAD = 0.05, 0.12
-Paint = Callable[[Any, Any, Sequence[Request]], list[Image | None]]
 
 
 @cache
@@ -41,7 +40,7 @@ def person(number: int) -> tuple[Image, Floats]:
     return _generator().picture(people.latents[entry]), outline(people.meshes[entry])
 
 
-def paint(pipeline: Any, words: Any, requests: Sequence[Request]) -> list[Image | None]:
+def paint(pipeline: Any, requests: Sequence[Request]) -> list[Image | None]:
     """Somebody for every seed."""
     return [_painted(request) for request in requests]
 

@@ -17,7 +17,7 @@ from models.capabilities import Embedder, Face, Floats, Image, Landmarker, Twin,
 from models.device import Place, choose
 from models.embedding.calibration import calibration
 from models.gathering import Gathering
-from models.halving import Most, in_batches
+from models.halving import Most, in_batches, no_memory
 from models.inpainting.controlnet import conditions, framing, pipeline, prompt
 from models.inpainting.controlnet.pipeline import Folders, Request
 from models.inpainting.controlnet.schedule import parameters_of, seed_of
@@ -66,22 +66,23 @@ class ControlNetInpainter:
         """Return a twin in the pose and with the expression of the frontal frame.
 
         Raises AttemptFailed `no_face_painted` when what was painted is no face, `like_another` when it resembles
-        somebody else of the dataset; another attempt has another seed.
+        somebody else of the dataset, `taken` when somebody else has the seed; another attempt has another seed.
         """
         parameters, seed = parameters_of(job.attempt), seed_of(job.seed, job.attempt)
+        made_with = parameters.record()
+        if seed in job.taken:
+            raise AttemptFailed("taken", "Another person of the dataset has the same seed.", made_with)
         square = framing.cut(job.frame, job.mesh, self._parser)
         painted = self._paint(
             Request(
                 hollow=conditions.tensor(square.hollow()),
                 mask=torch.from_numpy((square.mask > 0).astype(np.float32)),
                 controls=conditions.control_images(square, self._annotators),
-                prompt=prompt.prompt(job.appearance),
-                negative=prompt.negative(job.appearance),
+                words=self._words.encode(prompt.prompt(job.appearance), prompt.negative(job.appearance)),
                 seed=seed,
                 parameters=parameters,
             )
         )
-        made_with = parameters.record()
         if painted is None:
             raise AttemptFailed("no_face_painted", "The diffusion model gave numbers that are none.", made_with)
         picture = square.with_face(painted)
@@ -90,17 +91,28 @@ class ControlNetInpainter:
             raise AttemptFailed("no_face_painted", "What the diffusion model painted is no clear face.", made_with)
         embedder: Embedder = profiles.load("embedder", job.embedder)
         embedding = embedder.embed([picture], [_face(mesh.points)])[0]
-        if len(job.others) and float((1.0 - job.others @ embedding).min()) <= calibration(job.embedder).far_1:
+        if not np.isfinite(embedding).all():
+            raise AttemptFailed("no_face_painted", "The painted face cannot be compared with anybody.", made_with)
+        # Not <=: a distance that is no number proves nothing.
+        if len(job.others) and not float((1.0 - job.others @ embedding).min()) > _nearest_stranger(job.embedder):
             raise AttemptFailed("like_another", "The painted face resembles another person of the dataset.", made_with)
         return Twin(picture, mesh.points, seed, mesh.blendshapes, embedding, made_with=made_with)
 
     def _together(self, requests: list[Request]) -> list[Image | None]:
         try:
-            return in_batches(requests, lambda some: pipeline.paint(self._pipeline, self._words, some), self._most)
-        except torch.cuda.OutOfMemoryError as error:
+            return in_batches(requests, lambda some: pipeline.paint(self._pipeline, some), self._most)
+        except RuntimeError as error:
+            if not no_memory(error):
+                raise
             raise ToolError(
                 "The graphics card has no memory for a single twin; free some, or take a larger card."
             ) from error
+
+
+def _nearest_stranger(embedder: str) -> float:
+    """Distance under which hardly any two strangers lie: among thousands of people 1 % would be dozens."""
+    figures = calibration(embedder)
+    return figures.far_01 if figures.measured else figures.far_1
 
 
 def _face(mesh: Floats) -> Face:

@@ -6,6 +6,8 @@ OpenPose, which CMU licenses for non-commercial use only.
 
 from __future__ import annotations
 
+import pickle
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from infra.errors import WeightsError
 from models import checkpoint
 from models.capabilities import Image
 from models.inpainting.controlnet.framing import Square
@@ -31,36 +34,43 @@ HOLE = -1.0
 
 
 class Annotators:
-    """Line art and pose of a picture; safe for several threads.
+    """Line art and pose of a picture; safe for several threads, which take turns.
 
-    lineart, openpose: the released files (sk_model.pth, body_pose_model.pth). Raises WeightsError when the first does
-    not fit its network, RuntimeError from the package when the second does not.
+    lineart, openpose: the released files (sk_model.pth, body_pose_model.pth). Raises WeightsError when one is not
+    readable or does not fit its network.
     """
 
     def __init__(self, lineart: Path, openpose: Path, device: torch.device) -> None:
+        self._turn = threading.Lock()
         drawer = checkpoint.build(lambda: Generator(3, 1, 3), checkpoint.read(lineart), lineart.name)
         # The package also knows a coarse drawer, which is not used here.
         self._lineart = LineartDetector(drawer, drawer).to(device)
-        self._openpose = OpenposeDetector(Body(str(openpose)))
+        try:
+            self._openpose = OpenposeDetector(Body(str(openpose)))
+        except (OSError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise WeightsError(
+                f"Weight file {openpose.name} does not fit its network ({type(error).__name__}); fetch it again."
+            ) from error
         self._openpose.body_estimation.to(device)
 
     def lineart(self, picture: Image) -> Image:
         """(s, s, 3) uint8 line art, white on black, of an (s, s, 3) uint8 BGR picture."""
-        return _drawn(self._lineart, picture)
+        return self._drawn(self._lineart, picture)
 
     def openpose(self, picture: Image) -> Image:
         """(s, s, 3) uint8 RGB drawing of the body and the points of the head that it sees; black when it sees none."""
-        return _drawn(self._openpose, picture, include_body=True, include_hand=False, include_face=False)
+        return self._drawn(self._openpose, picture, include_body=True, include_hand=False, include_face=False)
 
-
-def _drawn(annotator: Any, picture: Image, **options: Any) -> Image:
-    side = picture.shape[0]
-    rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-    drawn = annotator(rgb, detect_resolution=side, image_resolution=side, output_type="np", **options)
-    # The package rounds sizes to multiples of 64.
-    if drawn.shape[:2] != (side, side):
-        drawn = cv2.resize(drawn, (side, side), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(drawn, np.uint8)
+    def _drawn(self, annotator: Any, picture: Image, **options: Any) -> Image:
+        side = picture.shape[0]
+        rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        # One at a time: on a card a picture of every video at once would take the memory of the batch that is painted.
+        with self._turn:
+            drawn = annotator(rgb, detect_resolution=side, image_resolution=side, output_type="np", **options)
+        # The package rounds sizes to multiples of 64.
+        if drawn.shape[:2] != (side, side):
+            drawn = cv2.resize(drawn, (side, side), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(drawn, np.uint8)
 
 
 def control_images(square: Square, annotators: Annotators) -> tuple[Tensor, Tensor, Tensor]:

@@ -46,20 +46,20 @@ class Folders:
 @dataclass(frozen=True)
 class Request:
     """One picture to paint. hollow: (3, s, s) float32 RGB in [0, 1] without the source's face. mask: (s, s) float32, 1
-    where it is painted. controls: (3, s, s) each, for inpainting, line art and pose. prompt, negative: identifying."""
+    where it is painted. controls: (3, s, s) each, for inpainting, line art and pose. words: (tokens, width) of the
+    prompt and of the negative prompt, see `words`; identifying, as the pictures are."""
 
     hollow: Tensor
     mask: Tensor
     controls: tuple[Tensor, Tensor, Tensor]
-    prompt: str
-    negative: str
+    words: tuple[Tensor, Tensor]
     seed: int
     parameters: Parameters
 
     @property
-    def kind(self) -> tuple[int, Parameters]:
-        """Requests of one kind can be painted together."""
-        return int(self.mask.shape[-1]), self.parameters
+    def kind(self) -> tuple[int, Parameters, int]:
+        """Requests of one kind can be painted together: longer words beside it would change what a request gets."""
+        return int(self.mask.shape[-1]), self.parameters, len(self.words[0])
 
 
 def load(folders: Folders, place: Place) -> Any:
@@ -69,8 +69,9 @@ def load(folders: Folders, place: Place) -> Any:
         # Both draw bars of their own, and count the words of every prompt that is longer than usual.
         package.utils.logging.disable_progress_bar()
         package.utils.logging.set_verbosity_error()
-    # safetensors where there are any; diffusers reads pickles with weights_only.
-    how = {"dtype": place.dtype, "local_files_only": True}
+    # safetensors where there are any; diffusers reads pickles with weights_only. Loaded in float32 and all at once:
+    # otherwise the library changes torch's default type and how modules are made, for every thread of the process.
+    how = {"dtype": torch.float32, "low_cpu_mem_usage": False, "local_files_only": True}
     try:
         pipeline = library.StableDiffusionControlNetInpaintPipeline.from_pretrained(
             folders.base,
@@ -95,21 +96,21 @@ def prepared(pipeline: Any, place: Place) -> Any:
         pipeline.scheduler.config, algorithm_type="dpmsolver++", solver_order=2
     )
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.to(place.device)
+    pipeline.to(place.device, place.dtype)
     if place.accelerated:
         for network in (pipeline.unet, pipeline.vae, *pipeline.controlnet.nets):
             network.to(memory_format=torch.channels_last)
     return pipeline
 
 
-def paint(pipeline: Any, words: Any, requests: Sequence[Request]) -> list[Image | None]:
+def paint(pipeline: Any, requests: Sequence[Request]) -> list[Image | None]:
     """(s, s, 3) uint8 BGR pictures for requests of one kind; None where a value was no number.
 
     Each request has its own noise, from its own seed; what shares its batch changes it by rounding at most. Raises
     torch.cuda.OutOfMemoryError when the batch does not fit.
     """
-    side, parameters = requests[0].kind
-    prompts, negatives = words.encode([r.prompt for r in requests], [r.negative for r in requests])
+    side, parameters, _ = requests[0].kind
+    prompts, negatives = (torch.stack([r.words[k] for r in requests]) for k in (0, 1))
     device = pipeline.unet.device
     with torch.inference_mode():
         painted = pipeline(

@@ -1,8 +1,8 @@
-"""Prompts as embeddings: weighted words, and prompts of any length (compel), padded so that they fit in one batch."""
+"""Prompts as embeddings: weighted words, and prompts of any length (compel)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class Words:
-    """Encodes prompts with a pipeline's tokenizer and text encoder.
+    """Encodes prompts with a pipeline's tokenizer and text encoder; safe for several threads.
 
     A bracket with a number behind it weighs its words; nothing is cut off after 77 tokens. The texts are identifying
     and are not kept.
@@ -19,13 +19,13 @@ class Words:
 
     def __init__(self, tokenizer: Any, encoder: Any) -> None:
         self._compel = Compel(tokenizer=tokenizer, text_encoder=encoder, truncate_long_prompts=False)
+        # A tokenizer is changed while it works.
+        self._lock = threading.Lock()
 
     @torch.inference_mode()
-    def encode(self, prompts: Sequence[str], negatives: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """(n, tokens, width) of the prompts and of the negative prompts, all padded to the longest."""
-        texts = [*prompts, *negatives]
-        known = {text: self._compel.build_conditioning_tensor(text) for text in dict.fromkeys(texts)}
-        padded = self._compel.pad_conditioning_tensors_to_same_length(list(known.values()))
-        rows = dict(zip(known, padded, strict=True))
-        everything = torch.cat([rows[text] for text in texts])
-        return everything[: len(prompts)], everything[len(prompts) :]
+    def encode(self, prompt: str, negative: str) -> tuple[Tensor, Tensor]:
+        """(tokens, width) of the prompt and of the negative prompt, padded to the longer of the two."""
+        with self._lock:
+            both = [self._compel.build_conditioning_tensor(text) for text in (prompt, negative)]
+            wanted, unwanted = self._compel.pad_conditioning_tensors_to_same_length(both)
+        return wanted[0], unwanted[0]

@@ -56,13 +56,15 @@ def controls(square: framing.Square, annotators: conditions.Annotators) -> Any:
     return conditions.control_images(square, annotators)
 
 
-def request(square: framing.Square, controls: Any, seed: int = 1) -> Request:
+TEXT = "A photorealistic portrait of an adult White male, with a neutral expression"
+
+
+def request(square: framing.Square, controls: Any, loaded: Any, seed: int = 1, text: str = TEXT) -> Request:
     return Request(
         conditions.tensor(square.hollow()),
         torch.from_numpy((square.mask > 0).astype(np.float32)),
         controls,
-        "A photorealistic portrait of an adult White male, with a neutral expression",
-        "(deformed)1.4, cartoon",
+        Words(loaded.tokenizer, loaded.text_encoder).encode(text, "(deformed)1.4, cartoon"),
         seed,
         QUICK,
     )
@@ -93,36 +95,35 @@ def test_the_scheduler_is_dpm_solver_plus_plus_on_the_models_own_noise(loaded: A
 
 
 def test_a_batch_paints_what_each_request_gets_alone(loaded: Any, square: framing.Square, controls: Any) -> None:
-    words = Words(loaded.tokenizer, loaded.text_encoder)
-    some = [request(square, controls, seed) for seed in (1, 2, 1)]
-    some[1] = replace(some[1], prompt="An elderly woman " * 30)
-    together = [picture for picture in pipeline.paint(loaded, words, some) if picture is not None]
+    some = [request(square, controls, loaded, seed, text) for seed, text in ((1, TEXT), (2, TEXT), (1, "An old woman"))]
+    assert len({one.kind for one in some}) == 1
+    together = [picture for picture in pipeline.paint(loaded, some) if picture is not None]
     assert len(together) == 3 and all(picture.shape == square.picture.shape for picture in together)
-    assert np.abs(together[0].astype(int) - together[2]).max() <= 1
+    for one, painted in zip(some, together, strict=True):
+        (alone,) = pipeline.paint(loaded, [one])
+        assert alone is not None and np.abs(painted.astype(int) - alone).max() <= 1
     assert np.abs(together[0].astype(int) - together[1]).mean() > 1
-    # A longer neighbour pads the words of the others, as Stable Diffusion's own padding does; alone with the same
-    # length nothing else may differ.
-    alone = pipeline.paint(loaded, words, [some[1]])[0]
-    assert alone is not None and np.abs(together[1].astype(int) - alone).max() <= 1
+    assert not np.array_equal(together[0], together[2])
+    # Longer words beside it would change what a request gets, so they never share a batch.
+    assert request(square, controls, loaded, 1, "An elderly woman " * 30).kind != some[0].kind
 
 
 def test_the_source_does_not_reach_the_encoder(
     loaded: Any, square: framing.Square, controls: Any, annotators: conditions.Annotators
 ) -> None:
-    words, first = Words(loaded.tokenizer, loaded.text_encoder), request(square, controls)
+    first = request(square, controls, loaded)
     changed = square.picture.copy()
     changed[square.mask > 0] = 255 - changed[square.mask > 0]
     other = replace(square, picture=changed)
     again = replace(first, hollow=conditions.tensor(other.hollow()))
     assert torch.equal(conditions.control_images(other, annotators)[0], first.controls[0])
-    one, two = (pipeline.paint(loaded, words, [r])[0] for r in (first, again))
+    one, two = (pipeline.paint(loaded, [r])[0] for r in (first, again))
     assert one is not None and two is not None and np.abs(one.astype(int) - two).max() <= 2
 
 
 def test_numbers_that_are_none_give_no_picture(
     loaded: Any, square: framing.Square, controls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = Words(loaded.tokenizer, loaded.text_encoder)
     decode = loaded.vae.decode
 
     def broken(latents: Any, **options: Any) -> Any:
@@ -131,7 +132,7 @@ def test_numbers_that_are_none_give_no_picture(
         return (drawn,)
 
     monkeypatch.setattr(loaded.vae, "decode", broken)
-    good, bad = pipeline.paint(loaded, words, [request(square, controls, seed) for seed in (1, 2)])
+    good, bad = pipeline.paint(loaded, [request(square, controls, loaded, seed) for seed in (1, 2)])
     assert good is not None and bad is None
 
 
@@ -139,14 +140,14 @@ def test_words_count_by_their_weight_and_beyond_the_usual_length(loaded: Any) ->
     words = Words(loaded.tokenizer, loaded.text_encoder)
 
     def encoded(text: str) -> torch.Tensor:
-        return words.encode([text], [""])[0]
+        return words.encode(text, "")[0]
 
     assert not torch.allclose(encoded("a (cartoon)1.4 face"), encoded("a cartoon face"))
     long = "a face, " * 40
     tail, other = encoded(long + "old"), encoded(long + "mad")
-    assert tail.shape == other.shape and tail.shape[1] > 77 and not torch.allclose(tail, other)
-    some, negative = words.encode(["a", long], ["b", "b"])
-    assert some.shape == negative.shape == (2, tail.shape[1], diffusion_files.TEXT)
+    assert tail.shape == other.shape and len(tail) > 77 and not torch.allclose(tail, other)
+    some, negative = words.encode("a", long)
+    assert some.shape == negative.shape == (len(tail), diffusion_files.TEXT)
 
 
 def test_older_pickles_load_and_other_folders_do_not(hub: Path, tmp_path: Path) -> None:
@@ -194,6 +195,7 @@ def test_the_parameters_of_each_attempt_reach_the_pipeline(
         return real(self, **{**options, "num_inference_steps": 2})
 
     monkeypatch.setattr(type(inpainter._pipeline), "__call__", spy)
+    monkeypatch.setattr(conditions, "control_images", painter.no_controls)
     for attempt in (1, 2, 5):
         with pytest.raises(AttemptFailed) as raised:
             inpainter.inpaint(job(attempt))
@@ -213,6 +215,7 @@ def test_somebody_of_the_dataset_is_not_painted_again(
     inpainter: ControlNetInpainter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "paint", painter.paint)
+    monkeypatch.setattr(conditions, "control_images", painter.no_controls)
     twin = inpainter.inpaint(job())
     assert twin.candidate == seed_of(5, 1) and twin.made_with == parameters_of(1).record()
     with pytest.raises(AttemptFailed) as raised:
@@ -220,8 +223,8 @@ def test_somebody_of_the_dataset_is_not_painted_again(
     assert raised.value.reason == "like_another"
 
 
-def crowded(limit: int, sizes: list[int]) -> Callable[[Any, Any, Sequence[Request]], list[Image | None]]:
-    def paint(loaded: Any, words: Any, requests: Sequence[Request]) -> list[Image | None]:
+def crowded(limit: int, sizes: list[int]) -> Callable[[Any, Sequence[Request]], list[Image | None]]:
+    def paint(loaded: Any, requests: Sequence[Request]) -> list[Image | None]:
         sizes.append(len(requests))
         if len(requests) > limit:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
@@ -238,7 +241,7 @@ def test_out_of_memory_at_32_goes_on_with_half(
     monkeypatch.setattr(pipeline, "paint", crowded(8, sizes))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     monkeypatch.setattr(inpainter._paint, "_wait", 0.5)
-    one, together = request(square, controls), threading.Barrier(32)
+    one, together = request(square, controls, inpainter._pipeline), threading.Barrier(32)
 
     def call(seed: int) -> Image | None:
         together.wait(30)
@@ -261,16 +264,15 @@ def test_a_card_without_room_for_one_twin_says_so(
     monkeypatch.setattr(pipeline, "paint", crowded(0, []))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     with pytest.raises(ToolError, match="no memory for a single twin"):
-        inpainter._paint(request(square, controls))
+        inpainter._paint(request(square, controls, inpainter._pipeline))
 
 
 def test_nothing_of_a_prompt_is_printed_or_logged(
     loaded: Any, square: framing.Square, controls: Any, capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    words = Words(loaded.tokenizer, loaded.text_encoder)
     with caplog.at_level("DEBUG"):
-        pipeline.paint(loaded, words, [replace(request(square, controls), prompt="elderly " * 80)])
+        pipeline.paint(loaded, [request(square, controls, loaded, text="elderly " * 80)])
     out = capfd.readouterr()
     assert "elderly" not in out.out + out.err + caplog.text and "cartoon" not in out.out + out.err + caplog.text
 
@@ -278,12 +280,42 @@ def test_nothing_of_a_prompt_is_printed_or_logged(
 def test_loading_and_painting_connect_to_nobody(
     hub: Path, square: framing.Square, controls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(*_: Any) -> None:
-        raise AssertionError("a connection was tried")
+    tried: list[Any] = []
 
-    monkeypatch.setattr(socket.socket, "connect", refused)
+    def refused(*address: Any) -> None:
+        # Libraries swallow errors, so it is noted as well.
+        tried.append(address)
+        raise OSError("there is no network here")
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, refused)
     monkeypatch.setattr(socket, "getaddrinfo", refused)
     loaded = pipeline.load(diffusion_files.folders(hub), choose("cpu"))
-    words = Words(loaded.tokenizer, loaded.text_encoder)
-    (picture,) = pipeline.paint(loaded, words, [request(square, controls)])
+    (picture,) = pipeline.paint(loaded, [request(square, controls, loaded)])
     assert picture is not None and picture.shape == square.picture.shape
+    assert tried == []
+
+
+def test_who_has_the_same_seed_or_cannot_be_compared_gets_another_attempt(
+    inpainter: ControlNetInpainter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "paint", painter.paint)
+    monkeypatch.setattr(conditions, "control_images", painter.no_controls)
+    with pytest.raises(AttemptFailed) as raised:
+        inpainter.inpaint(replace(job(), taken=(seed_of(5, 1),)))
+    assert raised.value.reason == "taken"
+    monkeypatch.setattr(
+        type(support.load("embedder", "facenet")), "embed", lambda *_: np.full((1, 512), np.nan, np.float32)
+    )
+    with pytest.raises(AttemptFailed) as raised:
+        inpainter.inpaint(job())
+    assert raised.value.reason == "no_face_painted"
+
+
+def test_an_annotator_that_does_not_fit_says_so(hub: Path, tmp_path: Path) -> None:
+    files = hub / "annotators"
+    for content in (b"", b"no network", (files / "sk_model.pth").read_bytes()):
+        wrong = tmp_path / "body_pose_model.pth"
+        wrong.write_bytes(content)
+        with pytest.raises(WeightsError, match=r"body_pose_model\.pth does not fit"):
+            conditions.Annotators(files / "sk_model.pth", wrong, torch.device("cpu"))

@@ -39,7 +39,7 @@ def test_attempts_count_from_one() -> None:
 
 def test_seeds_differ_between_attempts_and_people_and_stay_between_runs() -> None:
     seeds = {seed_of(person, attempt) for person in range(20) for attempt in range(1, 20)}
-    assert len(seeds) == 380 and all(0 <= seed < 2**31 for seed in seeds)
+    assert len(seeds) == 380 and all(0 <= seed < 2**53 for seed in seeds)
     assert seed_of(5, 2) == seed_of(5, 2)
 
 
