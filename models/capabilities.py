@@ -75,9 +75,11 @@ class Appearance:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds faces. Not guaranteed: that every face is found; stages must treat a miss as possible."""
+    """Finds faces. batch: frames that it likes to get at a time. Not guaranteed: that every face is found; stages must
+    treat a miss as possible."""
 
     name: str
+    batch: int
 
     def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
         """Return the faces of each frame, best score first."""

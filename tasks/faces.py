@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from infra.media.frame import YuvFrame
-from infra.parallel import ordered
+from infra.parallel import batches, ordered
 from models.capabilities import Detector, Face, Image, Landmarker, Mesh
 from models.landmarks import pose
 from tasks import tracking
@@ -69,15 +69,19 @@ def run(
     that no mesh supports; only where it sees nothing either are they dropped. progress: told the frames done.
     """
 
-    def look(frame: YuvFrame) -> tuple[list[Seen], Image]:
-        image = frame.to_bgr()
-        return _look(image, detector, landmarker, settings), frame.small_bgr(settings.small_side)
+    def look(some: list[YuvFrame]) -> list[tuple[list[Seen], Image]]:
+        images = [frame.to_bgr() for frame in some]
+        found = zip(some, images, detector.detect(images), strict=True)
+        return [(_seen(i, faces, landmarker, settings), f.small_bgr(settings.small_side)) for f, i, faces in found]
 
+    # Batches are large enough to be worth a thread each; single frames are not, so more of them are in flight.
+    window = settings.workers + 1 if detector.batch > 1 else 2 * settings.workers + 2
     seen: list[list[Seen]] = []
     with frames() as stream:
-        for sightings, small in ordered(look, stream, settings.workers, 2 * settings.workers + 2):
-            scenes.push(len(seen), small)
-            seen.append(sightings)
+        for looks in ordered(look, batches(stream, detector.batch), settings.workers, window):
+            for sightings, small in looks:
+                scenes.push(len(seen), small)
+                seen.append(sightings)
             if progress is not None:
                 progress(len(seen))
     found = scenes.finish(len(seen))
@@ -93,8 +97,8 @@ def run(
     return found, Tracks(tracks, len(seen), *size)
 
 
-def _look(image: Image, detector: Detector, landmarker: Landmarker, settings: FaceSettings) -> list[Seen]:
-    faces = [face for face in detector.detect([image])[0] if face.score >= settings.weak]
+def _seen(image: Image, found: Sequence[Face], landmarker: Landmarker, settings: FaceSettings) -> list[Seen]:
+    faces = [face for face in found if face.score >= settings.weak]
     located = [face for face in faces if face.score >= settings.meshed]
     meshes = iter(landmarker.locate([image] * len(located), located))
     return [Seen(face, next(meshes) if face.score >= settings.meshed else _no_mesh()) for face in faces]

@@ -22,6 +22,7 @@ class CenterFace:
     """Detector. Several times slower than the others. long_side, min_score, overlap: as in RetinaFaceMobileNet."""
 
     name = "centerface"
+    batch = 1
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ class RetinaFaceMobileNet:
     """
 
     name = "retinaface-mobilenet"
+    batch = 1
 
     def __init__(
         self,

@@ -71,7 +71,8 @@ class RetinaFaceResNet50:
         self._mean, self._deviation = (
             torch.tensor(rgb, device=self._place.device).reshape(1, 3, 1, 1) for rgb in (_MEAN_RGB, _DEVIATION_RGB)
         )
-        self._most = Most(batch or (_BATCH if self._place.accelerated else 1))
+        self.batch = batch or (_BATCH if self._place.accelerated else 1)
+        self._most = Most(self.batch)
         self._priors = lru_cache(maxsize=16)(self._package.priors)
 
     def detect(self, frames: Sequence[Image]) -> list[list[Face]]:

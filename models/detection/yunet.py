@@ -28,6 +28,7 @@ class YuNet:
     """
 
     name = "yunet"
+    batch = 1
 
     def __init__(
         self,

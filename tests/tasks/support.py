@@ -156,6 +156,7 @@ class Detector:
     """Sees the faces it was given, the same ones on every frame or a list per call."""
 
     name = "fake"
+    batch = 1
 
     def __init__(self, faces: Sequence[Face]) -> None:
         self.faces = list(faces)
