@@ -120,10 +120,10 @@ def test_a_detector_that_misses_everybody_lets_nobody_through(run: Callable[...,
     assert row.faces_replaced == 0 and faces_in(tmp_path / "out" / row.output) == 0
 
 
-def test_retries_follow_the_schedule_and_nothing_is_left_to_publish(
+def test_retries_follow_the_schedule_and_when_all_fail_nobody_is_shown(
     run: Callable[..., Any], calls: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    row = run(backends=SEEN)
+    row = run(backends=SEEN, keep_intermediates=True)
     assert (row.verdict, row.reason) == (Verdict.WITHHELD, "no_face_painted"), row.message
     assert not list((tmp_path / "out").rglob("*.mp4"))
     assert [a["reason"] for a in row.attempts] == ["no_face_painted"] * 3
@@ -137,15 +137,12 @@ def test_retries_follow_the_schedule_and_nothing_is_left_to_publish(
     ]
     assert len({c["generator"][0].initial_seed() for c in calls}) == 3
     assert {"faces", "samples", "identities", "attributes", "motion", "references", "twin"} <= row.stages
-
-
-def test_with_the_policy_the_person_is_covered(
-    run: Callable[..., Any], calls: list[dict[str, Any]], tmp_path: Path
-) -> None:
-    row = run(backends=SEEN, on_failure=OnFailure.REDACT, max_attempts=1)
-    assert (row.verdict, row.reason) == (Verdict.REDACTED, "no_safe_twin"), row.message
-    assert row.faces_redacted == 12 and row.faces_replaced == 0
-    assert faces_in(tmp_path / "out" / row.output) == 0
+    # With the other policy the person is covered; the attempts are known, so none is made again.
+    covered = run(backends=SEEN, on_failure=OnFailure.REDACT)
+    assert (covered.verdict, covered.reason) == (Verdict.REDACTED, "no_safe_twin"), covered.message
+    assert covered.faces_redacted == 12 and covered.faces_replaced == 0 and len(calls) == 3
+    assert [a["made_with"] for a in covered.attempts] == [a["made_with"] for a in row.attempts]
+    assert faces_in(tmp_path / "out" / covered.output) == 0
 
 
 def test_the_verifier_rejects_what_vgg_face_finds_too_near(run: Callable[..., Any], painted: None) -> None:
@@ -168,9 +165,6 @@ def test_what_the_verifier_accepts_still_has_to_pass_the_audit(
     assert {score["embedder"] for score in row.audit} == {"dlib-resnet", "sface", "facenet"}
     assert all(score["recognised"] == 0 for score in row.audit)
     assert row.faces_replaced == 12 and len(list((tmp_path / "out").rglob("*.mp4"))) == 1
-    # The random motion network of the profile spoils the same twin, and the audit sees that.
-    spoilt = run(backends=SEEN, max_attempts=1, overwrite=True)
-    assert spoilt.verdict is Verdict.WITHHELD and not list((tmp_path / "out").rglob("*.mp4"))
 
 
 def test_a_mixed_run_by_names_on_the_command_line(

@@ -34,8 +34,14 @@ def lay_out(
             _link(real / weights.entry(name).file, root / weights.entry(name).file)
     for folder in hub.iterdir():
         _link(folder, root / folder.name)
-    deepface_files.write(root / "deepface", seed, looks)
-    retinaface_files.write(root, weights.path("retinaface-pytorch"))
+    # Beside the hub's folder, once for all tests of a session.
+    faces = hub.with_name(f"faces-{looks}-{seed}")
+    if not faces.is_dir():
+        deepface_files.write(faces / "deepface", seed, looks)
+        retinaface_files.write(faces, weights.path("retinaface-pytorch"))
+    for made in faces.rglob("*"):
+        if made.is_file():
+            _link(made, root / made.relative_to(faces))
     monkeypatch.setenv("ANONFLOW_WEIGHTS", str(root))
     for name in needed:
         if _made(name):
