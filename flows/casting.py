@@ -9,8 +9,8 @@ import numpy as np
 
 from flows.material import Material
 from flows.steps import Steps
-from models.capabilities import Twin
 from models.embedding.calibration import calibration
+from models.twins import Twin
 from tasks import twin
 from tasks.gallery import Gallery, Place
 from tasks.identities import Identity

@@ -11,8 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import options
-from flows.options import CacheUrl, Crop, Destination, Failure, Hard, Overwrite, Profile, Scope, Seed, Source
+from flows.options import CacheUrl, Crop, Destination, Failure, Hard, Overwrite, Profile, Scope, Seed, Source, networks
 from infra.errors import AnonflowError, UsageError
 from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings
 
@@ -30,7 +29,11 @@ models_app = typer.Typer(no_args_is_help=True, help="The networks' weight files.
 app.add_typer(models_app, name="models")
 
 
+Backends = tuple[tuple[str, str], ...]
+
+
 @app.command()
+@networks()
 def convert(
     source: Source,
     destination: Destination,
@@ -43,15 +46,6 @@ def convert(
     on_failure: Failure = OnFailure.WITHHOLD,
     max_attempts: Annotated[int, typer.Option(help="Tries at a twin per person.")] = 5,
     scenes: Annotated[SceneBackend, typer.Option(help="What finds shot boundaries.")] = SceneBackend.PYSCENEDETECT,
-    detector: options.Detector = "",
-    landmarker: options.Landmarker = "",
-    embedder: options.Embedder = "",
-    age_gender: options.AgeGender = "",
-    emotion: options.Emotion = "",
-    ethnicity: options.Ethnicity = "",
-    parser: options.Parser = "",
-    inpainter: options.Inpainter = "",
-    motion: options.Motion = "",
     motion_crop: Crop = MotionCrop.MESH,
     hard_frames: Hard = HardFrames.MESH,
     crf: Annotated[int, typer.Option(help="Quality of the result; smaller is better and larger.")] = 16,
@@ -60,21 +54,13 @@ def convert(
         bool, typer.Option("--keep-intermediates", help="Keep identifying intermediate objects.")
     ] = False,
     cache: CacheUrl = "",
+    *,
+    backends: Backends,
 ) -> None:
     """Convert videos: every face becomes a synthetic person."""
     settings = Settings(
         profile=profile,
-        backends=options.chosen(
-            detector=detector,
-            landmarker=landmarker,
-            embedder=embedder,
-            age_gender=age_gender,
-            emotion=emotion,
-            ethnicity=ethnicity,
-            parser=parser,
-            inpainter=inpainter,
-            motion=motion,
-        ),
+        backends=backends,
         motion_crop=motion_crop,
         hard_frames=hard_frames,
         seed=seed,
@@ -100,6 +86,7 @@ def convert(
 
 
 @app.command()
+@networks()
 def image(
     source: Source,
     destination: Destination,
@@ -107,35 +94,18 @@ def image(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     on_failure: Failure = OnFailure.WITHHOLD,
-    detector: options.Detector = "",
-    landmarker: options.Landmarker = "",
-    embedder: options.Embedder = "",
-    age_gender: options.AgeGender = "",
-    emotion: options.Emotion = "",
-    ethnicity: options.Ethnicity = "",
-    parser: options.Parser = "",
-    inpainter: options.Inpainter = "",
-    motion: options.Motion = "",
     motion_crop: Crop = MotionCrop.MESH,
     hard_frames: Hard = HardFrames.MESH,
     cache: CacheUrl = "",
+    *,
+    backends: Backends,
 ) -> None:
     """Convert pictures: every face becomes a synthetic person."""
     settings = Settings(
         profile=profile,
         seed=seed,
         on_failure=on_failure,
-        backends=options.chosen(
-            detector=detector,
-            landmarker=landmarker,
-            embedder=embedder,
-            age_gender=age_gender,
-            emotion=emotion,
-            ethnicity=ethnicity,
-            parser=parser,
-            inpainter=inpainter,
-            motion=motion,
-        ),
+        backends=backends,
         motion_crop=motion_crop,
         hard_frames=hard_frames,
         overwrite=overwrite,
@@ -153,13 +123,15 @@ def image(
 
 
 @app.command()
+@networks("motion")
 def demo(
     clip: Annotated[str, typer.Argument(metavar="[CLIP]", help="A video of your own; otherwise a demo clip.")] = "",
     destination: Annotated[str, typer.Option(help="Folder for the result and the comparison.")] = "out/demo",
     seed: Seed = 0,
     overwrite: Overwrite = False,
     on_failure: Failure = OnFailure.WITHHOLD,
-    motion: options.Motion = "",
+    *,
+    backends: Backends,
 ) -> None:
     """Convert one clip and lay it beside its original."""
     from pathlib import Path
@@ -170,7 +142,6 @@ def demo(
     from infra.scratch import scratch
 
     jobs = sources.find(clip or str(demo_clip()), sources.VIDEO_SUFFIXES, destination)[:1]
-    backends = options.chosen(motion=motion)
     settings = Settings(backends=backends, seed=seed, overwrite=overwrite, on_failure=on_failure, max_attempts=8)
     console = Console()
     with _reporter(console, len(jobs)) as reporter:

@@ -8,8 +8,9 @@ from flows.progress import Advance
 from flows.steps import Steps
 from infra.errors import Withheld
 from models import profiles, runtime
-from models.capabilities import Floats, Twin
+from models.capabilities import Floats
 from models.embedding.calibration import calibration
+from models.twins import Twin
 from tasks import audit
 from tasks import rehearse as rehearse_task
 from tasks.audit import References

@@ -139,8 +139,8 @@ def _attributes(
     steps: Steps, tracks: Tracks, found: Samples, people: Identities, inputs: tuple[str, ...]
 ) -> tuple[Appearances, str]:
     roles = ["age_gender", "emotion", "parser"]
-    # Not every profile has somebody for it.
-    roles += [role for role in ("ethnicity",) if role in profiles.roles(steps.context.settings)]
+    if "ethnicity" in profiles.roles(steps.context.settings):
+        roles.append("ethnicity")
     return steps.cached(
         "attributes",
         attributes.VERSION,

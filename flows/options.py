@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable
+from inspect import Parameter
+from typing import Annotated, Any
 
 import typer
 
 from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure
-from models import profiles
+from models.backends import BACKENDS, CHOOSABLE
 
 Source = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A file, a folder, or a CSV/Parquet table with a uri column.")
@@ -22,26 +26,42 @@ Crop = Annotated[MotionCrop, typer.Option(help="What LivePortrait's crops are fi
 Hard = Annotated[HardFrames, typer.Option(help="What to do where a motion network does not bear a frame.")]
 CacheUrl = Annotated[str, typer.Option("--cache", help="Where intermediate objects live (fsspec address).")]
 
+_ROLES = {
+    "detector": "What finds faces.",
+    "landmarker": "What places the face mesh.",
+    "embedder": "What clusters identities and verifies twins.",
+    "age_gender": "What estimates age and gender.",
+    "emotion": "What estimates the emotion.",
+    "ethnicity": "What estimates the ethnicity.",
+    "parser": "What labels the pixels of a face.",
+    "inpainter": "What makes the twin.",
+    "motion": "What moves the twin.",
+}
 _PANEL = "Networks, instead of what the profile says"
 
 
-def _role(capability: str, what: str) -> typer.models.OptionInfo:
-    names = "|".join(profiles.BACKENDS.get(capability, {}))
-    option: typer.models.OptionInfo = typer.Option(metavar=names, help=what, rich_help_panel=_PANEL)
-    return option
+def networks(*roles: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option per role (all that may be chosen when none is named), whose answers it gets together as
+    its parameter `backends`: (role, backend) pairs of those that were given."""
+    chosen = roles or tuple(CHOOSABLE)
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            named = tuple((role, given.pop(role)) for role in chosen)
+            command(**given, backends=tuple(pair for pair in named if pair[1]))
+
+        # The parser reads a command's options off its signature.
+        signature = inspect.signature(command, eval_str=True)
+        own = [parameter for parameter in signature.parameters.values() if parameter.name != "backends"]
+        added = [Parameter(r, Parameter.KEYWORD_ONLY, default="", annotation=_option(r)) for r in chosen]
+        vars(run)["__signature__"] = signature.replace(parameters=[*own, *added])
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
+        return run
+
+    return decorate
 
 
-Detector = Annotated[str, _role("detector", "What finds faces.")]
-Landmarker = Annotated[str, _role("landmarker", "What places the face mesh.")]
-Embedder = Annotated[str, _role("embedder", "What clusters identities and verifies twins.")]
-AgeGender = Annotated[str, _role("age_gender", "What estimates age and gender.")]
-Emotion = Annotated[str, _role("emotion", "What estimates the emotion.")]
-Ethnicity = Annotated[str, _role("ethnicity", "What estimates the ethnicity.")]
-Parser = Annotated[str, _role("parser", "What labels the pixels of a face.")]
-Inpainter = Annotated[str, _role("inpainter", "What makes the twin.")]
-Motion = Annotated[str, _role("motion", "What moves the twin.")]
-
-
-def chosen(**named: str) -> tuple[tuple[str, str], ...]:
-    """(role, backend) pairs of those options that were given."""
-    return tuple((role, backend) for role, backend in named.items() if backend)
+def _option(role: str) -> Any:
+    names = "|".join(BACKENDS[CHOOSABLE[role]])
+    return Annotated[str, typer.Option(metavar=names, help=_ROLES[role], rich_help_panel=_PANEL)]

@@ -19,7 +19,7 @@ from flows.material import Footage, Material, gather
 from flows.steps import Steps
 from infra.errors import Withheld
 from infra.settings import OnFailure
-from models.capabilities import Twin
+from models.twins import Twin
 from tasks.audit_report import Report
 from tasks.faces import OpenFrames
 from tasks.identities import Identity

@@ -133,33 +133,30 @@ class Role:
 # The audit roles must never share weights with the roles that make or choose the twin: a network cannot be asked
 # to find fault with what it was used to optimise. The framing detector is the one by whose points the judges'
 # thresholds were measured, whatever finds the faces.
+_EMBEDDED = {
+    "detector": Role("detector", ("retinaface-mobilenet",)),
+    "confirming_detector": Role("detector", ("centerface",)),
+    "audit_detector": Role("detector", ("yunet",)),
+    "framing_detector": Role("detector", ("retinaface-mobilenet",)),
+    "landmarker": Role("landmarker", ("mesh",)),
+    "embedder": Role("embedder", ("facenet",)),
+    "audit_embedders": Role("embedder", ("dlib-resnet", "sface")),
+    "age_gender": Role("age_gender", ("dlib-age-gender",)),
+    "emotion": Role("emotion", ("facex",)),
+    "parser": Role("parser", ("bisenet",)),
+    "inpainter": Role("inpainter", ("mobilestylegan",)),
+    "motion": Role("motion", ("mesh",)),
+}
 PROFILES: dict[str, dict[str, Role]] = {
-    "embedded": {
-        "detector": Role("detector", ("retinaface-mobilenet",)),
-        "confirming_detector": Role("detector", ("centerface",)),
-        "audit_detector": Role("detector", ("yunet",)),
-        "framing_detector": Role("detector", ("retinaface-mobilenet",)),
-        "landmarker": Role("landmarker", ("mesh",)),
-        "embedder": Role("embedder", ("facenet",)),
-        "audit_embedders": Role("embedder", ("dlib-resnet", "sface")),
-        "age_gender": Role("age_gender", ("dlib-age-gender",)),
-        "emotion": Role("emotion", ("facex",)),
-        "parser": Role("parser", ("bisenet",)),
-        "inpainter": Role("inpainter", ("mobilestylegan",)),
-        "motion": Role("motion", ("mesh",)),
-    },
-    "diffusion": {
+    "embedded": _EMBEDDED,
+    "diffusion": _EMBEDDED
+    | {
         "detector": Role("detector", ("retinaface-resnet50",)),
-        "confirming_detector": Role("detector", ("centerface",)),
-        "audit_detector": Role("detector", ("yunet",)),
-        "framing_detector": Role("detector", ("retinaface-mobilenet",)),
-        "landmarker": Role("landmarker", ("mesh",)),
         "embedder": Role("embedder", ("vgg-face",)),
         "audit_embedders": Role("embedder", ("dlib-resnet", "sface", "facenet")),
         "age_gender": Role("age_gender", ("deepface-age-gender",)),
         "emotion": Role("emotion", ("deepface-emotion",)),
         "ethnicity": Role("ethnicity", ("deepface-race",)),
-        "parser": Role("parser", ("bisenet",)),
         "inpainter": Role("inpainter", ("controlnet",)),
         "motion": Role("motion", ("liveportrait",)),
     },

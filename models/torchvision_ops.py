@@ -23,8 +23,8 @@ _declared: list[torch.library.Library] = []
 def prepare() -> None:
     """Make `import torchvision` work; to be called before anything that may import it. Safe to call again.
 
-    Where the operators cannot be loaded they are declared without a body, so that calling one raises
-    NotImplementedError. Does nothing without torchvision.
+    Where the operators cannot be loaded they are declared without a body, and torch refuses a call of one. Does nothing
+    without torchvision.
     """
     with _lock:
         if _declared or hasattr(torch.ops.torchvision, "nms"):

@@ -25,7 +25,8 @@ from infra import serialise
 from infra.errors import StoreError
 from infra.settings import IdentityScope
 from infra.store import Prefix, Store
-from models.capabilities import Floats, Twin
+from models.capabilities import Floats
+from models.twins import Twin
 
 SAME = 0.55
 """Cosine distance (FaceNet) up to which a person counts as one seen in an earlier video; stricter than within a video,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.capabilities import Detector, Embedder, Face, Floats, Image, Twin
-from models.landmarks.topology import five_points
-from models.motion.mesh import outline
+from models.capabilities import Detector, Embedder, Face, Floats, Image
+from models.motion.mesh import face_of
+from models.twins import Twin
 
 _ROUGHLY = 0.06
 """Share of a threshold by which a quick distance must exceed it to count. In bfloat16 the largest error over 4,186
@@ -79,5 +79,5 @@ class Panel:
 
     def portrait(self, twin: Twin) -> list[Floats]:
         """Each judge's embedding (D,) of a twin's picture."""
-        face = Face(outline(twin.mesh), 1.0, five_points(twin.mesh))
+        face = face_of(twin.mesh)
         return [judge.embedder.embed([twin.picture], [face])[0] for judge in self.judges]

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.parallel import ahead, batches
-from models.capabilities import Driving, Floats, MotionModel
+from models.capabilities import Floats
 from models.landmarks import pose
 from models.motion import geometry, hidden, rows
+from models.twins import Driving, MotionModel
 from tasks.faces import OpenFrames
 from tasks.identities import Identities
 from tasks.records import Track, Tracks

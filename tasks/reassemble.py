@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from infra.media.frame import YuvFrame
 from infra.parallel import ahead, batches, ordered
-from models.capabilities import Floats, Image, MotionModel, Performance
+from models.capabilities import Floats, Image
+from models.twins import MotionModel, Performance
 from tasks import redact
 from tasks.identities import Identities
 from tasks.motion import Drivings

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from infra.parallel import ordered
-from models.capabilities import Floats, Performance
+from models.capabilities import Floats
+from models.twins import Performance
 from tasks import audit
 from tasks.judges import Panel
 from tasks.samples import Sample

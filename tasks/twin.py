@@ -15,18 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.errors import AttemptFailed, Withheld
-from models.capabilities import (
-    Driving,
-    Embedder,
-    Floats,
-    Inpainter,
-    MotionModel,
-    Parser,
-    Strength,
-    Twin,
-    TwinJob,
-)
+from models.capabilities import Embedder, Floats, Parser
 from models.motion import adapt, backdrop, crown
+from models.twins import Driving, Inpainter, MotionModel, Strength, Twin, TwinJob
 from tasks import frontal, redact, verify
 from tasks.attributes import Appearances
 from tasks.identities import Identity

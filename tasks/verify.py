@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from infra.parallel import batches, ordered
-from models.capabilities import Driving, Embedder, Face, Floats, Image, MotionModel, Performance, Strength, Twin
+from models.capabilities import Embedder, Face, Floats, Image
 from models.motion import rows
+from models.twins import Driving, MotionModel, Performance, Strength, Twin
 from tasks.samples import Sample
 
 VERSION = 1

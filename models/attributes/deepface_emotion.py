@@ -1,7 +1,7 @@
 """Expressed emotion in seven classes, from DeepFace: that of the diffusion profile, as AnonNET names it.
 
 Weights: registry entry "deepface-emotion" (DeepFace, MIT; trained on FER-2013). Takes the face as
-models.attributes.deepface.chip cuts it, which DeepFace reduces to 48 x 48 grey pixels.
+models.deepface_networks.chip cuts it, which DeepFace reduces to 48 x 48 grey pixels.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from models.attributes.deepface import Network
 from models.capabilities import Face, Floats, Image
+from models.deepface_networks import Network
 
 
 class DeepFaceEmotion:
     """Emotion. The order is DeepFace's; the words are those of the other backends. home: see
-    models.attributes.deepface.Network.
+    models.deepface_networks.Network.
 
     Not guaranteed: agreement with how the person feels, or, off a neutral or smiling face, with how a human would
     label the picture.
@@ -32,5 +30,4 @@ class DeepFaceEmotion:
 
     def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
         """Return (N, 7) float32 rows that sum to one, in the order of `labels`; frames are uint8 BGR."""
-        rows = self._network.run(frames, faces)
-        return np.asarray(rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-12), np.float32)
+        return self._network.shares(frames, faces)

@@ -1,7 +1,7 @@
 """What DeepFace calls race, in six classes: that of the diffusion profile's attributes, as AnonNET has them.
 
 Weights: registry entry "deepface-race" (by DeepFace's author on VGG-Face, so CC BY-NC 4.0; trained on
-FairFace). Takes the face as models.attributes.deepface.chip cuts it.
+FairFace). Takes the face as models.deepface_networks.chip cuts it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from models.attributes.deepface import Network
 from models.capabilities import Face, Floats, Image
+from models.deepface_networks import Network
 
 
 class DeepFaceRace:
-    """Ethnicity. Order and words are DeepFace's. home: see models.attributes.deepface.Network.
+    """Ethnicity. Order and words are DeepFace's. home: see models.deepface_networks.Network.
 
     Not guaranteed: that it says anything of a person. It is what a network makes of appearance, errs more on some
     groups than on others, and is used only to make a twin that looks alike in kind.
@@ -30,5 +28,4 @@ class DeepFaceRace:
 
     def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
         """Return (N, 6) float32 rows that sum to one, in the order of `labels`; frames are uint8 BGR."""
-        rows = self._network.run(frames, faces)
-        return np.asarray(rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-12), np.float32)
+        return self._network.shares(frames, faces)

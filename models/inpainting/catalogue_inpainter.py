@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from infra.errors import Withheld
 from models import profiles
-from models.capabilities import AT_REST, Floats, Twin, TwinJob
+from models.capabilities import Floats
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.mobilestylegan import MobileStyleGAN
+from models.twins import AT_REST, Twin, TwinJob
 
 SHORTLIST = (10, 60, 95)
 """How many of the best fitting likely entries are considered at each attempt, the last for all that follow. At first

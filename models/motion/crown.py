@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Floats, Image, Parser, Twin
+from models.capabilities import Floats, Image, Parser
 from models.landmarks import topology
 from models.motion import adapt, raster
+from models.twins import Twin
 
 _HEAD = ("skin", "left brow", "right brow", "left eye", "right eye", "glasses", "nose", "hair")
 _SKIN = ("skin", "nose")

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.capabilities import Driving, Floats, Image, Patch, Performance, Strength, Twin
+from models.capabilities import Face, Floats, Image
 from models.landmarks import pose
 from models.landmarks.topology import five_points
 from models.motion import eyes, geometry, jaw, mouth, raster, render, sampling
 from models.motion.lids import Lids
 from models.motion.recent import Recent
+from models.twins import Driving, Patch, Performance, Strength, Twin
 
 _MEMORY = 8
 
@@ -102,6 +103,11 @@ def target_mesh(shape: Floats, driving: Driving, row: int, change: float) -> Flo
 def placed(driving: Driving, row: int) -> geometry.Similarity:
     """The pose of a row, from canonical coordinates to pixels of the frame."""
     return geometry.Similarity(float(driving.scale[row]), driving.rotation[row], driving.shift[row])
+
+
+def face_of(mesh: Floats) -> Face:
+    """The face whose (478, 3) mesh this is, as embedders and the landmarker take it."""
+    return Face(outline(mesh), 1.0, five_points(mesh))
 
 
 def outline(mesh: Floats) -> Floats:

@@ -13,13 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Floats, Image, Patch
+from models.capabilities import Floats, Image
 from models.landmarks import topology
 from models.landmarks.topology import five_points
 from models.motion import jaw
 from models.motion.liveportrait.paste import template
 from models.motion.mesh import outline
 from models.motion.sampling import smooth_step
+from models.twins import Patch
 
 _SURFACE = 468
 """Points of the mesh without the irises."""

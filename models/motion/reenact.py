@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.settings import HardFrames
-from models.capabilities import Driving, Floats, Front, Image, Patch, Performance, Strength, Twin
+from models.capabilities import Floats, Image
 from models.motion import crop, overlay
 from models.motion.animate import animate
 from models.motion.mesh import MeshMotion, placed, resting_shape, target_mesh
 from models.motion.recent import Recent
 from models.motion.rows import moved
+from models.twins import Driving, Front, Patch, Performance, Strength, Twin
 
 Source = TypeVar("Source")
 _MEMORY = 24

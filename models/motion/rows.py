@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Driving, Floats
+from models.capabilities import Floats
 from models.landmarks import pose
 from models.motion import geometry
+from models.twins import Driving
 
 _ROWS = ("meshes", "shapes", "scale", "rotation", "shift", "usable", "presence", "hidden", "template")
 """Fields with one entry per row."""

@@ -1,4 +1,4 @@
-"""Every inpainter keeps the contract of models.capabilities.Inpainter."""
+"""Every inpainter keeps the contract of models.twins.Inpainter."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import pytest
 from infra.errors import AttemptFailed, Withheld
 from infra.settings import IdentityScope
 from models import profiles
-from models.capabilities import Appearance, Inpainter, Twin, TwinJob
+from models.capabilities import Appearance
 from models.inpainting import catalogue
 from models.motion import geometry
+from models.twins import Inpainter, Twin, TwinJob
 from tests.contracts import support
 
 SOURCE = "people/009_C"

@@ -1,4 +1,4 @@
-"""Every motion model keeps the contract of models.capabilities.MotionModel."""
+"""Every motion model keeps the contract of models.twins.MotionModel."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 
 from infra.errors import WeightsError
 from models import profiles
-from models.capabilities import AT_REST, Driving, MotionModel, Strength, Twin
 from models.embedding.calibration import calibration
 from models.motion import geometry, rows
 from models.motion.animate import animate
 from models.motion.mesh import MeshMotion
+from models.twins import AT_REST, Driving, MotionModel, Strength, Twin
 from tests.contracts import support
 
 SOURCE, TWIN = "people/009_C", "synthetic/02"

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import Withheld
-from models.capabilities import Appearance, TwinJob
+from models.capabilities import Appearance
 from models.inpainting import catalogue
 from models.inpainting import catalogue_inpainter as inpainter
 from models.inpainting.catalogue import Catalogue
 from models.landmarks import pose
+from models.twins import TwinJob
 
 DIMENSION = 512
 

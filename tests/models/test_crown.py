@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from models.capabilities import AT_REST, Face, Mesh, Parser, Twin
+from models.capabilities import Face, Mesh, Parser
 from models.masks.bisenet import LABELS
 from models.motion import crown, raster
 from models.motion.crown import Head
+from models.twins import AT_REST, Twin
 from tests.contracts import support
 from tests.tasks import support as made
 

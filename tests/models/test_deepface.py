@@ -18,8 +18,7 @@ import numpy as np
 import pytest
 
 from infra.errors import WeightsError
-from models import profiles
-from models.attributes import deepface
+from models import deepface_networks, profiles
 from models.attributes.deepface_age_gender import DeepFaceAgeGender
 from models.attributes.deepface_emotion import DeepFaceEmotion
 from models.attributes.deepface_race import DeepFaceRace
@@ -92,7 +91,7 @@ def _faces() -> tuple[list[Image], list[Face]]:
 
 def test_gives_the_librarys_own_numbers(home: Path, tmp_path: Path) -> None:
     frames, faces = _faces()
-    chips = np.stack([deepface.chip(frame, face) for frame, face in zip(frames, faces, strict=True)])
+    chips = np.stack([deepface_networks.chip(frame, face) for frame, face in zip(frames, faces, strict=True)])
     np.save(tmp_path / "chips.npy", chips)
     environment = {"DEEPFACE_HOME": str(home), "DEEPFACE_BACKEND_ENGINE": "onnx", "ORT_DISABLE_TELEMETRY": "1"}
     done = _python(LIBRARY, tmp_path / "chips.npy", tmp_path / "found.npz", **environment)
@@ -133,7 +132,7 @@ def test_a_chip_is_what_the_library_cuts_after_a_detection(turned: float) -> Non
             detector_backend="skip",
         )  # fmt: skip
         expected = preprocessing.resize_image(found.img, (224, 224))[0] * 255
-        chip = deepface.chip(frame, Face(box, 0.9, points)).astype(np.float32)
+        chip = deepface_networks.chip(frame, Face(box, 0.9, points)).astype(np.float32)
         # They sample differently, and round the eyes to whole pixels.
         assert np.corrcoef(chip.ravel(), expected.ravel())[0, 1] > 0.985
         assert abs(float((chip - expected).mean())) < 1.5
@@ -144,8 +143,8 @@ def test_a_chip_is_what_the_library_cuts_after_a_detection(turned: float) -> Non
 def test_several_at_once_are_as_good_as_one_by_one(home: Path) -> None:
     """As on a card."""
     frames, faces = _faces()
-    for weight in deepface.NETWORKS:
-        network = deepface.Network(weight, home)
+    for weight in deepface_networks.NETWORKS:
+        network = deepface_networks.Network(weight, home)
         alone = network.run(frames, faces)
         network._most = Most(4)
         assert network.run(frames, faces) == pytest.approx(alone, abs=1e-4)
@@ -236,7 +235,7 @@ from deepface.commons import backend_utils
 backend_utils.get_backend_engine()
 from infra.errors import UsageError
 try:
-    import models.attributes.deepface
+    import models.deepface_networks
 except UsageError as error:
     print(error)
 """

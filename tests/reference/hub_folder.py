@@ -21,16 +21,16 @@ def lay_out(
 
     Skips when a file is missing that packages carry. `forget` must be called afterwards.
     """
-    real = weights.folder()
+    real, random = weights.folder(), _random()
     # LivePortrait's sizes are fixed in code: tests put a small one in its place.
     both = weights.with_needs(profiles.weights_of("diffusion") + profiles.weights_of("embedded"))
     needed = [name for name in both if weights.entry(name).capability != "motion"]
-    missing = [n for n in needed if not _made(n) and not (real / weights.entry(n).file).is_file()]
+    missing = [n for n in needed if n not in random and not (real / weights.entry(n).file).is_file()]
     if missing:
         pytest.skip(f"weights are not in place; run: anonflow models pull {' '.join(missing)}")
     root.mkdir(parents=True, exist_ok=True)
     for name in needed:
-        if not _made(name):
+        if name not in random:
             _link(real / weights.entry(name).file, root / weights.entry(name).file)
     for folder in hub.iterdir():
         _link(folder, root / folder.name)
@@ -38,13 +38,13 @@ def lay_out(
     faces = hub.with_name(f"faces-{looks}-{seed}")
     if not faces.is_dir():
         deepface_files.write(faces / "deepface", seed, looks)
-        retinaface_files.write(faces, weights.path("retinaface-pytorch"))
+        retinaface_files.write(faces, weights.path(_CODE))
     for made in faces.rglob("*"):
         if made.is_file():
             _link(made, root / made.relative_to(faces))
     monkeypatch.setenv("ANONFLOW_WEIGHTS", str(root))
     for name in needed:
-        if _made(name):
+        if name in random:
             _record(name, root, monkeypatch)
     forget()
     return root
@@ -56,36 +56,22 @@ def forget() -> None:
         del profiles._instances[key]
 
 
-def _made(name: str) -> bool:
-    """Whether a random file stands for it here."""
-    return name in _RANDOM
-
-
 _RANDOM_BACKENDS = frozenset(
     {
         "controlnet", "retinaface-resnet50", "vgg-face", "deepface-age-gender", "deepface-emotion", "deepface-race",
         "liveportrait",
     }
 )  # fmt: skip
-_RANDOM = frozenset(
-    weights.with_needs(
-        [
-            "realistic-vision",
-            "vae-ft-mse",
-            "controlnet-inpaint",
-            "controlnet-lineart",
-            "controlnet-openpose",
-            "annotator-lineart",
-            "annotator-openpose",
-            "retinaface-resnet50",
-            "vgg-face",
-            "deepface-age",
-            "deepface-gender",
-            "deepface-emotion",
-            "deepface-race",
-        ]
-    )
-)
+
+
+def _random() -> set[str]:
+    """Weight files that those backends have for themselves, but for the code of RetinaFace, which a package carries."""
+    tables = profiles.BACKENDS.values()
+    needed = [w for table in tables for name in _RANDOM_BACKENDS & set(table) for w in table[name].weights]
+    return set(weights.with_needs(needed)) - set(weights.with_needs(profiles.weights_of("embedded"))) - {_CODE}
+
+
+_CODE = "retinaface-pytorch"
 
 
 def _link(source: Path, target: Path) -> None:

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 
 from infra.media.frame import YuvFrame
-from models.capabilities import AT_REST, Driving, Face, Floats, Image, Mesh, Patch, Performance, Strength, Twin
+from models.capabilities import Face, Floats, Image, Mesh
 from models.landmarks import pose
+from models.twins import AT_REST, Driving, Patch, Performance, Strength, Twin
 from tasks import faces
 from tasks.identities import Identities, Identity
 from tasks.motion import Drivings, MotionLimits

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.media.frame import YuvFrame
-from models.capabilities import Strength
+from models.twins import Strength
 from tasks import reassemble
 from tasks.reassemble import Extra, Painted
 from tasks.records import Tracks

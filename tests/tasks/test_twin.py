@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import Withheld
-from models.capabilities import Appearance, Front, Twin, TwinJob
+from models.capabilities import Appearance
 from models.masks.bisenet import LABELS
+from models.twins import Front, Twin, TwinJob
 from tasks import twin
 from tasks.attributes import Appearances
 from tasks.motion import Drivings

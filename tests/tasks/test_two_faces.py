@@ -11,7 +11,8 @@ import pytest
 
 from infra.errors import WeightsError
 from models import profiles
-from models.capabilities import AT_REST, Image, MotionModel, Strength, Twin
+from models.capabilities import Image
+from models.twins import AT_REST, MotionModel, Strength, Twin
 from tasks import motion, reassemble, verify
 from tasks.identities import Identities, Identity
 from tasks.records import Tracks

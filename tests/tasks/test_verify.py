@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.capabilities import Face, Image, Strength
+from models.capabilities import Face, Image
+from models.twins import Strength
 from tasks import verify
 from tests.tasks import support
 

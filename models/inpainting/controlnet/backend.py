@@ -13,7 +13,7 @@ import torch
 
 from infra.errors import AttemptFailed, ToolError
 from models import profiles, weights
-from models.capabilities import Embedder, Face, Floats, Image, Landmarker, Twin, TwinJob
+from models.capabilities import Embedder, Image, Landmarker
 from models.device import Place, choose
 from models.embedding.calibration import calibration
 from models.gathering import Gathering
@@ -22,8 +22,8 @@ from models.inpainting.controlnet import conditions, framing, pipeline, prompt
 from models.inpainting.controlnet.pipeline import Folders, Request
 from models.inpainting.controlnet.schedule import parameters_of, seed_of
 from models.inpainting.controlnet.words import Words
-from models.landmarks.topology import five_points
-from models.motion.mesh import outline
+from models.motion.mesh import face_of
+from models.twins import Twin, TwinJob
 
 MOST = 32
 """Twins painted at a time where memory allows."""
@@ -86,11 +86,11 @@ class ControlNetInpainter:
         if painted is None:
             raise AttemptFailed("no_face_painted", "The diffusion model gave numbers that are none.", made_with)
         picture = square.with_face(painted)
-        (mesh,) = self._landmarker.locate([picture], [_face(square.mesh)])
+        (mesh,) = self._landmarker.locate([picture], [face_of(square.mesh)])
         if mesh.presence < LEAST_PRESENCE or not np.isfinite(mesh.points).all():
             raise AttemptFailed("no_face_painted", "What the diffusion model painted is no clear face.", made_with)
         embedder: Embedder = profiles.load("embedder", job.embedder)
-        embedding = embedder.embed([picture], [_face(mesh.points)])[0]
+        embedding = embedder.embed([picture], [face_of(mesh.points)])[0]
         if not np.isfinite(embedding).all():
             raise AttemptFailed("no_face_painted", "The painted face cannot be compared with anybody.", made_with)
         # Not <=: a distance that is no number proves nothing.
@@ -113,7 +113,3 @@ def _nearest_stranger(embedder: str) -> float:
     """Distance under which hardly any two strangers lie: among thousands of people 1 % would be dozens."""
     figures = calibration(embedder)
     return figures.far_01 if figures.measured else figures.far_1
-
-
-def _face(mesh: Floats) -> Face:
-    return Face(outline(mesh), 1.0, five_points(mesh))

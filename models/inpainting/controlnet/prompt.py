@@ -50,7 +50,7 @@ _LIGHT = "light-skinned"
 NEGATIVE = (
     "(deformed, disfigured, distorted face, asymmetric eyes, crossed eyes, bad teeth)1.4, "
     "(cartoon, anime, drawing, sketch, painting)1.3, (3d render, cgi, doll, plastic skin)1.3, "
-    "makeup mask, glasses, text, watermark, blurry, low quality, overexposed, duplicate, two faces, hands"
+    "makeup mask, text, watermark, blurry, low quality, overexposed, duplicate, two faces, hands"
 )
 """What is not wanted, in the same notation as the prompt: a bracket's words weigh as much as the number behind it."""
 
@@ -93,4 +93,4 @@ def prompt(appearance: Appearance) -> str:
 
 def negative(appearance: Appearance) -> str:
     """The negative prompt; glasses are wanted where the source wears some, since their temples stay in the frame."""
-    return NEGATIVE.replace(" glasses,", "") if appearance.glasses >= 0.5 else NEGATIVE
+    return NEGATIVE if appearance.glasses >= 0.5 else f"{NEGATIVE}, glasses"

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from infra.errors import AttemptFailed, ToolError, WeightsError
-from models.capabilities import Appearance, Floats, Image, TwinJob
+from models.capabilities import Appearance, Floats, Image
 from models.device import choose
 from models.halving import Most
 from models.inpainting.controlnet import conditions, framing, pipeline
@@ -25,6 +25,7 @@ from models.inpainting.controlnet.pipeline import Request
 from models.inpainting.controlnet.schedule import Parameters, parameters_of, seed_of
 from models.inpainting.controlnet.words import Words
 from models.landmarks import pose
+from models.twins import TwinJob
 from tests.contracts import support
 from tests.reference import diffusion_files, painter
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.settings import HardFrames
-from models.capabilities import AT_REST, Driving, Floats, Image, Patch, Strength, Twin
+from models.capabilities import Floats, Image
 from models.landmarks import pose
 from models.motion import overlay
 from models.motion import rows as rows_of
@@ -20,6 +20,7 @@ from models.motion.animate import animate
 from models.motion.crop import Framing
 from models.motion.mesh import MeshMotion
 from models.motion.reenact import Bearing, Reenactor, turned
+from models.twins import AT_REST, Driving, Patch, Strength, Twin
 
 SIDE = 128
 

@@ -126,6 +126,11 @@ class Network:
         rows = in_batches([chip(frame, face) for frame, face in pairs(frames, faces)], self.run_chips, self._most)
         return np.asarray(rows, np.float32).reshape(len(faces), self._width)
 
+    def shares(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        """(N, width) as `run`, each row scaled so that it sums to one."""
+        rows = self.run(frames, faces)
+        return np.asarray(rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-12), np.float32)
+
     def run_chips(self, chips: Sequence[Image]) -> list[Floats]:
         """(width,) for each (224, 224, 3) uint8 BGR chip, in one run of the network."""
         prepared = [_preprocessing.resize_image(img=picture, target_size=(SIZE, SIZE)) for picture in chips]
