@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from infra import serialise
-from infra.errors import StoreError
+from infra.errors import StoreError, StoreUnavailable
 from infra.store import Prefix, Ref, Store
+from infra.upkeep import remove_for_good
 
 T = TypeVar("T")
 _VERSION = 1
@@ -81,14 +82,16 @@ class Cache:
     def get_or_make(self, key: Key, kind: type[T], make: Callable[[], T]) -> Made[T]:
         """The dataclass value stored under the key, or else what `make` returns, stored for the next time.
 
-        A missing, damaged or outdated object counts as absent. Whatever `make` raises passes through and nothing is
-        stored.
+        A missing, damaged or outdated object counts as absent; a store that cannot be reached does not: it raises
+        StoreUnavailable. Whatever `make` raises passes through and nothing is stored.
         """
         with self._lock(key):
             ref = self._find(key)
             if ref is not None:
                 try:
                     return Made(serialise.loads(self._store.get_bytes(ref), kind), ref.digest, True, 0.0)
+                except StoreUnavailable:
+                    raise
                 except StoreError:
                     self._store.remove(key.manifest)
             begun = time.perf_counter()
@@ -106,6 +109,8 @@ class Cache:
                 try:
                     self._store.get_file(ref, destination)
                     return Made(destination, ref.digest, True, 0.0)
+                except StoreUnavailable:
+                    raise
                 except StoreError:
                     self._store.remove(key.manifest)
             begun = time.perf_counter()
@@ -116,8 +121,8 @@ class Cache:
             return Made(destination, ref.digest, False, seconds)
 
     def purge(self, owner: str) -> None:
-        """Remove every identifying object of one video."""
-        self._store.remove_tree(f"{Prefix.IDENTIFYING.value}/{owner}")
+        """Remove every identifying object of one video for good. Raises as `infra.upkeep.remove_for_good`."""
+        remove_for_good(self._store, f"{Prefix.IDENTIFYING.value}/{owner}")
 
     def _lock(self, key: Key) -> threading.Lock:
         with self._guard:

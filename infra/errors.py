@@ -31,8 +31,24 @@ class ToolError(AnonflowError):
     """A child process (ffmpeg, ffprobe) could not be started, ran past its limits, or died."""
 
 
+class SpaceError(ToolError):
+    """There is no room left on the scratch disk."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no room left for unfinished results; see ANONFLOW_SCRATCH.")
+
+
 class StoreError(AnonflowError):
     """An object in the store is missing, truncated, or does not match its digest."""
+
+
+class StoreUnavailable(StoreError):
+    """A store did not answer, refused, or is full. Says nothing about its objects: they are neither missing nor
+    damaged, and the same call may succeed later."""
+
+
+class TimeLimitError(AnonflowError):
+    """An input took longer than it may."""
 
 
 class AttemptFailed(AnonflowError):

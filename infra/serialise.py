@@ -49,7 +49,7 @@ def loads(data: bytes, kind: type[T]) -> T:
         reader = _Blobs(memoryview(data)[start + length :])
         value = _decode(header, kind, reader)
         reader.finish()
-    except (ValueError, KeyError, TypeError, struct.error, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, ArithmeticError, struct.error, AttributeError) as error:
         raise StoreError(f"A stored {kind.__name__} is damaged or of another version.") from error
     return typing.cast(T, value)
 
@@ -126,7 +126,8 @@ def _decode(raw: Any, hint: Any, blobs: _Blobs) -> Any:
 
 def _scalar(raw: Any, hint: Any, blobs: _Blobs) -> Any:
     if hint is Fraction:
-        return Fraction(raw[0], raw[1])
+        numerator, denominator = raw
+        return Fraction(numerator, denominator)
     if hint is bytes:
         return bytes(blobs.take(raw))
     if hint is float and (type(raw) in (int, float) or raw in ("nan", "inf", "-inf")):
@@ -139,14 +140,15 @@ def _scalar(raw: Any, hint: Any, blobs: _Blobs) -> Any:
 
 
 def _array(raw: Any, blobs: _Blobs) -> Any:
+    kind, shape = raw
     # numpy evaluates other texts as Python expressions.
-    if not _PLAIN.fullmatch(raw[0]):
+    if not _PLAIN.fullmatch(kind):
         raise ValueError("bad array")
-    dtype = np.dtype(raw[0])
-    if any(side < 0 for side in raw[1]):
+    dtype = np.dtype(kind)
+    if any(side < 0 for side in shape):
         raise ValueError("bad array")
-    part = blobs.take(math.prod(raw[1]) * dtype.itemsize)
-    return np.frombuffer(part, dtype=dtype).reshape(raw[1]).copy()
+    part = blobs.take(math.prod(shape) * dtype.itemsize)
+    return np.frombuffer(part, dtype=dtype).reshape(shape).copy()
 
 
 def _sequence(raw: Any, origin: Any, arguments: tuple[Any, ...], blobs: _Blobs) -> Any:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
-import os
 import secrets
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from infra.bucket import Bucket
+from infra.disk import Disk
 from infra.errors import StoreError, UsageError
+from infra.places import CHUNK, Changed, Entry, Place, chunks
+from infra.remote import open_address
+from infra.sealed import Damaged, agree, seal_from_environment, sealed_size
 
-_CHUNK = 8 << 20
+__all__ = ["Entry", "Prefix", "Ref", "Store"]
+
+T = TypeVar("T")
 
 
 class Prefix(StrEnum):
@@ -28,7 +36,10 @@ class Prefix(StrEnum):
 
 @dataclass(frozen=True)
 class Ref:
-    """Reference to one object. prefix and owner (a public id) say where it lies, digest is SHA-256 of its bytes."""
+    """Reference to one object. prefix and owner (a public id) say where it lies, digest is SHA-256 of its bytes.
+
+    Digest and size are those of the content, also where it is stored sealed.
+    """
 
     prefix: Prefix
     owner: str
@@ -44,23 +55,25 @@ class Ref:
 class Store:
     """A store at an fsspec address such as `file:///folder` or `s3://bucket/folder`.
 
-    Credentials of remote stores come from the environment, never from the address. Safe among threads.
+    Credentials come from the environment, never from the address; with a key in the environment everything below
+    `identifying/` is sealed (see `infra.sealed`). Safe among threads, and after a fork.
+
+    Every method raises StoreUnavailable when the store cannot be reached, refuses, or is full, a remote one only after
+    patient retries; that says nothing about its objects. UsageError: the store is sealed with a key that is not there.
     """
 
     def __init__(self, url: str, private: bool = True) -> None:
         """Open the store; the folder is made on first write.
 
         private: local files are readable by this user only; False for a destination, where the usual rights apply.
-        Raises UsageError for an address fsspec cannot open.
+        Raises UsageError for an address that cannot be opened or holds credentials, and for wrong settings.
         """
-        try:
-            # Listings must be fresh: other processes write to the same place.
-            self._fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
-        except (ValueError, ImportError) as error:
-            raise UsageError(f"The store address cannot be opened: {type(error).__name__}.") from None
-        self._root = root.rstrip("/")
-        self._local = isinstance(self._fs, LocalFileSystem)
-        self._modes = (0o700, 0o600) if private else (0o777, 0o666)
+        fs, root = open_address(url)
+        self.place: Place = Disk(Path(root), private) if isinstance(fs, LocalFileSystem) else Bucket(url)
+        self._seal = seal_from_environment()
+        self._agreed = False
+        self.keeps_versions: bool | None = None
+        """Whether what is removed stays as an old version; None until somebody has asked (`infra.upkeep`)."""
 
     def put_bytes(self, prefix: Prefix, owner: str, data: bytes) -> Ref:
         """Store bytes and return their reference; storing the same bytes again is cheap and harmless."""
@@ -74,59 +87,60 @@ class Store:
         with source.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         ref = Ref(prefix, owner, digest, source.stat().st_size)
-        if self.exists(ref.path, ref.size):
-            return ref
-        self.put_named(ref.path, source)
+        if not self.exists(ref.path, ref.size):
+            self.put_named(ref.path, source)
         return ref
 
     def get_bytes(self, ref: Ref) -> bytes:
         """Read an object whole. Raises StoreError when it is missing or damaged; a damaged one is removed first."""
-        try:
-            data = bytes(self._fs.cat_file(self._full(ref.path)))
-        except FileNotFoundError:
-            raise StoreError("An object is missing from the store.") from None
-        if len(data) != ref.size or hashlib.sha256(data).hexdigest() != ref.digest:
-            self.remove(ref.path)
-            raise StoreError("An object in the store was damaged and has been dropped.")
-        return data
+        return self._twice(ref.path, lambda: b"".join(self._checked(ref, small=ref.size < CHUNK)))
 
     def get_file(self, ref: Ref, destination: Path) -> None:
         """Copy an object to a local file, which appears only when its digest was right. Raises StoreError as above."""
         partial = destination.with_name(f".{destination.name}.{secrets.token_hex(6)}.part")
-        digest = hashlib.sha256()
+
+        def copy() -> None:
+            with partial.open("wb") as target:
+                target.writelines(self._checked(ref))
+
         try:
-            with self._fs.open(self._full(ref.path), "rb") as source, partial.open("wb") as target:
-                while chunk := source.read(_CHUNK):
-                    digest.update(chunk)
-                    target.write(chunk)
-            if digest.hexdigest() != ref.digest:
-                self.remove(ref.path)
-                raise StoreError("An object in the store was damaged and has been dropped.")
+            self._twice(ref.path, copy)
             partial.replace(destination)
-        except FileNotFoundError:
-            raise StoreError("An object is missing from the store.") from None
         finally:
             partial.unlink(missing_ok=True)
 
     def write_named(self, path: str, data: bytes) -> None:
         """Write a small object under a name, atomically: readers see the old content or the new, never a part."""
-        if self._local:
-            self._write_local(Path(self._full(path)), data)
-        else:
-            self._fs.pipe_file(self._full(path), data)
+        self.place.write(path, self._sealed(path, data))
 
     def put_named(self, path: str, source: Path) -> None:
         """Write a local file's content under a name, atomically: readers see all of it or nothing."""
-        if self._local:
-            self._write_local(Path(self._full(path)), source)
-        else:
-            self._fs.put_file(str(source), self._full(path))
+        sealed = functools.partial(self._seal.close_file, source, path)
+        self.place.write(path, sealed if self._seals(path) else source)
+
+    def create_named(self, path: str, data: bytes) -> bool:
+        """Write a small object under a name that must be free. True when this call made it, False when it was there.
+
+        Atomic for readers and exclusive among threads, processes and machines, also for equal bytes, as long as the
+        store honours create-only writes: see `check_exclusive`.
+        """
+        return self.place.create(path, self._sealed(path, data))
+
+    def check_exclusive(self) -> None:
+        """Raises UsageError when the store lets `create_named` write over what is there, as some S3 servers do."""
+        path = f"{Prefix.SAFE.value}/probe/{secrets.token_hex(8)}"
+        try:
+            honoured = self.create_named(path, b"1") and not self.create_named(path, b"2")
+        finally:
+            self.remove(path)
+        if not honoured:
+            raise UsageError("The store does not honour create-only writes, which workers need to share it safely.")
 
     def read_named(self, path: str) -> bytes | None:
-        """Content of a named object, None when there is none."""
+        """Content of a named object, None when there is none. A sealed one that is damaged is removed: also None."""
         try:
-            return bytes(self._fs.cat_file(self._full(path)))
-        except FileNotFoundError:
+            return self._twice(path, lambda: b"".join(self._content(path, small=True)))
+        except (Damaged, FileNotFoundError):
             return None
 
     def read_json(self, path: str) -> dict[str, Any] | None:
@@ -140,65 +154,92 @@ class Store:
 
     def remove(self, path: str) -> None:
         """Remove a named object; nothing happens when there is none."""
-        try:
-            self._fs.rm_file(self._full(path))
-        except FileNotFoundError:
-            return
+        self.place.remove([path])
 
     def remove_tree(self, path: str) -> None:
         """Remove everything below a path. Raises UsageError for the root or a path outside it."""
         parts = path.split("/")
         if len(parts) < 2 or any(part in ("", ".", "..") for part in parts):
             raise UsageError("Only a folder below a prefix can be removed.")
-        full = self._full(path)
-        if self._fs.exists(full):
-            self._fs.rm(full, recursive=True)
+        self.place.remove_tree(path)
 
     def exists(self, path: str, size: int) -> bool:
-        """Whether a named object of this many bytes is there."""
-        try:
-            return int(self._fs.info(self._full(path))["size"]) == size
-        except FileNotFoundError:
-            return False
+        """Whether a named object with so many bytes of content is there; with a key only a sealed one counts where
+        such belong, so that what was written before there was a key is written again."""
+        return self.place.size(path) == (sealed_size(size) if self._seals(path) else size)
 
     def digest(self, path: str) -> str | None:
-        """SHA-256 of a named object, None when there is none."""
-        digest = hashlib.sha256()
+        """SHA-256 of a named object's content, None when there is none."""
+
+        def read() -> str:
+            digest = hashlib.sha256()
+            for piece in self._content(path):
+                digest.update(piece)
+            return digest.hexdigest()
+
         try:
-            with self._fs.open(self._full(path), "rb") as file:
-                while chunk := file.read(_CHUNK):
-                    digest.update(chunk)
+            return self._twice(path, read)
+        except (Damaged, FileNotFoundError):
+            return None
+
+    def stamp(self, path: str) -> str | None:
+        """Stamp of a named object as `entries` says it, None when there is none."""
+        try:
+            return self.place.info(path).stamp
         except FileNotFoundError:
             return None
-        return digest.hexdigest()
+
+    def entries(self, path: str) -> dict[str, Entry]:
+        """Details of all objects below a path, by their places relative to the root, sorted.
+
+        Half-written local objects (`.name.….part`) are listed too. What others write meanwhile may be in it or not.
+        """
+        return dict(sorted(self.place.entries(path).items()))
 
     def list_tree(self, path: str) -> list[str]:
         """Places of all objects below a path, relative to the root, sorted."""
-        found = self._fs.find(self._full(path))
-        return sorted(entry[len(self._root) + 1 :] for entry in found)
+        return sorted(self.place.entries(path))
 
-    def _full(self, path: str) -> str:
-        return f"{self._root}/{path}"
+    def _seals(self, path: str) -> bool:
+        if not _identifying(path):
+            return False
+        if not self._agreed:
+            agree(self.place, self._seal)
+            self._agreed = True
+        return self._seal.active
 
-    def _write_local(self, target: Path, content: bytes | Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True, mode=self._modes[0])
-        partial = target.with_name(f".{target.name[:16]}.{secrets.token_hex(6)}.part")
+    def _sealed(self, path: str, data: bytes) -> bytes:
+        return b"".join(self._seal.close([data], path)) if self._seals(path) else data
+
+    def _content(self, path: str, small: bool = False) -> Iterator[bytes]:
+        stored = chunks(self.place, path, small)
+        return self._seal.open(stored, path) if _identifying(path) else stored
+
+    def _checked(self, ref: Ref, small: bool = False) -> Iterator[bytes]:
+        """Content of an object, at whose end an error says that it was not the right one."""
+        digest = hashlib.sha256()
         try:
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, self._modes[1])
-            with os.fdopen(descriptor, "wb") as file:
-                if isinstance(content, bytes):
-                    file.write(content)
-                else:
-                    with content.open("rb") as source:
-                        while chunk := source.read(_CHUNK):
-                            file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-        folder = os.open(target.parent, os.O_RDONLY)
+            for piece in self._content(ref.path, small):
+                digest.update(piece)
+                yield piece
+        except FileNotFoundError:
+            raise StoreError("An object is missing from the store.") from None
+        if digest.hexdigest() != ref.digest:
+            raise Damaged("An object does not match its digest.")
+
+    def _twice(self, path: str, read: Callable[[], T]) -> T:
+        """What `read` returns; read once more when it was damaged or changing, for the fault may lie on the way.
+
+        Raises Damaged, after the object was removed, or Changed.
+        """
+        with contextlib.suppress(Damaged, Changed):
+            return read()
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            return read()
+        except Damaged:
+            self.remove(path)
+            raise Damaged("An object in the store was damaged and has been dropped.") from None
+
+
+def _identifying(path: str) -> bool:
+    return path.startswith(f"{Prefix.IDENTIFYING.value}/")

@@ -1,41 +1,23 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from infra.errors import StoreError, UsageError
+from infra.errors import StoreError, StoreUnavailable, UsageError
 from infra.store import Prefix, Ref, Store
+from tests.reference.faulty_s3 import BUCKET, FaultyS3, running
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """Address of a bucket on a server in this process."""
-    moto = pytest.importorskip("moto.server", reason="moto[server] is not installed")
-    import boto3
-
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    boto3.client("s3").create_bucket(Bucket="anonflow")
-    yield "s3://anonflow/store"
-    server.stop()
-    for name, value in before.items():
-        if value is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = value
+def s3() -> Iterator[FaultyS3]:
+    with running() as server:
+        yield server
 
 
 @pytest.fixture(params=["file", "memory", "s3"])
@@ -44,7 +26,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         return Store(f"file://{tmp_path}/store")
     if request.param == "memory":
         return Store(f"memory://{tmp_path.name}")
-    return Store(f"{request.getfixturevalue('s3')}/{tmp_path.name}")
+    request.getfixturevalue("s3").reset()
+    return Store(f"s3://{BUCKET}/{tmp_path.name}")
 
 
 def test_bytes_and_files_come_back(store: Store, tmp_path: Path) -> None:
@@ -146,3 +129,103 @@ def test_failed_write_leaves_nothing(tmp_path: Path) -> None:
 def test_bad_address() -> None:
     with pytest.raises(UsageError):
         Store("nosuchprotocol://x")
+
+
+def test_a_name_is_made_once(store: Store) -> None:
+    """Also by equal bytes: who made it knows."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        made = list(pool.map(lambda n: store.create_named("safe/leases/x/0", b"the same"), range(16)))
+    assert sum(made) == 1
+    assert store.read_named("safe/leases/x/0") == b"the same"
+    assert not store.create_named("safe/leases/x/0", b"another")
+    assert store.read_named("safe/leases/x/0") == b"the same"
+    assert store.list_tree("safe/leases") == ["safe/leases/x/0"]
+    store.remove("safe/leases/x/0")
+    assert store.create_named("safe/leases/x/0", b"another")
+
+
+@pytest.mark.parametrize("kind", ["file", "s3"])
+def test_a_name_is_made_once_among_processes(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The forked processes use a store that was opened, and used, before the fork."""
+    if kind == "s3":
+        request.getfixturevalue("s3").reset()
+    store = Store(f"file://{tmp_path}/store" if kind == "file" else f"s3://{BUCKET}/{tmp_path.name}")
+    store.write_named("safe/before", b"1")
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+
+    def create() -> None:
+        answers.put(store.create_named("safe/name", str(os.getpid()).encode()))
+
+    processes = [context.Process(target=create) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(30)
+        assert process.exitcode == 0
+    assert sorted(answers.get() for _ in processes) == [False, False, False, True]
+
+
+def test_store_that_forgets_conditions_is_refused(store: Store, request: pytest.FixtureRequest) -> None:
+    store.check_exclusive()
+    assert store.list_tree("safe") == []
+    if "s3" in request.node.callspec.id:
+        request.getfixturevalue("s3").unconditional = True
+        with pytest.raises(UsageError, match="create-only"):
+            store.check_exclusive()
+
+
+def test_listing_with_details(store: Store) -> None:
+    store.write_named("safe/a/one", b"1")
+    store.write_named("safe/a/deep/two", b"22")
+    store.write_named("safe/ab", b"333")
+    listed = store.entries("safe/a")
+    assert {path: entry.size for path, entry in listed.items()} == {"safe/a/deep/two": 2, "safe/a/one": 1}
+    assert listed["safe/a/one"].stamp == store.stamp("safe/a/one")
+    assert all(entry.modified.tzinfo is not None for entry in listed.values())
+    assert store.entries("safe/nothing") == {}
+    assert store.stamp("safe/nothing") is None
+    assert store.stamp("safe/a") is None
+    store.write_named("safe/a/one", b"2")
+    assert store.entries("safe/a")["safe/a/one"].stamp == store.stamp("safe/a/one") != listed["safe/a/one"].stamp
+    assert store.stamp("safe/a/deep/two") == listed["safe/a/deep/two"].stamp
+
+
+def test_more_objects_than_one_listing_or_removal_holds(
+    s3: FaultyS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.reset()
+    store = Store(f"s3://{BUCKET}/{tmp_path.name}")
+    names = [f"safe/many/{n}" for n in range(8)]
+    for name in names:
+        store.write_named(name, b"")
+    ask = store.place.call  # type: ignore[attr-defined]
+    monkeypatch.setattr(store.place, "call", lambda *a, **k: ask(*a, **k, MaxKeys=3))
+    monkeypatch.setattr("infra.bucket._BATCH", 3)
+    s3.seen.clear()
+    assert store.list_tree("safe/many") == names
+    assert len(s3.seen) == 3
+    store.remove_tree("safe/many")
+    assert store.list_tree("safe") == []
+
+
+def test_object_read_in_several_pieces(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.places.CHUNK", 1000)
+    monkeypatch.setattr("infra.store.CHUNK", 1000)
+    for size in (0, 999, 1000, 2000, 2500):
+        data = os.urandom(size)
+        ref = store.put_bytes(Prefix.SAFE, "owner", data)
+        assert store.get_bytes(ref) == data
+        assert store.read_named(ref.path) == data
+        assert store.digest(ref.path) == ref.digest
+        store.get_file(ref, tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == data
+
+
+def test_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    store = Store(f"file://{tmp_path}/file")
+    for call in (lambda: store.write_named("safe/x", b"1"), lambda: store.create_named("safe/x", b"1")):
+        with pytest.raises(StoreUnavailable) as caught:
+            call()
+        assert str(tmp_path) not in str(caught.value)
