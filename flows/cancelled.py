@@ -1,7 +1,11 @@
-"""Stopping a run."""
+"""Stopping a run, or one video of it."""
 
 from __future__ import annotations
 
 
 class Cancelled(BaseException):
     """The user stopped the run; no verdict, so that the next run resumes. Not an Exception on purpose."""
+
+
+class LeaseLost(Cancelled):
+    """Another process has taken this video over; whatever was made of it here must not be published."""

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
-import importlib.metadata
-import json
+import errno
 import logging
 import shutil
 import tempfile
@@ -19,41 +17,49 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from flows.cancelled import LeaseLost
 from flows.context import Context, Outcome, Services, Show, unseen
+from flows.fingerprint import backends, fingerprint, version
 from flows.progress import Clock
 from flows.rows import VideoRow
 from flows.sources import Job, fetch
+from flows.watchdog import HUNG
 from infra.cache import Cache
-from infra.errors import AnonflowError, MediaError, StoreError, ToolError, Withheld
+from infra.errors import (
+    AnonflowError,
+    MediaError,
+    SpaceError,
+    StoreError,
+    StoreUnavailable,
+    TimeLimitError,
+    ToolError,
+    Withheld,
+)
+from infra.lease import Claim
 from infra.privacy import digest_file, public_id
 from infra.settings import Settings
 from infra.telemetry import peak_memory_bytes
-from models import profiles
-from models.embedding.calibration import calibration
-from tasks import (
-    attributes,
-    audit,
-    faces,
-    frontal,
-    identities,
-    motion,
-    probe,
-    publish,
-    reassemble,
-    rehearse,
-    samples,
-    scenes,
-    twin,
-    verify,
-)
 from tasks.records import Verdict
 
 log = logging.getLogger("anonflow")
 
-_STAGES: tuple[Any, ...] = (
-    attributes, audit, faces, frontal, identities, motion, probe, publish, reassemble, rehearse, samples, scenes,
-    twin, verify,
-)  # fmt: skip
+CRASHES = 2
+"""So many processes may die in the middle of one input before it is given up."""
+CRASHED, TIME_LIMIT = "crashed", "time_limit"
+_AGAIN = "Mend the cause, then convert it once more with `anonflow retry-failed`."
+GIVEN_UP = {
+    CRASHED: f"The process ended {CRASHES} times in the middle of this input, perhaps for want of memory. {_AGAIN}",
+    HUNG: f"The process hung in the middle of this input and was ended. {_AGAIN}",
+    TIME_LIMIT: f"The input took longer than it may; see --time-limit. {_AGAIN}",
+}
+_CODES = {
+    ToolError: "tool",
+    SpaceError: "no_space",
+    StoreError: "store",
+    StoreUnavailable: "store_unavailable",
+    TimeLimitError: TIME_LIMIT,
+}
+_OF_SYSTEM = {errno.ENOSPC: "no_space", errno.EDQUOT: "no_space", errno.ENOMEM: "out_of_memory"}
 
 
 class Case:
@@ -76,9 +82,12 @@ class Case:
             self.note(verdict=Verdict.WITHHELD, reason=error.reason, message=str(error))
         except AnonflowError as error:
             self.note(reason=failure_code(error), message=str(error))
+        except MemoryError:
+            self.note(reason="out_of_memory", message="There was not enough memory for this input.")
         except Exception as error:
             log_unexpected(self.context.public_id, error)
-            self.note(reason="unexpected", message=f"Unexpected {type(error).__name__}; see the log.")
+            known = _OF_SYSTEM.get(error.errno or 0) if isinstance(error, OSError) else None
+            self.note(reason=known or "unexpected", message=f"Unexpected {type(error).__name__}; see the log.")
 
 
 def convert_input(
@@ -88,42 +97,97 @@ def convert_input(
     place: Callable[[str], str],
     work: Callable[[Path, Case], None],
     show: Show = unseen,
-) -> Outcome:
-    """Bring one input to its verdict and record it.
+) -> Outcome | None:
+    """Bring one input to its verdict and record it; None when somebody else is working on the same content.
 
     place: where the result of a public id lies in the destination. work: converts a local file, publishes the result
-    there, and notes it. Cancellation passes through, and what was cached stays for the next run.
+    there, and notes it. Cancellation passes through, and what was cached stays for the next run. An input in the middle
+    of which CRASHES processes died, or that hung or took too long, fails without being tried again.
     """
+    services.check()
     folder = Path(tempfile.mkdtemp(prefix="input-", dir=services.scratch))
     try:
         try:
             source = fetch(job, folder)
             digest = digest_file(source)
         except (MediaError, OSError) as error:
-            owner = public_id(services.key, job.uri_digest())
-            reason = error.reason if isinstance(error, MediaError) else "missing"
-            row = replace(new_row(owner, job, settings), reason=reason, message="The input cannot be read.")
-            return record(row, services)
-        owner = public_id(services.key, digest)
-        services.privacy.hide(job.uri, owner)
-        with services.lock(owner):
-            row = new_row(owner, job, settings)
-            earlier = None if settings.overwrite else services.ledger.finished(owner, row.fingerprint)
+            row = new_row(public_id(services.key, job.uri_digest()), job, settings, services)
+            refusal = error if isinstance(error, MediaError) else MediaError("missing", "The input cannot be read.")
+            return record(replace(row, reason=refusal.reason, message=str(refusal)), services)
+        row = new_row(public_id(services.key, digest), job, settings, services)
+        services.privacy.hide(job.uri, row.public_id)
+        with _claimed(row.public_id, services) as claim:
+            if claim is None:
+                return None
+            earlier = None if settings.overwrite else services.ledger.finished(row.public_id, row.fingerprint)
             if earlier is not None:
-                return record(replace(earlier, ordinal=job.ordinal), services, reused=True)
-            clock = Clock(job.ordinal, owner, services.reporter, services.cancelled)
+                return record(_of_input(earlier, row, services), services, reused=True)
             cache = Cache(services.store)
-            case = Case(row, Context(owner, digest, settings, cache, services.people, clock, folder, show))
-            with case.settled():
+            if known := claim.poison or (CRASHED if claim.crashes >= CRASHES else ""):
+                row = replace(row, reason=known, message=GIVEN_UP.get(known, _AGAIN))
+                return record(tidy(row, place(row.public_id), settings, services, cache), services)
+            clock = Clock(job.ordinal, row.public_id, services.reporter, _check(claim, services))
+            clock.allowed_s = settings.allowed_s(0.0)
+            case = Case(row, Context(row.public_id, digest, settings, cache, services.people, clock, folder, show))
+            with _watched(case, services), case.settled():
                 work(source, case)
             case.note(
                 **asdict(case.context.evidence),
                 stage_seconds=clock.timings.as_dict(),
                 peak_memory_bytes=peak_memory_bytes(),
             )
-            return record(tidy(case.row, place(owner), settings, services, cache), services)
+            _check(claim, services)()
+            row = tidy(case.row, place(row.public_id), settings, services, cache)
+            if row.reason == TIME_LIMIT:
+                services.leases.mark_poisoned(row.public_id, TIME_LIMIT)
+            return record(row, services)
+    except LeaseLost:
+        log.warning("%s: another process has taken it over.", row.public_id)
+        return None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _claimed(owner: str, services: Services) -> Iterator[Claim | None]:
+    """The lease on an input, None when it is taken. What crashed or is poisoned stays on record."""
+    claim = services.leases.claim(owner)
+    well = False
+    try:
+        yield claim
+        well = claim is not None and claim.crashes < CRASHES
+    finally:
+        if claim is not None:
+            with contextlib.suppress(StoreError, OSError):
+                services.leases.release(claim, settled=well)
+
+
+def _check(claim: Claim, services: Services) -> Callable[[], None]:
+    def check() -> None:
+        services.check()
+        if not services.leases.held(claim):
+            raise LeaseLost
+
+    return check
+
+
+def _watched(case: Case, services: Services) -> contextlib.AbstractContextManager[None]:
+    if services.watchdog is None:
+        return contextlib.nullcontext()
+    return services.watchdog.watching(case.row.public_id, case.context.clock)
+
+
+def _of_input(earlier: VideoRow, row: VideoRow, services: Services) -> VideoRow:
+    """An earlier row of the same content, for the input of `row`."""
+    stamp = services.destination.stamp(earlier.output) if earlier.output else None
+    return replace(
+        earlier,
+        input_id=row.input_id,
+        ordinal=row.ordinal,
+        source_stamp=row.source_stamp,
+        output_stamp=stamp or "",
+        run=row.run,
+    )
 
 
 def tidy(row: VideoRow, output: str, settings: Settings, services: Services, cache: Cache) -> VideoRow:
@@ -136,7 +200,7 @@ def tidy(row: VideoRow, output: str, settings: Settings, services: Services, cac
             services.destination.remove(output)
         if not settings.keep_intermediates:
             cache.purge(row.public_id)
-    except OSError as error:
+    except (OSError, StoreError) as error:
         log.error("%s: leftovers could not be removed (%s)", row.public_id, type(error).__name__)
         note = "An earlier result or identifying objects could not be removed; remove them by hand."
         return replace(row, message=f"{row.message} {note}".strip())
@@ -147,16 +211,18 @@ def record(row: VideoRow, services: Services, reused: bool = False) -> Outcome:
     """Write the row to the manifest and tell the reporter."""
     if not reused:
         row = replace(row, finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+    if row.output and not row.output_stamp:
+        row = replace(row, output_stamp=services.destination.stamp(row.output) or "")
     row = services.ledger.record(row)
     services.reporter.finished(row, reused)
     return Outcome(row, reused)
 
 
-def new_row(owner: str, job: Job, settings: Settings) -> VideoRow:
+def new_row(owner: str, job: Job, settings: Settings, services: Services) -> VideoRow:
     """A row that says failed for an unexpected reason, until something better is known."""
     return VideoRow(
         public_id=owner,
-        copy=0,
+        input_id=job.input_id(services.key),
         ordinal=job.ordinal,
         verdict=Verdict.FAILED,
         reason="unexpected",
@@ -164,51 +230,17 @@ def new_row(owner: str, job: Job, settings: Settings) -> VideoRow:
         profile=settings.profile,
         seed=settings.seed,
         fingerprint=fingerprint(settings),
+        source_stamp=job.stamp_id(services.key),
+        run=services.run,
         software=version(),
     )
-
-
-def version() -> str:
-    """Version of the installed package."""
-    try:
-        return importlib.metadata.version("anonflow")
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def backends(settings: Settings) -> dict[str, str]:
-    """Backend -> digest of its class, version and weights, for every role of the run. UsageError when unknown."""
-    found = profiles.digests(settings, tuple(profiles.roles(settings)))
-    return {key.partition(":")[2]: value for key, value in found.items()}
-
-
-def thresholds(settings: Settings) -> dict[str, list[float]]:
-    """Embedder -> distances by which the run judges and clusters. Raises WeightsError for one without any."""
-    roles = profiles.roles(settings).values()
-    names = {name for role in roles if role.capability == "embedder" for name in role.backends}
-    known = {name: calibration(name) for name in sorted(names)}
-    return {name: [figures.far_1, figures.eer_distance] for name, figures in known.items()}
-
-
-def fingerprint(settings: Settings) -> str:
-    """Digest over everything that can change a result: settings, backends, versions of the software and its stages."""
-    parts = {
-        "settings": settings.affecting_result(),
-        "backends": backends(settings),
-        "software": version(),
-        # A result that passed an earlier, weaker audit must not count as done.
-        "stages": {stage.__name__: stage.VERSION for stage in _STAGES},
-        "thresholds": thresholds(settings),
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def failure_code(error: AnonflowError) -> str:
     """Stable short code of an error for the manifest."""
     if isinstance(error, MediaError):
         return error.reason
-    known = {ToolError: "tool", StoreError: "store"}
-    return known.get(type(error), type(error).__name__.removesuffix("Error").lower())
+    return _CODES.get(type(error), type(error).__name__.removesuffix("Error").lower())
 
 
 def log_unexpected(owner: str, error: Exception) -> None:

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from flows.cancelled import Cancelled
 from flows.manifest import Ledger
 from flows.progress import Advance, Clock, Reporter
 from flows.rows import Evidence, VideoRow
+from flows.watchdog import Watchdog
 from infra.cache import Cache
+from infra.lease import Leases
 from infra.media.probe import VideoInfo
 from infra.privacy import PrivacyFilter
 from infra.settings import Settings
@@ -85,7 +88,10 @@ Stages = Callable[[Path, VideoInfo, Context], StageResult]
 @dataclass
 class Services:
     """What all inputs of a run share. people: who appeared in this dataset. scratch: private folder on local disk.
-    stages: the chain in the middle of a video."""
+    stages: the chain in the middle of a video. leases: who works on which input. run: id of the dataset run, if any.
+    watchdog: watches over videos that may hang, in a process that may be ended for it. cancelled: this run ends at its
+    next step; stop: so does everything that the process does.
+    """
 
     store: Store
     destination: Store
@@ -95,15 +101,17 @@ class Services:
     scratch: Path
     reporter: Reporter
     stages: Stages
+    leases: Leases
     privacy: PrivacyFilter = field(default_factory=PrivacyFilter)
     cancelled: threading.Event = field(default_factory=threading.Event)
-    locks: dict[str, threading.Lock] = field(default_factory=dict)
-    guard: threading.Lock = field(default_factory=threading.Lock)
+    stop: threading.Event = field(default_factory=threading.Event)
+    run: str = ""
+    watchdog: Watchdog | None = None
 
-    def lock(self, name: str) -> threading.Lock:
-        """One lock per public id: equal inputs must not be converted at the same time."""
-        with self.guard:
-            return self.locks.setdefault(name, threading.Lock())
+    def check(self) -> None:
+        """Raise Cancelled when the run is to end."""
+        if self.cancelled.is_set() or self.stop.is_set():
+            raise Cancelled
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,23 @@ import contextlib
 import hashlib
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from flows.cancelled import Cancelled
-from flows.case import fingerprint
 from flows.context import Outcome, Services, Stages
-from flows.image import convert_picture
+from flows.fingerprint import fingerprint
+from flows.image import PictureChain, convert_picture
 from flows.manifest import Ledger
 from flows.progress import Reporter
 from flows.sources import Job, absolute
 from flows.video import convert_video
-from infra.errors import UsageError
+from flows.watchdog import Watchdog
+from infra.errors import StoreError, UsageError
+from infra.lease import Leases
 from infra.privacy import PrivacyFilter, install, key_path, load_key, public_id
 from infra.scratch import scratch
 from infra.settings import Settings
@@ -39,7 +43,25 @@ _PREFECT_DEFAULTS = {
     "DO_NOT_TRACK": "1",
 }
 
-Runner = Callable[[list[Job], Settings, Services], list[Outcome]]
+Runner = Callable[[list[Job], Settings, Services], list[Outcome | None]]
+"""Converts jobs; None for one that somebody else is working on."""
+
+_LOOK_AGAIN_S = 2.0
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a run of several processes hands to each.
+
+    run: its id, empty for a run alone, which keeps the tables of the manifest itself and forgets the people of the
+    dataset at its end. dataset: its name, which leases note. stop: ends the work at its next step when set; it is never
+    set here. watched: whether this process may be ended for a video that hangs.
+    """
+
+    run: str = ""
+    dataset: str = ""
+    stop: threading.Event = field(default_factory=threading.Event)
+    watched: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,16 +101,20 @@ def convert(
 
         profiles.check(settings)
         stages = run_stages
-    runner: Runner = run_in_threads
-    if orchestrate:
-        for name, value in _PREFECT_DEFAULTS.items():
-            os.environ.setdefault(name, value)
+    with services_for(jobs, destination, settings, reporter, stages) as services:
+        if not orchestrate:
+            return convert_jobs(jobs, settings, services, run_in_threads)
+        prepare_prefect()
         # Importing Prefect takes seconds and a database, so only those who asked for it pay.
-        from flows.orchestrate import run_with_prefect
+        from flows.orchestrate import convert_in_flow
 
-        runner = run_with_prefect
-    with _services(jobs, destination, settings, reporter, stages) as services:
-        return _summary(runner(jobs, settings, services))
+        return convert_in_flow(jobs, settings, services)
+
+
+def prepare_prefect() -> None:
+    """Set what Prefect reads when it is imported, where the user has not set it."""
+    for name, value in _PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
 
 
 def convert_pictures(jobs: list[Job], destination: str, settings: Settings, reporter: Reporter) -> Summary:
@@ -97,18 +123,59 @@ def convert_pictures(jobs: list[Job], destination: str, settings: Settings, repo
     from models import profiles
 
     profiles.check(settings)
-    with _services(jobs, destination, settings, reporter, run_stages) as services:
-        return _summary([convert_picture(job, settings, services, run_picture_stages) for job in jobs])
+    with services_for(jobs, destination, settings, reporter, run_stages) as services:
+        return convert_jobs(jobs, settings, services, _pictures(run_picture_stages))
 
 
-def _summary(outcomes: list[Outcome]) -> Summary:
+def _pictures(chain: PictureChain) -> Runner:
+    def run(jobs: list[Job], settings: Settings, services: Services) -> list[Outcome | None]:
+        return [convert_picture(job, settings, services, chain) for job in jobs]
+
+    return run
+
+
+def convert_jobs(jobs: list[Job], settings: Settings, services: Services, runner: Runner) -> Summary:
+    """Bring all jobs to their verdicts: those of earlier runs where they still hold, the others by the runner.
+
+    Inputs that another process is working on are looked at again until they have their verdict.
+    """
+    # Of the videos of a shard the coordinator has asked already, and all rows of a dataset are much to read.
+    done = {} if settings.overwrite or services.run else settled(jobs, settings, services)
+    outcomes = list(done.values())
+    services.reporter.unchanged(len(outcomes))
+    left = [job for job in jobs if job.ordinal not in done]
+    while left:
+        made = runner(left, settings, services)
+        outcomes += [outcome for outcome in made if outcome is not None]
+        busy = [job for job, outcome in zip(left, made, strict=True) if outcome is None]
+        if len(busy) == len(left):
+            services.stop.wait(_LOOK_AGAIN_S)
+            services.check()
+        left = busy
     return Summary(tuple(sorted(outcomes, key=lambda outcome: outcome.row.ordinal)))
 
 
+def settled(jobs: list[Job], settings: Settings, services: Services) -> dict[int, Outcome]:
+    """Ordinal -> verdict of the inputs for which listings show that an earlier run has done them."""
+    known = services.ledger.settled(fingerprint(settings))
+    rows = {job.ordinal: known.get((job.input_id(services.key), job.stamp_id(services.key))) for job in jobs}
+    return {n: Outcome(replace(row, ordinal=n), True) for n, row in rows.items() if row is not None}
+
+
 @contextlib.contextmanager
-def _services(
-    jobs: list[Job], destination: str, settings: Settings, reporter: Reporter, stages: Stages
+def services_for(
+    jobs: list[Job],
+    destination: str,
+    settings: Settings,
+    reporter: Reporter,
+    stages: Stages,
+    shared: Shared | None = None,
 ) -> Iterator[Services]:
+    """What the conversion of some jobs needs, for the length of the block. Errors as for `convert`.
+
+    shared: None for a run alone.
+    """
+    shared = shared or Shared()
     fingerprint(settings)
     store = Store(settings.cache_url)
     key = load_key(key_path(settings.cache_url))
@@ -119,30 +186,49 @@ def _services(
     if not logging.getLogger().handlers:
         logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     install(privacy)
-    with scratch() as folder:
+    with scratch() as folder, Leases(store, about=shared.dataset) as leases:
         try:
-            ledger = Ledger(target)
-            ledger.flush()
-        except OSError as error:
+            ledger = Ledger(target, tables=not shared.run)
+            if not shared.run:
+                ledger.flush()
+        except (OSError, StoreError) as error:
             raise UsageError(f"DESTINATION cannot be written ({type(error).__name__}).") from None
-        people = Gallery(store, settings.identity_scope, dataset_id(key, destination, settings))
-        services = Services(store, target, ledger, people, key, folder, reporter, stages, privacy)
-        try:
-            yield services
-            # Only now: a run that was stopped goes on later, and must still know who has which twin.
-            if not settings.keep_intermediates:
-                _forget(people)
-        except KeyboardInterrupt:
-            raise Cancelled from None
-        finally:
-            services.cancelled.set()
-            services.ledger.flush()
+        people = Gallery(store, settings.identity_scope, dataset_id(key, destination, settings), leases)
+        services = Services(
+            store,
+            target,
+            ledger,
+            people,
+            key,
+            folder,
+            reporter,
+            stages,
+            leases,
+            privacy,
+            stop=shared.stop,
+            run=shared.run,
+        )
+        with contextlib.ExitStack() as stack:
+            if shared.watched:
+                services.watchdog = stack.enter_context(Watchdog(leases))
+            try:
+                yield services
+                # Only now: a run that was stopped goes on later, and must still know who has which twin.
+                if not settings.keep_intermediates and not shared.run:
+                    forget(people)
+            except KeyboardInterrupt:
+                raise Cancelled from None
+            finally:
+                services.cancelled.set()
+                if not shared.run:
+                    services.ledger.flush()
 
 
-def _forget(people: Gallery) -> None:
+def forget(people: Gallery) -> None:
+    """Remove what a run knows about the people of its dataset; what cannot be removed is logged."""
     try:
         people.forget()
-    except OSError as error:
+    except (OSError, StoreError) as error:
         log.error("%s could not be removed from the cache (%s); remove it by hand.", people.path, type(error).__name__)
 
 
@@ -156,15 +242,18 @@ def dataset_id(key: bytes, destination: str, settings: Settings) -> str:
     return public_id(key, hashlib.sha256(b"dataset:" + named).hexdigest())
 
 
-def run_in_threads(jobs: list[Job], settings: Settings, services: Services) -> list[Outcome]:
+def run_in_threads(jobs: list[Job], settings: Settings, services: Services) -> list[Outcome | None]:
     """Convert with settings.workers threads; on interruption the running videos end at their next step."""
+    convert_one = partial(convert_video, settings=settings, services=services)
     if settings.workers == 1:
-        return [convert_video(job, settings, services) for job in jobs]
+        return [convert_one(job) for job in jobs]
     with ThreadPoolExecutor(max_workers=settings.workers, thread_name_prefix="video") as pool:
-        futures = [pool.submit(convert_video, job, settings, services) for job in jobs]
+        futures = [pool.submit(convert_one, job) for job in jobs]
         try:
-            return [future.result() for future in as_completed(futures)]
+            for future in as_completed(futures):
+                future.result()
         except BaseException:
             services.cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    return [future.result() for future in futures]

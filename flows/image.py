@@ -25,7 +25,7 @@ def output_path(owner: str) -> str:
     return f"images/{owner}.png"
 
 
-def convert_picture(job: Job, settings: Settings, services: Services, chain: PictureChain) -> Outcome:
+def convert_picture(job: Job, settings: Settings, services: Services, chain: PictureChain) -> Outcome | None:
     """Bring one picture to its verdict and record it; the result is a PNG without metadata.
 
     chain: turns the upright BGR picture into one in which every face is replaced or redacted and which passed the

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -11,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.cancelled import Cancelled
 from flows.rows import VideoRow
+from infra.errors import TimeLimitError
 from infra.telemetry import Timings
 from tasks.records import Verdict
 
@@ -31,23 +33,40 @@ class Reporter(Protocol):
     def finished(self, row: VideoRow, reused: bool) -> None:
         """A video has its verdict."""
 
+    def unchanged(self, count: int) -> None:
+        """So many videos have a verdict of an earlier run that still holds."""
+
 
 class Clock:
-    """Names, times and reports the stages of one video, and ends them when the run is cancelled."""
+    """Names, times and reports the stages of one video, and ends them when they must not go on."""
 
-    def __init__(self, ordinal: int, public_id: str, reporter: Reporter, cancelled: threading.Event) -> None:
+    def __init__(
+        self, ordinal: int, public_id: str, reporter: Reporter, check: Callable[[], None] | None = None
+    ) -> None:
+        """check: raises what shall end the video; it is asked again and again."""
         self.timings = Timings()
+        self.allowed_s = math.inf
+        self._began = time.monotonic()
         self._who = (ordinal, public_id)
         self._reporter = reporter
-        self._cancelled = cancelled
+        self._check = check or (lambda: None)
+
+    @property
+    def used_s(self) -> float:
+        """Seconds since the video was begun."""
+        return time.monotonic() - self._began
 
     @contextlib.contextmanager
     def stage(self, name: str, total: int = 0) -> Iterator[Advance]:
-        """Measure a stage: yields a function to be told how many of `total` (frames, say) are done."""
+        """Measure a stage: yields a function to be told how many of `total` (frames, say) are done.
+
+        That function raises TimeLimitError when the video has had more than `allowed_s` seconds.
+        """
 
         def advance(done: int) -> None:
-            if self._cancelled.is_set():
-                raise Cancelled
+            self._check()
+            if self.used_s > self.allowed_s:
+                raise TimeLimitError(f"Given up after {self.allowed_s:.0f} s of work; see --time-limit.")
             self._reporter.stage(*self._who, name, done, total)
 
         advance(0)
@@ -69,6 +88,11 @@ class PlainReporter:
     def finished(self, row: VideoRow, reused: bool) -> None:
         """Print the verdict."""
         self._console.print(verdict_line(row, self._count, reused), markup=False, highlight=False)
+
+    def unchanged(self, count: int) -> None:
+        """Print how many, if any."""
+        if count:
+            self._console.print(f"{count} unchanged since an earlier run", highlight=False)
 
 
 class RichReporter:
@@ -113,6 +137,12 @@ class RichReporter:
         self._progress.advance(self._all)
         self._progress.console.print(verdict_line(row, self._count, reused), markup=False, highlight=False)
 
+    def unchanged(self, count: int) -> None:
+        """Advance the whole, and print how many above the display."""
+        self._progress.advance(self._all, count)
+        if count:
+            self._progress.console.print(f"{count} unchanged since an earlier run", highlight=False)
+
 
 def verdict_line(row: VideoRow, count: int, reused: bool) -> str:
     """One line about one input."""
@@ -127,7 +157,7 @@ def summary(rows: list[VideoRow]) -> Table:
     table = Table(title="verdicts")
     for name in ("#", "public id", "verdict", "reason", "frames", "people", "worst", "time"):
         table.add_column(name, no_wrap=name != "reason", overflow="fold")
-    for row in sorted(rows, key=lambda r: (r.ordinal, r.copy)):
+    for row in sorted(rows, key=lambda r: r.place):
         table.add_row(
             str(row.ordinal),
             row.public_id,

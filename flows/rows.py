@@ -41,13 +41,15 @@ class Evidence:
 class VideoRow(Evidence):
     """One input and its verdict.
 
-    public_id: keyed id of the content; copy counts inputs of equal content from 0. ordinal: place in the input list
-    of the last run. reason: stable short code, empty for published. fingerprint: digest over everything that can
-    change the result. Durations and stage times are seconds.
+    public_id: keyed id of the content. input_id: keyed id of its place in the dataset, which tells inputs of equal
+    content apart. ordinal: place in the input list of the run that wrote the row. reason: stable short code, empty for
+    published. fingerprint: digest over everything that can change the result. source_stamp, output_stamp: keyed id of
+    the source's version, and version of the result, as listings show them; empty when unknown. run: id of the dataset
+    run that wrote the row, if any. Durations and stage times are seconds.
     """
 
     public_id: str
-    copy: int
+    input_id: str
     ordinal: int
     verdict: Verdict
     reason: str = ""
@@ -60,19 +62,22 @@ class VideoRow(Evidence):
     output: str = ""
     output_sha256: str = ""
     output_bytes: int = 0
+    output_stamp: str = ""
     stage_seconds: dict[str, float] = field(default_factory=dict)
     peak_memory_bytes: int = 0
     backends: dict[str, str] = field(default_factory=dict)
     profile: str = ""
     seed: int = 0
     fingerprint: str = ""
+    source_stamp: str = ""
+    run: str = ""
     software: str = ""
     finished_at: str = ""
 
     @property
-    def place(self) -> tuple[int, str, int]:
+    def place(self) -> tuple[int, str, str]:
         """What rows are sorted by."""
-        return self.ordinal, self.public_id, self.copy
+        return self.ordinal, self.public_id, self.input_id
 
     def as_json(self) -> dict[str, Any]:
         """The row as JSON values; what is no number becomes null, which JSON has, unlike NaN."""

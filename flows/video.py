@@ -13,7 +13,7 @@ from infra.settings import Settings
 from tasks import probe, publish
 
 
-def convert_video(job: Job, settings: Settings, services: Services, show: Show = unseen) -> Outcome:
+def convert_video(job: Job, settings: Settings, services: Services, show: Show = unseen) -> Outcome | None:
     """Bring one video to its verdict and record it; see `flows.case.convert_input`. show: makes stages visible."""
 
     def work(source: Path, case: Case) -> None:
@@ -31,6 +31,7 @@ def convert_video(job: Job, settings: Settings, services: Services, show: Show =
             fps=str(info.fps),
             duration_s=float(info.duration),
         )
+        context.clock.allowed_s = settings.allowed_s(float(info.duration))
         result = services.stages(source, info, context)
         done = context.stage("publish", lambda _: publish.run(result.audited, context.public_id, services.destination))
         case.note(

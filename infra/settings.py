@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from enum import StrEnum
@@ -69,7 +70,8 @@ class Settings:
     boundary, None takes the backend's own default; scene_similarity: mean RGB difference (0 to 255) below which two
     scenes share a scene_id; scene_side: longer side in pixels of the frames that scene detection sees.
     detector_side: longer side in pixels of the frames that face detection sees. keep_intermediates: do not purge
-    identifying objects. overwrite: convert again what the manifest already lists. cache_url: fsspec address of the
+    identifying objects. overwrite: convert again what the manifest already lists. time_limit: seconds of work allowed
+    per second of a video, 0 for any number; half an hour is always allowed. cache_url: fsspec address of the
     intermediate store.
     """
 
@@ -92,6 +94,7 @@ class Settings:
     detector_side: int = 640
     keep_intermediates: bool = False
     overwrite: bool = False
+    time_limit: float = 300.0
     cache_url: str = ""
 
     def __post_init__(self) -> None:
@@ -112,6 +115,12 @@ class Settings:
                 raise UsageError(f"{name} must lie between {low} and {high}.")
         if self.scene_similarity < 0 or (self.scene_threshold is not None and self.scene_threshold <= 0):
             raise UsageError("scene_similarity must not be negative and scene_threshold must be positive.")
+        if not self.time_limit >= 0:
+            raise UsageError("time_limit must not be negative.")
+
+    def allowed_s(self, duration_s: float) -> float:
+        """Seconds of work that a video of so many seconds may take; infinite without a limit."""
+        return max(_ALWAYS_ALLOWED_S, self.time_limit * duration_s) if self.time_limit else math.inf
 
     def parameters(self, *names: str) -> dict[str, object]:
         """The named settings as JSON values, for a cache key. Raises AttributeError for an unknown name."""
@@ -123,4 +132,5 @@ class Settings:
         return self.parameters(*names)
 
 
-_NO_EFFECT = frozenset({"workers", "threads", "keep_intermediates", "overwrite", "cache_url"})
+_NO_EFFECT = frozenset({"workers", "threads", "keep_intermediates", "overwrite", "time_limit", "cache_url"})
+_ALWAYS_ALLOWED_S = 1800.0

@@ -4,45 +4,51 @@ Keeps twins apart: a twin must resemble neither a source nor another twin of the
 also gives a returning person the same twin in every video. Identifying: it lives under the identifying prefix for as
 long as the dataset is being worked on, and is forgotten when a run has finished.
 
+Every person is an object of its own, so that a dataset of many thousands is not rewritten for each. A candidate is
+reserved by an object that only one can make, so two people never get the same one, whatever processes work at the same
+time. With the scope `dataset`, looking for a person and adding one is one process's turn at a time.
+
 What is forgotten costs: a later run into the same dataset seeds the twin of an identity as before (by the run's seed,
 the video's public id and the identity's number), but it knows neither that the person appeared in the videos of
 earlier runs, so that these may show another twin, nor which twins they use, so that two people of different runs may
-get the same one. Two processes that work on one dataset at the same time share the gallery without a lock between
-them: each may miss what the other is just adding, and the first to finish forgets for both, with the same cost. It
-never costs anybody's anonymity.
+get the same one. Of processes that were started each by itself, the first to finish forgets for all, with the same
+cost. It never costs anybody's anonymity.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
+import time
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from infra import serialise
-from infra.errors import StoreError
+from infra.errors import StoreError, StoreUnavailable
+from infra.lease import Leases
 from infra.settings import IdentityScope
 from infra.store import Prefix, Store
+from infra.upkeep import remove_for_good
 from models.capabilities import Floats
 from models.twins import Twin
 
 SAME = 0.55
 """Cosine distance (FaceNet) up to which a person counts as one seen in an earlier video; stricter than within a video,
 where scenes and clothes agree too."""
+_LOOK_AGAIN_S = 0.2
+_READERS = 16
 
 
 @dataclass(frozen=True)
-class _People:
-    keys: tuple[str, ...]
-    candidates: tuple[int, ...]
-    settled: tuple[bool, ...]
-    embeddings: Floats
-    twins: Floats
-
-
-_NOBODY = _People((), (), (), np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32))
+class _Person:
+    key: str
+    candidate: int
+    embedding: Floats
+    twin: Floats
 
 
 @dataclass(frozen=True)
@@ -56,19 +62,23 @@ class Place:
 
 
 class Gallery:
-    """The stored gallery of a dataset; safe for the threads that share this object."""
+    """The stored gallery of a dataset; safe among threads, and among processes that share the leases' store."""
 
-    def __init__(self, store: Store, scope: IdentityScope, dataset: str) -> None:
-        """dataset: a keyed id, so that the name of the folder says nothing."""
+    def __init__(self, store: Store, scope: IdentityScope, dataset: str, leases: Leases | None = None) -> None:
+        """dataset: a keyed id, so that the name of the folder says nothing. leases: None when no other process works
+        on the dataset."""
         self._store = store
         self._scope = scope
-        self._folder = f"{Prefix.IDENTIFYING.value}/dataset-{dataset}"
-        self._lock = threading.RLock()
+        self._name = f"dataset-{dataset}"
+        self._folder = f"{Prefix.IDENTIFYING.value}/{self._name}"
+        self._leases = leases
         self._turn = threading.Lock()
+        self._lock = threading.Lock()
+        self._seen: dict[str, tuple[str, _Person]] = {}
 
     @property
     def path(self) -> str:
-        """Where it lies in the store."""
+        """Folder in the store under which it lies."""
         return f"{self._folder}/gallery"
 
     @contextlib.contextmanager
@@ -78,95 +88,121 @@ class Gallery:
             yield
             return
         with self._turn:
-            yield
+            if self._leases is None:
+                yield
+                return
+            while (claim := self._leases.claim(self._name)) is None:
+                time.sleep(_LOOK_AGAIN_S)
+            try:
+                yield
+            finally:
+                self._leases.release(claim)
 
     def place(self, embedding: Floats, key: str, apart: Collection[str] = ()) -> Place:
         """Find an identity: by its own key, or over the dataset by its embedding when the scope says so.
 
         apart: keys of the other people in the same video, who cannot be the same person.
         """
-        known = self._read()
-        if key in known.keys:
-            return self._at(known, known.keys.index(key))
+        known = self._people()
+        if key in known:
+            return self._at(known[key])
         if self._scope is IdentityScope.DATASET:
-            rows = [i for i, other in enumerate(known.keys) if other not in apart]
-            distance = 1.0 - known.embeddings[rows] @ embedding if rows else np.ones(1)
-            nearest = int(np.argmin(distance))
-            if distance[nearest] < SAME:
-                return self._at(known, rows[nearest])
+            people = [person for person in known.values() if person.key not in apart]
+            if people:
+                distance = 1.0 - np.stack([person.embedding for person in people]) @ embedding
+                nearest = int(np.argmin(distance))
+                if distance[nearest] < SAME:
+                    return self._at(people[nearest])
         return Place(key, -1)
 
     def others(self, place: Place) -> tuple[list[Floats], tuple[int, ...]]:
         """(embeddings of everybody else and of their twins, candidates that somebody else has)."""
-        known = self._read()
-        rows = [i for i, key in enumerate(known.keys) if key != place.key]
-        faces = [known.embeddings[i] for i in rows] + [known.twins[i] for i in rows]
-        return faces, tuple(known.candidates[i] for i in rows)
+        people = [person for key, person in self._people().items() if key != place.key]
+        faces = [person.embedding for person in people] + [person.twin for person in people]
+        return faces, tuple(person.candidate for person in people)
 
     def keep(self, place: Place, embedding: Floats, twin: Twin) -> bool:
         """Record the twin of an identity; False when it must not be: somebody else has this candidate, or another one
         was settled for this person in the meantime.
         """
-        with self._lock:
-            known = self._read()
-            if self._refused(known, place, twin):
-                return False
-            self._write(_with(known, place, embedding, twin, self._now(known, place).settled))
-            return True
+        if self._refused(place, twin):
+            return False
+        self._record(place, embedding, twin)
+        return True
 
     def settle(self, passed: Sequence[tuple[Place, Floats, Twin]]) -> list[int]:
         """Record twins that passed an audit, with their people's embeddings, for good: all, or none when some must not
         be (see `keep`). Returns the positions of those; with the scope `video` nothing is settled."""
         if self._scope is IdentityScope.VIDEO:
             return []
-        with self._lock:
-            known = self._read()
-            refused = [n for n, (place, _, twin) in enumerate(passed) if self._refused(known, place, twin)]
+        with self.turn():
+            refused = [n for n, (place, _, twin) in enumerate(passed) if self._refused(place, twin)]
             if not refused:
                 for place, embedding, twin in passed:
-                    known = _with(known, place, embedding, twin, settled=True)
-                self._write(known)
+                    self._record(place, embedding, twin)
+                    self._store.write_named(self._settled(place.key), str(twin.candidate).encode())
             return refused
-
-    def _refused(self, known: _People, place: Place, twin: Twin) -> bool:
-        others = [c for key, c in zip(known.keys, known.candidates, strict=True) if key != place.key]
-        now = self._now(known, place)
-        return twin.candidate in others or (now.settled and now.candidate != twin.candidate)
-
-    def _now(self, known: _People, place: Place) -> Place:
-        return self._at(known, known.keys.index(place.key)) if place.key in known.keys else Place(place.key, -1)
-
-    def _at(self, known: _People, row: int) -> Place:
-        # What a run over the dataset settled does not bind one over single videos.
-        settled = known.settled[row] and self._scope is IdentityScope.DATASET
-        return Place(known.keys[row], known.candidates[row], settled)
-
-    def _write(self, people: _People) -> None:
-        self._store.write_named(self.path, serialise.dumps(people))
 
     def forget(self) -> None:
         """Remove it; after that nobody of the dataset can be found in it."""
         with self._lock:
-            self._store.remove_tree(self._folder)
+            self._seen.clear()
+            remove_for_good(self._store, self._folder)
 
-    def _read(self) -> _People:
+    def _refused(self, place: Place, twin: Twin) -> bool:
+        """Whether the identity must not have the twin; its candidate is reserved for the identity when it may."""
+        known = self._people().get(place.key)
+        now = self._at(known) if known is not None else Place(place.key, -1)
+        if now.settled and now.candidate != twin.candidate:
+            return True
+        reservation = self._taken(twin.candidate)
+        if self._store.create_named(reservation, place.key.encode()):
+            return False
+        return self._store.read_named(reservation) != place.key.encode()
+
+    def _record(self, place: Place, embedding: Floats, twin: Twin) -> None:
+        before = self._people().get(place.key)
+        person = _Person(place.key, twin.candidate, embedding.astype(np.float32), twin.embedding.astype(np.float32))
+        self._store.write_named(f"{self.path}/people/{_name(place.key)}", serialise.dumps(person))
+        if before is not None and before.candidate != twin.candidate:
+            reservation = self._taken(before.candidate)
+            if self._store.read_named(reservation) == place.key.encode():
+                self._store.remove(reservation)
+
+    def _at(self, person: _Person) -> Place:
+        # What a run over the dataset settled does not bind one over single videos.
+        settled = self._scope is IdentityScope.DATASET and self._store.read_named(self._settled(person.key)) is not None
+        return Place(person.key, person.candidate, settled)
+
+    def _people(self) -> dict[str, _Person]:
+        """Key -> person; reads only what is new since the last time. A damaged person counts as absent."""
         with self._lock:
-            stored = self._store.read_named(self.path)
-        if stored is None:
-            return _NOBODY
+            listed = {path: entry.stamp for path, entry in self._store.entries(f"{self.path}/people").items()}
+            new = [path for path, stamp in listed.items() if path not in self._seen or self._seen[path][0] != stamp]
+            # A remote store answers slowly, but many at a time.
+            with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="gallery") as pool:
+                read = dict(zip(new, pool.map(self._read, new), strict=True))
+            self._seen = {path: self._seen[path] for path in listed if path not in read} | {
+                path: (listed[path], person) for path, person in read.items() if person is not None
+            }
+            return {person.key: person for _, person in self._seen.values()}
+
+    def _read(self, path: str) -> _Person | None:
         try:
-            return serialise.loads(stored, _People)
+            stored = self._store.read_named(path)
+            return serialise.loads(stored, _Person) if stored is not None else None
+        except StoreUnavailable:
+            raise
         except StoreError:
             # Losing it costs a pseudonym across videos, never anybody's anonymity.
-            return _NOBODY
+            return None
+
+    def _taken(self, candidate: int) -> str:
+        return f"{self.path}/taken/{candidate}"
+
+    def _settled(self, key: str) -> str:
+        return f"{self.path}/settled/{_name(key)}"
 
 
-def _with(people: _People, place: Place, embedding: Floats, twin: Twin, settled: bool) -> _People:
-    rows = [i for i, key in enumerate(people.keys) if key != place.key]
-    return _People(
-        (*(people.keys[i] for i in rows), place.key),
-        (*(people.candidates[i] for i in rows), twin.candidate),
-        (*(people.settled[i] for i in rows), settled),
-        np.stack([*(people.embeddings[i] for i in rows), embedding]).astype(np.float32),
-        np.stack([*(people.twins[i] for i in rows), twin.embedding]).astype(np.float32),
-    )
+def _name(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import queue
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from infra.errors import ToolError
+from infra.errors import SpaceError, ToolError
 from infra.media.frame import YuvFrame
 from infra.media.probe import VideoInfo
 
@@ -67,7 +68,7 @@ class Encoder:
         self._put(None)
         self._thread.join()
         if self._failure is not None:
-            raise ToolError("The encoder failed.") from self._failure
+            raise _error(self._failure) from self._failure
         if self._written != self._info.frame_count:
             raise ToolError(f"The encoder got {self._written} of {self._info.frame_count} frames.")
 
@@ -85,7 +86,7 @@ class Encoder:
                 self._queue.put(item, timeout=0.2)
                 return
         if self._failure is not None:
-            raise ToolError("The encoder failed.") from self._failure
+            raise _error(self._failure) from self._failure
 
     def _run(self) -> None:
         try:
@@ -154,3 +155,8 @@ def open_encoder(
     except BaseException:
         encoder.abandon()
         raise
+
+
+def _error(failure: BaseException) -> ToolError:
+    full = isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT)
+    return SpaceError() if full else ToolError("The encoder failed.")

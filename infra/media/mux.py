@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from infra.errors import ToolError
+from infra.errors import SpaceError, ToolError
 from infra.media import child, commands
 from infra.media.limits import ChildLimits, MediaLimits
 from infra.media.probe import VideoInfo
@@ -53,4 +53,6 @@ def _write(
     )
     result = child.run("ffmpeg", arguments, ChildLimits(wall_s=3600, cpu_s=3600))
     if result.status != 0:
+        if "No space left on device" in result.messages:
+            raise SpaceError
         raise ToolError(f"Picture and sound could not be joined (ffmpeg ended with status {result.status}).")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,7 +66,7 @@ class Script:
         self.rehearsed: list[int] = []
         self.margins: list[float] = []
         store = Store(f"file://{folder}/store")
-        clock = Clock(1, "video", Collector(), threading.Event())
+        clock = Clock(1, "video", Collector())
         chosen = Settings(cache_url=f"file://{folder}/store", **settings)
         people_seen = Gallery(store, chosen.identity_scope, "data")
         self.context = Context("video", "digest", chosen, Cache(store), people_seen, clock, folder)

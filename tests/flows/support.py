@@ -39,6 +39,9 @@ class Collector:
         with self.lock:
             self.rows.append((row, reused))
 
+    def unchanged(self, count: int) -> None:
+        self.reused = count
+
 
 def grey_chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
     """Every frame grey: the real media path and the real scene stage, no networks."""

@@ -62,8 +62,8 @@ def test_one_verdict_each(folder: Path, home: Path, tmp_path: Path) -> None:
 
     files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     expected = [f"videos/{o.row.public_id}.mp4" for o in summary.outcomes if o.row.output]
-    rows = [path_of(o.row.public_id, o.row.copy) for o in summary.outcomes]
-    assert files == sorted([*expected, *rows, "manifest.jsonl", "manifest.parquet"])
+    rows = [path_of(o.row.public_id, o.row.input_id) for o in summary.outcomes]
+    assert files == sorted([*expected, *rows, "manifest.jsonl", "manifest.parquet", "manifest/tables.json"])
     assert len(expected) == len(GOOD)
 
     for path in out.rglob("*"):

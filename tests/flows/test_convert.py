@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas
 import pytest
 
-from flows import case
+from flows import fingerprint as made_of
 from flows.cancelled import Cancelled
 from flows.context import Context, StageResult
 from flows.convert import dataset_id
@@ -239,8 +239,8 @@ def test_remote_destination_and_cache(videos: Path, home: Path, tmp_path: Path) 
     root = f"/out-{tmp_path.name}/"
     names = {entry.removeprefix(root) for entry in memory.find(root)}
     videos_out = {f"videos/{o.row.public_id}.mp4" for o in first.outcomes}
-    rows = {f"manifest/{o.row.public_id}.{o.row.copy}.json" for o in first.outcomes}
-    assert names == {"manifest.parquet", "manifest.jsonl", *videos_out, *rows}
+    rows = {f"manifest/{o.row.public_id}/{o.row.input_id}.json" for o in first.outcomes}
+    assert names == {"manifest.parquet", "manifest.jsonl", "manifest/tables.json", *videos_out, *rows}
     assert memory.find(f"/cache-{tmp_path.name}/identifying")
     assert convert(jobs, target, settings, Collector(), False, grey_chain).untouched
 
@@ -252,14 +252,14 @@ def test_unwritable_destination_is_wrong_use(videos: Path, home: Path, tmp_path:
 
 
 def test_what_was_judged_by_other_thresholds_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = case.fingerprint(Settings())
-    assert case.fingerprint(Settings()) == before
-    measured = case.calibration("sface")
+    before = made_of.fingerprint(Settings())
+    assert made_of.fingerprint(Settings()) == before
+    measured = made_of.calibration("sface")
     stricter = replace(measured, far_1=measured.far_1 + 0.01)
-    monkeypatch.setattr(case, "calibration", lambda name: stricter if name == "sface" else calibration(name))
-    assert case.fingerprint(Settings()) != before
+    monkeypatch.setattr(made_of, "calibration", lambda name: stricter if name == "sface" else calibration(name))
+    assert made_of.fingerprint(Settings()) != before
     # Of embedders that take no part in a run nothing is asked.
-    assert set(case.thresholds(Settings())) == {"facenet", "dlib-resnet", "sface"}
+    assert set(made_of.thresholds(Settings())) == {"facenet", "dlib-resnet", "sface"}
 
 
 def test_vectors_of_different_networks_are_different_datasets(tmp_path: Path) -> None:

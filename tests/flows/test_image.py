@@ -14,6 +14,7 @@ from flows.manifest import Ledger
 from flows.sources import find
 from infra.cache import Key
 from infra.errors import Withheld
+from infra.lease import Leases
 from infra.media.still import PICTURE_SUFFIXES, read_picture, write_picture
 from infra.settings import IdentityScope, Settings
 from infra.store import Store
@@ -31,7 +32,8 @@ def services(home: Path, tmp_path: Path) -> Iterator[Services]:
     store = Store(Settings().cache_url)
     people = Gallery(store, IdentityScope.VIDEO, "data")
     scratch = tmp_path / "scratch"
-    yield Services(store, target, Ledger(target), people, b"k" * 32, scratch, Collector(), grey_chain)
+    with Leases(store) as leases:
+        yield Services(store, target, Ledger(target), people, b"k" * 32, scratch, Collector(), grey_chain, leases)
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
@@ -43,7 +45,9 @@ def grey(picture: Image, context: Context) -> tuple[Image, Verdict, str]:
 
 def run(path: Path, services: Services, chain: object = grey, **settings: bool) -> Outcome:
     (job,) = find(str(path), PICTURE_SUFFIXES)
-    return convert_picture(job, Settings(**settings), services, chain)  # type: ignore[arg-type]
+    outcome = convert_picture(job, Settings(**settings), services, chain)  # type: ignore[arg-type]
+    assert outcome is not None
+    return outcome
 
 
 def test_published_unnamed_and_purged(services: Services, home: Path, tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ ledger.flush()
 
 
 def row(public_id: str, ordinal: int = 1, **values: object) -> VideoRow:
-    return VideoRow(public_id=public_id, copy=0, ordinal=ordinal, verdict=Verdict.WITHHELD, reason="why", **values)  # type: ignore[arg-type]
+    given = {"verdict": Verdict.WITHHELD, "reason": "why", "input_id": f"{public_id}-{ordinal}"} | values
+    return VideoRow(public_id=public_id, ordinal=ordinal, **given)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -77,15 +78,15 @@ def test_a_row_that_appears_while_the_tables_are_written_is_not_lost(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, quick = Ledger(store), Ledger(store)
-    slow.record(row("a"))
+    Ledger(store, tables=False).record(row("a"))
     real, late = slow._assemble, [row("b"), row("a", 1, message="again")]
 
-    def interrupted(rows: list[VideoRow]) -> None:
+    def interrupted(rows: dict[str, tuple[str, VideoRow]]) -> bool:
         # The other run writes its row and its tables after these rows were read, and before they are written.
         if late:
             quick.record(late.pop())
             quick.flush()
-        real(rows)
+        return real(rows)
 
     monkeypatch.setattr(slow, "_assemble", interrupted)
     slow.flush()
@@ -124,14 +125,14 @@ def test_threads_of_one_run_lose_no_row(store: Store, tmp_path: Path) -> None:
         thread.join()
     ledger.flush()
     assert len(listed(tmp_path / "out")) == 30
-    assert {r.copy for r in ledger.rows()} == {0, 1, 2}
+    assert len({(r.public_id, r.input_id) for r in ledger.rows()}) == 30
 
 
 def test_a_damaged_row_counts_as_absent(store: Store, tmp_path: Path) -> None:
     ledger = Ledger(store)
     ledger.record(row("a"))
     for damage in (b"{", b'{"verdict": "shrug"}', b"[]"):
-        store.write_named(manifest.path_of("b", 0), damage)
+        store.write_named(manifest.path_of("b", "b-1"), damage)
         assert ledger.finished("b", "") is None
         ledger.flush()
         assert listed(tmp_path / "out") == ["a"]
@@ -153,5 +154,52 @@ def test_what_is_no_number_is_null_in_the_lines(store: Store, tmp_path: Path) ->
 def test_the_table_begins_with_the_verdict_and_ends_with_the_evidence(store: Store, tmp_path: Path) -> None:
     Ledger(store).record(row("a"))
     columns = list(pandas.read_parquet(tmp_path / "out" / manifest.PARQUET).columns)
-    assert columns[:4] == ["public_id", "copy", "ordinal", "verdict"]
+    assert columns[:4] == ["public_id", "input_id", "ordinal", "verdict"]
     assert columns[-len(Evidence.__dataclass_fields__) :] == list(Evidence.__dataclass_fields__)
+
+
+def test_unchanged_rows_are_not_read_again(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Ledger(store)
+    for number in range(20):
+        first.record(row(f"v{number}", number))
+    first.flush()
+    read: list[str] = []
+    real = Ledger._read
+    monkeypatch.setattr(Ledger, "_read", lambda ledger, name: read.append(name) or real(ledger, name))  # type: ignore[func-returns-value]
+    again, before = Ledger(store), (tmp_path / "out" / manifest.JSONL).stat().st_mtime_ns
+    again.flush()
+    assert len(again.rows()) == 20 and read == []
+    assert (tmp_path / "out" / manifest.JSONL).stat().st_mtime_ns == before, "unchanged tables are not written"
+    Ledger(store, tables=False).record(row("v7", 7, message="again"))
+    again.flush()
+    assert read == [manifest.path_of("v7", "v7-7")]
+    assert [r.message for r in again.rows() if r.public_id == "v7"] == ["again"]
+
+
+def test_tables_that_do_not_belong_together_are_not_believed(store: Store, tmp_path: Path) -> None:
+    first = Ledger(store)
+    first.record(row("a"))
+    first.flush()
+    table = tmp_path / "out" / manifest.JSONL
+    table.write_text(table.read_text().replace("why", "lie"))
+    again = Ledger(store)
+    again.flush()
+    assert [r.reason for r in again.rows()] == ["why"]
+    assert "lie" not in table.read_text()
+
+
+def test_settled_asks_for_final_rows_whose_result_lies_there_untouched(store: Store, tmp_path: Path) -> None:
+    ledger = Ledger(store)
+    for name in ("good", "gone", "touched"):
+        store.write_named(f"videos/{name}.mp4", b"film")
+        stamp = store.stamp(f"videos/{name}.mp4")
+        out = {"verdict": Verdict.PUBLISHED, "output": f"videos/{name}.mp4", "output_stamp": stamp}
+        ledger.record(row(name, fingerprint="f", source_stamp="s", **out))
+    ledger.record(row("withheld", fingerprint="f", source_stamp="s"))
+    ledger.record(row("failed", fingerprint="f", source_stamp="s", verdict=Verdict.FAILED))
+    ledger.record(row("other", fingerprint="g", source_stamp="s"))
+    ledger.record(row("unknown", fingerprint="f"))
+    store.remove("videos/gone.mp4")
+    store.write_named("videos/touched.mp4", b"filn")
+    assert {found.public_id for found in ledger.settled("f").values()} == {"good", "withheld"}
+    assert set(ledger.settled("f")) == {("good-1", "s"), ("withheld-1", "s")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.lease import Leases
 from infra.settings import IdentityScope
 from infra.store import Store
 from tasks import gallery
 from tasks.gallery import Gallery, Place
 from tests.tasks import support
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def towards(angle: float) -> np.ndarray:
@@ -78,7 +83,8 @@ def test_it_lies_under_the_identifying_prefix_and_can_be_forgotten(store: Store,
     people = Gallery(store, IdentityScope.VIDEO, "data")
     people.keep(people.place(towards(0), "a:0"), towards(0), support.twin(5))
     assert people.path.startswith("identifying/")
-    assert store.list_tree("identifying") == [people.path] and store.list_tree("safe") == []
+    assert {path.rsplit("/", 2)[0] for path in store.list_tree("identifying")} == {people.path}
+    assert store.list_tree("safe") == []
     people.forget()
     assert people.place(towards(0), "a:0") == Place("a:0", -1)
     assert store.list_tree("identifying") == []
@@ -102,12 +108,46 @@ def test_two_people_of_one_video_cannot_be_the_same_one_of_an_earlier(store: Sto
     assert people.place(towards(0.2), "b:1", apart={"a:0"}) == Place("b:1", -1)
 
 
+KEEPER = """
+import sys
+import numpy as np
+from infra.settings import IdentityScope
+from infra.store import Store
+from tasks.gallery import Gallery, Place
+from tests.tasks import support
+people = Gallery(Store(sys.argv[1]), IdentityScope.VIDEO, "data")
+print("ready", flush=True)
+sys.stdin.readline()
+print(*[n for n in range(15) if people.keep(Place(f"{sys.argv[2]}:{n}", -1), np.float32([1, 0, 0]), support.twin(n))])
+"""
+
+
+def test_processes_never_give_one_twin_to_two_people(tmp_path: Path) -> None:
+    store = Store(f"file://{tmp_path}/store")
+    commands = [[sys.executable, "-c", KEEPER, f"file://{tmp_path}/store", name] for name in "ab"]
+    pipe = subprocess.PIPE
+    keepers = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) for command in commands]
+    for keeper in keepers:
+        assert keeper.stdout is not None and keeper.stdout.readline() == "ready\n"
+    for keeper in keepers:
+        assert keeper.stdin is not None
+        keeper.stdin.write("\n")
+        keeper.stdin.flush()
+    kept = [keeper.communicate(timeout=60)[0].split() for keeper in keepers]
+    assert sorted(kept[0] + kept[1], key=int) == [str(n) for n in range(15)]
+    assert len(Gallery(store, IdentityScope.VIDEO, "data").others(Place("c:0", -1))[1]) == 15
+
+
 @pytest.mark.parametrize("scope", list(IdentityScope))
-def test_one_person_in_two_videos_at_a_time(store: Store, scope: IdentityScope) -> None:
-    people = Gallery(store, scope, "data")
+@pytest.mark.parametrize("processes", [1, 2])
+def test_one_person_in_two_videos_at_a_time(store: Store, scope: IdentityScope, processes: int) -> None:
+    leases = [Leases(store) if processes > 1 else None for _ in range(2)]
+    one = Gallery(store, scope, "data")
+    galleries = [Gallery(store, scope, "data", own) for own in leases] if processes > 1 else [one, one]
     begun, both = threading.Event(), threading.Barrier(2)
 
     def find(video: int) -> Place:
+        people = galleries[video]
         if video:
             assert begun.wait(10)
         with people.turn():
@@ -123,6 +163,10 @@ def test_one_person_in_two_videos_at_a_time(store: Store, scope: IdentityScope) 
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(find, range(2))
     assert (first == second) == (scope is IdentityScope.DATASET)
+    for own in leases:
+        if own is not None:
+            own.__exit__()
+    assert store.list_tree("safe/leases") == []
 
 
 def test_a_settled_twin_is_the_persons_for_good(store: Store) -> None:
@@ -157,6 +201,8 @@ def test_over_single_videos_nothing_is_settled_nor_bound(store: Store) -> None:
 
 def test_a_damaged_gallery_is_an_empty_one(store: Store) -> None:
     people = Gallery(store, IdentityScope.DATASET, "data")
-    store.write_named(people.path, b"not a gallery")
+    assert people.keep(Place("a:0", -1), towards(0), support.twin(1))
+    (stored,) = store.list_tree(f"{people.path}/people")
+    store.write_named(stored, b"not a person")
     assert people.place(towards(0), "a:0") == Place("a:0", -1)
     assert people.keep(Place("a:0", -1), towards(0), support.twin(1))

@@ -1,0 +1,68 @@
+"""What a result depends on besides its source: settings, networks, thresholds, and the code itself."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from typing import Any
+
+from infra.settings import Settings
+from models import profiles
+from models.embedding.calibration import calibration
+from tasks import (
+    attributes,
+    audit,
+    faces,
+    frontal,
+    identities,
+    motion,
+    probe,
+    publish,
+    reassemble,
+    rehearse,
+    samples,
+    scenes,
+    twin,
+    verify,
+)
+
+_STAGES: tuple[Any, ...] = (
+    attributes, audit, faces, frontal, identities, motion, probe, publish, reassemble, rehearse, samples, scenes,
+    twin, verify,
+)  # fmt: skip
+
+
+def version() -> str:
+    """Version of the installed package."""
+    try:
+        return importlib.metadata.version("anonflow")
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def backends(settings: Settings) -> dict[str, str]:
+    """Backend -> digest of its class, version and weights, for every role of the run. UsageError when unknown."""
+    found = profiles.digests(settings, tuple(profiles.roles(settings)))
+    return {key.partition(":")[2]: value for key, value in found.items()}
+
+
+def thresholds(settings: Settings) -> dict[str, list[float]]:
+    """Embedder -> distances by which the run judges and clusters. Raises WeightsError for one without any."""
+    roles = profiles.roles(settings).values()
+    names = {name for role in roles if role.capability == "embedder" for name in role.backends}
+    known = {name: calibration(name) for name in sorted(names)}
+    return {name: [figures.far_1, figures.eer_distance] for name, figures in known.items()}
+
+
+def fingerprint(settings: Settings) -> str:
+    """Digest over everything that can change a result: settings, backends, versions of the software and its stages."""
+    parts = {
+        "settings": settings.affecting_result(),
+        "backends": backends(settings),
+        "software": version(),
+        # A result that passed an earlier, weaker audit must not count as done.
+        "stages": {stage.__name__: stage.VERSION for stage in _STAGES},
+        "thresholds": thresholds(settings),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
