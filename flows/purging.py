@@ -1,0 +1,34 @@
+"""Removing all that the store knows about a dataset, and proving it. What was published stays."""
+
+from __future__ import annotations
+
+from flows import datasets
+from flows.convert import dataset_id
+from flows.manifest import Ledger
+from flows.run_places import folder_of, lease_of, present_run, record_path
+from infra.errors import UsageError
+from infra.lease import Leases
+from infra.store import Prefix, Store
+from tasks.gallery import Gallery
+
+
+def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
+    """Folders and objects of the store that hold something about a dataset: what was made of its videos, the gallery of
+    its people, its runs, its leases, its definition. Raises UsageError for a name that is not defined."""
+    dataset = datasets.load(store, name)
+    settings = dataset.with_settings()
+    owners = {row.public_id for row in Ledger(Store(dataset.destination, private=False), tables=False).rows()}
+    # Of a video whose worker died there may be no row yet.
+    owners.update(Leases(store).about(name))
+    people = Gallery(store, settings.identity_scope, dataset_id(key, dataset.destination, settings))
+    run, _ = present_run(store, name)
+    found = [f"{prefix.value}/{owner}" for owner in sorted(owners) for prefix in Prefix]
+    found += [f"{Prefix.SAFE.value}/leases/{owner}" for owner in sorted(owners)]
+    found += [people.path.rpartition("/")[0], record_path(name), f"{datasets.FOLDER}/{name}.json"]
+    return [*found, *([folder_of(run)] if run else []), f"{Prefix.SAFE.value}/leases/{lease_of(name)}"]
+
+
+def refuse_while_running(store: Store, name: str) -> None:
+    """Raises UsageError while a coordinator works on the dataset."""
+    if Leases(store).alive(lease_of(name)):
+        raise UsageError("A run of this dataset is under way; stop it first, or wait for its end.")

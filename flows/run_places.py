@@ -1,0 +1,60 @@
+"""Where the store keeps what belongs to runs of datasets, and what it tells of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from infra.store import Prefix, Store
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What the store says about the last run of a dataset; safe to show. Times are UTC, ISO 8601."""
+
+    dataset: str
+    run: str
+    started_at: str
+    finished_at: str
+    inputs: int
+    unchanged: int
+    shards: int
+    verdicts: dict[str, int]
+    lost: int
+
+
+def folder_of(run: str) -> str:
+    """Where a run keeps its definition and its shards, which name sources."""
+    return f"{Prefix.IDENTIFYING.value}/run-{run}"
+
+
+def lease_of(dataset: str) -> str:
+    """Name of the lease of a dataset's coordinator."""
+    return f"coordinator-{dataset}"
+
+
+def shard_lease(run: str, number: int) -> str:
+    """Name of the lease of the worker on a shard."""
+    return f"shard-{run}-{number}"
+
+
+def record_path(dataset: str) -> str:
+    """Where the record of the last run of a dataset lies."""
+    return f"{Prefix.SAFE.value}/runs/{dataset}.json"
+
+
+def present_path(dataset: str) -> str:
+    """Where the run that is under way is noted."""
+    return f"{Prefix.SAFE.value}/coordinators/{dataset}.json"
+
+
+def present_run(store: Store, dataset: str) -> tuple[str, dict[str, Any]]:
+    """Id and parameters of the run that is under way, or did not end in order; empty when there is none."""
+    value = store.read_json(present_path(dataset))
+    return (str(value["run"]), dict(value["parameters"])) if value is not None else ("", {})
+
+
+def last_run(store: Store, dataset: str) -> RunRecord | None:
+    """The record of the last run that ended, None when there is none."""
+    value = store.read_json(record_path(dataset))
+    return RunRecord(**value) if value is not None else None

@@ -1,0 +1,98 @@
+"""An engine that converts shards on threads of this process, and can lose them like a real one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from flows import datasets
+from flows.context import Stages
+from flows.convert import run_in_threads
+from flows.dataset_run import Concluded, Coordinator, Policy, State
+from flows.datasets import Dataset
+from flows.shard_run import Machine, convert_shard
+from infra.privacy import key_path, load_key
+from infra.settings import Settings
+from infra.store import Store
+from tests.flows.support import grey_chain
+
+QUICK = Policy(poll_s=0.05, silence_s=0.5)
+
+
+class LocalEngine:
+    """chain: between probe and publish. lose: (shard, attempt) -> whether that run vanishes, and how the engine then
+    says it is (RUNNING looks alive for ever, as after a kill)."""
+
+    def __init__(
+        self, chain: Stages = grey_chain, lose: Callable[[int, int], State | None] = lambda number, attempt: None
+    ) -> None:
+        self.chain, self.lose = chain, lose
+        self.submitted: list[tuple[int, int]] = []
+        self.abandoned: list[str] = []
+        self.stop = threading.Event()
+        self.dropped: list[str] = []
+        self._threads: dict[str, threading.Thread] = {}
+        self._lost: dict[str, State] = {}
+
+    def submit(self, dataset: str, run: str, number: int, of: int, attempt: int) -> str:
+        handle = f"{run}-{number}-{attempt}"
+        self.submitted.append((number, attempt))
+        lost = self.lose(number, attempt)
+        if lost is not None:
+            self._lost[handle] = lost
+            return handle
+
+        def work() -> None:
+            machine, logger = Machine(), logging.getLogger("anonflow")
+            convert_shard(run, number, run_in_threads, machine, logger, self.stop, False, self.chain)
+
+        self._threads[handle] = threading.Thread(target=work)
+        self._threads[handle].start()
+        return handle
+
+    def state(self, handle: str) -> State:
+        if handle in self._lost:
+            return self._lost[handle]
+        return State.RUNNING if self._threads[handle].is_alive() else State.OVER
+
+    def abandon(self, handle: str) -> None:
+        self.abandoned.append(handle)
+        self._lost[handle] = State.OVER
+
+    def drop(self, run: str) -> None:
+        self.dropped.append(run)
+
+    def running(self, run: str) -> list[tuple[str, int]]:
+        return [("zombie", 1)] if run in self.dropped and "zombie" not in self.abandoned else []
+
+
+class Shown:
+    """A board that remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[int, int, str]] = []
+
+    def show(self, done: int, total: int, description: str) -> None:
+        self.said.append((done, total, description))
+
+
+def define(source: Path, destination: Path, name: str = "films", **settings: object) -> Dataset:
+    """Define a dataset in the store of the environment."""
+    dataset = datasets.define(name, str(source), str(destination), Settings(**settings))  # type: ignore[arg-type]
+    datasets.save(Store(Settings().cache_url), dataset)
+    return dataset
+
+
+def coordinate(
+    dataset: Dataset,
+    engine: LocalEngine | None = None,
+    policy: Policy = QUICK,
+    board: Shown | None = None,
+    handle: str = "",
+) -> Concluded:
+    """Run a dataset to its end on threads."""
+    store, shown = Store(Settings().cache_url), board or Shown()
+    key = load_key(key_path(Settings().cache_url))
+    return Coordinator(dataset, store, key, engine or LocalEngine(), lambda said: shown, policy, handle=handle).run()

@@ -1,0 +1,183 @@
+"""A run over a dataset with an engine that may lose, repeat or forget shards."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flows import run_places
+from flows.cancelled import Cancelled
+from flows.context import Context, StageResult
+from flows.dataset_run import FRUITLESS, Coordinator, State
+from flows.run_places import last_run
+from infra.errors import UsageError, Withheld
+from infra.lease import Leases
+from infra.media.probe import VideoInfo
+from infra.settings import Settings
+from infra.store import Store
+from tests.flows.local_engine import QUICK, LocalEngine, Shown, coordinate, define
+from tests.flows.support import grey_chain
+
+TINY = replace(QUICK, shard_s=1.5)
+
+
+@pytest.fixture
+def films(made: Callable[..., Path], tmp_path: Path) -> Path:
+    """Five inputs of one second: two of equal content in different shards, one that is no video."""
+    place = tmp_path / "Jane"
+    place.mkdir()
+    for name, size in (("a", "160x120"), ("b", "176x144"), ("c", "144x176"), ("e", "160x120")):
+        (place / f"{name}.mp4").write_bytes(made(f"{size}.mp4", size=size).read_bytes())
+    (place / "d.mp4").write_text("no video")
+    return place
+
+
+def store() -> Store:
+    return Store(Settings().cache_url)
+
+
+def table(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+
+
+def test_every_input_gets_one_row_and_nothing_identifying_stays(films: Path, home: Path, tmp_path: Path) -> None:
+    dataset, shown = define(films, tmp_path / "out"), Shown()
+    done = coordinate(dataset, policy=TINY, board=shown)
+    assert done.record.verdicts == {"published": 4, "failed": 1}
+    assert (done.record.inputs, done.record.unchanged, done.record.lost) == (5, 0, 0)
+    assert done.record.shards >= 3
+    rows = table(tmp_path / "out")
+    assert len({row["input_id"] for row in rows}) == len(rows) == 5
+    assert {row["run"] for row in rows} == {done.record.run}
+    assert len(list((tmp_path / "out" / "videos").iterdir())) == 3, "equal content is published once"
+    assert store().list_tree("identifying") == ["identifying/definitions/films.json"]
+    assert store().list_tree("safe/leases") == []
+    assert shown.said[-1][:2] == (5, 5)
+    assert last_run(store(), "films") == done.record
+
+
+def test_a_second_run_submits_only_what_is_new_or_failed(films: Path, home: Path, tmp_path: Path) -> None:
+    dataset = define(films, tmp_path / "out")
+    coordinate(dataset)
+    (films / "d.mp4").unlink()
+    engine = LocalEngine()
+    again = coordinate(dataset, engine)
+    assert engine.submitted == [] and (again.record.unchanged, again.record.shards) == (4, 0)
+    (films / "f.mp4").write_bytes((films / "b.mp4").read_bytes() + b"\0" * 8)
+    third = coordinate(dataset, engine)
+    assert (third.record.unchanged, third.record.inputs, len(engine.submitted)) == (4, 5, 1)
+    assert third.record.verdicts["published"] == 5
+
+
+@pytest.mark.parametrize("seems", [State.RUNNING, State.OVER])
+def test_lost_shards_are_submitted_again(seems: State, films: Path, home: Path, tmp_path: Path) -> None:
+    engine = LocalEngine(lose=lambda number, attempt: seems if attempt <= 2 else None)
+    done = coordinate(define(films, tmp_path / "out"), engine)
+    assert done.record.lost == 0 and done.record.verdicts["published"] == 4
+    assert engine.submitted == [(1, 1), (1, 2), (1, 3)]
+    assert bool(engine.abandoned) == (seems is State.RUNNING)
+
+
+def test_a_shard_that_never_gets_anywhere_is_given_up_and_told(films: Path, home: Path, tmp_path: Path) -> None:
+    engine = LocalEngine(lose=lambda number, attempt: State.OVER)
+    done = coordinate(define(films, tmp_path / "out"), engine)
+    assert len(engine.submitted) == FRUITLESS and done.record.lost == 5
+    assert store().list_tree("identifying") == ["identifying/definitions/films.json"]
+    assert coordinate(define(films, tmp_path / "out")).record.lost == 0
+
+
+def test_two_coordinators_never_work_on_one_dataset(films: Path, home: Path, tmp_path: Path) -> None:
+    dataset = define(films, tmp_path / "out")
+    with (
+        Leases(store()) as leases,
+        leases.holding(run_places.lease_of("films")),
+        pytest.raises(UsageError, match="Another run"),
+    ):
+        coordinate(dataset)
+    with pytest.raises(UsageError, match="SOURCE"):
+        coordinate(define(films / "nowhere", tmp_path / "out"))
+    assert coordinate(dataset).record.verdicts["published"] == 4
+
+
+def test_two_workers_on_one_shard_convert_each_video_once(films: Path, home: Path, tmp_path: Path) -> None:
+    begun: list[str] = []
+
+    class Twice(LocalEngine):
+        def submit(self, dataset: str, run: str, number: int, of: int, attempt: int) -> str:
+            super().submit(dataset, run, number, of, 100 + attempt)
+            return super().submit(dataset, run, number, of, attempt)
+
+    def counted(source: Path, info: VideoInfo, context: Context) -> StageResult:
+        begun.append(context.public_id)
+        return grey_chain(source, info, context)
+
+    done = coordinate(define(films, tmp_path / "out"), Twice(counted), TINY)
+    assert done.record.verdicts["published"] == 4
+    assert len(begun) == len(set(begun)) == 3
+
+
+def test_a_stopped_coordinator_leaves_its_shards_and_the_next_one_goes_on(
+    films: Path, home: Path, tmp_path: Path
+) -> None:
+    from infra.privacy import key_path, load_key
+
+    dataset, cancelled = define(films, tmp_path / "out"), threading.Event()
+    engine = LocalEngine(lose=lambda number, attempt: State.WAITING)
+    key = load_key(key_path(Settings().cache_url))
+
+    class Stop(Shown):
+        def show(self, done: int, total: int, description: str) -> None:
+            cancelled.set()
+
+    given = {"policy": "redact"}
+    with pytest.raises(Cancelled):
+        Coordinator(dataset, store(), key, engine, lambda said: Stop(), QUICK, cancelled, "first", given).run()
+    assert run_places.present_run(store(), "films")[1] == given
+    (left,) = {path.split("/")[1] for path in store().list_tree("identifying") if "shard-" in path}
+    following = LocalEngine()
+    assert coordinate(dataset, following).record.verdicts["published"] == 4
+    assert (following.abandoned, following.dropped) == (["first", "zombie"], [left.removeprefix("run-")])
+    assert store().list_tree("identifying") == ["identifying/definitions/films.json"]
+    assert store().list_tree("safe") == ["safe/runs/films.json"]
+    again = LocalEngine()
+    coordinate(dataset, again)
+    assert (again.abandoned, again.dropped) == ([], [])
+
+
+def test_only_failed_leaves_the_rest_alone_and_forgets_why(films: Path, home: Path, tmp_path: Path) -> None:
+    dataset = define(films, tmp_path / "out")
+
+    def failing(source: Path, info: VideoInfo, context: Context) -> StageResult:
+        if info.width == 176:
+            raise RuntimeError("broken")
+        if info.width == 144:
+            raise Withheld("no_safe_twin", "No twin.")
+        return grey_chain(source, info, context)
+
+    first = coordinate(dataset, LocalEngine(failing))
+    assert first.record.verdicts == {"published": 2, "withheld": 1, "failed": 2}
+    (bad,) = [row for row in first.rows if row.reason == "unexpected"]
+    with Leases(store()) as leases:
+        leases.mark_poisoned(bad.public_id, "hung")
+    stubborn = coordinate(dataset)
+    assert {row.reason for row in stubborn.rows if row.public_id == bad.public_id} == {"hung"}
+    again = coordinate(dataset, policy=replace(QUICK, only_failed=True))
+    assert again.record.verdicts == {"published": 3, "withheld": 1, "failed": 1}
+    assert again.record.unchanged == 3
+
+
+def test_a_definition_that_changes_does_not_reach_a_run_under_way(films: Path, home: Path, tmp_path: Path) -> None:
+    dataset = define(films, tmp_path / "out", crf=20)
+
+    class Meddling(LocalEngine):
+        def submit(self, dataset: str, run: str, number: int, of: int, attempt: int) -> str:
+            define(films, tmp_path / "elsewhere", crf=30)
+            return super().submit(dataset, run, number, of, attempt)
+
+    assert coordinate(dataset, Meddling()).record.verdicts["published"] == 4
+    assert not (tmp_path / "elsewhere").exists()

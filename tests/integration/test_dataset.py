@@ -1,0 +1,174 @@
+"""A dataset through the whole topology: two workers, killed in every stage, and a Prefect server that is killed too."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from tests.integration.topology import ROOT, Topology, children, end, wait_for
+
+STAGES = (
+    "probe", "faces", "identities", "samples", "attributes", "motion", "references", "twin", "reassemble", "sound",
+    "audit", "publish",
+)  # fmt: skip
+SMALL = ("--shard-seconds", "1")
+MORTAL = """
+import os, signal, sys
+from pathlib import Path
+import flows.progress as progress
+plan = Path(sys.argv[1])
+real = progress.Clock.stage
+def stage(clock, name, total=0):
+    owner = clock._who[1]
+    try:
+        # Each stage kills once, and no video is killed twice.
+        (plan / name).rename(plan / f"killed-{owner}")
+    except OSError:
+        return real(clock, name, total)
+    os.kill(os.getpid(), signal.SIGKILL)
+def once(clock, name, total=0):
+    if (plan / f"killed-{clock._who[1]}").exists():
+        return real(clock, name, total)
+    return stage(clock, name, total)
+progress.Clock.stage = once
+from flows.cli import app
+app(["worker", "--unsupervised", "--no-datasets", "--threads", "1", "--name", sys.argv[2]])
+"""
+SUPERVISE = """
+import sys
+from flows.supervisor import supervise
+sys.exit(supervise([[sys.executable, "-c", *sys.argv[1:]]], 2.0))
+"""
+
+
+def remote(topology: Topology) -> fsspec.AbstractFileSystem:
+    names = topology.environment
+    return fsspec.filesystem(
+        "s3",
+        key=names["AWS_ACCESS_KEY_ID"],
+        secret=names["AWS_SECRET_ACCESS_KEY"],
+        endpoint_url=names["AWS_ENDPOINT_URL"],
+        use_listings_cache=False,
+        skip_instance_cache=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def films(topology: Topology, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As many clips of a second as there are stages, each of other content, in the bucket as `raw/Jane-n.mp4`."""
+    from tests.reference.clips import short_clip
+
+    folder = tmp_path_factory.mktemp("films")
+    store = remote(topology)
+    for number in range(len(STAGES)):
+        clip = short_clip(folder / f"Jane-{number}.mp4", number)
+        store.put_file(str(clip), f"anonflow/raw/{clip.name}")
+    store.pipe_file("anonflow/raw/Jane-broken.mp4", b"no video")
+    return folder
+
+
+@pytest.fixture
+def workers(topology: Topology, tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Start one worker that coordinates and two that are killed once in each named stage; returns the plan's folder."""
+
+    def start(stages: tuple[str, ...]) -> Path:
+        plan = tmp_path / "plan"
+        plan.mkdir()
+        for stage in stages:
+            (plan / stage).touch()
+        topology.start_worker("coordinator", [*topology.worker, "--no-shards", "--name", "coordinator"])
+        for name in ("one", "two"):
+            command = [sys.executable, "-c", SUPERVISE, MORTAL, str(plan), name]
+            topology.start_worker(name, command)
+        return plan
+
+    yield start
+    for worker in topology.workers:
+        end(worker)
+    topology.workers.clear()
+
+
+def rows(topology: Topology, destination: str) -> dict[str, tuple[str, str, int]]:
+    """Input id -> verdict, reason, frames, out of the table of a destination."""
+    table = remote(topology).cat_file(f"anonflow/{destination}/manifest.jsonl").decode()
+    found = [json.loads(line) for line in table.splitlines()]
+    assert len({row["input_id"] for row in found}) == len(found)
+    return {row["input_id"]: (row["verdict"], row["reason"], row["frames"]) for row in found}
+
+
+def published(topology: Topology, destination: str) -> dict[str, int]:
+    return {path.rpartition("/")[2]: size["size"] for path, size in _found(topology, f"{destination}/videos").items()}
+
+
+def _found(topology: Topology, folder: str) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = remote(topology).find(f"anonflow/{folder}", detail=True)
+    return found
+
+
+def define(topology: Topology, name: str) -> None:
+    done = topology.anonflow("deploy", name, "s3://anonflow/raw", f"s3://anonflow/{name}")
+    assert done.returncode == 0, done.stderr
+
+
+def trigger(topology: Topology, name: str) -> subprocess.Popen[bytes]:
+    return topology.start(f"trigger-{name}", [sys.executable, "-m", "flows.cli", "trigger", name, "--watch", *SMALL])
+
+
+def test_killed_in_every_stage_and_compared_with_an_undisturbed_run(
+    topology: Topology, films: Path, workers: Callable[..., Path]
+) -> None:
+    define(topology, "rough")
+    plan = workers(STAGES)
+    watching = trigger(topology, "rough")
+    began = time.monotonic()
+    wait_for("the first kills", lambda: len(list(plan.glob("killed-*"))) >= 3, 300)
+    topology.kill_server()
+    time.sleep(5)
+    topology.start_server()
+    wait_for("more kills", lambda: len(list(plan.glob("killed-*"))) >= 6, 300)
+    (coordinator,) = children(topology.workers[0].pid)
+    os.kill(coordinator, signal.SIGKILL)
+    # The one who watches may have lost the server; what counts is what is in the store.
+    watching.wait(1200)
+    while "running" in topology.anonflow("status", "rough").stdout and time.monotonic() - began < 1200:
+        time.sleep(3)
+    assert topology.anonflow("trigger", "rough", "--watch").returncode == 0
+    assert sorted(path.name for path in plan.iterdir() if not path.name.startswith("killed-")) == []
+    assert len(list(plan.glob("killed-*"))) == len(STAGES)
+
+    define(topology, "smooth")
+    assert topology.anonflow("trigger", "smooth", "--watch", *SMALL).returncode == 0
+    rough, smooth = rows(topology, "rough"), rows(topology, "smooth")
+    assert rough == smooth
+    assert sorted({verdict for verdict, _, _ in rough.values()}) == ["failed", "published"]
+    assert set(published(topology, "rough")) == set(published(topology, "smooth"))
+    left = {path for path in _found(topology, "store/identifying") if "/definitions/" not in path}
+    assert left == set() and _found(topology, "store/safe/leases") == {}
+    assert list(Path(topology.environment["ANONFLOW_SCRATCH"]).glob("*-*")) == []
+
+
+def test_nothing_identifying_reaches_prefect(topology: Topology, films: Path) -> None:
+    """Of what ran above: neither the database nor any log knows a source's name, or what the networks saw."""
+    texts = {"database": topology.dump()}
+    texts |= {path.name: path.read_bytes() for path in topology.folder.glob("*.log")}
+    assert len(texts["database"]) > 10_000 and b"convert-shard" in texts["database"]
+    words = [b"Jane", b"anonflow/raw", b"embedding", b"ethnicity", b"blendshape", b"AKIA"]
+    words.append(topology.environment["AWS_SECRET_ACCESS_KEY"].encode())
+    for name, text in texts.items():
+        for word in words:
+            assert word not in text, (name, word)
+
+
+def test_the_topology_is_that_of_compose() -> None:
+    compose = (ROOT / "infra" / "compose.yaml").read_text()
+    for name in ("postgres", "prefect", "seaweedfs", "worker"):
+        assert name in compose
