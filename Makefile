@@ -19,7 +19,7 @@ $(VENV)/.ready: pyproject.toml
 
 # Only the motion networks, the diffusion profile and their tests need torch, which is large.
 $(VENV)/.ready-torch: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,torch,diffusion]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,torch,diffusion,containers]'
 	@touch $@
 
 .PHONY: tools

@@ -170,7 +170,8 @@ class Coordinator:
         before = self._store.read_json(present_path(self._dataset.name))
         if before is not None:
             log.warning("The last run of %s did not end in order; going on from its rows.", self._dataset.name)
-            if before["handle"]:
+            # A coordinator that was stopped in order is run again under its own handle.
+            if before["handle"] not in ("", self._handle):
                 self._engine.abandon(before["handle"])
             self._engine.drop(before["run"])
             self._before = before["run"]

@@ -87,7 +87,6 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
         except Cancelled:
             # Whoever polls next goes on: a coordinator where its shards are, a worker after the last finished video.
             await self.client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
-            return False
         return True
 
 

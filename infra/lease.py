@@ -10,17 +10,16 @@ matter, so the number of dead holders says how often work under this name has cr
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from infra.errors import StoreError
+from infra.processes import began, machine
 from infra.store import Prefix, Store
 
 TTL_S = 60.0
@@ -59,7 +58,7 @@ class Leases:
     def __init__(self, store: Store, ttl_s: float = TTL_S, about: str = "") -> None:
         """ttl_s: seconds of silence after which a holder counts as dead. about: noted in every lease, see `about`."""
         self._store, self._ttl_s = store, ttl_s
-        self._self = {"machine": _machine(), "process": os.getpid(), "began": _began(os.getpid()), "about": about}
+        self._self = {"machine": machine(), "process": os.getpid(), "began": began(os.getpid()), "about": about}
         self._lock = threading.Lock()
         self._held: dict[str, Claim] = {}
         self._seen: dict[str, tuple[dict[str, Any] | None, float]] = {}
@@ -197,29 +196,9 @@ def _path(name: str, number: int) -> str:
     return f"{_FOLDER}/{name}/{number:06d}"
 
 
-def _machine() -> str:
-    """Names the place in which process numbers mean something: this boot of this machine, and this namespace."""
-    parts = [os.uname().nodename]
-    with contextlib.suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip())
-        parts.append(os.readlink("/proc/self/ns/pid"))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-def _began(process: int) -> str:
-    """When a process started, as its system counts; empty when it has ended (waited for or not) or cannot be told."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text("ascii", errors="replace")
-    except OSError:
-        return ""
-    # The name of the program, in parentheses, may hold spaces.
-    fields = stat.rpartition(")")[2].split()
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def _ended(content: dict[str, Any], machine: Any) -> bool:
+def _ended(content: dict[str, Any], here: Any) -> bool:
     """Whether the holder was a process of this machine that no longer runs."""
-    process, began = content.get("process"), content.get("began")
-    if content.get("machine") != machine or not isinstance(process, int) or not began:
+    process, since = content.get("process"), content.get("began")
+    if content.get("machine") != here or not isinstance(process, int) or not since:
         return False
-    return _began(process) != began
+    return began(process) != since

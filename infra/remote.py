@@ -72,7 +72,7 @@ def _s3_options() -> dict[str, Any]:
 
     for name in _TALKATIVE:
         logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, logging.INFO))
+        logger.setLevel(max(logger.level, logging.WARNING))
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     addressing = os.environ.get("ANONFLOW_S3_ADDRESSING") or ("path" if endpoint else "auto")
     if addressing not in _ADDRESSING:

@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from infra.processes import began
+
 
 def scratch_root() -> Path:
     """Folder that holds all scratch folders: ANONFLOW_SCRATCH, or one in the user's own cache folder."""
@@ -28,7 +30,7 @@ def scratch(root: Path | None = None) -> Iterator[Path]:
     root = root or scratch_root()
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     remove_stale(root)
-    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=root))
+    folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{began(os.getpid())}-", dir=root))
     try:
         yield folder
     finally:
@@ -36,18 +38,20 @@ def scratch(root: Path | None = None) -> Iterator[Path]:
 
 
 def remove_stale(root: Path) -> None:
-    """Remove the scratch folders of processes that have ended."""
+    """Remove the scratch folders of processes that have ended, also where another process has their number now."""
     for folder in root.iterdir():
-        number = folder.name.partition("-")[0]
-        if number.isdigit() and not _running(int(number)):
+        number, _, rest = folder.name.partition("-")
+        since = rest.partition("-")[0]
+        if number.isdigit() and not _running(int(number), since if since.isdigit() else ""):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _running(process: int) -> bool:
+def _running(process: int, since: str) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    # Where nobody could say when processes begin, any process of this number counts.
+    return not since or began(process) == since

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import UsageError
+from infra.processes import began
 from infra.scratch import scratch
 from infra.settings import OnFailure, Settings
 from infra.telemetry import Timings
@@ -85,3 +87,16 @@ def test_peak_memory_grows() -> None:
         "assert peak() > len(block) > before"
     )
     subprocess.run(["sh", "-c", '"$0" -c "$1"; exit $?', sys.executable, code], check=True, timeout=60)
+
+
+def test_folders_of_ended_processes_go_also_where_the_number_is_used_again(tmp_path: Path) -> None:
+    root = tmp_path / "scratch"
+    root.mkdir()
+    own = f"{os.getpid()}-{began(os.getpid())}"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = {f"{own}-x": True, f"{os.getpid()}-1-x": False, f"{ended.pid}-5-x": False, "card_0.lock": True}
+    for name in names:
+        (root / name).mkdir()
+    with scratch(root):
+        assert {name: (root / name).exists() for name in names} == names

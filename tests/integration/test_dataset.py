@@ -168,6 +168,36 @@ def test_nothing_identifying_reaches_prefect(topology: Topology, films: Path) ->
             assert word not in text, (name, word)
 
 
+def test_a_worker_that_is_stopped_gives_back_what_it_holds(topology: Topology, films: Path) -> None:
+    define(topology, "stopped")
+    for name in ("leaving", "staying"):
+        topology.start_worker(name)
+    watching = trigger(topology, "stopped")
+    leases = "store/safe/leases"
+    wait_for("a video under way", lambda: any("/shard-" in path for path in _found(topology, leases)), 300)
+    assert end(topology.workers[0]) == 0
+    watching.wait(900)
+    assert topology.anonflow("trigger", "stopped", "--watch").returncode == 0
+    assert end(topology.workers[1]) == 0
+    topology.workers.clear()
+    assert rows(topology, "stopped") == rows(topology, "smooth")
+    # An orderly end is no crash, so nothing was counted and nothing is left.
+    assert _found(topology, leases) == {}
+
+
+def test_purging_a_dataset_leaves_nothing(topology: Topology, films: Path) -> None:
+    remote(topology).pipe_file("anonflow/store/identifying/dataset-other/gallery/people/x", b"of another dataset")
+    before = int(topology.sql("select count(*) from flow_run"))
+    done = topology.anonflow("purge", "rough", "--prove")
+    assert done.returncode == 0 and "nothing is left" in done.stdout, done.stdout + done.stderr
+    after = int(topology.sql("select count(*) from flow_run"))
+    assert 0 < after < before
+    assert not [path for path in _found(topology, "store") if "rough" in path]
+    assert topology.anonflow("trigger", "rough").returncode == 2, "there is no such dataset any more"
+    assert published(topology, "rough"), "what was published stays"
+    assert _found(topology, "store/identifying/dataset-other")
+
+
 def test_the_topology_is_that_of_compose() -> None:
     compose = (ROOT / "infra" / "compose.yaml").read_text()
     for name in ("postgres", "prefect", "seaweedfs", "worker"):

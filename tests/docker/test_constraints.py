@@ -1,0 +1,81 @@
+"""The images' packages are pinned, all of them, to versions that pyproject.toml allows."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tests.docker.support import ROOT
+
+FILES = {"constraints.txt": (), "constraints-diffusion.txt": ("diffusion",)}
+each = pytest.mark.parametrize("name", FILES)
+
+
+@pytest.fixture(scope="module")
+def pin() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("pin", ROOT / "docker" / "pin.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def pinned(name: str) -> dict[str, Version]:
+    lines = (ROOT / "docker" / name).read_text("utf-8").splitlines()
+    words = [line.split("==") for line in lines if not line.startswith("#")]
+    return {package: Version(version) for package, version in words}
+
+
+@each
+def test_what_pyproject_asks_for_is_pinned_within_its_bounds(name: str, pin: ModuleType) -> None:
+    versions = pinned(name)
+    for requirement in pin.wanted(FILES[name]):
+        version = versions.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name} is missing from {name}: run docker/pin.py"
+        assert version in requirement.specifier, f"{requirement} does not allow {version}: run docker/pin.py"
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="The constraints are those of Python 3.11.")
+@each
+def test_what_those_bring_along_is_pinned_too(name: str, pin: ModuleType) -> None:
+    try:
+        needed = pin.closure(pin.wanted(FILES[name]))
+    except ModuleNotFoundError as error:
+        pytest.skip(f"{error.name} is not installed here")
+    assert set(needed) == set(pinned(name)), "run docker/pin.py"
+
+
+@each
+def test_every_version_can_be_had_from_an_index(name: str) -> None:
+    assert not [package for package, version in pinned(name).items() if version.local or version.is_prerelease]
+
+
+def test_the_plain_image_has_no_torch() -> None:
+    assert {"torch", "torchvision", "onnxruntime", "opencv-contrib-python-headless"}.isdisjoint(
+        pinned("constraints.txt")
+    )
+
+
+def test_both_images_have_the_same_versions() -> None:
+    plain, diffusion = pinned("constraints.txt"), pinned("constraints-diffusion.txt")
+    assert plain.items() <= diffusion.items()
+
+
+def test_the_closure_follows_extras_and_markers(pin: ModuleType) -> None:
+    found = pin.closure([Requirement("httpx[http2]")])
+    assert "h2" in found
+    assert "h2" not in pin.closure([Requirement("httpx")])
+    assert not [name for name in found if name in ("colorama", "pywin32")]
+
+
+def test_both_dockerfiles_build_with_the_pinned_setuptools() -> None:
+    version = pinned("constraints-diffusion.txt")["setuptools"]
+    assert f'"setuptools=={version}"' in Path(ROOT / "docker" / "Dockerfile").read_text("utf-8")
