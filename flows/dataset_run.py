@@ -133,7 +133,7 @@ class Coordinator:
         self._engine, self._board, self._policy = engine, board, policy or Policy()
         self._cancelled = cancelled or threading.Event()
         self._handle, self._parameters = handle, parameters or {}
-        self._before: str = ""
+        self._before, self._leases_before = "", list[str]()
         self._settings: Settings = dataset.with_settings()
         self._ledger = Ledger(Store(dataset.destination, private=False))
         self.run_id = secrets.token_hex(6)
@@ -156,6 +156,9 @@ class Coordinator:
             for piece in pieces:
                 shards.save(self._store, folder, piece)
             lost = self._watch([_Watched(p, frozenset(ids[j.ordinal] for j in p.jobs)) for p in pieces], leases)
+            for name in [*self._leases_before, *(shard_lease(self.run_id, piece.number) for piece in pieces)]:
+                if leases.dead(name):
+                    leases.forget(name)
             return self._conclude(started, set(ids.values()), unchanged, len(pieces), lost)
 
     @contextlib.contextmanager
@@ -175,6 +178,9 @@ class Coordinator:
                 self._engine.abandon(before["handle"])
             self._engine.drop(before["run"])
             self._before = before["run"]
+            self._leases_before = [f"run-{self._before}"]
+            listed = self._store.list_tree(folder_of(self._before))
+            self._leases_before += [shard_lease(self._before, n) for n in range(1, len(listed))]
             remove_for_good(self._store, folder_of(before["run"]))
         present = {"run": self.run_id, "handle": self._handle, "parameters": self._parameters}
         self._store.write_named(present_path(self._dataset.name), json.dumps(present).encode())

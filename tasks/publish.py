@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.errors import StoreError
+from infra.errors import StoreError, StoreUnavailable
 from infra.privacy import digest_file
 from infra.store import Store
 
@@ -37,14 +37,14 @@ def output_path(public_id: str) -> str:
 def run(audited: AuditedFile, public_id: str, destination: Store) -> Published:
     """Copy the audited file to its place under a temporary name and move it there; readers see all of it or nothing.
 
-    Raises StoreError when the file is not the one that was audited, or when the destination cannot be written; then
-    nothing is visible.
+    Raises StoreError when the file is not the one that was audited, StoreUnavailable when the destination cannot be
+    written; then nothing is visible.
     """
     if digest_file(audited.path) != audited.digest:
         raise StoreError("The finished file is not the one that was audited; it is not published.")
     output = output_path(public_id)
     try:
         destination.put_named(output, audited.path)
-    except OSError as error:
-        raise StoreError(f"The destination cannot be written ({type(error).__name__}).") from None
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"The destination cannot be written. {error}") from None
     return Published(output, audited.digest, audited.path.stat().st_size)
