@@ -134,19 +134,17 @@ def _watched(console: Console, name: str, flow_run: UUID) -> bool:
 def status(name: Annotated[str, typer.Argument(metavar="[DATASET]", help="Only this one.")] = "") -> None:
     """Show every dataset: its last run, and what its manifest counts."""
     from flows import datasets
-    from flows.run_places import last_run, lease_of
-    from infra.lease import Leases
+    from flows.run_places import coordinated, last_run
     from infra.store import Store
 
     store = Store(Settings().cache_url)
     table = Table(title="datasets")
     for column in ("dataset", "last run", "inputs", "published", "redacted", "withheld", "failed"):
         table.add_column(column, overflow="fold")
-    leases = Leases(store)
     for known in [name] if name else datasets.names(store):
         dataset = datasets.load(store, known)
         record, counts = last_run(store, known), _counts(dataset.destination)
-        ended = "running" if leases.alive(lease_of(known)) else _ended(record)
+        ended = "running" if coordinated(store, known) else _ended(record)
         numbers = [str(counts.get(verdict, 0)) for verdict in ("published", "redacted", "withheld", "failed")]
         inputs = str(record.inputs) if record else ""
         table.add_row(known, ended, inputs, *numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flows import datasets
 from flows.convert import dataset_id
 from flows.manifest import Ledger
-from flows.run_places import folder_of, lease_of, present_run, record_path
+from flows.run_places import coordinated, folder_of, lease_of, present_run, record_path
 from infra.errors import UsageError
 from infra.lease import Leases
 from infra.store import Prefix, Store
@@ -30,5 +30,5 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
 
 def refuse_while_running(store: Store, name: str) -> None:
     """Raises UsageError while a coordinator works on the dataset."""
-    if Leases(store).alive(lease_of(name)):
+    if coordinated(store, name):
         raise UsageError("A run of this dataset is under way; stop it first, or wait for its end.")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from infra.inventory import store_time
+from infra.lease import FOLDER as LEASES
+from infra.lease import TTL_S
 from infra.store import Prefix, Store
 
 
@@ -36,6 +39,12 @@ def lease_of(dataset: str) -> str:
 def shard_lease(run: str, number: int) -> str:
     """Name of the lease of the worker on a shard."""
     return f"shard-{run}-{number}"
+
+
+def coordinated(store: Store, dataset: str) -> bool:
+    """Whether a coordinator of the dataset gave a sign of life lately: by the store's clock, at one look."""
+    beats = [entry.modified for entry in store.entries(f"{LEASES}/{lease_of(dataset)}").values()]
+    return bool(beats) and (store_time(store) - max(beats)).total_seconds() < TTL_S
 
 
 def record_path(dataset: str) -> str:

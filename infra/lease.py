@@ -24,7 +24,7 @@ from infra.store import Prefix, Store
 
 TTL_S = 60.0
 _BEATS = 4
-_FOLDER = f"{Prefix.SAFE.value}/leases"
+FOLDER = f"{Prefix.SAFE.value}/leases"
 _POISON = "poison"
 
 
@@ -148,25 +148,25 @@ class Leases:
 
     def about(self, about: str) -> list[str]:
         """Names of leases, of the living and the dead, that were taken with this note."""
-        paths = [path for path in self._store.list_tree(_FOLDER) if path.rpartition("/")[2].isdigit()]
+        paths = [path for path in self._store.list_tree(FOLDER) if path.rpartition("/")[2].isdigit()]
         said = {path.split("/")[-2] for path in paths if (self._store.read_json(path) or {}).get("about") == about}
         return sorted(said)
 
     def mark_poisoned(self, name: str, reason: str) -> None:
         """Leave word that nobody should try this again."""
-        self._store.write_named(f"{_FOLDER}/{name}/{_POISON}", reason.encode())
+        self._store.write_named(f"{FOLDER}/{name}/{_POISON}", reason.encode())
 
     def poisoned(self, name: str) -> str:
         """Why nobody should try this, empty when there is nothing against it."""
-        said = self._store.read_named(f"{_FOLDER}/{name}/{_POISON}")
+        said = self._store.read_named(f"{FOLDER}/{name}/{_POISON}")
         return said.decode() if said else ""
 
     def forget(self, name: str) -> None:
         """Forget crashes and poison, and also whoever may hold it now."""
-        self._store.remove_tree(f"{_FOLDER}/{name}")
+        self._store.remove_tree(f"{FOLDER}/{name}")
 
     def _numbers(self, name: str) -> list[int]:
-        names = (path.rpartition("/")[2] for path in self._store.list_tree(f"{_FOLDER}/{name}"))
+        names = (path.rpartition("/")[2] for path in self._store.list_tree(f"{FOLDER}/{name}"))
         return sorted(int(last) for last in names if last.isdigit())
 
     def _content(self, beat: int) -> bytes:
@@ -193,7 +193,7 @@ class Leases:
 
 
 def _path(name: str, number: int) -> str:
-    return f"{_FOLDER}/{name}/{number:06d}"
+    return f"{FOLDER}/{name}/{number:06d}"
 
 
 def _ended(content: dict[str, Any], here: Any) -> bool:
