@@ -5,8 +5,9 @@ Everything here is keyed by public id and made of verdicts, reasons, counts and 
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,8 @@ from prefect.events import emit_event
 
 from flows.rows import VideoRow
 from tasks.records import Verdict
+
+log = logging.getLogger("anonflow")
 
 VERDICTS, TIMES, PROGRESS, REPORT = "anonflow-verdicts", "anonflow-times", "anonflow-progress", "anonflow-report"
 ALARM = "anonflow.dataset.withheld-above-share"
@@ -98,11 +101,27 @@ class Progress:
     """The progress artifact of a dataset run."""
 
     def __init__(self, description: str, suffix: str = "") -> None:
-        self._id: UUID = create_progress_artifact(0.0, key=PROGRESS + suffix, description=description)  # type: ignore[assignment]
+        self._key, self._description = PROGRESS + suffix, description
+        self._id: UUID | None = None
 
     def show(self, done: int, total: int, description: str) -> None:
-        """Say how many of how many inputs have their verdict."""
-        update_progress_artifact(self._id, 100.0 * done / total if total else 100.0, description=description)
+        """Say how many of how many inputs have their verdict, if the server listens."""
+        attempt(lambda: self._show(100.0 * done / total if total else 100.0, description))
+
+    def _show(self, percent: float, description: str) -> None:
+        if self._id is None:
+            made: Any = create_progress_artifact(percent, key=self._key, description=self._description)
+            self._id = made
+        else:
+            update_progress_artifact(self._id, percent, description=description)
+
+
+def attempt(show: Callable[[], object]) -> None:
+    """Show something; what cannot be shown must not end the run, and the manifest has it all."""
+    try:
+        show()
+    except Exception as error:
+        log.warning("Prefect could not be shown how far the run is (%s).", type(error).__name__)
 
 
 def _line(row: VideoRow) -> dict[str, Any]:

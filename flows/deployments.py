@@ -83,12 +83,12 @@ def convert_dataset(
         done = coordinator.run()
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
-    board.verdicts(done.rows, suffix)
-    board.times(done.rows, suffix)
-    board.report(dataset, defined.destination, done.rows, suffix)
+    board.attempt(lambda: board.verdicts(done.rows, suffix))
+    board.attempt(lambda: board.times(done.rows, suffix))
+    board.attempt(lambda: board.report(dataset, defined.destination, done.rows, suffix))
     count = {verdict.value: done.record.verdicts.get(verdict.value, 0) for verdict in Verdict}
     said = ", ".join(f"{number} {verdict}" for verdict, number in count.items())
-    board.alarm(dataset, done.rows, alarm_share)
+    board.attempt(lambda: board.alarm(dataset, done.rows, alarm_share))
     if done.record.lost:
         return Failed(message=f"{said}; {done.record.lost} inputs without a verdict, see the workers' logs.")
     return Completed(message=said)

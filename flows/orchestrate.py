@@ -47,7 +47,7 @@ def convert_in_flow(jobs: list[Job], settings: Settings, services: Services) -> 
             made.append(convert_jobs(jobs, settings, services, videos_as_tasks))
         except Exception as error:
             return _failed(error, raised)
-        board.verdicts([outcome.row for outcome in made[0].outcomes])
+        board.attempt(lambda: board.verdicts([outcome.row for outcome in made[0].outcomes]))
         return Completed()
 
     dataset(return_state=True)

@@ -108,3 +108,21 @@ def test_nothing_shown_holds_attributes_or_distances(made: list[dict[str, Any]])
     board.report("talks", "out", [secret])
     text = json.dumps(made)
     assert not any(word in text for word in ("0.123456", "0.654321", "0.111111", "stamp-of-source"))
+
+
+def test_a_server_that_does_not_listen_does_not_end_a_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[str] = []
+
+    def down(*_: Any, **given: Any) -> Any:
+        raise ConnectionError("http://server/Jane")
+
+    monkeypatch.setattr(board, "create_progress_artifact", down)
+    progress = board.Progress("5 inputs", "-talks")
+    progress.show(1, 5, "1 published")
+    assert "ConnectionError" in caplog.text and "Jane" not in caplog.text
+    monkeypatch.setattr(board, "create_progress_artifact", lambda percent, **given: said.append(f"made {percent}"))
+    monkeypatch.setattr(board, "update_progress_artifact", lambda key, percent, **given: said.append(f"now {percent}"))
+    progress.show(2, 5, "2 published")
+    assert said == ["made 40.0"]
