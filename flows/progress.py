@@ -6,6 +6,7 @@ import contextlib
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from tasks.records import Verdict
 Advance = Callable[[int], None]
 """Is told how many units of a stage are done."""
 
+MOST_LINES = 100
 _COLOURS = {Verdict.PUBLISHED: "green", Verdict.REDACTED: "cyan", Verdict.WITHHELD: "yellow", Verdict.FAILED: "red"}
 
 
@@ -153,8 +155,14 @@ def verdict_line(row: VideoRow, count: int, reused: bool) -> str:
 
 
 def summary(rows: list[VideoRow]) -> Table:
-    """The table at the end of a run. worst: smallest audited distance to the source. time: seconds."""
-    table = Table(title="verdicts")
+    """The table at the end of a run: of many rows those that need a look, and how many of each verdict there are.
+
+    worst: smallest audited distance to the source. time: seconds.
+    """
+    count = Counter(row.verdict.value for row in rows)
+    table = Table(title="verdicts", caption=", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict))
+    if len(rows) > MOST_LINES:
+        rows = [row for row in rows if row.verdict is not Verdict.PUBLISHED][:MOST_LINES]
     for name in ("#", "public id", "verdict", "reason", "frames", "people", "worst", "time"):
         table.add_column(name, no_wrap=name != "reason", overflow="fold")
     for row in sorted(rows, key=lambda r: r.place):

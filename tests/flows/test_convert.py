@@ -17,6 +17,7 @@ from flows import fingerprint as made_of
 from flows.cancelled import Cancelled
 from flows.context import Context, StageResult
 from flows.convert import dataset_id
+from flows.progress import summary
 from flows.rows import VideoRow
 from infra.errors import UsageError, Withheld
 from infra.media.probe import VideoInfo
@@ -24,6 +25,7 @@ from infra.settings import Settings
 from infra.store import Prefix
 from models.embedding.calibration import calibration
 from tasks.publish import AuditedFile
+from tasks.records import Verdict
 from tests.flows.support import grey_chain, run
 
 
@@ -266,3 +268,15 @@ def test_vectors_of_different_networks_are_different_datasets(tmp_path: Path) ->
     embedded, diffusion = Settings(), Settings(profile="diffusion")
     one, other = (dataset_id(b"k" * 32, str(tmp_path), settings) for settings in (embedded, diffusion))
     assert one == dataset_id(b"k" * 32, str(tmp_path), Settings(seed=4)) != other
+
+
+def test_the_table_at_the_end_of_many_shows_what_needs_a_look() -> None:
+    rows = [
+        VideoRow(
+            public_id=f"v{n}", input_id=f"i{n}", ordinal=n, verdict=Verdict.PUBLISHED if n % 50 else Verdict.FAILED
+        )
+        for n in range(200)
+    ]
+    table = summary(rows)
+    assert table.row_count == 4 and table.caption == "196 published, 0 redacted, 0 withheld, 4 failed"
+    assert summary(rows[:60]).row_count == 60
