@@ -73,6 +73,11 @@ class Case:
         """Set fields of the row by name."""
         self.row = replace(self.row, **values)
 
+    def same(self, source: Path) -> None:
+        """Raise MediaError when the source is no longer what it was: then faces were looked for in other frames."""
+        if not source.is_file() or digest_file(source) != self.context.digest:
+            raise MediaError("source_changed", "The input was changed or removed while it was converted.")
+
     @contextlib.contextmanager
     def settled(self) -> Iterator[None]:
         """Turn whatever the block raises into a verdict; Cancelled and KeyboardInterrupt pass, without a verdict."""

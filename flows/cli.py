@@ -13,7 +13,20 @@ from rich.table import Table
 
 from flows import cli_runs, cli_upkeep
 from flows.cli_cache import cache_app
-from flows.options import CacheUrl, Crop, Destination, Failure, Hard, Overwrite, Profile, Scope, Seed, Source, networks
+from flows.options import (
+    CacheUrl,
+    Crop,
+    Destination,
+    Failure,
+    Hard,
+    Overwrite,
+    Profile,
+    Scope,
+    Seed,
+    Source,
+    TimeLimit,
+    networks,
+)
 from infra.errors import AnonflowError, UsageError
 from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings
 
@@ -60,6 +73,7 @@ def convert(
         bool, typer.Option("--keep-intermediates", help="Keep identifying intermediate objects.")
     ] = False,
     cache: CacheUrl = "",
+    time_limit: TimeLimit = 300.0,
     *,
     backends: Backends,
 ) -> None:
@@ -79,6 +93,7 @@ def convert(
         scene_backend=scenes,
         keep_intermediates=keep_intermediates,
         overwrite=overwrite,
+        time_limit=time_limit,
         cache_url=cache,
     )
     from flows import sources
@@ -103,6 +118,7 @@ def image(
     motion_crop: Crop = MotionCrop.MESH,
     hard_frames: Hard = HardFrames.MESH,
     cache: CacheUrl = "",
+    time_limit: TimeLimit = 300.0,
     *,
     backends: Backends,
 ) -> None:
@@ -115,6 +131,7 @@ def image(
         motion_crop=motion_crop,
         hard_frames=hard_frames,
         overwrite=overwrite,
+        time_limit=time_limit,
         cache_url=cache,
     )
     from flows import sources

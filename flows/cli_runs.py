@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.options import Failure, Profile, Scope, Seed
+from flows.options import Failure, Profile, Scope, Seed, TimeLimit
 from infra.errors import UsageError
 from infra.settings import IdentityScope, OnFailure, Settings
 
@@ -35,7 +35,7 @@ def deploy(
     seed: Seed = 0,
     identity_scope: Scope = IdentityScope.VIDEO,
     on_failure: Failure = OnFailure.WITHHOLD,
-    time_limit: Annotated[float, typer.Option(help="Seconds of work per second of a video; 0 for any number.")] = 300.0,
+    time_limit: TimeLimit = 300.0,
     schedule: Annotated[str | None, typer.Option(help="Cron expression in UTC; an empty one ends it.")] = None,
     pool: Annotated[str, typer.Option(help="Work pool whose workers convert shards.")] = "anonflow",
     shards_at_a_time: Annotated[int | None, typer.Option(help="Over all workers of the pool anonflow.")] = None,

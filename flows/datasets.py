@@ -56,12 +56,12 @@ def define(name: str, source: str, destination: str, settings: Settings) -> Data
 
 def save(store: Store, dataset: Dataset) -> None:
     """Store a definition, replacing an earlier one of this name."""
-    store.write_named(_path(dataset.name), json.dumps(asdict(dataset), sort_keys=True).encode())
+    store.write_named(path_of(dataset.name), json.dumps(asdict(dataset), sort_keys=True).encode())
 
 
 def load(store: Store, name: str) -> Dataset:
     """The definition of this name. Raises UsageError when there is none, or it is damaged."""
-    path = _path(name) if _NAME.fullmatch(name) else ""
+    path = path_of(name) if _NAME.fullmatch(name) else ""
     return _read(store, path, "There is no dataset of this name in the store; define it with `anonflow deploy`.")
 
 
@@ -78,11 +78,6 @@ def load_snapshot(store: Store, folder: str) -> Dataset:
 def names(store: Store) -> list[str]:
     """Names of all datasets in the store."""
     return [path.rpartition("/")[2].removesuffix(".json") for path in store.list_tree(FOLDER)]
-
-
-def forget(store: Store, name: str) -> None:
-    """Remove the definition."""
-    store.remove(_path(name))
 
 
 def settings_from(values: dict[str, Any]) -> Settings:
@@ -113,5 +108,6 @@ def _read(store: Store, path: str, missing: str) -> Dataset:
     return dataset
 
 
-def _path(name: str) -> str:
+def path_of(name: str) -> str:
+    """Where the definition of this name lies in the store."""
     return f"{FOLDER}/{name}.json"

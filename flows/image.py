@@ -37,6 +37,7 @@ def convert_picture(job: Job, settings: Settings, services: Services, chain: Pic
         picture = context.stage("read", lambda _: read_picture(source))
         case.note(width=picture.shape[1], height=picture.shape[0], frames=1)
         result, verdict, reason = chain(picture, context)
+        case.same(source)
         place, finished = output_path(context.public_id), context.folder / "result.png"
 
         def publish() -> None:

@@ -24,6 +24,9 @@ Failure = Annotated[OnFailure, typer.Option(help="What to do with a face that ca
 Scope = Annotated[IdentityScope, typer.Option(help="How far one person keeps one twin.")]
 Crop = Annotated[MotionCrop, typer.Option(help="What LivePortrait's crops are fitted to.")]
 Hard = Annotated[HardFrames, typer.Option(help="What to do where a motion network does not bear a frame.")]
+TimeLimit = Annotated[
+    float, typer.Option(help="Seconds of work per second of a video (half an hour at least); 0 for any number.")
+]
 CacheUrl = Annotated[str, typer.Option("--cache", help="Where intermediate objects live (fsspec address).")]
 
 _ROLES = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from flows import datasets
 from flows.convert import dataset_id
 from flows.manifest import Ledger
-from flows.run_places import coordinated, folder_of, lease_of, present_run, record_path
+from flows.run_places import coordinated, folder_of, lease_of, present_path, present_run, record_path
 from infra.errors import UsageError
+from infra.lease import FOLDER as LEASES
 from infra.lease import Leases
 from infra.store import Prefix, Store
 from tasks.gallery import Gallery
@@ -23,9 +24,13 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
     people = Gallery(store, settings.identity_scope, dataset_id(key, dataset.destination, settings))
     run, _ = present_run(store, name)
     found = [f"{prefix.value}/{owner}" for owner in sorted(owners) for prefix in Prefix]
-    found += [f"{Prefix.SAFE.value}/leases/{owner}" for owner in sorted(owners)]
-    found += [people.path.rpartition("/")[0], record_path(name), f"{datasets.FOLDER}/{name}.json"]
-    return [*found, *([folder_of(run)] if run else []), f"{Prefix.SAFE.value}/leases/{lease_of(name)}"]
+    found += [f"{LEASES}/{owner}" for owner in sorted(owners)]
+    found += [people.path.rpartition("/")[0], record_path(name), datasets.path_of(name)]
+    found += [present_path(name), f"{LEASES}/{lease_of(name)}"]
+    # What a run left behind that did not end in order.
+    names = {path.removeprefix(f"{LEASES}/").partition("/")[0] for path in store.list_tree(LEASES)} if run else set()
+    of_run = sorted(other for other in names if other == f"run-{run}" or other.startswith(f"shard-{run}-"))
+    return [*found, *([folder_of(run)] if run else []), *(f"{LEASES}/{other}" for other in of_run)]
 
 
 def refuse_while_running(store: Store, name: str) -> None:

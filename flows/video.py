@@ -33,6 +33,7 @@ def convert_video(job: Job, settings: Settings, services: Services, show: Show =
         )
         context.clock.allowed_s = settings.allowed_s(float(info.duration))
         result = services.stages(source, info, context)
+        case.same(source)
         done = context.stage("publish", lambda _: publish.run(result.audited, context.public_id, services.destination))
         case.note(
             verdict=result.verdict,

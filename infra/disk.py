@@ -60,7 +60,7 @@ class Disk:
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
-        _sync(target.parent)
+        sync_folder(target.parent)
 
     @patient
     def create(self, path: str, data: bytes) -> bool:
@@ -74,7 +74,7 @@ class Disk:
             return False
         finally:
             partial.unlink(missing_ok=True)
-        _sync(target.parent)
+        sync_folder(target.parent)
         return True
 
     @patient
@@ -148,7 +148,8 @@ def _pieces(content: Content) -> Iterator[bytes]:
         yield from content()
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed in a folder last: a crash right after might bring the old entry back."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

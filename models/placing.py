@@ -45,13 +45,4 @@ def place(temporary: Path, target: Path) -> None:
         os.fsync(stream.fileno())
     temporary.chmod(0o644)
     temporary.replace(target)
-    _sync_folder(target.parent)
-
-
-def _sync_folder(root: Path) -> None:
-    # Without this a crash right after the rename may bring the old directory entry back.
-    descriptor = os.open(root, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(target.parent)

@@ -35,7 +35,7 @@ def test_settings_come_back_as_they_were(store: Store) -> None:
     assert back.affecting_result() == settings.affecting_result()
     assert (back.workers, back.time_limit) == (3, 10.0)
     assert all(path.startswith("identifying/") for path in store.list_tree("")), "a source's address may name somebody"
-    datasets.forget(store, "talks-2")
+    store.remove(datasets.path_of("talks-2"))
     assert datasets.names(store) == []
 
 

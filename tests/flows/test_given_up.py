@@ -177,6 +177,21 @@ def test_a_source_deleted_while_it_is_converted_is_never_published(films: Path, 
     assert reasons(out, films) == ["published"]
 
 
+def test_a_source_replaced_while_it_is_converted_is_never_published(films: Path, home: Path, tmp_path: Path) -> None:
+    """Faces were looked for in the old frames; the new ones would be published with them."""
+
+    def replacing(source: Path, info: VideoInfo, context: Context) -> StageResult:
+        result = grey_chain(source, info, context)
+        if info.width == 176:
+            source.write_bytes((films / "a.mp4").read_bytes())
+        return result
+
+    out = tmp_path / "out"
+    assert reasons(out, films, replacing) == ["published", "failed source_changed"]
+    assert len(list((out / "videos").iterdir())) == 1
+    assert reasons(out, films) == ["published", "published"]
+
+
 def test_a_taken_over_video_is_left_to_the_other(films: Path, home: Path, tmp_path: Path) -> None:
     """The lease is lost in the middle; whoever has it now brings the video to its verdict."""
     (films / "b.mp4").unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -33,6 +34,13 @@ def test_all_that_is_known_of_a_dataset_goes_and_nothing_else(store: Store, tmp_
     with Leases(store, about="films") as leases, Leases(store, about="others") as others:
         assert leases.claim("crashed") and others.claim("theirs")
         own = ["identifying/converted/x", "identifying/crashed/x", "safe/converted/x", "safe/runs/films.json"]
+        run = json.dumps({"run": "dead", "handle": "", "parameters": {}}).encode()
+        store.write_named(run_places.present_path("films"), run)
+        own += [
+            "identifying/run-dead/shard-000001.json",
+            "safe/leases/run-dead/000000",
+            "safe/leases/shard-dead-1/000000",
+        ]
         kept = ["identifying/theirs/x", "safe/runs/others.json"]
         for path in (*own, *kept):
             store.write_named(path, b"1")
