@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from infra.disk import sync_folder
+
 
 @contextmanager
 def locked(lock: Path) -> Iterator[None]:

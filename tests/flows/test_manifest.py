@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -17,8 +15,7 @@ from flows.manifest import Ledger
 from flows.rows import Evidence, VideoRow
 from infra.store import Store
 from tasks.records import Verdict
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.reference.racers import race
 
 WRITER = """
 import sys
@@ -96,23 +93,7 @@ def test_a_row_that_appears_while_the_tables_are_written_is_not_lost(
 
 def test_two_processes_at_the_same_time_lose_no_row(store: Store, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(out), name],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name in "ab"
-    ]
-    for writer in writers:
-        assert writer.stdout is not None and writer.stdout.readline() == "ready\n"
-    for writer in writers:
-        assert writer.stdin is not None
-        writer.stdin.write("go\n")
-        writer.stdin.flush()
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    race(WRITER, (str(out), "a"), (str(out), "b"))
     assert sorted(listed(out)) == sorted(f"{name}{number}" for name in "ab" for number in range(40))
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from infra.settings import Settings
 from infra.store import Store
+from tests.reference.racers import race
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -34,15 +32,7 @@ def test_two_processes_share_a_dataset(made: Callable[..., Path], home: Path, tm
     for n in range(6):
         content = made(f"share{n % 5}.mp4", "-metadata", f"title={n % 5}").read_bytes()
         (place / f"{n}.mp4").write_bytes(content)
-    command, pipe = [sys.executable, "-c", SCRIPT, str(place), str(out)], subprocess.PIPE
-    both = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
-    for one in both:
-        assert one.stdout is not None and one.stdout.readline() == "ready\n"
-    for one in both:
-        assert one.stdin is not None
-        one.stdin.write("\n")
-        one.stdin.flush()
-    said = [one.communicate(timeout=120)[0].splitlines() for one in both]
+    said = [text.splitlines() for text in race(SCRIPT, *[(str(place), str(out))] * 2)]
     converted = [name for lines in said for name in lines[0].split()]
     assert len(converted) == len(set(converted)) == 5, "equal content is converted once, by one of them"
     assert all(lines[1].split() == ["published"] * 6 for lines in said), "both know the verdicts of all"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,23 +7,12 @@ import pytest
 from infra.cache import Cache, Key
 from infra.inventory import groups, stats, store_time
 from infra.store import Prefix, Store
-
-ONE, TWO = "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"
-
-
-@dataclass(frozen=True)
-class Result:
-    text: str
+from tests.infra.support import ONE, TWO, Result, fill
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(f"file://{tmp_path}/store")
-
-
-def fill(store: Store, owner: str, prefix: Prefix = Prefix.IDENTIFYING, size: int = 10) -> None:
-    key = Key("faces", 1, owner, (), prefix=prefix)
-    Cache(store).get_or_make(key, Result, lambda: Result("x" * size))
 
 
 def test_groups(store: Store) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +15,14 @@ from infra.inventory import groups, stats, store_time
 from infra.places import Entry
 from infra.store import Prefix, Store
 from infra.upkeep import hides_removed, leftovers, prune, purge
+from tests.infra.support import ONE, TWO, Result, fill
 
 WEEK, HOUR = datetime.timedelta(days=7), datetime.timedelta(hours=1)
-ONE, TWO = "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"
-
-
-@dataclass(frozen=True)
-class Result:
-    text: str
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(f"file://{tmp_path}/store")
-
-
-def fill(store: Store, owner: str, prefix: Prefix = Prefix.IDENTIFYING, size: int = 10) -> None:
-    key = Key("faces", 1, owner, (), prefix=prefix)
-    Cache(store).get_or_make(key, Result, lambda: Result("x" * size))
 
 
 @pytest.fixture

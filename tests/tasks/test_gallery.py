@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +17,8 @@ from infra.settings import IdentityScope
 from infra.store import Store
 from tasks import gallery
 from tasks.gallery import Gallery, Place
+from tests.reference.racers import race
 from tests.tasks import support
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def towards(angle: float) -> np.ndarray:
@@ -124,16 +121,7 @@ print(*[n for n in range(15) if people.keep(Place(f"{sys.argv[2]}:{n}", -1), np.
 
 def test_processes_never_give_one_twin_to_two_people(tmp_path: Path) -> None:
     store = Store(f"file://{tmp_path}/store")
-    commands = [[sys.executable, "-c", KEEPER, f"file://{tmp_path}/store", name] for name in "ab"]
-    pipe = subprocess.PIPE
-    keepers = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) for command in commands]
-    for keeper in keepers:
-        assert keeper.stdout is not None and keeper.stdout.readline() == "ready\n"
-    for keeper in keepers:
-        assert keeper.stdin is not None
-        keeper.stdin.write("\n")
-        keeper.stdin.flush()
-    kept = [keeper.communicate(timeout=60)[0].split() for keeper in keepers]
+    kept = [said.split() for said in race(KEEPER, *((f"file://{tmp_path}/store", name) for name in "ab"))]
     assert sorted(kept[0] + kept[1], key=int) == [str(n) for n in range(15)]
     assert len(Gallery(store, IdentityScope.VIDEO, "data").others(Place("c:0", -1))[1]) == 15
 
