@@ -4,7 +4,7 @@
     python bench/dataset.py unchanged --count 10000 # a re-run over videos that are converted already
 
 `clips` converts seeded variations of the demonstration clip for real and prints videos per hour, the share of the
-workers' time that no stage accounts for, their memory in quarters of the run, and the size of the database. `unchanged`
+workers' time in which no stage runs, their memory in quarters of the run, and the size of the database. `unchanged`
 writes rows and results as a run would and times the re-run, on disk and on S3.
 """
 
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--shard-seconds", type=float, default=10.0)
+    parser.add_argument("--shard-seconds", type=float, help="Of video in a shard; by default what a user gets.")
     parser.add_argument("--json", type=Path, help="Also write the figures here.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="anonflow-bench-") as name, ExitStack() as stack:
@@ -72,12 +72,12 @@ def clips(topology: Topology, options: argparse.Namespace) -> dict[str, Any]:
     before = int(topology.sql("select pg_database_size('prefect')"))
     memory = _Memory([worker.pid for worker in topology.workers])
     began = time.monotonic()
+    size = ["--shard-seconds", str(options.shard_seconds)] if options.shard_seconds else []
     with memory:
-        _run(topology, "trigger", "bench", "--watch", "--shard-seconds", str(options.shard_seconds), seconds=1e5)
+        _run(topology, "trigger", "bench", "--watch", *size, seconds=1e5)
     wall = time.monotonic() - began
     rows = Ledger(Store(str(destination), private=False), tables=False).rows()
-    in_stages = sum(sum(row.stage_seconds.values()) for row in rows)
-    busy = _busy(topology)
+    in_stages, busy = _in_stages(topology), _in_shards(topology)
     again = time.monotonic()
     _run(topology, "trigger", "bench", "--watch")
     verdicts = {verdict.value: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
@@ -93,6 +93,7 @@ def clips(topology: Topology, options: argparse.Namespace) -> dict[str, Any]:
         "largest memory of a worker by quarter, MB": memory.quarters(),
         "database before, MB": round(before / 1e6, 1),
         "database after, MB": round(int(topology.sql("select pg_database_size('prefect')")) / 1e6, 1),
+        "largest tables, MB": _largest_tables(topology),
         "task runs recorded": int(topology.sql("select count(*) from task_run")),
         "re-run seconds": round(time.monotonic() - again, 1),
     }
@@ -157,10 +158,31 @@ def _many(work: Callable[[Any], Any], items: Any) -> None:
         list(pool.map(work, items))
 
 
-def _busy(topology: Topology) -> float:
+def _in_shards(topology: Topology) -> float:
     """Seconds in which workers were at shards."""
     query = "select sum(extract(epoch from end_time - start_time)) from flow_run where name like '%shard%'"
     return float(topology.sql(query))
+
+
+def _in_stages(topology: Topology) -> float:
+    """Seconds of shards in which a stage of some video ran; stages side by side count once."""
+    query = """select flow_run_id, extract(epoch from start_time), extract(epoch from end_time)
+        from task_run where name like 'video %: %' and end_time is not null order by flow_run_id, start_time"""
+    covered, shard, until = 0.0, "", 0.0
+    for line in topology.sql(query).splitlines():
+        run, start, end = line.split("|")
+        if run != shard:
+            shard, until = run, 0.0
+        covered += max(float(end) - max(float(start), until), 0.0)
+        until = max(until, float(end))
+    return covered
+
+
+def _largest_tables(topology: Topology) -> dict[str, float]:
+    query = """select relname, pg_total_relation_size(oid) from pg_class
+        where relkind = 'r' and relnamespace = 'public'::regnamespace order by 2 desc limit 6"""
+    lines = [line.split("|") for line in topology.sql(query).splitlines()]
+    return {name: round(int(size) / 1e6, 1) for name, size in lines}
 
 
 def _run(topology: Topology, *arguments: str, seconds: float = 3600.0) -> str:

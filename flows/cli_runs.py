@@ -188,6 +188,8 @@ def worker(
     from flows import supervisor
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # Verdicts, by public id, belong in the log of a process that runs for weeks.
+    logging.getLogger("anonflow").setLevel(logging.INFO)
     chosen = name or f"{os.uname().nodename.partition('.')[0]}-{os.getpid()}"
     if not unsupervised:
         # A video that kills the process that converts it must not take the coordinators along.

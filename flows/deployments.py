@@ -27,6 +27,8 @@ from infra.settings import OnFailure, Settings
 from infra.store import Store
 from tasks.records import Verdict
 
+log = logging.getLogger("anonflow")
+
 Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 STOP: ContextVar[threading.Event | None] = ContextVar("anonflow_stop", default=None)
@@ -105,7 +107,7 @@ def convert_shard_flow(dataset: str, run: str, number: int) -> State[None]:
     logger = get_run_logger()
     stop = STOP.get() or threading.Event()
     try:
-        summary = convert_shard(run, number, videos_as_tasks, Machine.from_environment(), logger, stop, WATCHED.get())
+        summary = convert_shard(run, number, videos_as_tasks, Machine.from_environment(), log, stop, WATCHED.get())
     except Exception as error:
         return _failed(f"Shard {number}", error, logger)
     if summary is None:

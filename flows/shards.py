@@ -12,6 +12,11 @@ from infra.store import Store
 
 SHARD_S = 900.0
 """Seconds of video in a shard: hours of work on a processor, about a quarter of an hour on a card."""
+LEAST_S = 5.0
+"""Seconds of video below which a shard is not cut smaller: what it costs by itself would show."""
+PORTIONS = 48
+"""Into about so many shards a dataset is cut if they are not too small then, so that all workers have work to the end.
+"""
 MOST = 200
 """Videos in a shard at most, since even the shortest has a cost of its own."""
 
@@ -28,8 +33,10 @@ class Shard:
 def cut(jobs: Sequence[Job], seconds: Sequence[float], shard_s: float = SHARD_S, most: int = MOST) -> list[Shard]:
     """Cut jobs into shards of at most `shard_s` seconds and `most` jobs, in order; what is longer has one of its own.
 
-    The longest shards come first, so that none begins when all others have ended.
+    A small dataset is cut finer, into about PORTIONS of them. The longest shards come first, so that none begins when
+    all others have ended.
     """
+    shard_s = min(shard_s, max(LEAST_S, sum(seconds) / PORTIONS))
     portions: list[tuple[float, list[Job]]] = []
     for job, length in zip(jobs, seconds, strict=True):
         if portions and portions[-1][0] + length <= shard_s and len(portions[-1][1]) < most:

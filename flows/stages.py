@@ -20,6 +20,7 @@ from infra.media.encode import open_encoder
 from infra.media.frame import YuvFrame
 from infra.media.mux import join_sound
 from infra.media.probe import VideoInfo, probe_video
+from infra.media.readback import Readback
 from infra.privacy import digest_file
 from models import profiles
 from tasks import reassemble, scenes
@@ -42,13 +43,16 @@ def run_stages(source: Path, info: VideoInfo, context: Context) -> StageResult:
         scenes=lambda: scenes.consumer_for(context.settings, source, info),
     )
 
+    def finish() -> tuple[Readback, VideoInfo]:
+        back = join_sound(encoded, source, info, finished)
+        return back, probe_video(finished)
+
     def render(twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
         finished.unlink(missing_ok=True)
         sink = open_encoder(encoded, info, context.settings.crf, context.settings.preset, threads)
         painted = _paint(context, footage, sink, material, twins, extras, threads)
-        back = context.stage("sound", lambda _: join_sound(encoded, source, info, finished))
+        back, result = context.stage("sound", lambda _: finish())
         context.found(audio_streams=len(info.audio), audio_copied=back.copied)
-        result = probe_video(finished)
         return Rendered(lambda: open_frames(finished, result), painted)
 
     _, verdict, reason = rounds.run(context, footage, render)

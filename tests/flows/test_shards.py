@@ -39,6 +39,12 @@ def test_a_long_video_does_not_hold_up_short_ones() -> None:
     assert [[job.ordinal for job in shard.jobs] for shard in cut] == [[3], [1, 2], [4, 5]]
 
 
+def test_a_small_dataset_is_cut_finely_enough_for_all_workers_to_have_work_to_the_end() -> None:
+    assert 40 <= len(shards.cut(jobs(1000), [0.5] * 1000)) <= 60
+    assert [len(shard.jobs) for shard in shards.cut(jobs(40), [0.25] * 40)] == [20, 20], "but not into crumbs"
+    assert max(len(shard.jobs) for shard in shards.cut(jobs(2000), [60.0] * 2000)) == 15, "and a large one as asked"
+
+
 def test_a_shard_comes_back_whole_and_names_nobody_when_shown(tmp_path: Path) -> None:
     store = Store(f"file://{tmp_path}")
     (shard,) = shards.cut(jobs(3), [1, 1, 1])
