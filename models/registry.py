@@ -7,7 +7,7 @@ for research only, or not named, count as unclear.
 
 from __future__ import annotations
 
-from models import packages, registry_diffusion, registry_faces, registry_motion
+from models import packages, registry_diffusion, registry_evaluation, registry_faces, registry_motion
 from models.weight import Weight
 
 __all__ = ["WEIGHTS", "Weight"]
@@ -226,5 +226,11 @@ _ALL: tuple[Weight, ...] = (
 
 WEIGHTS: dict[str, Weight] = {
     weight.name: weight
-    for weight in (*_ALL, *registry_motion.WEIGHTS, *registry_diffusion.WEIGHTS, *registry_faces.WEIGHTS)
+    for weight in (
+        *_ALL,
+        *registry_motion.WEIGHTS,
+        *registry_diffusion.WEIGHTS,
+        *registry_faces.WEIGHTS,
+        *registry_evaluation.WEIGHTS,
+    )
 }

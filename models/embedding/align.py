@@ -22,6 +22,12 @@ DLIB_POINTS: Floats = np.array(
 DLIB_WEIGHTS: Floats = np.array([1.0, 1.0, 0.3, 0.1, 0.1], np.float32)
 
 
+# The five points on the 112 x 112 chip that ArcFace, SFace and their family were trained with.
+ARCFACE_POINTS: Floats = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
+)
+
+
 def dlib_template(size: int, padding: float) -> Floats:
     """Return (5, 2) float32 pixel positions of the five points in a size x size chip with this relative padding."""
     corners = (DLIB_POINTS + padding) / (1 + 2 * padding) * size

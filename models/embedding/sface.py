@@ -16,10 +16,6 @@ from models.embedding import align
 from models.embedding.vectors import pairs, unit
 
 _SIZE = 112
-# The alignment that this family of networks was trained with: the five points on a 112 x 112 chip.
-_TEMPLATE: Floats = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
-)
 
 
 class SFace:
@@ -42,6 +38,6 @@ class SFace:
         """Return (N, 128) float32 unit vectors, one per (uint8 BGR frame, face) pair."""
         rows = np.zeros((len(faces), self.dimension), np.float32)
         for index, (frame, face) in enumerate(pairs(frames, faces)):
-            chip = align.cut(frame, align.similarity(face.points, _TEMPLATE), _SIZE)
+            chip = align.cut(frame, align.similarity(face.points, align.ARCFACE_POINTS), _SIZE)
             rows[index] = self._network.run(chip[None])[0][0]
         return unit(rows)

@@ -96,7 +96,7 @@ def test_every_role_names_backends_that_exist(profile: str) -> None:
     assert set(profiles.weights_of(profile)) <= set(WEIGHTS)
 
 
-@pytest.mark.parametrize("profile", profiles.PROFILES)
+@pytest.mark.parametrize("profile", [name for name, roles in profiles.PROFILES.items() if "inpainter" in roles])
 def test_the_audit_shares_no_weights_with_what_makes_the_twin(profile: str) -> None:
     used: dict[bool, set[str]] = {True: set(), False: set()}
     for name, role in profiles.profile(profile).items():
@@ -104,6 +104,15 @@ def test_the_audit_shares_no_weights_with_what_makes_the_twin(profile: str) -> N
             used[name.startswith("audit_")].update(profiles.backend(role.capability, backend).weights)
     assert used[True] and used[False]
     assert not used[True] & used[False]
+
+
+def test_one_attacker_had_no_part_in_any_result() -> None:
+    roles = profiles.profile("evaluation")
+    making = {name for table in profiles.PROFILES.values() if "inpainter" in table for role in table.values()
+              for name in role.backends}  # fmt: skip
+    assert set(roles["attackers"].backends) - making
+    with pytest.raises(UsageError, match="no twins"):
+        profiles.check(Settings(profile="evaluation"))
 
 
 def test_the_digest_of_a_backend_follows_its_weights_and_version(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,47 @@
+"""ArcFace (MobileFaceNet, WebFace600K): an attacker of the evaluation, which no twin was ever made or chosen by.
+
+Weights: registry entry "arcface" (InsightFace, non-commercial research only). Takes a 112 x 112 RGB chip aligned to the
+five points of the ArcFace template, (x - 127.5) / 127.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from models import runtime, weights
+from models.capabilities import Face, Floats, Image
+from models.embedding import align
+from models.embedding.vectors import pairs, unit
+
+_SIZE = 112
+
+
+class ArcFace:
+    """Embedder, 512 dimensions.
+
+    Not guaranteed: a meaning for small faces or for profiles, which were not measured.
+    """
+
+    name = "arcface"
+    dimension = 512
+
+    def __init__(self, precision: runtime.Precision = "f32") -> None:
+        model = runtime.image_input(
+            runtime.read(weights.path("arcface")),
+            layout="NCHW",
+            size=(_SIZE, _SIZE),
+            rgb=True,
+            mean=(127.5, 127.5, 127.5),
+            scale=127.5,
+        )
+        self._network = runtime.Network(model, precision=precision)
+
+    def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        """Return (N, 512) float32 unit vectors, one per (uint8 BGR frame, face) pair."""
+        rows = np.zeros((len(faces), self.dimension), np.float32)
+        for index, (frame, face) in enumerate(pairs(frames, faces)):
+            chip = align.cut(frame, align.similarity(face.points, align.ARCFACE_POINTS), _SIZE)
+            rows[index] = self._network.run(chip[None])[0][0]
+        return unit(rows)
