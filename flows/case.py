@@ -127,6 +127,9 @@ def convert_input(
             earlier = None if settings.overwrite else services.ledger.finished(row.public_id, row.fingerprint)
             if earlier is not None:
                 return record(_of_input(earlier, row, services), services, reused=True)
+            redone = services.ledger.redone(row.public_id)
+            settings = replace(settings, seed=(settings.seed + redone) % 2**63)
+            row = replace(row, redone=redone, seed=settings.seed)
             cache = Cache(services.store)
             if known := claim.poison or (CRASHED if claim.crashes >= CRASHES else ""):
                 row = replace(row, reason=known, message=GIVEN_UP.get(known, _AGAIN))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from enum import IntEnum
 
 import numpy as np
 
@@ -14,12 +15,25 @@ from models.twins import Twin
 from tasks import twin
 from tasks.gallery import Gallery, Place
 from tasks.identities import Identity
+from tasks.records import Attempt
 from tasks.twin import Request, TwinResult, TwinSettings
 
 _LOYAL = 3
 """A twin that a person has in another video whose audit is still to come is tried by the first so many attempts, each
 stronger; one that passed an audit by all of them."""
 _ROLES = ("inpainter", "motion", "embedder", "parser")
+_NOBODY_LEFT = "no_candidate"
+
+
+class Crowd(IntEnum):
+    """How much an identity's twin has to do with other videos' people: as little as can be had."""
+
+    ALIKE_NOBODY = 0
+    """It resembles nobody of the dataset, neither a source nor a twin."""
+    OWN_FACE = 1
+    """It is nobody else's, but may look like somebody: of thousands of people, everybody looks like some."""
+    SHARED = 2
+    """Another video may show it too. Never two people of one video, nor of a dataset whose people keep their twins."""
 
 
 class Casting:
@@ -43,10 +57,30 @@ class Casting:
         while True:
             with self._people.turn():
                 place = self._place(identity)
-                result = self._run(identity, place, standing, tries)
-                if result.twin is None or self._people.keep(place, identity.pooled, result.twin):
-                    earlier = standing[identity.index].attempts if identity.index in standing else ()
-                    return replace(result, attempts=(*earlier, *result.attempts))
+                result, crowd = self._least_crowded(identity, place, standing, tries)
+                shared = crowd is Crowd.SHARED
+                if result.twin is None or self._people.keep(place, identity.pooled, result.twin, shared):
+                    self._steps.context.found(twins_shared=self._steps.context.evidence.twins_shared + shared)
+                    return result
+
+    def _least_crowded(
+        self, identity: Identity, place: Place, standing: Mapping[int, TwinResult], tries: int
+    ) -> tuple[TwinResult, Crowd]:
+        """A result with all attempts, and how much the twin had to give way to; more only where nobody else is left."""
+        earlier = standing[identity.index].attempts if identity.index in standing else ()
+        crowds = [crowd for crowd in Crowd if crowd is not Crowd.SHARED or self._people.may_share]
+        before = len(earlier)
+        for crowd in crowds:
+            result = self._run(identity, place, earlier, standing, tries - (len(earlier) - before), crowd)
+            result = replace(result, attempts=(*earlier, *result.attempts))
+            last = result.attempts[-1] if result.attempts else None
+            if result.twin is not None or last is None or last.reason != _NOBODY_LEFT:
+                break
+            # That nobody was left was no try.
+            earlier = result.attempts[:-1]
+            if len(earlier) - before >= tries:
+                break
+        return result, crowd
 
     def settle(self, passed: Sequence[tuple[Identity, Twin]]) -> list[int]:
         """Make twins that passed an audit their people's in the whole dataset, all or none of them.
@@ -72,11 +106,20 @@ class Casting:
         self._known.setdefault(identity.index, place.candidate)
         return place
 
-    def _run(self, identity: Identity, place: Place, standing: Mapping[int, TwinResult], tries: int) -> TwinResult:
+    def _run(
+        self,
+        identity: Identity,
+        place: Place,
+        earlier: Sequence[Attempt],
+        standing: Mapping[int, TwinResult],
+        tries: int,
+        crowd: Crowd,
+    ) -> TwinResult:
         steps, material = self._steps, self._material
-        earlier = standing[identity.index].attempts if identity.index in standing else ()
         first = earlier[-1].number + 1 if earlier else 1
         strangers, in_use = self._people.others(place)
+        strangers = strangers if crowd is Crowd.ALIKE_NOBODY else []
+        reserved = in_use if crowd < Crowd.SHARED else ()
         known = self._known[identity.index]
         # Another video may have given this person another twin meanwhile, and the old one to somebody else.
         prefer = known if first <= _LOYAL and known not in in_use else -1
@@ -97,7 +140,7 @@ class Casting:
             prefer=prefer,
             settled=place.settled,
             others=np.stack(others) if others else np.zeros((0, len(identity.pooled)), np.float32),
-            taken=tuple(sorted({*in_use, *(t.candidate for t in twins), *(a.candidate for a in earlier)})),
+            taken=tuple(sorted({*reserved, *(t.candidate for t in twins), *(a.candidate for a in earlier)})),
         )
         inpainter, motion, embedder, parser = (steps.load(role) for role in _ROLES)
         number = f"twin {identity.index + 1}"

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows import cli_runs, cli_upkeep
+from flows import cli_evaluate, cli_runs, cli_upkeep
 from flows.cli_cache import cache_app
 from flows.options import (
     CacheUrl,
@@ -43,6 +43,8 @@ app = typer.Typer(
 models_app = typer.Typer(no_args_is_help=True, help="The networks' weight files.")
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
+app.add_typer(cli_evaluate.review_app, name="review")
+app.command(rich_help_panel="Proof")(cli_evaluate.evaluate)
 _RUNS = (cli_runs.deploy, cli_runs.trigger, cli_runs.status, cli_runs.retry_failed, cli_runs.worker)
 for _command in (*_RUNS, cli_upkeep.plan, cli_upkeep.purge):
     app.command(rich_help_panel="Datasets, workers and stores")(_command)

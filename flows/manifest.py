@@ -53,6 +53,11 @@ class Ledger:
                 return row
         return None
 
+    def redone(self, public_id: str) -> int:
+        """How often a person asked for another try at this content."""
+        rows = [self._read(path) for path in self._destination.list_tree(f"{FOLDER}/{public_id}")]
+        return max((row.redone for row in rows if row is not None), default=0)
+
     def settled(self, fingerprint: str) -> dict[tuple[str, str], VideoRow]:
         """(input id, stamp of the source) -> row, for all inputs that need no work as far as listings tell.
 

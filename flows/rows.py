@@ -19,7 +19,8 @@ class Evidence:
     attempts: tries at twins, `tasks.records.Attempt` as JSON values. audit: per embedder its threshold, smallest and
     mean distance, worst frame, number of recognised frames and mean distance to the twins. worst_frame,
     worst_distance: the frame nearest to the source in the audit; -1 and None when nothing was compared. faces_lost:
-    replaced faces that the audit's detector did not find. Distances are cosine distances.
+    replaced faces that the audit's detector did not find. twins_shared: twins that another video may show too, since no
+    other was left. Distances are cosine distances.
     """
 
     scenes: int = 0
@@ -33,6 +34,7 @@ class Evidence:
     faces_replaced: int = 0
     faces_redacted: int = 0
     faces_lost: int = 0
+    twins_shared: int = 0
     audio_streams: int = 0
     audio_copied: bool = False
 
@@ -45,7 +47,8 @@ class VideoRow(Evidence):
     content apart. ordinal: place in the input list of the run that wrote the row. reason: stable short code, empty for
     published. fingerprint: digest over everything that can change the result. source_stamp, output_stamp: keyed id of
     the source's version, and version of the result, as listings show them; empty when unknown. run: id of the dataset
-    run that wrote the row, if any. Durations and stage times are seconds.
+    run that wrote the row, if any. review: what a person decided about the result, if anybody did. redone: how often a
+    person asked for another try; the seed of the row is the run's plus as many. Durations and stage times are seconds.
     """
 
     public_id: str
@@ -72,6 +75,8 @@ class VideoRow(Evidence):
     source_stamp: str = ""
     run: str = ""
     software: str = ""
+    review: str = ""
+    redone: int = 0
     finished_at: str = ""
 
     @property

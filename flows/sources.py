@@ -136,6 +136,18 @@ def _patient(fs: Any, work: Callable[[], T]) -> T:
     return work() if isinstance(fs, LocalFileSystem) else patiently(work, patience())
 
 
+def is_folder(address: str) -> bool:
+    """Whether there is a folder behind an address. Raises StoreUnavailable when a remote place does not answer."""
+    fs, path = _open(address)
+    return bool(_patient(fs, lambda: fs.isdir(path)))
+
+
+def read(address: str) -> bytes:
+    """The content of a small file. Raises OSError, and StoreUnavailable when a remote place does not answer."""
+    fs, path = _open(address)
+    return bytes(_patient(fs, lambda: fs.cat_file(path)))
+
+
 def absolute(address: str) -> str:
     """The same address however it was written: a full local path, or an fsspec address without a last slash."""
     return _address(*_open(address)).rstrip("/")

@@ -137,6 +137,20 @@ def _weights(entry: Backend, settings: Settings) -> list[str]:
     return [*entry.weights, *(weight for name, value, weight in entry.options if getattr(settings, name) == value)]
 
 
+def independent_attackers() -> list[str]:
+    """The embedders of the profile `evaluation` that take part in no other: neither in making a result nor in judging
+    it."""
+    making = {
+        name
+        for table in PROFILES.values()
+        if "motion" in table
+        for role in table.values()
+        if role.capability == "embedder"
+        for name in role.backends
+    }
+    return [name for name in profile("evaluation")["attackers"].backends if name not in making]
+
+
 def load(capability: str, name: str, **options: Any) -> Any:
     """Return the one instance of a backend that this process has for these options, creating it on first use.
 

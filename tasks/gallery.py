@@ -1,12 +1,14 @@
 """Who already appeared in a dataset, and which twin they have.
 
-Keeps twins apart: a twin must resemble neither a source nor another twin of the dataset. With the scope `dataset` it
-also gives a returning person the same twin in every video. Identifying: it lives under the identifying prefix for as
-long as the dataset is being worked on, and is forgotten when a run has finished.
+Keeps twins apart: a twin should resemble neither a source nor another twin of the dataset, as long as there are such
+(see `flows.casting`). With the scope `dataset` it also gives a returning person the same twin in every video.
+Identifying: it lives under the identifying prefix for as long as the dataset is being worked on, and is forgotten when
+a run has finished.
 
 Every person is an object of its own, so that a dataset of many thousands is not rewritten for each. A candidate is
-reserved by an object that only one can make, so two people never get the same one, whatever processes work at the same
-time. With the scope `dataset`, looking for a person and adding one is one process's turn at a time.
+reserved by an object that only one can make, so two people get the same one only where that was meant, whatever
+processes work at the same time. With the scope `dataset`, looking for a person and adding one is one process's turn at
+a time.
 
 What is forgotten costs: a later run into the same dataset seeds the twin of an identity as before (by the run's seed,
 the video's public id and the identity's number), but it knows neither that the person appeared in the videos of
@@ -121,11 +123,16 @@ class Gallery:
         faces = [person.embedding for person in people] + [person.twin for person in people]
         return faces, tuple(person.candidate for person in people)
 
-    def keep(self, place: Place, embedding: Floats, twin: Twin) -> bool:
+    @property
+    def may_share(self) -> bool:
+        """Whether people of two videos may have one twin when nobody else is left: where nobody keeps one anyway."""
+        return self._scope is IdentityScope.VIDEO
+
+    def keep(self, place: Place, embedding: Floats, twin: Twin, shared: bool = False) -> bool:
         """Record the twin of an identity; False when it must not be: somebody else has this candidate, or another one
-        was settled for this person in the meantime.
+        was settled for this person in the meantime. shared: somebody else may have it too.
         """
-        if self._refused(place, twin):
+        if not shared and self._refused(place, twin):
             return False
         self._record(place, embedding, twin)
         return True

@@ -127,7 +127,7 @@ def run(
     mesh = mesh_in_crop(front, tracks.tracks[front.track])
     shown = own[:: max(1, len(own) // 4)][:4]
     meshes = [mesh_in_crop(s, tracks.tracks[s.track]) for s in shown]
-    heads = [crown.look(s.crop, m, parser) for s, m in zip(shown[::2], meshes[::2], strict=True)]
+    heads: list[crown.Head] = []
     attempts: list[Attempt] = []
     rejected: list[int] = []
     for number in range(settings.first, settings.first + settings.attempts):
@@ -156,6 +156,8 @@ def run(
         except Withheld as reason:
             attempts.append(replace(tried, reason=reason.reason))
             break
+        # Only now: in a crowded dataset the inpainter is often asked in vain.
+        heads = heads or [crown.look(s.crop, m, parser) for s, m in zip(shown[::2], meshes[::2], strict=True)]
         twin = adapt.match_detail(dress(twin, heads, parser), [s.crop for s in shown], meshes)
         twin = motion.introduce(twin, here, 0, surroundings, strength)
         trial = verify.Trial(twin, by_track, motion, strength)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flows.casting import Casting
@@ -18,8 +19,11 @@ from infra.media.decode import open_frames
 from infra.media.probe import VideoInfo
 from infra.settings import IdentityScope, OnFailure, Settings
 from infra.store import Store
-from tasks import scenes
+from models.inpainting import catalogue
+from models.inpainting.catalogue import Catalogue
+from tasks import gallery, scenes
 from tasks.records import Verdict
+from tasks.twin import TwinResult
 from tests.contracts import support as contracts
 from tests.flows.support import run
 
@@ -47,8 +51,8 @@ def two_clips(clip: Callable[[str], Path], ffmpeg: Callable[..., None], tmp_path
     return place
 
 
-def only_cast(source: Path, info: VideoInfo, context: Context) -> StageResult:
-    """The chain up to the twins; withholds with the candidate as the reason."""
+def cast(source: Path, info: VideoInfo, context: Context) -> TwinResult:
+    """The chain up to the twins."""
     footage = Footage(
         lambda: open_frames(source, info),
         (info.width, info.height),
@@ -58,9 +62,20 @@ def only_cast(source: Path, info: VideoInfo, context: Context) -> StageResult:
     steps = Steps(context, info.frame_count)
     material = gather(steps, footage)
     (identity,) = material.identities.identities
-    result = Casting(steps, material, context.people).find(identity, {}, 5)
+    return Casting(steps, material, context.people).find(identity, {}, 5)
+
+
+def only_cast(source: Path, info: VideoInfo, context: Context) -> StageResult:
+    """Withholds with the candidate as the reason."""
+    result = cast(source, info, context)
     assert result.twin is not None
     raise Withheld(str(result.twin.candidate), "")
+
+
+def only_cast_or_say(source: Path, info: VideoInfo, context: Context) -> StageResult:
+    """As `only_cast`, with the reason of the last attempt where there is no twin."""
+    found = cast(source, info, context)
+    raise Withheld(str(found.twin.candidate) if found.twin is not None else found.attempts[-1].reason, "")
 
 
 @pytest.fixture
@@ -91,3 +106,34 @@ def test_the_same_man_gets_the_same_twin_over_the_dataset(
     assert len({outcome.row.reason for outcome in summary.outcomes}) == 2
     kept = Store(settings.cache_url).list_tree("identifying")
     assert {path.split("/")[2] for path in kept} == {"gallery"}
+
+
+def test_where_nobody_else_is_left_two_videos_share_a_twin_and_the_manifest_says_so(
+    two_clips: Path, home: Path, known_key: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contracts.load("embedder", "facenet")
+    first, second = sorted(two_clips.iterdir())
+    # The same man in the same pose, so that whoever passes in the first video passes in the second.
+    second.write_bytes(first.read_bytes() + b"\0" * 8)
+    everybody = catalogue.load()
+    settings = Settings()
+    summary, _ = run(two_clips, tmp_path / "out", only_cast, settings)
+    rows = [outcome.row for outcome in summary.outcomes]
+    fits = [int(row.reason) for row in rows]
+    assert len(set(fits)) == 2 and [row.twins_shared for row in rows] == [0, 0]
+
+    only = {
+        name: getattr(everybody, name)[fits[:1]] if isinstance(getattr(everybody, name), np.ndarray) else value
+        for name, value in asdict(everybody).items()
+    }
+    monkeypatch.setattr(catalogue, "load", lambda: Catalogue(**only))
+    summary, _ = run(two_clips, tmp_path / "few", only_cast, settings)
+    rows = [outcome.row for outcome in summary.outcomes]
+    assert [row.reason for row in rows] == ["0", "0"]
+    assert [row.twins_shared for row in rows] == [0, 1]
+    assert all(attempt["reason"] != "no_candidate" for row in rows for attempt in row.attempts)
+
+    kept = replace(settings, identity_scope=IdentityScope.DATASET)
+    monkeypatch.setattr(gallery, "SAME", -1.0)
+    summary, _ = run(two_clips, tmp_path / "kept", only_cast_or_say, kept)
+    assert [outcome.row.reason for outcome in summary.outcomes] == ["0", "no_candidate"], "never with pseudonyms"

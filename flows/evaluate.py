@@ -1,0 +1,220 @@
+"""An evaluation: every pair of files is measured, the whole is attacked, and a report is written."""
+
+from __future__ import annotations
+
+import contextvars
+import datetime
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.cancelled import Cancelled
+from flows.case import failure_code, log_unexpected
+from flows.context import Show, unseen
+from flows.fingerprint import version
+from flows.measuring import Measurer
+from flows.pairs import Pair, Pairing, pair_up
+from flows.sources import absolute
+from infra.errors import AnonflowError, StoreUnavailable, UsageError
+from infra.privacy import PrivacyFilter, install, key_path, load_key
+from infra.scratch import scratch
+from infra.settings import Settings
+from infra.store import Store
+from models import profiles
+from models.embedding.calibration import calibration
+from tasks.measure.records import Measured
+from tasks.metrics import privacy
+from tasks.metrics.clip import Clip, reduce
+from tasks.report import compose, page, pages
+from tasks.report.compose import Facts
+from tasks.report.content import Content, Outcome, Page
+from tasks.report.verdict import Limits
+
+log = logging.getLogger("anonflow")
+
+PROFILE = "evaluation"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate. originals, anonymized: addresses, see `flows.pairs.pair_up`, as person and people. out: folder
+    of the report. every: look at every so many frames only. reviewer: show the source beside the result."""
+
+    originals: str
+    anonymized: str
+    out: Path
+    person: str = ""
+    people: str = ""
+    every: int = 1
+    reviewer: bool = False
+    title: str = "Anonymity of a dataset"
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What was found about a pair. page: None when it has no anonymized file. reason: why it could not be measured."""
+
+    clip: Clip
+    page: Page | None
+    reason: str = ""
+
+
+Told = Callable[[Pair, str], None]
+"""Hears how far a pair is: done, or why it could not be measured."""
+
+
+def evaluate(request: Request, settings: Settings, told: Told, show: Show = unseen) -> Content:
+    """Measure, attack, and write the report to `request.out`.
+
+    show: makes each pair visible to an orchestrator. A pair that cannot be measured is in the report as one that needs
+    a look. Raises UsageError before anything is measured when nothing can be paired or the report has no place,
+    WeightsError, StoreUnavailable, Cancelled.
+    """
+    if settings.profile != PROFILE or request.every < 1:
+        raise UsageError("An evaluation uses the profile evaluation, and looks at every frame or every few.")
+    _check_place(request)
+    profiles.ready(settings)
+    key = load_key(key_path(settings.cache_url))
+    pairing = pair_up(request.originals, request.anonymized, key, request.person, request.people)
+    filter_ = PrivacyFilter()
+    for pair in pairing.pairs:
+        filter_.hide(pair.original.uri, f"input {pair.ordinal}")
+    install(filter_)
+    limits = _limits(settings)
+    with scratch() as folder:
+        measurer = Measurer(settings, Store(settings.cache_url), key, folder, request.every)
+        work = _Work(request, measurer, limits, _numbers(pairing), told, show)
+        looked = work.all(pairing, settings.workers)
+        content = show("attack", lambda: _concluded(request, settings, pairing, looked, limits))
+        page.write(content, request.out)
+        measurer.forget()
+    return content
+
+
+class _Work:
+    """Measures pairs, several at a time."""
+
+    def __init__(
+        self,
+        request: Request,
+        measurer: Measurer,
+        limits: dict[str, Limits],
+        numbers: Callable[[Pair, int], int],
+        told: Told,
+        show: Show,
+    ) -> None:
+        self._request, self._measurer, self._limits = request, measurer, limits
+        self._numbers, self._told, self._show = numbers, told, show
+        self._stop = threading.Event()
+
+    def all(self, pairing: Pairing, workers: int) -> list[_Looked]:
+        """Every pair, in order."""
+        with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="pair") as pool:
+            futures = [pool.submit(contextvars.copy_context().run, self._one, pair) for pair in pairing.pairs]
+            try:
+                return [future.result() for future in futures]
+            except BaseException as error:
+                self._stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+                if isinstance(error, KeyboardInterrupt):
+                    raise Cancelled from None
+                raise
+
+    def _one(self, pair: Pair) -> _Looked:
+        return self._show(f"pair {pair.ordinal}", lambda: self._looked(pair))
+
+    def _looked(self, pair: Pair) -> _Looked:
+        try:
+            measured = self._measurer.measure(pair, self._advance)
+            people = {person: self._numbers(pair, k) for k, person in enumerate(measured.people)}
+            clip = reduce(measured, pair.ordinal, people)
+            sheets = self._sheets(pair, clip)
+        except (Cancelled, StoreUnavailable):
+            raise
+        except AnonflowError as error:
+            reason = failure_code(error)
+        except Exception as error:
+            log_unexpected(pair.name, error)
+            reason = f"unexpected {type(error).__name__}"
+        else:
+            self._told(pair, "")
+            shown = None if not clip.shared else pages.page(clip, pair.name, self._limits, *sheets)
+            return _Looked(clip, shown)
+        self._told(pair, reason)
+        return _Looked(reduce(Measured.empty(), pair.ordinal, {}), _unmeasured(pair, reason), reason)
+
+    def _sheets(self, pair: Pair, clip: Clip) -> tuple[bytes, bytes]:
+        if not clip.shared:
+            return b"", b""
+        chosen = pages.shown(clip, self._limits)
+        return self._measurer.sheets(pair, chosen, self._request.reviewer)
+
+    def _advance(self, _: int) -> None:
+        if self._stop.is_set():
+            raise Cancelled
+
+
+def _numbers(pairing: Pairing) -> Callable[[Pair, int], int]:
+    """Number of the k-th person of a pair: the one mostly seen is the pair's, others are somebody each."""
+    most = 1 << 20
+    return lambda pair, k: pair.person if k == 0 else most + pair.ordinal * 1000 + k
+
+
+def _concluded(
+    request: Request, settings: Settings, pairing: Pairing, looked: list[_Looked], limits: dict[str, Limits]
+) -> Content:
+    clips = [one.clip for one in looked]
+    embedded = [clip for clip in clips if clip.originals]
+    attacks = []
+    if any(clip.shared for clip in embedded):
+        attacks = [privacy.attack(embedded, name, limit.far_1) for name, limit in limits.items()]
+    shown = [one.page for one in looked if one.page is not None]
+    without = sum(pair.anonymized is None for pair in pairing.pairs)
+    facts = Facts(
+        title=request.title,
+        made_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        software=f"anonflow {version()}",
+        counts=(
+            ("originals", len(pairing.pairs)),
+            ("people in them, as labelled", pairing.people),
+            ("anonymized files compared", len(shown)),
+            ("originals without a result", without),
+            ("anonymized files without an original", pairing.strangers),
+            ("files that could not be measured", sum(bool(one.reason) for one in looked)),
+            ("faces compared", sum(clip.faces for clip in clips if clip.shared)),
+        ),
+        independent=(profiles.independent_attackers() or [""])[0],
+        settings=(
+            ("attackers", ", ".join(limits)),
+            ("took part in nothing", ", ".join(profiles.independent_attackers())),
+            ("frames looked at", "all" if request.every == 1 else f"every {request.every}th"),
+            ("seed", str(settings.seed)),
+        ),
+        reviewer=request.reviewer,
+    )
+    return compose.compose(facts, clips, attacks, shown)
+
+
+def _limits(settings: Settings) -> dict[str, Limits]:
+    names = profiles.roles(settings)["attackers"].backends
+    return {name: Limits(calibration(name).far_1, calibration(name).far_01) for name in names}
+
+
+def _unmeasured(pair: Pair, reason: str) -> Page | None:
+    if pair.anonymized is None:
+        return None
+    said = f"It could not be measured ({reason}), so nothing is known about it."
+    return Page(pages.key_of(pair.name), pair.name, Outcome.LOOK, said, float("nan"), 0, 0, float("nan"))
+
+
+def _check_place(request: Request) -> None:
+    """A report shows things that must not be published along with the data, or be read as data the next time."""
+    out = absolute(str(request.out)) + "/"
+    for place in (request.anonymized, request.originals):
+        if out.startswith(absolute(place).rstrip("/") + "/"):
+            raise UsageError(
+                "The report must lie apart from the originals and the anonymized files; give another --out."
+            )
