@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.agree import motion
 from infra.media.decode import open_frames
 from infra.media.frame import YuvFrame
 from infra.media.probe import VideoInfo
@@ -18,6 +17,7 @@ from models import profiles
 from models.capabilities import Face, Floats, Image
 from models.landmarks import topology
 from tasks import audit
+from tasks.measure import figures
 from tasks.tracking import overlap
 
 EMBEDDERS = ("dlib-resnet", "sface", "facenet")
@@ -39,7 +39,7 @@ CHANGED = 8
 class Person:
     """One face followed by its place through the source: its last box and frame, and the measurements of each frame.
 
-    rows: per frame the source's and the result's `motion.figures`, (2, k).
+    rows: per frame the source's and the result's `figures.figures`, (2, k).
     """
 
     box: Floats
@@ -181,9 +181,9 @@ def _compare_motion(face: Face, twin: Face, images: tuple[Image, Image], tally: 
         return
     person = follow(tally.people, face.box, frame)
     height, width = images[0].shape[:2]
-    person.rows.append(np.stack([motion.figures(mesh, width, height) for mesh in meshes]))
-    pair = motion.aligned(images, meshes[0])
+    person.rows.append(np.stack([figures.figures(mesh, width, height) for mesh in meshes]))
+    pair = figures.aligned(images, meshes[0])
     if person.last_pair is not None:
-        before, now = (motion.unrest(new, old) for new, old in zip(pair, person.last_pair, strict=True))
+        before, now = (figures.unrest(new, old) for new, old in zip(pair, person.last_pair, strict=True))
         tally.unrest.append((before, now))
     person.last_pair = (pair[0], pair[1])

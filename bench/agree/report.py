@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.agree.compare import correlation, mean_error, mean_size, slope
 from bench.agree.faces import Tally
-from bench.agree.motion import AXES, OPENINGS, POSES, Series, correlation, mean_error, mean_size, slope
 from models.embedding.calibration import calibration
+from tasks.measure.figures import AXES, OPENINGS, POSES, Series
 
 NAN = float("nan")
 

@@ -1,0 +1,90 @@
+"""Which frame of an anonymized file belongs to a frame of its original, and which face to which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.media.frame import YuvFrame
+from models.capabilities import Floats
+from tasks.records import Track
+from tasks.tracking import overlap
+
+OVERLAP = 0.25
+"""Intersection over union from which two faces stand in the same place."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A face of a track on one frame; row: of the track."""
+
+    track: Track
+    row: int
+
+    @property
+    def box(self) -> Floats:
+        """(4,) pixels."""
+        return np.asarray(self.track.boxes[self.row])
+
+    @property
+    def seen(self) -> bool:
+        """Whether a detector, or the mesh, sees a face there."""
+        return bool(self.track.detected[self.row]) or float(self.track.presence[self.row]) > 0.5
+
+    @property
+    def meshed(self) -> bool:
+        """Whether its mesh is to be trusted."""
+        return float(self.track.presence[self.row]) > 0.5 and bool(np.isfinite(self.track.mesh[self.row]).all())
+
+
+def by_frame(tracks: Sequence[Track], every: int = 1) -> dict[int, list[Place]]:
+    """Frame -> the places of all tracks on it, on every `every`-th frame."""
+    found: dict[int, list[Place]] = {}
+    for track in tracks:
+        for row in range(track.length):
+            if (track.first + row) % every == 0:
+                found.setdefault(track.first + row, []).append(Place(track, row))
+    return found
+
+
+def counterpart(box: Floats, scale: Floats, others: Sequence[Place]) -> Place | None:
+    """The seen face of the anonymized file that stands where a box (4,) of the original does, None when none does.
+
+    scale: (2,) size of the anonymized frame over that of the original, per axis.
+    """
+    wanted = (box * np.tile(scale, 2)).astype(np.float32)
+    seen = [place for place in others if place.seen]
+    best = max(seen, key=lambda place: overlap(place.box, wanted), default=None)
+    return best if best is not None and overlap(best.box, wanted) > OVERLAP else None
+
+
+def same_time(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(n,) for each time of a frame, in seconds, the index of the other file's frame nearest to it; -1 where that is
+    more than half a frame away. Files with as many frames are taken to have the same ones."""
+    if len(ours) == len(theirs):
+        return np.arange(len(ours), dtype=np.int64)
+    if not len(theirs):
+        return np.full(len(ours), -1, np.int64)
+    step = float(np.median(np.diff(theirs))) if len(theirs) > 1 else np.inf
+    after = np.clip(np.searchsorted(theirs, ours), 1, max(len(theirs) - 1, 1))
+    after = np.minimum(after, len(theirs) - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(np.abs(theirs[before] - ours) <= np.abs(theirs[after] - ours), before, after)
+    return np.where(np.abs(theirs[nearest] - ours) <= 0.5 * step + 1e-6, nearest, -1).astype(np.int64)
+
+
+def together(
+    ours: Iterator[YuvFrame], theirs: Iterator[YuvFrame], mapping: NDArray[np.int64]
+) -> Iterator[tuple[YuvFrame, YuvFrame | None]]:
+    """Each frame of the original with its counterpart; both streams are read once, in order."""
+    held: YuvFrame | None = None
+    for frame in ours:
+        wanted = int(mapping[frame.index]) if frame.index < len(mapping) else -1
+        while wanted >= 0 and (held is None or held.index < wanted):
+            held = next(theirs, None)
+            if held is None:
+                break
+        yield frame, held if held is not None and held.index == wanted else None

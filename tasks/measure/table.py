@@ -1,0 +1,83 @@
+"""From rows to columns: everything measured of one file as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.capabilities import Floats
+from tasks.measure import figures
+from tasks.measure.look import Instruments, Row, Side
+from tasks.measure.records import Measured
+
+
+def table(
+    rows: list[Row],
+    ratios: list[tuple[float, float]],
+    times: NDArray[np.float64],
+    same_size: bool,
+    tools: Instruments,
+    mapping: NDArray[np.int64],
+    every: int,
+    extra: int,
+) -> Measured:
+    """Put the rows of all frames together. ratios: (PSNR, SSIM) of each frame looked at. times: seconds of the
+    original's frames. mapping: see `pairing.same_time`."""
+    frame = np.array([row.frame for row in rows], np.int64)
+    shapes = _stack(rows, lambda side: side.shapes, 52)
+    numbers = _stack(rows, lambda side: side.figures, 11)
+    looks = _stack(rows, lambda side: side.looks, 3 + len(tools.emotion.labels))
+    vectors = {
+        attacker.name: _stack(rows, lambda side, k=k: side.vectors[k], attacker.dimension)  # type: ignore[misc]
+        for k, attacker in enumerate(tools.attackers)
+    }
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    return Measured(
+        frames=len(times),
+        shared=int((mapping >= 0).sum()),
+        duration=float(times[-1] - times[0]) + step if len(times) else 0.0,
+        same_size=same_size,
+        frame=frame,
+        time=(times[frame] - (times[0] if len(times) else 0.0)).astype(np.float32),
+        person=np.array([row.person for row in rows], np.int64),
+        found=np.array([row.found for row in rows], np.bool_),
+        side=np.array([row.side for row in rows], np.float32),
+        vectors=vectors,
+        angles=numbers[:, :, 8:11],
+        openings=numbers[:, :, :5],
+        shapes=shapes,
+        unrest=_unrest(rows, every),
+        age=looks[:, :, 0],
+        female=looks[:, :, 1],
+        skin=looks[:, :, 2],
+        emotion=looks[:, :, 3:],
+        psnr=np.array([ratio[0] for ratio in ratios], np.float32),
+        ssim=np.array([ratio[1] for ratio in ratios], np.float32),
+        quality=np.zeros((2, 0), np.float32),
+        extra=extra,
+    )
+
+
+def _stack(rows: list[Row], column: Callable[[Side], Floats], width: int) -> Floats:
+    """(2, n, width); NaN where there is no other side."""
+    empty = np.full(width, np.nan, np.float32)
+    sides = [[empty if row.sides[k] is None else column(row.sides[k]) for row in rows] for k in (0, 1)]  # type: ignore[arg-type]
+    return np.asarray(sides, np.float32).reshape(2, len(rows), width)
+
+
+def _unrest(rows: list[Row], every: int) -> Floats:
+    """(2, n) change of each aligned face since the frame before; NaN where there is no frame before."""
+    result = np.full((2, len(rows)), np.nan, np.float32)
+    last: dict[int, tuple[int, Row]] = {}
+    for index, row in enumerate(rows):
+        before = last.get(row.person)
+        last[row.person] = (row.frame, row)
+        if before is None or row.frame - before[0] != every:
+            continue
+        for k in (0, 1):
+            now, then = row.sides[k], before[1].sides[k]
+            if now is not None and then is not None and now.aligned.size and then.aligned.size:
+                result[k, index] = figures.unrest(now.aligned, then.aligned)
+    return result

@@ -1,0 +1,73 @@
+"""Speech and blinks preserved: how mouth and eyes open."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tasks.measure.figures import OPENINGS
+from tasks.measure.records import Measured
+from tasks.metrics.definition import Better, Definition, Figure
+from tasks.metrics.series import both_known, correlation
+
+CORRELATION = Definition(
+    "opening_correlation",
+    "Mouth and eyes open alike",
+    "correlation",
+    Better.HIGHER,
+    "Correlation over frames of how far the mouth and the eyes are open before and after, each person's mean taken "
+    "out.",
+)
+LAG = Definition(
+    "mouth_lag",
+    "Mouth lag",
+    "frames",
+    Better.NEITHER,
+    "By how many frames the mouth of the anonymized face moves later (earlier when negative): where its opening "
+    "correlates best with the original's. The sound is the original's, so 0 keeps the lips in step with it.",
+)
+_STILL = 0.01
+"""Standard deviation of an opening, in widths between the outer eye corners, under which only noise moves."""
+_FARTHEST = 10
+
+
+def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
+    """Correlations and lag of one file."""
+    result = {}
+    for name in ("mouth", "eyes"):
+        pair = measured.openings[:, :, OPENINGS.index(name)]
+        known = both_known(pair)
+        if known.sum() < 2 or float(np.std(pair[0, known])) < _STILL:
+            result[CORRELATION, name] = Figure.unknown("Hardly moves in the original.")
+            continue
+        value = correlation(pair, measured.person)
+        unknown = Figure.unknown("Too few frames.")
+        result[CORRELATION, name] = Figure(value, samples=int(known.sum())) if np.isfinite(value) else unknown
+    result[LAG, ""] = _lag(measured)
+    return result
+
+
+def _lag(measured: Measured) -> Figure:
+    if not measured.people:
+        return Figure.unknown("No face.")
+    rows = measured.person == measured.people[0]
+    frames, pair = measured.frame[rows], measured.openings[:, rows, OPENINGS.index("mouth")]
+    step = int(np.min(np.diff(frames))) if len(frames) > 1 else 0
+    if step != 1 or len(frames) < 3 * _FARTHEST:
+        return Figure.unknown("Needs every frame of at least a second.")
+    if float(np.nanstd(pair[0])) < _STILL:
+        return Figure.unknown("The mouth hardly moves in the original.")
+    series = np.full((2, int(frames[-1] - frames[0]) + 1), np.nan, np.float32)
+    series[:, frames - frames[0]] = pair
+    found = {lag: _shifted(series, lag) for lag in range(-_FARTHEST, _FARTHEST + 1)}
+    known = {lag: value for lag, value in found.items() if np.isfinite(value)}
+    if not known:
+        return Figure.unknown("Too few frames on which both mouths are known.")
+    best = max(known, key=lambda lag: (known[lag], -abs(lag)))
+    return Figure(float(best), samples=len(frames), note=f"correlation {known[best]:.3f}")
+
+
+def _shifted(series: np.ndarray, lag: int) -> float:
+    ours, theirs = series
+    count = series.shape[1] - abs(lag)
+    pair = np.stack([ours[max(-lag, 0) : max(-lag, 0) + count], theirs[max(lag, 0) : max(lag, 0) + count]])
+    return correlation(pair, np.zeros(count, np.int64))

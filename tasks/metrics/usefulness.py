@@ -1,0 +1,54 @@
+"""Every number that tells what a converted file is still good for, and its mean over a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tasks.measure.records import Measured
+from tasks.metrics import (
+    bootstrap,
+    consistency,
+    detection,
+    expression,
+    gaze,
+    looks,
+    openings,
+    picture,
+    pose,
+)
+from tasks.metrics.definition import Definition, Figure
+
+Numbers = dict[tuple[Definition, str], Figure]
+
+_MODULES = (expression, pose, gaze, openings, looks, consistency, detection, picture)
+
+
+def of(measured: Measured) -> Numbers:
+    """All numbers of one file, by definition and variant."""
+    found: Numbers = {}
+    for module in _MODULES:
+        found |= module.of(measured)
+    return found
+
+
+def over(files: Sequence[Numbers], people: Sequence[int]) -> Numbers:
+    """Means over files, with intervals over people; people: the (main) person of each file."""
+    result: Numbers = {}
+    for key in dict.fromkeys(key for file in files for key in file):
+        own = [(file[key], person) for file, person in zip(files, people, strict=True) if key in file]
+        known = [(figure, person) for figure, person in own if figure.known]
+        if not known:
+            notes = sorted({figure.note for figure, _ in own if figure.note})
+            result[key] = Figure.unknown(" ".join(notes[:2]) or "Nothing to measure.")
+            continue
+        values = np.array([figure.value for figure, _ in known])
+        mean = bootstrap.mean(values, np.array([person for _, person in known], np.int64))
+        originals = np.array([figure.original for figure, _ in known])
+        before = float(np.nanmean(originals)) if np.isfinite(originals).any() else float("nan")
+        without = len(own) - len(known)
+        note = " ".join(filter(None, [mean.note, f"{without} files without this number." if without else ""]))
+        result[key] = replace(mean, original=before, note=note)
+    return result

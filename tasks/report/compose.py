@@ -1,0 +1,117 @@
+"""A whole report out of measured files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.metrics import openings, usefulness
+from tasks.metrics.clip import Clip
+from tasks.metrics.definition import Figure
+from tasks.metrics.privacy import Attack
+from tasks.metrics.usefulness import Numbers
+from tasks.report import verdict
+from tasks.report.content import Chart, Content, Page, Series
+from tasks.report.pages import lines
+from tasks.report.scope import LIMITS, METHOD
+
+_MUTED = True
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report says besides numbers. made_at: ISO time. counts: see `Content.counts`. independent: the embedder
+    that had no part in any result. settings: see `Content.settings`."""
+
+    title: str
+    made_at: str
+    software: str
+    counts: tuple[tuple[str, int], ...]
+    independent: str
+    settings: tuple[tuple[str, str], ...]
+    reviewer: bool
+
+
+def compose(facts: Facts, clips: Sequence[Clip], attacks: Sequence[Attack], pages: Sequence[Page]) -> Content:
+    """Put a report together. clips: all measured files, those without a result included."""
+    there = [clip for clip in clips if clip.shared]
+    people = [clip.person for clip in there]
+    useful = usefulness.over([clip.usefulness for clip in there], people)
+    own = usefulness.over([clip.privacy for clip in there], people)
+    privacy: Numbers = {}
+    for one in attacks:
+        privacy |= one.numbers
+    outcome, said = verdict.of_dataset(pages, attacks)
+    kept = useful.get((openings.CORRELATION, "mouth"), Figure.unknown("No mouth moves."))
+    return Content(
+        title=facts.title,
+        made_at=facts.made_at,
+        software=facts.software,
+        outcome=outcome,
+        verdict=said,
+        headlines=verdict.headlines(pages, attacks, kept, facts.independent),
+        counts=facts.counts,
+        privacy=tuple(lines(privacy | own)),
+        usefulness=tuple(lines(useful)),
+        charts=tuple(charts(attacks)),
+        pages=tuple(pages),
+        method=METHOD,
+        limits=LIMITS,
+        settings=facts.settings,
+        reviewer=facts.reviewer,
+    )
+
+
+def charts(attacks: Sequence[Attack]) -> list[Chart]:
+    """Cumulative match and ROC of all attackers."""
+    known = [one for one in attacks if np.isfinite(one.cmc).any()]
+    if not known:
+        return []
+    people = known[0].people
+    matches = [Series(one.embedder, _over_ranks(one.cmc)) for one in known]
+    matches += [Series(f"{one.embedder}, originals", _over_ranks(one.cmc_originals), _MUTED) for one in known]
+    guess = tuple((float(k), k / people) for k in range(1, people + 1))
+    result = [
+        Chart(
+            "How often the right person is among the first k",
+            "Anonymized faces against all originals. The nearer to the line of guessing the better; the grey lines are "
+            "what an attacker gets on the originals.",
+            "k",
+            "share of faces",
+            (*matches, Series("guessing", guess, _MUTED)),
+            y_from=0.0,
+            y_to=1.0,
+        )
+    ]
+    curves = [one for one in known if len(one.roc.far)]
+    if curves:
+        series = [Series(one.embedder, _pairs(one.roc.far, one.roc.anonymized)) for one in curves]
+        series += [
+            Series(f"{one.embedder}, originals", _pairs(one.roc.far, one.roc.original), _MUTED) for one in curves
+        ]
+        least = min(float(one.roc.far[0]) for one in curves)
+        guessing = tuple((float(x), float(x)) for x in np.geomspace(least, 1.0, 40))
+        result.append(
+            Chart(
+                "How often two faces are verified as one person",
+                "True acceptance over false acceptance, the threshold taken from originals of different people. The "
+                "nearer to the line of guessing the better.",
+                "false acceptance rate",
+                "true acceptance rate",
+                (*series, Series("guessing", guessing, _MUTED)),
+                log_x=True,
+                y_from=0.0,
+                y_to=1.0,
+            )
+        )
+    return result
+
+
+def _over_ranks(values: np.ndarray) -> tuple[tuple[float, float], ...]:
+    return tuple((float(k), float(value)) for k, value in enumerate(values, 1))
+
+
+def _pairs(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, float], ...]:
+    return tuple(zip(x.tolist(), y.tolist(), strict=True))

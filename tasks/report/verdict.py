@@ -1,0 +1,118 @@
+"""From numbers to a verdict, for one file and for a dataset; the rules are all here.
+
+A file fails when any face of it is so near to its source that only one stranger in a thousand is nearer, for any
+embedder; it needs a look when one in a hundred is. A dataset fails when a file does, or when people are named clearly
+more often than guessing would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.metrics import detection, identification
+from tasks.metrics.clip import Clip
+from tasks.metrics.definition import Figure
+from tasks.metrics.privacy import Attack
+from tasks.report.content import Headline, Outcome, Page
+from tasks.report.words import amount
+
+CLEARLY = 0.05
+"""So far above guessing must the lower end of an interval be for a re-identification rate to fail a dataset."""
+FEW = 20
+"""People under which a rate of re-identification proves little."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Cosine distances of one embedder. far_1, far_01: under which 1 % (0.1 %) of pairs of strangers lie."""
+
+    far_1: float
+    far_01: float
+
+
+def nearest(clip: Clip, limits: Mapping[str, Limits]) -> float:
+    """Smallest distance to the source over all faces and embedders, as a share of `far_1`; NaN without any."""
+    shares = [
+        float(np.nanmin(distances)) / limits[name].far_1
+        for name, distances in clip.nearest.items()
+        if np.isfinite(distances).any()
+    ]
+    return min(shares, default=float("nan"))
+
+
+def of_file(clip: Clip, limits: Mapping[str, Limits]) -> tuple[Outcome, str]:
+    """The outcome of one file, in a word and in a sentence."""
+    extra = clip.usefulness[detection.EXTRA, ""]
+    if not clip.faces:
+        if extra.value > 0:
+            return Outcome.LOOK, "The original shows no face, the anonymized file does."
+        return Outcome.PASS, "The original shows no face that could be recognised."
+    for outcome, rarity, name_of in ((Outcome.FAIL, 1000, "far_01"), (Outcome.LOOK, 100, "far_1")):
+        found = {
+            name: int((distances <= getattr(limits[name], name_of)).sum()) for name, distances in clip.nearest.items()
+        }
+        worst = {name: count for name, count in found.items() if count}
+        if worst:
+            said = ", ".join(f"{count} of {clip.faces} faces by {name}" for name, count in worst.items())
+            return outcome, f"Nearer to the source than {rarity - 1} of {rarity} strangers are: {said}."
+    if extra.value > 0:
+        return Outcome.LOOK, "There are faces where the original has none; see that they are nobody's."
+    return Outcome.PASS, "No face is nearer to its source than 99 of 100 strangers are, whichever network is asked."
+
+
+def of_dataset(pages: Sequence[Page], attacks: Sequence[Attack]) -> tuple[Outcome, str]:
+    """The outcome of all, in a word and in a few sentences."""
+    failed = sum(page.outcome is Outcome.FAIL for page in pages)
+    doubtful = sum(page.outcome is Outcome.LOOK for page in pages)
+    rates = {one.embedder: one.numbers[identification.RATES[1], one.embedder] for one in attacks}
+    named = [name for name, figure in rates.items() if _above(figure, CLEARLY)]
+    perhaps = [name for name, figure in rates.items() if _above(figure, 0.0) and name not in named]
+    people = max((one.people for one in attacks), default=0)
+    few = f" With {people} people in it, rates of re-identification prove little." if people < FEW else ""
+    if not pages:
+        return Outcome.LOOK, "There was no anonymized file to look at."
+    if failed or named:
+        parts = [f"{failed} of {len(pages)} files show a face that can be recognised"] if failed else []
+        parts += [f"people are named more often than by guessing ({', '.join(named)})"] if named else []
+        return Outcome.FAIL, f"Do not pass this dataset on: {' and '.join(parts)}.{few}"
+    if doubtful or perhaps:
+        parts = [f"{doubtful} of {len(pages)} files need a look"] if doubtful else []
+        parts += [f"some people may be named more often than by guessing ({', '.join(perhaps)})"] if perhaps else []
+        return Outcome.LOOK, f"Nobody is recognised for certain, but {' and '.join(parts)}.{few}"
+    if few:
+        return Outcome.LOOK, f"Nobody was recognised in any of {len(pages)} files.{few}"
+    return Outcome.PASS, f"Nobody was recognised in any of {len(pages)} files, by none of {len(attacks)} attackers."
+
+
+def headlines(pages: Sequence[Page], attacks: Sequence[Attack], kept: Figure, independent: str) -> tuple[Headline, ...]:
+    """The numbers that carry the verdict. kept: of usefulness. independent: the embedder that took part in nothing."""
+    shares = [page.nearest for page in pages if np.isfinite(page.nearest)]
+    lines = []
+    own = next((one for one in attacks if one.embedder == independent), None)
+    if own is not None:
+        rate = own.numbers[identification.RATES[1], independent]
+        if rate.known and rate.chance < 1:
+            lines.append(
+                Headline(
+                    "Re-identified",
+                    amount(rate.value, "share"),
+                    f"of anonymized faces are named rightly by a network that had no part in making them. Guessing: "
+                    f"{amount(rate.chance, 'share')}; the originals: {amount(rate.original, 'share')}.",
+                )
+            )
+    if shares:
+        words = "the distance at which one stranger in a hundred is taken for the source. Below 1, a look is needed."
+        lines.append(Headline("Nearest frame of all", f"{min(shares):.2f} ×", f"of {words}"))
+    if kept.known:
+        words = "is how closely the mouth moves as it did, over all files (correlation; 1 is the same movement)."
+        lines.append(Headline("Speech kept", f"{kept.value:.2f}", words))
+    return tuple(lines)
+
+
+def _above(figure: Figure, by: float) -> bool:
+    """Whether a rate lies above chance for certain, by more than so much."""
+    low = figure.value if np.isnan(figure.low) else figure.low
+    return figure.known and low > figure.chance + by
