@@ -35,8 +35,19 @@ tools:
 demo: setup
 	$(BIN)/anonflow demo $(if $(CLIP),"$(CLIP)") --destination "$(OUT)"
 
-test: setup $(VENV)/.ready-torch
-	$(BIN)/anonflow models pull demo-clip retinaface-pytorch
+# The report is looked at in a real browser; where there is none, those tests say so and are skipped.
+.PHONY: browser
+browser:
+	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+			chromium chromium-driver || echo "NOT INSTALLED: chromium; the report's browser tests will be skipped."; \
+	else \
+		echo "chromium and chromedriver are missing: the report's browser tests will be skipped."; \
+	fi
+
+test: setup $(VENV)/.ready-torch browser
+	$(BIN)/anonflow models pull demo-clip retinaface-pytorch arcface
 	$(BIN)/python -m pytest
 
 # A dataset through PostgreSQL, a Prefect server, SeaweedFS and two workers, all on loopback and ended afterwards.

@@ -1,0 +1,101 @@
+"""An evaluation from files to a report, with the real networks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas
+import pytest
+
+from flows.evaluate import Request, evaluate
+from flows.pairs import Pair
+from infra.errors import UsageError, WeightsError
+from infra.settings import Settings
+from infra.store import Store
+from models import profiles
+from tasks.report.content import Content, Outcome
+from tests.reference.clips import short_clip
+
+FRAMES = 6
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory, ffmpeg: Callable[..., None]) -> Path:
+    """Originals, and what three tools made of them: nothing at all, one grey field, and a file that is no video."""
+    try:
+        profiles.ready(Settings(profile="evaluation"))
+    except WeightsError as error:
+        pytest.skip(str(error))
+    folder = tmp_path_factory.mktemp("dataset")
+    ours, theirs = folder / "originals-of-mrs-miller", folder / "anonymized"
+    ours.mkdir()
+    theirs.mkdir()
+    for n in range(4):
+        short_clip(ours / f"{n}.mp4", 6 * n, FRAMES)
+    shutil.copy(ours / "0.mp4", theirs / "0.mp4")
+    ffmpeg("-i", ours / "1.mp4", "-vf", "drawbox=t=fill:c=gray", "-an", theirs / "1.mp4")
+    (theirs / "2.mp4").write_bytes(b"no video")
+    return folder
+
+
+def run(dataset: Path, out: Path, **changes: object) -> tuple[Content, dict[str, str]]:
+    told: dict[str, str] = {}
+
+    def tell(pair: Pair, trouble: str) -> None:
+        told[pair.name] = trouble
+
+    given = {"originals": str(dataset / "originals-of-mrs-miller"), "anonymized": str(dataset / "anonymized")}
+    request = Request(**(given | {"out": out} | changes))  # type: ignore[arg-type]
+    return evaluate(request, Settings(profile="evaluation", threads=1), tell), told
+
+
+def test_who_was_left_alone_is_recognised_and_who_is_not_there_is_not(
+    dataset: Path, home: Path, tmp_path: Path
+) -> None:
+    content, told = run(dataset, tmp_path / "report")
+    pages = {page.name: page for page in content.pages}
+    assert pages["0.mp4"].outcome is Outcome.FAIL and pages["0.mp4"].nearest == pytest.approx(0.0, abs=1e-3)
+    assert pages["1.mp4"].outcome is not Outcome.FAIL and pages["1.mp4"].nearest > 0.8
+    assert pages["2.mp4"].outcome is Outcome.LOOK, "what could not be measured may not pass"
+    assert content.outcome is Outcome.FAIL
+    assert told == {"0.mp4": "", "1.mp4": "", "2.mp4": "not_video", "(no result, input 4)": ""} or told["2.mp4"]
+    assert dict(content.counts)["originals without a result"] == 1
+    assert dict(content.counts)["files that could not be measured"] == 1
+
+    found = {(line.definition.name, line.variant): line.figure for line in pages["0.mp4"].lines}
+    assert found["psnr_outside", ""].value == 100 and found["face_detection", ""].value == 1
+    assert found["pose_error", "yaw"].value == 0
+    grey = {(line.definition.name, line.variant): line.figure for line in pages["1.mp4"].lines}
+    assert grey["face_detection", ""].value == 0 and not grey["pose_error", "yaw"].known
+
+    summary = json.loads((tmp_path / "report" / "summary.json").read_text())
+    assert summary["outcome"] == "fail"
+    table = pandas.read_parquet(tmp_path / "report" / "metrics.parquet")
+    assert set(table["scope"]) == {"dataset", "0.mp4", "1.mp4"}
+    told_everywhere = b"".join(path.read_bytes() for path in (tmp_path / "report").rglob("*") if path.is_file())
+    assert b"miller" not in told_everywhere and str(dataset).encode() not in told_everywhere
+    assert not Store(Settings().cache_url).list_tree("identifying"), "what was measured is forgotten"
+
+
+def test_source_pictures_are_for_reviewers_only(dataset: Path, home: Path, tmp_path: Path) -> None:
+    one = {"originals": str(dataset / "originals-of-mrs-miller/0.mp4"), "anonymized": str(dataset / "anonymized/0.mp4")}
+    content, _ = run(dataset, tmp_path / "open", every=3, **one)
+    assert content.pages[0].sheet and not content.pages[0].source_sheet
+    shown, _ = run(dataset, tmp_path / "closed", every=3, reviewer=True, **one)
+    assert shown.reviewer and shown.pages[0].source_sheet
+
+
+@pytest.mark.parametrize("place", ["originals-of-mrs-miller/report", "anonymized", "anonymized/report"])
+def test_a_report_never_lies_within_the_data(dataset: Path, home: Path, place: str) -> None:
+    with pytest.raises(UsageError, match="apart"):
+        run(dataset, dataset / place)
+    assert not (dataset / "anonymized" / "report").exists()
+
+
+def test_other_profiles_do_not_evaluate(dataset: Path, home: Path, tmp_path: Path) -> None:
+    request = Request(str(dataset), str(dataset), tmp_path / "report")
+    with pytest.raises(UsageError, match="profile evaluation"):
+        evaluate(request, Settings(), lambda *_: None)

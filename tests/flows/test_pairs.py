@@ -1,0 +1,108 @@
+"""Which anonymized file belongs to which original, and who is on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flows.manifest import Ledger
+from flows.pairs import Pairing, pair_up
+from flows.rows import VideoRow
+from flows.sources import VIDEO_SUFFIXES, find
+from infra.errors import UsageError
+from infra.store import Store
+from tasks.records import Verdict
+
+KEY = b"k" * 32
+
+
+def files(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(name.encode())
+    return folder
+
+
+def found(pairing: Pairing) -> dict[str, str | None]:
+    return {pair.original.name: pair.anonymized.name if pair.anonymized else None for pair in pairing.pairs}
+
+
+def test_files_of_others_are_paired_by_path_whatever_their_suffix(tmp_path: Path) -> None:
+    ours = files(tmp_path / "a", "x/1.mp4", "x/2.mov", "y/1.mp4", "p.jpg", "notes.txt")
+    theirs = files(tmp_path / "b", "x/1.mkv", "y/1.mp4", "p.png", "z.mp4")
+    pairing = pair_up(str(ours), str(theirs), KEY)
+    assert found(pairing) == {"p.jpg": "p.png", "x/1.mp4": "x/1.mkv", "x/2.mov": None, "y/1.mp4": "y/1.mp4"}
+    assert pairing.strangers == 1 and pairing.people == 4
+    assert [pair.picture for pair in pairing.pairs] == [True, False, False, False]
+
+
+def test_one_file_and_one_file_belong_together(tmp_path: Path) -> None:
+    ours, theirs = files(tmp_path / "a", "1.mp4") / "1.mp4", files(tmp_path / "b", "other.mp4") / "other.mp4"
+    assert found(pair_up(str(ours), str(theirs), KEY)) == {"1.mp4": "other.mp4"}
+
+
+def test_our_own_results_are_paired_by_the_manifest_and_the_key(tmp_path: Path) -> None:
+    ours, theirs = files(tmp_path / "a", "one.mp4", "two.mp4", "three.mp4"), tmp_path / "b"
+    store = Store(str(theirs), private=False)
+    ledger = Ledger(store)
+    verdicts = {"one.mp4": Verdict.PUBLISHED, "two.mp4": Verdict.WITHHELD, "three.mp4": Verdict.PUBLISHED}
+    for job in find(str(ours), VIDEO_SUFFIXES):
+        verdict = verdicts[job.name]
+        output = f"videos/{job.ordinal}.mp4" if verdict is Verdict.PUBLISHED else ""
+        ledger.record(
+            VideoRow(
+                public_id=f"id{job.ordinal}",
+                input_id=job.input_id(KEY),
+                ordinal=job.ordinal,
+                verdict=verdict,
+                output=output,
+            )
+        )
+        if output:
+            store.write_named(output, b"result")
+    ledger.flush()
+    # The names agree with other originals, which must not count.
+    pairing = pair_up(str(ours), str(theirs), KEY)
+    assert found(pairing) == {"one.mp4": "videos/1.mp4", "three.mp4": "videos/2.mp4", "two.mp4": None}
+    assert [pair.name for pair in pairing.pairs][2] == "(no result, input 3)", "an original's name is told to nobody"
+    with pytest.raises(UsageError, match="ANONFLOW_KEY_FILE"):
+        pair_up(str(ours), str(theirs), b"x" * 32)
+
+
+@pytest.mark.parametrize(
+    ("person", "numbers"),
+    [("", [0, 1, 2, 3]), (r"^([^/]+)/", [0, 0, 1, 2]), (r"/(\w)", [0, 1, 2, 3]), (r"(b|x)", [0, 0, 1, 2])],
+)
+def test_people_are_named_by_an_expression(tmp_path: Path, person: str, numbers: list[int]) -> None:
+    ours = files(tmp_path / "a", "b/1.mp4", "b/2.mp4", "c/3.mp4", "d.mp4")
+    theirs = files(tmp_path / "t", "b/1.mp4")
+    pairing = pair_up(str(ours), str(theirs), KEY, person)
+    assert [pair.person for pair in pairing.pairs] == numbers and pairing.people == len(set(numbers))
+    assert "b/1" not in repr(pairing.pairs[0])
+
+
+def test_people_are_named_by_a_table(tmp_path: Path) -> None:
+    ours, theirs = files(tmp_path / "a", "1.mp4", "2.mp4", "3.mp4"), files(tmp_path / "t", "1.mp4")
+    table = tmp_path / "people.csv"
+    table.write_text("file,person\n1.mp4,Ann\n3.mp4,Ann\n", "utf-8")
+    assert [pair.person for pair in pair_up(str(ours), str(theirs), KEY, people=str(table)).pairs] == [0, 1, 0]
+    table.write_text("name,person\n", "utf-8")
+    with pytest.raises(UsageError, match="columns file and person"):
+        pair_up(str(ours), str(theirs), KEY, people=str(table))
+
+
+@pytest.mark.parametrize(
+    ("person", "people", "said"),
+    [("(", "", "regular"), ("x", "", "group"), ("(x)", "y.csv", "not both"), ("", "missing.csv", "cannot be read")],
+)
+def test_what_names_nobody_is_refused(tmp_path: Path, person: str, people: str, said: str) -> None:
+    ours, theirs = files(tmp_path / "a", "1.mp4"), files(tmp_path / "t", "1.mp4")
+    with pytest.raises(UsageError, match=said):
+        pair_up(str(ours), str(theirs), KEY, person, people)
+
+
+def test_two_results_for_one_original_are_refused(tmp_path: Path) -> None:
+    ours, theirs = files(tmp_path / "a", "1.mp4", "2.mp4"), files(tmp_path / "t", "1.mp4", "1.mov")
+    with pytest.raises(UsageError, match="suffix"):
+        pair_up(str(ours), str(theirs), KEY)

@@ -1,0 +1,86 @@
+"""A person's decisions become verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flows.context import Context, StageResult
+from flows.manifest import Ledger
+from flows.reviewing import Applied, apply
+from infra.errors import UsageError
+from infra.media.probe import VideoInfo
+from infra.settings import Settings
+from infra.store import Store
+from tasks.records import Verdict
+from tasks.report.review import Choice, Decision, Review
+from tests.conftest import Make
+from tests.flows.support import grey_chain, run
+
+
+def decided(*decisions: Decision) -> Review:
+    return Review("report", "2026-11-22T00:00:00Z", decisions, ())
+
+
+@pytest.fixture
+def converted(made: Make, home: Path, tmp_path: Path) -> tuple[Path, Path]:
+    source = tmp_path / "in"
+    source.mkdir()
+    for number in range(3):
+        source.joinpath(f"{number}.mp4").write_bytes(made(f"r{number}.mp4", frames=6 + number).read_bytes())
+    run(source, tmp_path / "out")
+    return source, tmp_path / "out"
+
+
+def test_each_choice_is_carried_out_and_twice_is_as_once(converted: tuple[Path, Path]) -> None:
+    source, out = converted
+    store = Store(str(out), private=False)
+    names = [row.output for row in Ledger(store).rows()]
+    review = decided(
+        Decision(names[0], Choice.ACCEPT, "Mrs Miller looks fine"),
+        Decision(names[1], Choice.REJECT, "Mr Smith"),
+        Decision(names[2], Choice.REDO),
+    )
+    once = {Choice.ACCEPT: 1, Choice.REJECT: 1, Choice.REDO: 1}
+    assert apply(review, store) == Applied(once, 0, 0)
+    assert apply(review, store) == Applied(once, 2, 0)
+    kept, rejected, again = Ledger(store).rows()
+    assert (kept.verdict, kept.review, (out / names[0]).exists()) == (Verdict.PUBLISHED, "accept", True)
+    assert (rejected.verdict, rejected.reason, rejected.output) == (Verdict.WITHHELD, "review", "")
+    assert (again.verdict, again.reason, again.redone) == (Verdict.FAILED, "redo", 1)
+    assert not (out / names[1]).exists() and not (out / names[2]).exists()
+    said = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
+    assert b"Miller" not in said and b"Smith" not in said, "a note may tell who somebody is"
+
+    seeds = []
+
+    def chain(path: Path, info: VideoInfo, context: Context) -> StageResult:
+        seeds.append(context.settings.seed)
+        return grey_chain(path, info, context)
+
+    run(source, out, chain, Settings(seed=4))
+    assert sorted(seeds) == [4, 4, 5], "other settings convert all again, and one of them with another seed"
+    run(source, out, chain, Settings(seed=4))
+    assert len(seeds) == 3, "what was redone is done"
+
+
+def test_the_next_run_makes_another_try_and_leaves_the_rejected_alone(converted: tuple[Path, Path]) -> None:
+    source, out = converted
+    store = Store(str(out), private=False)
+    names = [row.output for row in Ledger(store).rows()]
+    apply(decided(Decision(names[1], Choice.REJECT), Decision(names[2], Choice.REDO)), store)
+    summary, _ = run(source, out)
+    rows = [outcome.row for outcome in summary.outcomes]
+    assert [row.verdict for row in rows] == [Verdict.PUBLISHED, Verdict.WITHHELD, Verdict.PUBLISHED]
+    assert [outcome.reused for outcome in summary.outcomes] == [True, True, False]
+    assert (rows[2].seed, rows[2].redone) == (1, 1)
+
+
+def test_another_destination_is_refused(converted: tuple[Path, Path]) -> None:
+    store = Store(str(converted[1]), private=False)
+    with pytest.raises(UsageError, match="none of the files"):
+        apply(decided(Decision("videos/nobody.mp4", Choice.REJECT)), store)
+    name = Ledger(store).rows()[0].output
+    some = apply(decided(Decision("videos/nobody.mp4", Choice.REJECT), Decision(name, Choice.ACCEPT)), store)
+    assert some == Applied({Choice.ACCEPT: 1}, 0, 1)
