@@ -85,9 +85,8 @@ def ranks(
     compared with faces of its own clip that are so many frames away or fewer. People who are left without a face
     come last. block: probes that are compared at a time; fewer where the gallery is large.
 
-    People as similar as the true one to within `TIE` take the place in the middle of their places, rounded up: an
-    attacker who cannot tell people apart gets the rank that guessing gives, not the first. So two people of equal
-    faces are never at rank 1. Raises ValueError when a vector is not finite.
+    People as similar as the true one to within `TIE` come after the true one: a person who is in the originals under
+    two names must not hide behind the second. Raises ValueError when a vector is not finite.
     """
     if not (np.isfinite(gallery.vectors).all() and np.isfinite(probes.vectors).all()):
         raise ValueError("An embedded face is not finite.")
@@ -164,9 +163,7 @@ def _places(best: Floats, truth: NDArray[np.int64]) -> NDArray[np.int64]:
     """The (n,) places of people `truth` (n,) in the rows of (n, P) similarities; 0 where it is minus infinity."""
     own = best[np.arange(len(truth)), truth][:, None]
     ahead = (best > own + TIE).sum(axis=1)
-    tied = (best >= own - TIE).sum(axis=1) - ahead
-    # The middle of the places ahead + 1 .. ahead + tied, rounded up.
-    return np.where(np.isfinite(own[:, 0]), ahead + tied // 2 + 1, 0)
+    return np.where(np.isfinite(own[:, 0]), ahead + 1, 0)
 
 
 def _note(note: str, ranks: NDArray[np.int64]) -> str:

@@ -16,7 +16,7 @@ from tasks.metrics.faces import Faces
 FOLDS = 5
 PER_CLIP = 40
 _FACES = 20_000
-"""Most faces that a classifier learns from, as long as that leaves one of each clip; its time is theirs times people."""
+"""Most faces a classifier learns from, unless that leaves none of a clip: time grows with both faces and people."""
 _ROUNDS = 300
 _STOPPED = f"A classifier was stopped after {_ROUNDS} rounds, before it was at its best."
 PARROT = Definition(

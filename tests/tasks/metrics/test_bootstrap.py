@@ -54,6 +54,9 @@ def test_more_frames_of_the_same_people_do_not_narrow_it() -> None:
 
 def test_people_with_more_values_weigh_more() -> None:
     assert bootstrap.mean(np.array([1.0, 1.0, 1.0, 0.0]), np.array([7, 7, 7, 9])).value == 0.75
+    # However many values those drawn have, the mean of equal ones is theirs.
+    equal = bootstrap.mean(np.full(111, 2.0), np.repeat([1, 2, 3], [1, 10, 100]))
+    assert (equal.value, equal.low, equal.high) == (2, 2, 2)
 
 
 def test_what_is_no_number_is_left_out() -> None:

@@ -106,6 +106,15 @@ def test_no_pairs_give_no_number_and_say_why() -> None:
     assert not linkage(nobody, nobody, LIMIT).shared_twin.known and not linkage(nobody, nobody, LIMIT).same_person.known
 
 
+def test_a_clip_is_matched_by_the_mean_of_its_faces() -> None:
+    angles = np.array([0.0, 0.4, 0.48, 0.48])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    faces = Faces(vectors, np.array([1, 1, 2, 2]), np.array([1, 1, 2, 2]), np.array([0, 1, 0, 1]))
+    # Its faces are 0.48 and 0.08 away; the mean, of length one, 0.28.
+    found = linkage(faces, faces, LIMIT)
+    assert found.matches == (Match((1, 2), (1, 2), pytest.approx(1 - math.cos(0.28), abs=1e-6)),)
+
+
 def test_the_limit_itself_still_matches() -> None:
     right = np.float32([[1, 0], [0, 1]])
     faces = Faces(right, np.array([1, 2]), np.array([1, 2]), np.zeros(2, np.int64))

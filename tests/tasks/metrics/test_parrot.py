@@ -32,15 +32,15 @@ def made(counts: list[int], by_person: float, by_clip: float, seed: int = 0, eac
 
 
 def test_a_twin_that_stays_is_learnt_and_one_that_changes_is_not() -> None:
-    stays, changes = made([3] * 8, 1, 0.1), made([3] * 8, 0, 1)
+    stays, changes = made([2] * 8, 1, 0.1), made([2] * 8, 0, 1)
     found = parrot(changes, stays)
     assert found.value == 1 and found.original < 0.45 and found.chance == 1 / 8
-    assert found.samples == 24 and found.people == 8 and (found.low, found.high) == (1, 1)
+    assert found.samples == 16 and found.people == 8 and (found.low, found.high) == (1, 1)
     found = parrot(stays, changes)
     assert found.value < 0.45 and found.original == 1 and found.low <= found.value <= found.high
 
 
-@pytest.mark.parametrize("counts", [[2] * 20, [4] * 12, [30, 2, 2, 2, 2, 2, 2, 2]])
+@pytest.mark.parametrize("counts", [[2] * 20, [24, 2, 2, 2, 2, 2, 2]])
 def test_where_clips_tell_nothing_it_names_no_more_than_guessing(counts: list[int]) -> None:
     """Faces of one clip are alike and those of a person are not: whoever learnt from a face of the clip would know it.
     Somebody of most clips is no better guess than anybody."""
@@ -66,10 +66,11 @@ def test_no_clip_is_on_both_sides_and_every_person_is_learnt(data: st.DataObject
 
 
 def test_all_people_of_a_clip_are_held_out_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Persons 3 and 4 share their clips; what is learnt and what is named never have a clip in common."""
-    faces = made([4, 4, 3], 1, 0.3)
+    """Persons 3 and 4 share two clips; what is learnt and what is named never have a clip in common."""
+    faces = made([5, 4, 3], 1, 0.3)
     clip = faces.clip.copy()
-    clip[faces.person == 4] = clip[faces.person == 3]
+    # Of person 3 clips 0 to 4, of 4 clips 5 to 8: two of theirs, at another place of the order.
+    clip[np.isin(clip, [5, 8])] -= 4
     faces = Faces(faces.vectors, faces.person, clip, faces.frame)
     whose = {row.tobytes(): int(c) for row, c in zip(faces.vectors, clip, strict=True)}
     met: list[tuple[set[int], set[int]]] = []
@@ -85,26 +86,33 @@ def test_all_people_of_a_clip_are_held_out_together(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Pipeline, "fit", fit)
     monkeypatch.setattr(Pipeline, "predict_log_proba", predict)
-    assert parrot(faces, faces).samples == 11 and len(met) == 8
+    assert parrot(faces, faces).samples == 12
     for learnt, named in met:
         assert learnt and named and not learnt & named and learnt | named == set(clip.tolist())
 
 
 def test_a_clip_goes_to_the_highest_mean_log_probability() -> None:
-    """The same done step by step, with the mean and deviation of each feature by hand."""
-    faces = made([2] * 10, 0.55, 0.5, each=9)
+    """The same done step by step, with the mean and deviation of each feature and the weights of people by hand."""
+    faces = made([6] + [2] * 8, 0.5, 0.4, each=5)
+    # Faces of a clip that differ much, and features of very different sizes.
+    faces.vectors[:] += np.random.default_rng(2).normal(0, 0.4, faces.vectors.shape)
+    faces.vectors[:, 5:] *= 0.02
     found = module.appearances(faces)
     fold = module._dealt(faces, found, 5, 0)
     hits = []
     for number in np.unique(fold):
         rows = np.concatenate([r for r, held in zip(found, fold == number, strict=True) if not held])
         x = faces.vectors[rows].astype(np.float64)
-        model = LogisticRegression(max_iter=2000).fit((x - x.mean(0)) / x.std(0), faces.person[rows])
+        y = faces.person[rows]
+        weight = 1 / np.bincount(y)[y]
+        model = LogisticRegression(max_iter=2000)
+        model.fit((x - x.mean(0)) / x.std(0), y, sample_weight=weight * len(y) / weight.sum())
         for held in (r for r, held in zip(found, fold == number, strict=True) if held):
             table = model.predict_log_proba((faces.vectors[held] - x.mean(0)) / x.std(0))
-            hits.append(model.classes_[table.sum(axis=0).argmax()] == faces.person[held[0]])
+            hits.append((faces.person[held[0]], model.classes_[table.sum(axis=0).argmax()] == faces.person[held[0]]))
+    each = [np.mean([hit for who, hit in hits if who == person]) for person in np.unique(faces.person)]
     result = parrot(faces, faces)
-    assert 0.1 < np.mean(hits) < 0.95 and result.value == pytest.approx(np.mean(hits))
+    assert 0.1 < np.mean(each) < 0.95 and result.value == pytest.approx(np.mean(each))
     assert result == parrot(faces, faces)
 
 
@@ -153,14 +161,14 @@ def test_faces_learnt_from_are_few_and_spread_over_the_clip() -> None:
 
 
 def test_of_very_many_clips_less_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
-    faces, sizes, learn = made([3] * 4, 1, 0.1), [], Pipeline.fit
+    faces, sizes, learn = made([2] * 4, 1, 0.1), [], Pipeline.fit
 
     def fit(self: Pipeline, x: np.ndarray, y: np.ndarray) -> Pipeline:
         sizes.append(len(x))
         return learn(self, x, y)
 
     monkeypatch.setattr(Pipeline, "fit", fit)
-    for limit, per_clip, size in ((20_000, 40, 8 * 12), (20_000, 5, 8 * 5), (40, 40, 8 * 3), (5, 40, 8)):
+    for limit, per_clip, size in ((20_000, 40, 4 * 12), (20_000, 5, 4 * 5), (25, 40, 4 * 3), (5, 40, 4)):
         monkeypatch.setattr(module, "_FACES", limit)
         sizes.clear()
         assert parrot(faces, faces, per_clip=per_clip).known and set(sizes) == {size}

@@ -106,7 +106,8 @@ def test_a_person_of_very_many_faces_is_sampled() -> None:
     original = made(1, 2, 1, 700, apart=1)
     trials = pairs(original, original)
     assert len(trials.impostors) == 300 * 300 and len(trials.genuine) == 2 * 300 * 300
-    assert 0 < len(trials.baseline) < 2 * 300 * 300 / 2
+    assert 0 < len(trials.baseline) < 2 * 300 * 299 / 2
+    assert len(pairs(original, original, apart=0).baseline) == 2 * 300 * 299 / 2
 
 
 @pytest.mark.parametrize("noise", [0.3, 1.0, 2.5])
@@ -196,6 +197,9 @@ def test_equal_scores_are_accepted_or_refused_together() -> None:
         count = len(scores)
         return Pairs(np.float32(scores), np.arange(count) % 4, np.arange(count) % 4 + 1, np.full(count, 1 / count))
 
+    many = Trials(kind(0.5, 0.5, 0.5, 0.7), kind(0.5), kind(*[0.5] * 5000))
+    found = tar_at_far(many, fars=(0.01,))[0.01]
+    assert found.value == 0.25 and found.original == 0
     trials = Trials(kind(0.5, 0.6, 0.4, 0.9), kind(0.9), kind(0.5, 0.5, 0.1, 0.0))
     curve = roc(trials, points=3)
     assert curve.far == pytest.approx([0.25, 0.5, 1])
