@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from flows.cli_runs import Name
 from flows.options import CacheUrl, Seed
 from infra.settings import Settings
 
@@ -59,6 +60,18 @@ def evaluate(
     for line in content.headlines:
         console.print(f"  {line.title}: {line.number} {line.words}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"report: {out / 'index.html'}", markup=False, highlight=False, soft_wrap=True)
+
+
+def report(
+    name: Name,
+    out: Annotated[Path, typer.Option(help="Folder of the report.")],
+) -> None:
+    """Fetch the report that `anonflow trigger DATASET --evaluate` left in the store."""
+    from flows import reports
+    from infra.store import Store
+
+    reports.fetch(Store(Settings().cache_url), name, out)
+    Console().print(f"report: {out / 'index.html'}", markup=False, highlight=False, soft_wrap=True)
 
 
 @review_app.command("apply")

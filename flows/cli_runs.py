@@ -72,8 +72,14 @@ def trigger(
     profile: Annotated[str, typer.Option(help="Instead of what the definition says.")] = "",
     on_failure: Annotated[OnFailure | None, typer.Option(help="Instead of what the definition says.")] = None,
     shard_seconds: Annotated[float | None, typer.Option(help="Seconds of video that a worker takes at a time.")] = None,
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate", help="Convert nothing: attack what is converted, and make a report.")
+    ] = False,
 ) -> None:
     """Convert what is new or unfinished in a dataset, by whatever workers there are."""
+    if evaluate:
+        _start(name, watch, evaluate=True)
+        return
     policy = on_failure.value if on_failure else None
     _start(name, watch, profile=profile or None, policy=policy, shard_seconds=shard_seconds)
 
@@ -86,7 +92,7 @@ def retry_failed(
     _start(name, watch, only_failed=True)
 
 
-def _start(name: str, watch: bool, **parameters: Any) -> None:
+def _start(name: str, watch: bool, evaluate: bool = False, **parameters: Any) -> None:
     _need_server()
     from prefect.exceptions import ObjectNotFound
 
@@ -97,7 +103,8 @@ def _start(name: str, watch: bool, **parameters: Any) -> None:
     datasets.load(Store(Settings().cache_url), name)
     given = {key: value for key, value in parameters.items() if value is not None}
     try:
-        flow_run = registration.trigger(name, **given)
+        begin = registration.trigger_evaluation if evaluate else registration.trigger
+        flow_run = begin(name, **given)
     except ObjectNotFound:
         raise UsageError("The deployments are not registered; run `anonflow deploy`.") from None
     console.print(f"queued as flow run {flow_run}", highlight=False)

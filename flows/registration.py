@@ -22,7 +22,9 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables
 
 from flows.board import PROGRESS, REPORT, TIMES, VERDICTS
+from flows.dataset_evaluation import evaluate_dataset
 from flows.deployments import convert_dataset, convert_shard_flow
+from flows.evaluate_flow import KEY as EVALUATION
 
 POOL, DATASETS, SHARDS = "anonflow", "datasets", "shards"
 
@@ -43,6 +45,10 @@ def deployments(shard_pool: str = POOL) -> tuple[tuple[Any, Deployed], ...]:
     return (
         (convert_dataset, Deployed("convert-dataset", "flows.deployments.convert_dataset", POOL, DATASETS)),
         (convert_shard_flow, Deployed("convert-shard", "flows.deployments.convert_shard_flow", shard_pool, queue)),
+        (
+            evaluate_dataset,
+            Deployed("evaluate-dataset", "flows.dataset_evaluation.evaluate_dataset", shard_pool, queue),
+        ),
     )
 
 
@@ -110,6 +116,19 @@ def trigger(dataset: str, key: str | None = None, **parameters: Any) -> UUID:
         return created.id
 
 
+def trigger_evaluation(dataset: str, **parameters: Any) -> UUID:
+    """Queue an evaluation of a dataset now; returns the flow run's id. Raises ObjectNotFound as `trigger`."""
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name("evaluate-dataset/evaluate-dataset")
+        created = client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters={"dataset": dataset, **parameters},
+            name=f"evaluate · {dataset}",
+            tags=["anonflow", f"dataset:{dataset}"],
+        )
+        return created.id
+
+
 def latest(dataset: str, flow_run: UUID) -> tuple[UUID, State[Any] | None]:
     """The flow run of a dataset that matters now, given an earlier one, and its state: itself, or the one that took
     over after its worker had died."""
@@ -136,7 +155,7 @@ def forget(dataset: str) -> int:
             for flow_run in found:
                 client.delete_flow_run(flow_run.id)
             count += len(found)
-        for key in (VERDICTS, TIMES, PROGRESS, REPORT):
+        for key in (VERDICTS, TIMES, PROGRESS, REPORT, EVALUATION):
             wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[f"{key}-{dataset}"]))
             for artifact in client.read_artifacts(artifact_filter=wanted):
                 client.delete_artifact(artifact.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def test_the_file_describes_what_the_command_makes(described: dict[str, dict[str
         entry = described[name]
         path, _, attribute = entry["entrypoint"].partition(":")
         assert f"{path.removesuffix('.py').replace('/', '.')}.{attribute}" == deployed.entrypoint
-        assert getattr(deployments, attribute) is function
+        assert getattr(importlib.import_module(deployed.entrypoint.rpartition(".")[0]), attribute) is function
         assert entry["work_pool"] == {"name": deployed.pool, "work_queue_name": deployed.queue}
         assert entry["description"] == function.description
         assert set(entry["parameters"]) <= set(function.parameters.properties)
@@ -36,17 +37,18 @@ def test_the_file_describes_what_the_command_makes(described: dict[str, dict[str
 def test_no_parameter_says_where_anything_lies() -> None:
     names = {name for function, _ in registration.deployments() for name in function.parameters.properties}
     assert names == {
-        "dataset", "profile", "policy", "only_failed", "shard_seconds", "alarm_share", "run", "number"
+        "dataset", "profile", "policy", "only_failed", "shard_seconds", "alarm_share", "run", "number", "every", "person"
     }  # fmt: skip
 
 
 def test_workers_run_these_flows_and_no_others() -> None:
-    assert set(worker._FLOWS) == {"convert-dataset", "convert-shard"}
+    assert set(worker._FLOWS) == {"convert-dataset", "convert-shard", "evaluate-dataset"}
     assert worker.AnonflowWorker.type == registration.POOL
     assert deployments.convert_dataset.parameters.properties["shard_seconds"]["default"] == Policy.shard_s
 
 
 def test_shards_may_go_to_another_pool_but_coordinators_stay() -> None:
-    (_, dataset), (_, shard) = registration.deployments("anonflow-kubernetes")
+    (_, dataset), (_, shard), (_, evaluation) = registration.deployments("anonflow-kubernetes")
     assert (dataset.pool, dataset.queue) == ("anonflow", "datasets")
     assert (shard.pool, shard.queue) == ("anonflow-kubernetes", "default")
+    assert (evaluation.pool, evaluation.queue) == ("anonflow-kubernetes", "default")
