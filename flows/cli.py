@@ -44,8 +44,8 @@ models_app = typer.Typer(no_args_is_help=True, help="The networks' weight files.
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 app.add_typer(cli_evaluate.review_app, name="review")
-for _command in (cli_evaluate.evaluate, cli_evaluate.report):
-    app.command(rich_help_panel="Proof")(_command)
+app.command(rich_help_panel="Proof")(cli_evaluate.evaluate)
+app.command(rich_help_panel="Proof")(cli_evaluate.report)
 _RUNS = (cli_runs.deploy, cli_runs.trigger, cli_runs.status, cli_runs.retry_failed, cli_runs.worker)
 for _command in (*_RUNS, cli_upkeep.plan, cli_upkeep.purge):
     app.command(rich_help_panel="Datasets, workers and stores")(_command)

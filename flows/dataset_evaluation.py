@@ -33,11 +33,11 @@ EVERY = 5
     persist_result=False,
     description="Attack a converted dataset, measure what it is still good for, and leave a report in the store.",
 )
-def evaluate_dataset(dataset: str, every: int = EVERY, person: str = "") -> State[None]:
+def evaluate_dataset(dataset: str, every: int = EVERY) -> State[None]:
     """Evaluate what was converted so far.
 
-    dataset: its name, as defined by `anonflow deploy`. every: look at every so many frames. person: regular expression
-    on the path of an original, whose first group names the person (see `anonflow evaluate`).
+    dataset: its name, as defined by `anonflow deploy`. every: look at every so many frames. Every original counts as
+    showing somebody else; who is who would have to be said by a parameter that all can read.
     """
     try:
         store = Store(Settings().cache_url)
@@ -45,7 +45,7 @@ def evaluate_dataset(dataset: str, every: int = EVERY, person: str = "") -> Stat
         settings = Settings(profile=PROFILE, threads=int(os.environ.get("ANONFLOW_THREADS", 2)))
         with scratch() as folder:
             out = folder / "report"
-            request = Request(defined.source, defined.destination, out, person, every=every, title=dataset)
+            request = Request(defined.source, defined.destination, out, every=every, title=dataset)
             content = evaluate(request, settings, _told, as_task)
             reports.save(store, dataset, out)
     except AnonflowError as error:

@@ -26,6 +26,7 @@ from flows.dataset_evaluation import evaluate_dataset
 from flows.deployments import convert_dataset, convert_shard_flow
 from flows.evaluate_flow import KEY as EVALUATION
 
+_EVALUATION = "flows.dataset_evaluation"
 POOL, DATASETS, SHARDS = "anonflow", "datasets", "shards"
 
 
@@ -45,10 +46,7 @@ def deployments(shard_pool: str = POOL) -> tuple[tuple[Any, Deployed], ...]:
     return (
         (convert_dataset, Deployed("convert-dataset", "flows.deployments.convert_dataset", POOL, DATASETS)),
         (convert_shard_flow, Deployed("convert-shard", "flows.deployments.convert_shard_flow", shard_pool, queue)),
-        (
-            evaluate_dataset,
-            Deployed("evaluate-dataset", "flows.dataset_evaluation.evaluate_dataset", shard_pool, queue),
-        ),
+        (evaluate_dataset, Deployed("evaluate-dataset", f"{_EVALUATION}.evaluate_dataset", shard_pool, queue)),
     )
 
 
