@@ -47,7 +47,8 @@ browser:
 	fi
 
 test: setup $(VENV)/.ready-torch browser
-	$(BIN)/anonflow models pull demo-clip retinaface-pytorch arcface
+	$(BIN)/anonflow models pull demo-clip retinaface-pytorch
+	$(BIN)/anonflow models pull --profile evaluation niqe
 	$(BIN)/python -m pytest
 
 # A dataset through PostgreSQL, a Prefect server, SeaweedFS and two workers, all on loopback and ended afterwards.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -77,6 +78,9 @@ def convert(
     ] = False,
     cache: CacheUrl = "",
     time_limit: TimeLimit = 300.0,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder: afterwards attack and measure the results, and write a report there.")
+    ] = None,
     *,
     backends: Backends,
 ) -> None:
@@ -106,6 +110,8 @@ def convert(
     console = Console()
     with _reporter(console, len(jobs)) as reporter:
         summary = convert_all(jobs, destination, settings, reporter, orchestrate=not no_orchestration)
+    if report is not None and any(outcome.row.output for outcome in summary.outcomes):
+        _evaluate(source, destination, report, settings, no_orchestration)
     _conclude(console, summary)
 
 
@@ -160,7 +166,6 @@ def demo(
     backends: Backends,
 ) -> None:
     """Convert one clip and lay it beside its original."""
-    from pathlib import Path
 
     from flows import sources
     from flows.convert import convert as convert_all
@@ -258,6 +263,20 @@ def _reporter(console: Console, count: int) -> Iterator[Reporter]:
             yield live
     else:
         yield PlainReporter(console, count)
+
+
+def _evaluate(source: str, destination: str, report: Path, settings: Settings, no_orchestration: bool) -> None:
+    """Evaluate what was just converted, looking at every few frames."""
+    from flows.evaluate import EVERY, PROFILE, Request
+
+    looking = Settings(
+        profile=PROFILE,
+        workers=settings.workers,
+        threads=settings.threads,
+        seed=settings.seed,
+        cache_url=settings.cache_url,
+    )
+    cli_evaluate.conclude(Request(source, destination, report, every=EVERY), looking, no_orchestration)
 
 
 def _conclude(console: Console, summary: Summary) -> None:

@@ -13,6 +13,7 @@ from flows.options import CacheUrl, Seed
 from infra.settings import Settings
 
 if TYPE_CHECKING:
+    from flows.evaluate import Request
     from flows.pairs import Pair
 
 review_app = typer.Typer(no_args_is_help=True, help="Decisions that a person made in a report.")
@@ -39,11 +40,16 @@ def evaluate(
 ) -> None:
     """Attack anonymized files, measure what they are still good for, and write a report."""
     settings = Settings(profile="evaluation", workers=workers, threads=threads, seed=seed, cache_url=cache)
-    from flows.convert import prepare_prefect
     from flows.evaluate import Request
+
+    conclude(Request(originals, anonymized, out, person, people, every, reviewer, title), settings, no_orchestration)
+
+
+def conclude(request: Request, settings: Settings, no_orchestration: bool) -> None:
+    """Evaluate, telling the person at the console how far it is and what came out."""
+    from flows.convert import prepare_prefect
     from flows.evaluate import evaluate as run
 
-    request = Request(originals, anonymized, out, person, people, every, reviewer, title)
     console = Console()
 
     def told(pair: Pair, trouble: str) -> None:
@@ -59,7 +65,7 @@ def evaluate(
     console.print(f"{content.outcome.value}: {content.verdict}", markup=False, highlight=False, soft_wrap=True)
     for line in content.headlines:
         console.print(f"  {line.title}: {line.number} {line.words}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"report: {out / 'index.html'}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"report: {request.out / 'index.html'}", markup=False, highlight=False, soft_wrap=True)
 
 
 def report(

@@ -12,7 +12,7 @@ from prefect.states import Completed, Failed
 
 from flows import board, datasets, reports
 from flows.case import log_unexpected
-from flows.evaluate import PROFILE, Request, evaluate
+from flows.evaluate import EVERY, PROFILE, Request, evaluate
 from flows.evaluate_flow import KEY, headline
 from flows.orchestrate import as_task
 from flows.pairs import Pair
@@ -22,9 +22,6 @@ from infra.settings import Settings
 from infra.store import Store
 
 log = logging.getLogger("anonflow")
-
-EVERY = 5
-"""Frames from one look to the next, where nothing else was asked for: of 30 frames a second, six."""
 
 
 @flow(

@@ -36,6 +36,8 @@ from tasks.report.verdict import Limits
 log = logging.getLogger("anonflow")
 
 PROFILE = "evaluation"
+EVERY = 5
+"""Frames from one look to the next, where nobody asks for another step: of 30 frames a second, six."""
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def test_models_list_lists_every_weight_file(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_convert_and_image_write_what_the_readme_says(made: Callable[..., Path], home: Path, tmp_path: Path) -> None:
-    needed = profiles.weights_of("embedded")
+    needed = {*profiles.weights_of("embedded"), *profiles.weights_of("evaluation")}
     if any(row.state != "present" for row in weights.status() if row.weight.name in needed):
         pytest.skip("the weights are not in place; run anonflow models pull")
     picture = tmp_path / "grey.png"
@@ -163,7 +163,8 @@ def test_convert_and_image_write_what_the_readme_says(made: Callable[..., Path],
     for words in commands(README):
         if words[0] != "anonflow" or words[1] not in sources:
             continue
-        places = {"SOURCE": str(sources[words[1]]), "DESTINATION": str(tmp_path / "out")}
+        places = {name: str(tmp_path / name.lower()) for name in ("DESTINATION", "REPORT")}
+        places["SOURCE"] = str(sources[words[1]])
         # The orchestrator takes longer to start than all of the rest, and has a test of its own.
         extra = ["--no-orchestration"] if words[1] == "convert" else []
         # In this process, where the networks may be loaded already.
@@ -175,6 +176,8 @@ def test_convert_and_image_write_what_the_readme_says(made: Callable[..., Path],
         assert result.exit_code == 0 and "published" in result.output, result.output
         done.add(words[1])
     assert done == set(sources)
-    written = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")}
+    out = tmp_path / "destination"
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*.*")}
     assert len([name for name in written if re.fullmatch(r"videos/[a-z2-7]{16}\.mp4", name)]) == 1
     assert {"manifest.parquet", "manifest.jsonl"} <= written
+    assert (tmp_path / "report" / "index.html").is_file()
