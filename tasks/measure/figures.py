@@ -62,10 +62,11 @@ def six_point_pose(points: Floats, width: int, height: int) -> Floats:
 
 def similarity_pose(points: Floats) -> Series:
     """(3,) degrees, signs as above, of the similarity that maps the mean face onto the mesh by the points that
-    expression hardly moves. Depends less on proportions; depth is the network's guess."""
+    expression hardly moves. Depends less on proportions; depth is the network's guess. Roll is how the line of the eyes
+    lies in the picture, so that on a turned head it is no Euler angle."""
     turned = geometry.align_stable(points, pose.mean_face()).rotation
-    angles = [np.arctan2(-turned[1, 2], turned[2, 2]), np.arcsin(-turned[0, 2]), np.arctan2(turned[1, 0], turned[0, 0])]
-    return np.degrees(angles)
+    yaw = np.arcsin(np.clip(-turned[0, 2], -1.0, 1.0))
+    return np.degrees([np.arctan2(-turned[1, 2], turned[2, 2]), yaw, np.arctan2(turned[1, 0], turned[0, 0])])
 
 
 def figures(mesh: Mesh, width: int, height: int) -> Series:

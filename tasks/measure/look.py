@@ -65,7 +65,7 @@ class Row:
 
 
 class Looker:
-    """Looks at one frame of both files."""
+    """Looks at one frame of both files. extra, unpaired: see `records.Measured`."""
 
     def __init__(
         self,
@@ -81,6 +81,7 @@ class Looker:
         self._scale = np.array([others.width / tracks.width, others.height / tracks.height], np.float32)
         self._sampled = self._spread()
         self.extra = self._count_extra(every)
+        self.unpaired = len(np.setdiff1d(np.arange(others.frame_count), mapping))
 
     def look(self, both: tuple[YuvFrame, YuvFrame | None]) -> tuple[list[Row], tuple[float, float]]:
         """The rows of one frame, and (PSNR, SSIM) outside all its faces."""

@@ -20,7 +20,7 @@ from tasks.measure.records import Measured
 from tasks.measure.table import table
 from tasks.records import Scene, Tracks
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def run(
             if progress is not None:
                 progress(len(ratios) * every)
     same_size = anonymized is not None and anonymized.size == original.size
-    return table(rows, ratios, original.times, same_size, tools, mapping, every, looker.extra)
+    return table(rows, ratios, original.times, same_size, tools, mapping, every, looker.extra, looker.unpaired)
 
 
 def _look(

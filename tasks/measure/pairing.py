@@ -63,16 +63,18 @@ def counterpart(box: Floats, scale: Floats, others: Sequence[Place]) -> Place | 
 
 def same_time(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.int64]:
     """(n,) for each time of a frame, in seconds, the index of the other file's frame nearest to it; -1 where that is
-    more than half a frame away. Files with as many frames are taken to have the same ones."""
+    more than half a frame of the other file away. Files with as many frames are taken to have the same ones."""
     if len(ours) == len(theirs):
         return np.arange(len(ours), dtype=np.int64)
     if not len(theirs):
         return np.full(len(ours), -1, np.int64)
-    step = float(np.median(np.diff(theirs))) if len(theirs) > 1 else np.inf
+    # A single frame has no length, and does not stand for a whole video.
+    step = float(np.median(np.diff(theirs))) if len(theirs) > 1 else 0.0
     after = np.clip(np.searchsorted(theirs, ours), 1, max(len(theirs) - 1, 1))
     after = np.minimum(after, len(theirs) - 1)
     before = np.maximum(after - 1, 0)
-    nearest = np.where(np.abs(theirs[before] - ours) <= np.abs(theirs[after] - ours), before, after)
+    # In the middle between two, the earlier one is still shown; rounding is not to decide.
+    nearest = np.where(np.abs(theirs[before] - ours) <= np.abs(theirs[after] - ours) + 1e-6, before, after)
     return np.where(np.abs(theirs[nearest] - ours) <= 0.5 * step + 1e-6, nearest, -1).astype(np.int64)
 
 

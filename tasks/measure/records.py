@@ -19,23 +19,28 @@ class Measured:
     some rows only.
 
     frames: of the original; shared: of these, how many the anonymized file has as well, 0 when there is none.
+    unpaired: frames of the anonymized file that no frame of the original belongs to; nobody looked at them.
     duration: seconds. same_size: whether both have the same size in pixels. frame, time (seconds), person: (n,).
-    found: (n,) whether a detector sees a face there in the anonymized file. side: (n,) of the face, pixels.
+    shown: (n,) whether the anonymized file has that frame. found: (n,) whether a detector sees a face there in it.
+    side: (n,) of the face, pixels.
     vectors: embedder -> (2, n, D) unit vectors; where no face was found, of what is in its place.
     angles: (2, n, 3) degrees, pitch (down), yaw (to the image's right), roll (clockwise). openings: (2, n, 5), see
     `figures.OPENINGS`. shapes: (2, n, 52) blendshapes in [0, 1]. unrest: (2, n) grey levels.
     age: (2, n) years. female: (2, n). emotion: (2, n, 7). skin: (2, n) degrees of ITA.
-    psnr: (frames,) decibels, ssim: (frames,), both away from all faces. quality: (2, m) NIQE of the faces of some rows.
+    psnr: (m,) decibels, ssim: (m,), both away from all faces, of each frame looked at.
+    quality: (2, k) NIQE of the faces of some rows.
     extra: faces of the anonymized file that stand where the original has none.
     """
 
     frames: int
     shared: int
+    unpaired: int
     duration: float
     same_size: bool
     frame: NDArray[np.int64]
     time: Floats
     person: NDArray[np.int64]
+    shown: NDArray[np.bool_]
     found: NDArray[np.bool_]
     side: Floats
     vectors: dict[str, Floats]
@@ -60,11 +65,13 @@ class Measured:
         return cls(
             frames=0,
             shared=0,
+            unpaired=0,
             duration=0.0,
             same_size=False,
             frame=np.zeros(0, np.int64),
             time=none,
             person=np.zeros(0, np.int64),
+            shown=np.zeros(0, np.bool_),
             found=np.zeros(0, np.bool_),
             side=none,
             vectors={},

@@ -22,9 +22,10 @@ def table(
     mapping: NDArray[np.int64],
     every: int,
     extra: int,
+    unpaired: int,
 ) -> Measured:
     """Put the rows of all frames together. ratios: (PSNR, SSIM) of each frame looked at. times: seconds of the
-    original's frames. mapping: see `pairing.same_time`."""
+    original's frames. mapping: see `pairing.same_time`. extra, unpaired: see `Measured`."""
     frame = np.array([row.frame for row in rows], np.int64)
     shapes = _stack(rows, lambda side: side.shapes, 52)
     numbers = _stack(rows, lambda side: side.figures, 11)
@@ -37,11 +38,13 @@ def table(
     return Measured(
         frames=len(times),
         shared=int((mapping >= 0).sum()),
+        unpaired=unpaired,
         duration=float(times[-1] - times[0]) + step if len(times) else 0.0,
         same_size=same_size,
         frame=frame,
         time=(times[frame] - (times[0] if len(times) else 0.0)).astype(np.float32),
         person=np.array([row.person for row in rows], np.int64),
+        shown=np.array([row.sides[1] is not None for row in rows], np.bool_),
         found=np.array([row.found for row in rows], np.bool_),
         side=np.array([row.side for row in rows], np.float32),
         vectors=vectors,

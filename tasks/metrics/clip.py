@@ -17,15 +17,19 @@ from tasks.metrics.usefulness import Numbers
 
 PER_PERSON = 32
 """Faces of each person of a file, evenly spread, that take part in the attacks on the dataset."""
+_UNIT = 0.01
+"""How far from 1 the length of an embedding may be; half precision is off by less."""
 
 
 @dataclass(frozen=True)
 class Clip:
     """One file. index: its place in the dataset. person: who is mostly seen, for intervals. frames, faces, duration
-    (seconds), shared: as measured. privacy, usefulness: its own numbers. frame (n,), time (n,) seconds: of its faces.
-    nearest: embedder -> (n,) cosine distance of each anonymized face to the nearest original face of that person in
-    this file, NaN without a counterpart. originals, anonymized: embedder -> some faces; the latter are the same faces,
-    or none. Identifying."""
+    (seconds), shared, unpaired: as measured. privacy, usefulness: its own numbers. frame (n,), time (n,) seconds: of
+    its faces. nearest: embedder -> (n,) cosine distance of each anonymized face to the nearest original face of this
+    file, whoever's, NaN where there is none to compare. missed: (n,) faces that are in both files and that some
+    embedder could not embed on either side: nothing is known about them. hidden: (n,) faces in whose place no detector
+    sees one in the anonymized file: what is there was compared. originals, anonymized: embedder -> some faces
+    of each person; the same ones as far as both files have them. Identifying."""
 
     index: int
     person: int
@@ -33,11 +37,14 @@ class Clip:
     faces: int
     duration: float
     shared: int
+    unpaired: int
     privacy: Numbers
     usefulness: Numbers
     frame: NDArray[np.int64]
     time: Floats
     nearest: Mapping[str, Floats]
+    missed: NDArray[np.bool_]
+    hidden: NDArray[np.bool_]
     originals: Mapping[str, Faces]
     anonymized: Mapping[str, Faces]
 
@@ -50,8 +57,8 @@ def reduce(measured: Measured, index: int, people: Mapping[int, int]) -> Clip:
         name: [Faces(side, person, clip, measured.frame) for side in vectors]
         for name, vectors in measured.vectors.items()
     }
-    seen = {name: _finite(sides[1].vectors) for name, sides in both.items()}
-    chosen = _spread(measured)
+    known = {name: [_embedded(side) for side in vectors] for name, vectors in measured.vectors.items()}
+    missed = [measured.shown & ~(ours & theirs) for ours, theirs in known.values()]
     main = measured.people[0] if measured.people else 0
     return Clip(
         index=index,
@@ -60,45 +67,49 @@ def reduce(measured: Measured, index: int, people: Mapping[int, int]) -> Clip:
         faces=measured.faces,
         duration=measured.duration,
         shared=measured.shared,
-        privacy=_distances(both, seen),
+        unpaired=measured.unpaired,
+        privacy=_distances(both, known),
         usefulness=usefulness.of(measured) if measured.shared else {},
         frame=measured.frame,
         time=measured.time,
-        nearest={name: _nearest(vectors, measured.person) for name, vectors in measured.vectors.items()},
-        originals={name: sides[0].take(chosen) for name, sides in both.items()},
-        anonymized={name: sides[1].take(chosen & seen[name]) for name, sides in both.items()},
+        nearest={name: _nearest(vectors, *known[name]) for name, vectors in measured.vectors.items()},
+        missed=np.logical_or.reduce(missed) if missed else measured.shown,
+        hidden=measured.shown & ~measured.found,
+        originals={name: sides[0].take(_spread(measured, known[name][0])) for name, sides in both.items()},
+        anonymized={name: sides[1].take(_spread(measured, known[name][1])) for name, sides in both.items()},
     )
 
 
-def _finite(vectors: Floats) -> NDArray[np.bool_]:
-    """(n,) rows that have a counterpart."""
-    return np.asarray(np.isfinite(vectors).all(axis=1))
+def _embedded(vectors: Floats) -> NDArray[np.bool_]:
+    """(n,) rows that are unit vectors. Zeros would be far from everybody, and are no face either."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(np.linalg.norm(vectors, axis=1) - 1.0) < _UNIT)
 
 
-def _spread(measured: Measured) -> NDArray[np.bool_]:
+def _spread(measured: Measured, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n,) up to PER_PERSON known rows of each person."""
     chosen = np.zeros(measured.faces, np.bool_)
     for person in measured.people:
-        rows = np.flatnonzero(measured.person == person)
+        rows = np.flatnonzero(known & (measured.person == person))
         chosen[rows[np.linspace(0, len(rows) - 1, min(PER_PERSON, len(rows))).round().astype(int)]] = True
     return chosen
 
 
-def _nearest(vectors: Floats, person: NDArray[np.int64]) -> Floats:
+def _nearest(vectors: Floats, ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> Floats:
+    """(n,) distances of rows `theirs` to the nearest of rows `ours`. Faces of everybody in the file count: who is taken
+    for somebody else there, or stands in the wrong place, is shown all the same."""
     result = np.full(vectors.shape[1], np.nan, np.float32)
-    for one in np.unique(person):
-        rows = np.flatnonzero(person == one)
-        # A row that is NaN stays NaN, since a maximum over NaN is NaN.
+    rows = np.flatnonzero(theirs)
+    if ours.any():
         for part in np.array_split(rows, len(rows) // 1024 + 1):
-            result[part] = 1.0 - (vectors[1, part] @ vectors[0, rows].T).max(axis=1)
+            result[part] = np.maximum(1.0 - (vectors[1, part] @ vectors[0, ours].T).max(axis=1), 0.0)
     return result
 
 
-def _distances(both: Mapping[str, list[Faces]], seen: Mapping[str, NDArray[np.bool_]]) -> Numbers:
+def _distances(both: Mapping[str, list[Faces]], known: Mapping[str, list[NDArray[np.bool_]]]) -> Numbers:
     found: Numbers = {}
     for name, (ours, theirs) in both.items():
-        rows = seen[name]
-        if not rows.any():
-            continue
+        rows = known[name][0] & known[name][1]
         before, after = ours.take(rows), theirs.take(rows)
         for kind in Distance:
             level = deidentification.level(before, after, kind)

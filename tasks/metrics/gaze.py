@@ -48,9 +48,9 @@ def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
             }
             continue
         ours, theirs = degrees(measured.openings[:, known, column])
-        count = int(known.sum())
-        result[ERROR, name] = Figure(mean_size(theirs - ours), samples=count)
+        result[ERROR, name] = Figure(mean_size(theirs - ours), samples=len(ours))
         moved = about_median(theirs - ours, measured.person[known])
+        count = int(np.isfinite(moved).sum())
         one_frame = Figure.unknown("One frame shows no motion.")
-        result[MOTION, name] = Figure(mean_size(moved), samples=count) if count > 1 else one_frame
+        result[MOTION, name] = Figure(mean_size(moved), samples=count) if count else one_frame
     return result

@@ -36,13 +36,11 @@ def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
             result |= {(d, name): Figure.unknown("No face on both sides whose pose is known.") for d in (ERROR, MOTION)}
             continue
         errors = turned(measured.angles[1, known, axis] - measured.angles[0, known, axis])
-        count = int(known.sum())
-        result[ERROR, name] = Figure(mean_size(errors), samples=count)
-        if count > 1:
-            moved = about_median(errors, measured.person[known])
-            result[MOTION, name] = Figure(mean_size(moved), samples=count)
-        else:
-            result[MOTION, name] = Figure.unknown("One frame shows no motion.")
+        result[ERROR, name] = Figure(mean_size(errors), samples=len(errors))
+        moved = turned(about_median(errors, measured.person[known]))
+        count = int(np.isfinite(moved).sum())
+        one_frame = Figure.unknown("One frame shows no motion.")
+        result[MOTION, name] = Figure(mean_size(moved), samples=count) if count else one_frame
     return result
 
 

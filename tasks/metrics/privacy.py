@@ -16,8 +16,8 @@ from tasks.metrics.usefulness import Numbers
 from tasks.metrics.verification import Roc
 
 NEAR = 12
-"""Frames, half a second of most videos: when originals are named by originals, a face of the same clip so near is almost
-the same picture, and does not count."""
+"""Frames, half a second of most videos: when originals are named by originals, a face of the same clip so near is
+almost the same picture, and does not count."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ def attack(clips: Sequence[Clip], embedder: str, threshold: float) -> Attack:
         for ranks, faces in ((found, anonymized), (before, original))
     )
     numbers[identification.MEDIAN_RANK, embedder] = replace(truth.median, original=known.median.value)
-    deviation = f"{truth.mean.note} Standard deviation {truth.deviation:.1f}.".strip()
-    numbers[identification.MEAN_RANK, embedder] = replace(truth.mean, original=known.mean.value, note=deviation)
+    deviation = f" Standard deviation {truth.deviation:.1f}." if truth.mean.known else ""
+    note = f"{truth.mean.note}{deviation}".strip()
+    numbers[identification.MEAN_RANK, embedder] = replace(truth.mean, original=known.mean.value, note=note)
     trials = verification.pairs(original, anonymized)
     for far, figure in verification.tar_at_far(trials).items():
         numbers[verification.TAR[far], embedder] = figure

@@ -13,8 +13,7 @@ LEAST = 5
 
 def both_known(pair: Floats) -> NDArray[np.bool_]:
     """(n,) where a (2, n) or (2, n, k) array is known on both sides."""
-    flat = np.isfinite(pair.reshape(2, pair.shape[1], -1)).all(axis=2)
-    return np.asarray(flat.all(axis=0))
+    return np.asarray(np.isfinite(pair).all(axis=(0, *range(2, pair.ndim))))
 
 
 def correlation(pair: Floats, person: NDArray[np.int64]) -> float:
@@ -32,12 +31,12 @@ def correlation(pair: Floats, person: NDArray[np.int64]) -> float:
 
 
 def about_median(errors: NDArray[np.floating], person: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n,) errors without each person's own median, which is how two faces of other proportions differ at rest."""
+    """(n,) errors without each person's own median, which is how two faces of other proportions differ at rest; NaN
+    where a person has one known error only, which would always be 0."""
     result = np.asarray(errors, np.float64).copy()
     for one in np.unique(person):
         rows = person == one
-        if np.isfinite(result[rows]).any():
-            result[rows] -= np.nanmedian(result[rows])
+        result[rows] -= np.nanmedian(result[rows]) if np.isfinite(result[rows]).sum() > 1 else np.nan
     return result
 
 

@@ -48,7 +48,8 @@ def over(files: Sequence[Numbers], people: Sequence[int]) -> Numbers:
         mean = bootstrap.mean(values, np.array([person for _, person in known], np.int64))
         originals = np.array([figure.original for figure, _ in known])
         before = float(np.nanmean(originals)) if np.isfinite(originals).any() else float("nan")
-        without = len(own) - len(known)
-        note = " ".join(filter(None, [mean.note, f"{without} files without this number." if without else ""]))
+        without = len(files) - len(known)
+        what = f"{without} file{'s' if without > 1 else ''} without this number."
+        note = " ".join(filter(None, [mean.note, what if without else ""]))
         result[key] = replace(mean, original=before, note=note)
     return result

@@ -72,7 +72,7 @@ def shown(clip: Clip, limits: Mapping[str, Limits], most: int = SHOWN) -> list[t
     first = worst(clip, limits)
     result = [(frame.number, f"{frame.seconds:.2f} s  {frame.distance:.2f} {frame.embedder}") for frame in first]
     taken = {number for number, _ in result}
-    for number in np.linspace(0, clip.frames - 1, most).round().astype(int).tolist():
+    for number in np.linspace(0, clip.frames - 1, most if clip.frames else 0).round().astype(int).tolist():
         if number not in taken and len(result) < most:
             taken.add(number)
             result.append((number, f"{number / max(clip.frames, 1) * clip.duration:.2f} s"))
@@ -81,8 +81,8 @@ def shown(clip: Clip, limits: Mapping[str, Limits], most: int = SHOWN) -> list[t
 
 def _timeline(clip: Clip, limits: Mapping[str, Limits]) -> Chart:
     series = []
-    frames, which = np.unique(clip.frame, return_inverse=True)
-    times = [float(clip.time[clip.frame == frame][0]) for frame in frames]
+    frames, first, which = np.unique(clip.frame, return_index=True, return_inverse=True)
+    times = clip.time[first].tolist()
     for name, distances in clip.nearest.items():
         share = np.full(len(frames), np.inf)
         # Several faces on a frame: the nearest to its source counts.
@@ -91,8 +91,8 @@ def _timeline(clip: Clip, limits: Mapping[str, Limits]) -> Chart:
         series.append(Series(name, tuple(points)))
     return Chart(
         "Distance to the source, frame by frame",
-        "Each face against all faces of its source in this file, as a share of the distance at which one stranger in a "
-        "hundred is as near. Below 1, a stranger would be rare: the person may be recognised.",
+        "Each face against all faces of the original of this file, as a share of the distance at which one stranger in "
+        "a hundred is as near. Below 1, a stranger would be rare: the person may be recognised.",
         "seconds",
         "share of the threshold",
         tuple(series),

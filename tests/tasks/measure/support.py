@@ -1,0 +1,66 @@
+"""What the tests of measuring share: stand-ins for all instruments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from models.capabilities import Embedder, Face, Floats, Image
+from tasks.measure.look import Instruments
+from tests.tasks import support
+
+
+class AgeGender:
+    """Takes the brightness for the age."""
+
+    name = "fake"
+
+    def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        return np.array([[frame.mean(), 0.25] for frame in frames], np.float32)
+
+
+class Emotion:
+    """Sees the last emotion in everybody."""
+
+    name = "fake"
+    labels = tuple("abcdefg")
+
+    def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        return np.tile(np.eye(7, dtype=np.float32)[6], (len(frames), 1))
+
+
+class Attacker:
+    """Answers with the place and side of the face that it was shown, and notes the faces."""
+
+    dimension = 4
+
+    def __init__(self, name: str = "fake") -> None:
+        self.name, self.faces = name, list[Face]()
+
+    def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        self.faces += faces
+        rows = [
+            [*(face.box[:2] + face.box[2:]) / 2, face.size, frame.shape[1]]
+            for frame, face in zip(frames, faces, strict=True)
+        ]
+        vectors = np.array(rows, np.float32)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def instruments(
+    attackers: Sequence[Embedder] = (), framed: Sequence[Face] = (), far: Callable[[Image, Face], float] = lambda *_: 0
+) -> Instruments:
+    """framed: what the framing detector sees on every upright crop."""
+    detector = support.Detector([])
+    return Instruments(
+        detector=detector,
+        confirming=detector,
+        framing=support.Detector(framed),
+        landmarker=support.Landmarker(),
+        people=support.Embedder(far),
+        same=0.5,
+        attackers=tuple(attackers),
+        age_gender=AgeGender(),
+        emotion=Emotion(),
+    )
