@@ -143,7 +143,7 @@ class _Work:
             reason = f"unexpected {type(error).__name__}"
         else:
             self._told(pair, "")
-            shown = None if not clip.shared else pages.page(clip, pair.name, self._limits, *sheets)
+            shown = None if pair.anonymized is None else pages.page(clip, pair.name, self._limits, *sheets)
             return _Looked(clip, shown)
         self._told(pair, reason)
         return _Looked(reduce(Measured.empty(), pair.ordinal, {}), _unmeasured(pair, reason), reason)
@@ -196,6 +196,7 @@ def _concluded(
             ("seed", str(settings.seed)),
         ),
         reviewer=request.reviewer,
+        unexamined=pairing.strangers,
     )
     return compose.compose(facts, clips, attacks, shown)
 

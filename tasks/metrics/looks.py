@@ -30,7 +30,8 @@ GENDER = Definition(
     "Same apparent gender",
     "share",
     Better.HIGHER,
-    "Share of persons whom the gender network calls the same before and after.",
+    "Share of persons whom the gender network calls the same before and after: what it makes of a face, no fact about "
+    "anybody.",
     "AnonNET table 5",
 )
 SKIN = Definition(
@@ -38,9 +39,8 @@ SKIN = Definition(
     "Skin tone difference",
     "degrees of ITA",
     Better.LOWER,
-    "Size of the difference of the skin's individual typology angle, per person and file. Stands for ethnicity, for "
-    "which no trustworthy network is at hand; 10 to 20 degrees are one class of skin tone.",
-    "in the place of race in AnonNET table 5",
+    "Size of the difference of the skin's individual typology angle, per person and file; 10 to 20 degrees are one "
+    "class of skin tone. Tone is no ethnicity, which is not measured; light shifts it.",
 )
 
 

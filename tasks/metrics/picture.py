@@ -14,8 +14,7 @@ PSNR = Definition(
     "Picture outside the head (PSNR)",
     "decibels",
     Better.HIGHER,
-    "Peak signal to noise ratio of brightness outside all heads, mean over frames; 100 where nothing changed. From "
-    "about 40 on a difference is not seen.",
+    "Peak signal to noise ratio of brightness outside all heads, mean over frames; 100 where nothing changed.",
 )
 SSIM = Definition(
     "ssim_outside",

@@ -23,7 +23,8 @@ _MUTED = True
 @dataclass(frozen=True)
 class Facts:
     """What a report says besides numbers. made_at: ISO time. counts: see `Content.counts`. independent: the embedder
-    that had no part in any result. settings: see `Content.settings`."""
+    that had no part in any result. settings: see `Content.settings`. unexamined: anonymized files without an original.
+    """
 
     title: str
     made_at: str
@@ -32,6 +33,7 @@ class Facts:
     independent: str
     settings: tuple[tuple[str, str], ...]
     reviewer: bool
+    unexamined: int = 0
 
 
 def compose(facts: Facts, clips: Sequence[Clip], attacks: Sequence[Attack], pages: Sequence[Page]) -> Content:
@@ -43,7 +45,7 @@ def compose(facts: Facts, clips: Sequence[Clip], attacks: Sequence[Attack], page
     privacy: Numbers = {}
     for one in attacks:
         privacy |= one.numbers
-    outcome, said = verdict.of_dataset(pages, attacks)
+    outcome, said = verdict.of_dataset(pages, attacks, facts.unexamined)
     kept = useful.get((openings.CORRELATION, "mouth"), Figure.unknown("No mouth moves."))
     return Content(
         title=facts.title,

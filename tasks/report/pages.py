@@ -96,6 +96,6 @@ def _timeline(clip: Clip, limits: Mapping[str, Limits]) -> Chart:
         "seconds",
         "share of the threshold",
         tuple(series),
-        marks=(("recognised below", 1.0),),
+        marks=(("1 stranger in 100", 1.0),),
         y_from=0.0,
     )

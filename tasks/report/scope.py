@@ -22,12 +22,15 @@ METHOD = (
     "needs a look, too.",
 )
 LIMITS = (
-    "Not assessed: voice and manner of speaking, what is said, body, gait, hands, hair, ears, clothes, jewellery, "
+    "Voice and manner of speaking, what is said, body, gait, hands, hair, ears, clothes, jewellery, "
     "background, captions and other text, file names, and the date and place of the recording.",
-    "Not assessed: the frames in between, where the settings say that not all were looked at.",
-    "Not assessed: people who know the person well, and attackers with other means than these networks, such as "
+    "The frames in between, where the settings say that not all were looked at.",
+    "People who know the person well, and attackers with other means than these networks, such as "
     "ones trained on this very anonymization with other data than the clips at hand.",
     "Apparent age, gender, expression and skin tone are guesses of networks with errors of their own, before and "
-    "after.",
+    "after. Pose, gaze, mouth and expression coefficients are read by the very mesh network that moves anonflow's own "
+    "twins, so that these numbers flatter them; “faces still found” is by a detector that conversions use, too.",
+    "Who is who was said by whoever started the evaluation; without, every original counts as somebody else, and a "
+    "person in several files is then harder to name than they are.",
     "A passed report is a measurement, no guarantee, and no statement about what the law calls anonymous.",
 )

@@ -20,8 +20,9 @@ from tasks.metrics.privacy import Attack
 from tasks.report.content import Headline, Outcome, Page
 from tasks.report.words import amount
 
-CLEARLY = 0.05
-"""So far above guessing must the lower end of an interval be for a re-identification rate to fail a dataset."""
+CLEARLY, TIMES = 0.05, 3.0
+"""So far above guessing, or so many times as high, must the lower end of an interval be for a re-identification rate to
+fail a dataset: of a thousand people, guessing names one, and thirty would be a scandal."""
 LOST = 0.1
 """Share of the faces that may be none any more. Beyond, networks that are far from what is no face have proved little;
 the audit of a run has the same limit."""
@@ -96,18 +97,18 @@ def _doubts(clip: Clip) -> list[str]:
     return found
 
 
-def of_dataset(pages: Sequence[Page], attacks: Sequence[Attack]) -> tuple[Outcome, str]:
-    """The outcome of all, in a word and in a few sentences."""
+def of_dataset(pages: Sequence[Page], attacks: Sequence[Attack], unexamined: int = 0) -> tuple[Outcome, str]:
+    """The outcome of all, in a word and in a few sentences. unexamined: anonymized files that belong to no original."""
     failed = sum(page.outcome is Outcome.FAIL for page in pages)
     doubtful = sum(page.outcome is Outcome.LOOK for page in pages)
     rates = {one.embedder: one.numbers[identification.RATES[1], one.embedder] for one in attacks}
     unknown = [name for name, figure in rates.items() if not (figure.known and np.isfinite(figure.chance))]
-    named = [name for name, figure in rates.items() if _low(figure) > figure.chance + CLEARLY]
+    named = [name for name, figure in rates.items() if _low(figure) > _allowed(figure)]
     # A few people who are always named leave the interval wide: the rate itself counts then.
     perhaps = [
         name
         for name, figure in rates.items()
-        if name not in named and (_low(figure) > figure.chance or figure.value > figure.chance + CLEARLY)
+        if name not in named and (_low(figure) > figure.chance or figure.value > _allowed(figure))
     ]
     people = min((min(one.people, rates[one.embedder].people) for one in attacks), default=0)
     few = f" With {people} people in it, rates of re-identification prove little." if people < FEW else ""
@@ -117,8 +118,9 @@ def of_dataset(pages: Sequence[Page], attacks: Sequence[Attack]) -> tuple[Outcom
         parts = [f"{failed} of {len(pages)} files show a face that can be recognised"] if failed else []
         parts += [f"people are named more often than by guessing ({', '.join(named)})"] if named else []
         return Outcome.FAIL, f"Do not pass this dataset on: {' and '.join(parts)}.{few}"
-    if doubtful or perhaps or unknown:
-        parts = [f"{doubtful} of {len(pages)} files need a look"] if doubtful else []
+    if doubtful or perhaps or unknown or unexamined:
+        parts = [f"{unexamined} anonymized files belong to no original and were not looked at"] if unexamined else []
+        parts += [f"{doubtful} of {len(pages)} files need a look"] if doubtful else []
         parts += [f"it is not known whether people can be named ({', '.join(unknown)})"] if unknown else []
         parts += [f"some people may be named more often than by guessing ({', '.join(perhaps)})"] if perhaps else []
         return Outcome.LOOK, f"Nobody is recognised for certain, but {' and '.join(parts)}.{few}"
@@ -152,6 +154,11 @@ def headlines(pages: Sequence[Page], attacks: Sequence[Attack], kept: Figure, in
         words = "is how closely the mouth moves as it did, over all files (correlation; 1 is the same movement)."
         lines.append(Headline("Speech kept", f"{kept.value:.2f}", words))
     return tuple(lines)
+
+
+def _allowed(figure: Figure) -> float:
+    """What a rate may be at most without being clearly above guessing."""
+    return min(figure.chance + CLEARLY, TIMES * figure.chance)
 
 
 def _low(figure: Figure) -> float:

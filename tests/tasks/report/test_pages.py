@@ -105,7 +105,7 @@ def test_the_timeline_shows_the_nearest_face_of_each_frame() -> None:
     for (x, y), (time, share) in zip(points(chart, "a"), expected, strict=True):
         assert x == pytest.approx(time) and y == pytest.approx(share, nan_ok=True)
     assert [y for _, y in points(chart, "b")] == pytest.approx([1.0, 1.4, 0.2])
-    assert chart.marks == (("recognised below", 1.0),) and chart.y_from == 0
+    assert chart.marks == (("1 stranger in 100", 1.0),) and chart.y_from == 0
 
 
 @pytest.mark.parametrize("values", [[NAN, NAN], [0.5, NAN], [0.5, 0.6]])

@@ -221,3 +221,22 @@ def test_headlines_of_what_is_not_known_are_left_out() -> None:
     alone = attack("a", rate(1.0, NAN, chance=1.0), people=1)
     for one in (unknown, alone, attack("b")):
         assert headlines([page(share=NAN)], [one], Figure.unknown(""), "a") == ()
+
+
+@pytest.mark.parametrize(
+    ("low", "chance", "expected"),
+    [
+        (0.0029, 0.001, Outcome.LOOK),
+        (0.0031, 0.001, Outcome.FAIL),
+        (0.14, 0.1, Outcome.LOOK),
+        (0.16, 0.1, Outcome.FAIL),
+    ],
+)
+def test_of_many_people_even_a_few_are_too_many(low: float, chance: float, expected: Outcome) -> None:
+    assert dataset(attack("a", rate(low + 0.001, low, chance, 1000)))[0] is expected
+
+
+def test_files_that_belong_to_no_original_keep_a_dataset_from_passing() -> None:
+    outcome, said = of_dataset((page(),), (attack(),), 2)
+    assert outcome is Outcome.LOOK and "2 anonymized files belong to no original" in said
+    assert of_dataset((page(),), (attack(),))[0] is Outcome.PASS
