@@ -33,6 +33,15 @@ def _rate(k: int) -> Definition:
 
 
 RATES = {k: _rate(k) for k in AT}
+WORST = Definition(
+    "re_at_1_worst",
+    "Re-identified, the person worst off",
+    "share",
+    Better.LOWER,
+    "The same share for the one person who is named most often: a mean over all hides who is always found. Of persons "
+    "with few faces, guessing finds one of a few always.",
+    "AnonNET, 4.2 (Re@1), for each person by themselves",
+)
 CURVE = Definition(
     "cumulative_match",
     "Cumulative match characteristic",
@@ -133,6 +142,19 @@ def rates(
         figure = bootstrap.mean(hits, person)
         result[k] = replace(figure, chance=k / gallery_people, note=_note(figure.note, ranks))
     return result
+
+
+def worst(ranks: NDArray[np.int64], person: NDArray[np.int64]) -> Figure:
+    """The largest share of rank 1 that any person has; samples: of that person, people: how many there are. person:
+    (n,) of the probes. Probes of rank 0 are left out. No interval: the largest of many shares has none by drawing."""
+    known = ranks > 0
+    if not known.any():
+        return Figure.unknown("No anonymized face's person is among the originals.")
+    names, which = np.unique(person[known], return_inverse=True)
+    counts = np.bincount(which)
+    shares = np.bincount(which, ranks[known] == 1) / counts
+    most = int(np.argmax(shares))
+    return Figure(float(shares[most]), samples=int(counts[most]), people=len(names), note=_note("", ranks))
 
 
 def rank_of_truth(ranks: NDArray[np.int64], person: NDArray[np.int64], gallery_people: int) -> TrueRank:

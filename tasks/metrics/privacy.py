@@ -58,6 +58,10 @@ def attack(clips: Sequence[Clip], embedder: str, threshold: float) -> Attack:
     baseline = identification.rates(before, original.person, people)
     for k, figure in rates.items():
         numbers[identification.RATES[k], embedder] = replace(figure, original=baseline[k].value)
+    least = identification.worst(before, original.person)
+    numbers[identification.WORST, embedder] = replace(
+        identification.worst(found, anonymized.person), original=least.value
+    )
     truth, known = (
         identification.rank_of_truth(ranks, faces.person, people)
         for ranks, faces in ((found, anonymized), (before, original))

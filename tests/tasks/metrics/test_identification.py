@@ -161,3 +161,12 @@ def test_many_faces_are_ranked_as_a_plain_loop_ranks_some_of_them() -> None:
     some = random.choice(4000, 12, replace=False)
     assert found[some].tolist() == [naive(gallery, probes, int(k)) for k in some]
     assert 0.2 < (found == 1).mean() < 0.99 and found.min() == 1
+
+
+def test_the_person_worst_off_is_not_hidden_by_the_others() -> None:
+    ranks_, person = np.array([1, 1, 2, 1, 3, 0, 0, 1]), np.array([4, 4, 5, 5, 5, 6, 6, 5])
+    figure = identification.worst(ranks_, person)
+    assert (figure.value, figure.samples, figure.people) == (1.0, 2, 2)
+    assert "2 faces" in figure.note
+    assert identification.worst(np.array([2, 1, 1]), np.array([1, 1, 2])[[0, 0, 0]]).value == pytest.approx(2 / 3)
+    assert not identification.worst(np.zeros(2, np.int64), np.zeros(2, np.int64)).known

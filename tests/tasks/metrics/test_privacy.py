@@ -70,7 +70,7 @@ def test_keys_have_the_embedder_as_variant_and_every_attack_is_there() -> None:
     found = run([clip(n, n % 8, stranger(n % 8)) for n in range(16)])
     assert {variant for _, variant in found.numbers} == {"fake"}
     expected = {*identification.RATES.values(), identification.MEDIAN_RANK, identification.MEAN_RANK, parrot.PARROT}
-    expected |= {*verification.TAR.values(), linkage.SAME_PERSON, linkage.SHARED_TWIN}
+    expected |= {*verification.TAR.values(), linkage.SAME_PERSON, linkage.SHARED_TWIN, identification.WORST}
     assert {definition for definition, _ in found.numbers} == expected
 
 
