@@ -316,5 +316,5 @@ def test_calibrating_keeps_what_it_cannot_measure(kept: Path, monkeypatch: pytes
     calibrate.main()
     after = json.loads(kept.read_text(encoding="utf-8"))
     assert after["published"] == before["published"]
-    measured = dict.fromkeys(("facenet", "dlib-resnet", "arcface"), {"far_1": 0.5})
+    measured = {name: {"far_1": 0.5} for name in ("facenet", "dlib-resnet", "arcface")}
     assert after["embedders"] == measured | {"sface": before["embedders"]["sface"]}
