@@ -48,7 +48,7 @@ browser:
 
 test: setup $(VENV)/.ready-torch browser
 	$(BIN)/anonflow models pull demo-clip retinaface-pytorch
-	$(BIN)/anonflow models pull --profile evaluation niqe
+	$(BIN)/anonflow models pull --profile evaluation
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # A dataset through PostgreSQL, a Prefect server, SeaweedFS and two workers, all on loopback and ended afterwards.

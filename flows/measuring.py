@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flows.pairs import Pair
 from flows.progress import Advance
@@ -17,6 +19,7 @@ from flows.sources import fetch
 from infra.cache import Cache, Key
 from infra.media.decode import open_frames
 from infra.media.probe import VideoInfo, probe_video
+from infra.media.sound import loudness
 from infra.media.still import read_picture
 from infra.privacy import digest_file, public_id
 from infra.settings import Settings
@@ -33,7 +36,7 @@ from tasks.measure.records import Measured
 from tasks.report.sheet import sheet
 
 _ROLES = ("detector", "confirming_detector", "framing_detector", "landmarker", "embedder", "attackers", "age_gender",
-          "emotion")  # fmt: skip
+          "emotion", "quality")  # fmt: skip
 
 
 def instruments(settings: Settings) -> Instruments:
@@ -53,6 +56,7 @@ def instruments(settings: Settings) -> Instruments:
         attackers=tuple(profiles.load_role(settings, "attackers")),
         age_gender=one("age_gender"),
         emotion=one("emotion"),
+        quality=one("quality"),
     )
 
 
@@ -111,20 +115,27 @@ class Measurer:
 
     def _measure(self, original: Path, anonymized: Path | None, picture: bool, advance: Advance) -> Measured:
         scene: SceneConsumer = Known((), 0)
+        heard = np.zeros(0, np.float32)
         if not picture:
-            scene = scenes.consumer_for(self._settings, original, probe_video(original))
+            info = probe_video(original)
+            scene = scenes.consumer_for(self._settings, original, info)
+            heard = loudness(original, info, _times(info))
         one = self._opened(original, picture)
         other = self._opened(anonymized, picture) if anonymized is not None else None
         limits = measuring.settings_for(self._settings.threads, picture)
-        return measuring.run(one, other, scene, self._tools, limits, self._every, advance)
+        measured = measuring.run(one, other, scene, self._tools, limits, self._every, advance)
+        return replace(measured, loudness=heard)
 
     def _opened(self, path: Path, picture: bool) -> Reel:
         return _still(path) if picture else _reel(path, probe_video(path))
 
 
 def _reel(path: Path, info: VideoInfo) -> Reel:
-    times = np.array([info.seconds(frame) for frame in range(info.frame_count)], np.float64)
-    return Reel(partial(open_frames, path, info), (info.width, info.height), times)
+    return Reel(partial(open_frames, path, info), (info.width, info.height), _times(info))
+
+
+def _times(info: VideoInfo) -> NDArray[np.float64]:
+    return np.array([info.seconds(frame) for frame in range(info.frame_count)], np.float64)
 
 
 def _still(path: Path) -> Reel:

@@ -90,6 +90,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "deepface-race": Backend("models.attributes.deepface_race:DeepFaceRace", ("deepface-race",)),
     },
     "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",), 2)},
+    "quality": {"niqe": Backend("models.quality.niqe:Niqe", ("niqe",))},
     "inpainter": {
         "controlnet": Backend(
             "models.inpainting.controlnet.backend:ControlNetInpainter", _CONTROLNET, scopes=(IdentityScope.VIDEO,)
@@ -171,6 +172,7 @@ PROFILES: dict[str, dict[str, Role]] = {
         "age_gender": _EMBEDDED["age_gender"],
         "emotion": _EMBEDDED["emotion"],
         "parser": _EMBEDDED["parser"],
+        "quality": Role("quality", ("niqe",)),
     },
 }
 CHOOSABLE = {role: role for role in (

@@ -145,3 +145,13 @@ class Parser(Protocol):
 
     def parse(self, crops: Sequence[Image]) -> list[NDArray[np.uint8]]:
         """Return for each crop a (H, W) uint8 map of label indices, at the crop's own size."""
+
+
+@runtime_checkable
+class Quality(Protocol):
+    """Rates how good pictures look, without anything to compare them with."""
+
+    name: str
+
+    def rate(self, images: Sequence[Image]) -> Floats:
+        """Return (n,) float32, lower is better; NaN for an image that is too small or shows nothing to rate."""

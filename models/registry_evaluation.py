@@ -19,4 +19,18 @@ WEIGHTS: tuple[Weight, ...] = (
         note="ArcFace with a MobileFaceNet by InsightFace, trained on WebFace600K. Used to measure re-identification, "
         "never to make or choose a twin.",
     ),
+    Weight(
+        name="niqe",
+        capability="quality",
+        file="niqe-pristine.npz",
+        origin=packages.MMAGIC,
+        member="mmagic/evaluation/metrics/niqe_pris_params.npz",
+        sha256="2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296",
+        size=11_850,
+        licence="Apache-2.0 (carrier)",
+        commercial="unclear",
+        note="Mean and covariance of features of pristine photographs, measured by the authors of NIQE (University of "
+        "Texas at Austin) and published with their program, whose own terms the carrier does not repeat. The same file "
+        "is in basicsr 1.4.2, under Apache-2.0 too.",
+    ),
 )

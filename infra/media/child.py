@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -93,6 +93,27 @@ def run(program: str, arguments: Sequence[str], limits: ChildLimits, max_output:
     Raises ToolError when it cannot start, runs past wall_s, or writes more than max_output bytes. A non-zero exit
     status is the caller's to judge.
     """
+    parts: list[bytes] = []
+    total = 0
+
+    def keep(part: bytes) -> None:
+        nonlocal total
+        total += len(part)
+        if total > max_output:
+            raise ToolError(f"{program} wrote more than {max_output} bytes and was ended.")
+        parts.append(part)
+
+    status, messages = feed(program, arguments, limits, keep)
+    return Finished(status, b"".join(parts), messages)
+
+
+def feed(program: str, arguments: Sequence[str], limits: ChildLimits, take: Callable[[bytes], None]) -> tuple[int, str]:
+    """Run a program to its end and give what it writes to `take`, piece by piece as it comes; return its exit status
+    and the end of its messages, see `Finished`.
+
+    The pieces are of any length up to a megabyte. Raises ToolError when it cannot start or runs past wall_s, and what
+    `take` raises, which ends the program.
+    """
     with started(program, arguments, limits) as (process, log):
         assert process.stdout is not None
         expired = threading.Event()
@@ -105,16 +126,11 @@ def run(program: str, arguments: Sequence[str], limits: ChildLimits, max_output:
         timer.daemon = True
         timer.start()
         try:
-            parts: list[bytes] = []
-            total = 0
             while part := process.stdout.read(1 << 20):
-                total += len(part)
-                if total > max_output:
-                    raise ToolError(f"{program} wrote more than {max_output} bytes and was ended.")
-                parts.append(part)
+                take(part)
             status = process.wait()
         finally:
             timer.cancel()
         if expired.is_set():
             raise ToolError(f"{program} ran longer than {limits.wall_s:g} s and was ended.")
-        return Finished(status, b"".join(parts), messages_of(log))
+        return status, messages_of(log)

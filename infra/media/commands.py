@@ -94,6 +94,19 @@ def decode_frames(
     )
 
 
+def decode_sound(path: Path, stream: int, rate: int, start: Fraction, max_pixels: int) -> list[str]:
+    """ffmpeg: an audio stream as mono 16 bit samples (native order is little endian) at `rate` per second on a pipe.
+
+    The first sample is at `start` seconds of the container's own clock: what is earlier is left out, and where the
+    stream begins later or has gaps there is silence. The clock is kept as it is, because ffmpeg would otherwise count
+    from the earliest of the streams that it was asked for, not of all that are there.
+    """
+    source = ffmpeg.input(address(path), **guard(max_pixels))
+    chain = f"asetpts=PTS-({float(start):.6f})/TB,aresample={rate}:async=1:min_hard_comp=0.02:first_pts=0"
+    options = {"copyts": None, "af": chain, "ac": 1, "acodec": "pcm_s16le", "format": "s16le"}
+    return _arguments(source[str(stream)].output("pipe:1", **options))
+
+
 def scene_changes(path: Path, stream: int, threshold: float, max_pixels: int) -> list[str]:
     """ffmpeg: the paper's scene filter; prints `frame:N pts:P ...` for each frame whose score exceeds the threshold."""
     source = ffmpeg.input(address(path), **guard(max_pixels))

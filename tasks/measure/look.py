@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from infra.media.frame import YuvFrame
 from models.attributes import skin
-from models.capabilities import AgeGender, Detector, Embedder, Emotion, Face, Floats, Image, Landmarker, Mesh
+from models.capabilities import AgeGender, Detector, Embedder, Emotion, Face, Floats, Image, Landmarker, Mesh, Quality
 from models.landmarks import topology
 from tasks import audit
-from tasks.measure import figures, outside
+from tasks.measure import figures, outside, quality
 from tasks.measure.pairing import Place, by_frame, counterpart
 from tasks.records import Tracks
 
 SAMPLED = 24
-"""Rows of each person on which age, gender, emotion and skin are looked at."""
+"""Rows of each person on which age, gender, emotion, skin and the quality of the picture are looked at."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,20 @@ class Instruments:
     attackers: tuple[Embedder, ...]
     age_gender: AgeGender
     emotion: Emotion
+    quality: Quality
 
 
 @dataclass(frozen=True)
 class Side:
     """One face on one side. vectors: one (D,) per attacker. figures: (11,), see `figures.figures`. shapes: (52,).
-    looks: (3 + emotions,) age, female, skin, emotions. aligned: crop by the original's mesh, empty where there is none.
-    What was not looked at is NaN."""
+    looks: (3 + emotions,) age, female, skin, emotions. quality: of the picture. aligned: crop by the original's mesh,
+    empty where there is none. What was not looked at is NaN."""
 
     vectors: tuple[Floats, ...]
     figures: Floats
     shapes: Floats
     looks: Floats
+    quality: float
     aligned: Image
 
 
@@ -123,10 +125,15 @@ class Looker:
             looks[:2] = self._tools.age_gender.estimate([image], [face])[0]
             looks[2] = skin.measure(image, place.track.mesh[place.row])[0] if place.meshed else np.nan
             looks[3:] = self._tools.emotion.estimate([image], [face])[0]
+        rating = float("nan")
+        # By the box of the original on both sides, so that the same pixels are rated.
+        if closely and place is not None and still is not None:
+            shown = quality.crop(image, _face(still))
+            rating = float(self._tools.quality.rate([shown])[0]) if shown is not None else rating
         aligned = np.zeros((0, 0, 3), np.uint8)
         if still is not None and still.meshed:
             aligned = figures.aligned([image], _mesh(still))[0]
-        return Side(vectors, numbers, shapes, looks, aligned)
+        return Side(vectors, numbers, shapes, looks, rating, aligned)
 
     def _framed(self, image: Image, face: Face) -> Face:
         return audit.framings(image, face, [self._tools.framing])[0] or face

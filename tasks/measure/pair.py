@@ -20,7 +20,7 @@ from tasks.measure.records import Measured
 from tasks.measure.table import table
 from tasks.records import Scene, Tracks
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def run(
     every: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> Measured:
-    """Measure every `every`-th frame. scenes: of the original. Raises what reading the files raises."""
+    """Measure every `every`-th frame; nobody listens to the sound. scenes: of the original. Raises what reading the
+    files raises."""
     found, tracks = _look(original, scenes, tools, settings)
     others = Tracks((), 0, 1, 1)
     mapping = np.full(len(original.times), -1, np.int64)

@@ -28,7 +28,8 @@ class Measured:
     `figures.OPENINGS`. shapes: (2, n, 52) blendshapes in [0, 1]. unrest: (2, n) grey levels.
     age: (2, n) years. female: (2, n). emotion: (2, n, 7). skin: (2, n) degrees of ITA.
     psnr: (m,) decibels, ssim: (m,), both away from all faces, of each frame looked at.
-    quality: (2, k) NIQE of the faces of some rows.
+    quality: (2, n) NIQE, see `quality.crop`.
+    loudness: (frames,) decibels of the original's sound at each of its frames, (0,) when it has none.
     extra: faces of the anonymized file that stand where the original has none.
     """
 
@@ -55,6 +56,7 @@ class Measured:
     psnr: Floats
     ssim: Floats
     quality: Floats
+    loudness: Floats
     extra: int
 
     @classmethod
@@ -83,6 +85,7 @@ class Measured:
             psnr=none,
             ssim=none,
             quality=both,
+            loudness=none,
             extra=0,
             **wide,
         )

@@ -58,7 +58,8 @@ def table(
         emotion=looks[:, :, 3:],
         psnr=np.array([ratio[0] for ratio in ratios], np.float32),
         ssim=np.array([ratio[1] for ratio in ratios], np.float32),
-        quality=np.zeros((2, 0), np.float32),
+        quality=_stack(rows, lambda side: np.array([side.quality], np.float32), 1)[:, :, 0],
+        loudness=np.zeros(0, np.float32),
         extra=extra,
     )
 

@@ -14,16 +14,18 @@ from tasks.metrics import (
     detection,
     expression,
     gaze,
+    lips,
     looks,
     openings,
     picture,
     pose,
+    quality,
 )
 from tasks.metrics.definition import Definition, Figure
 
 Numbers = dict[tuple[Definition, str], Figure]
 
-_MODULES = (expression, pose, gaze, openings, looks, consistency, detection, picture)
+_MODULES = (expression, pose, gaze, openings, lips, looks, consistency, detection, picture, quality)
 
 
 def of(measured: Measured) -> Numbers:

@@ -21,6 +21,7 @@ ALL = {
     "packets": commands.probe_packets(SOURCE, 1000),
     "decode": commands.decode_frames(SOURCE, 1, 32, 16, "yuv420p", False, 1000, 2),
     "scenes": commands.scene_changes(SOURCE, 0, 0.2, 1000),
+    "sound": commands.decode_sound(SOURCE, 1, 16000, Fraction(0), 1000),
     "join": commands.join(Path("/e.mp4"), SOURCE, Path("/d.mp4"), 30000, {1: "copy"}, Fraction(0), 1000),
     "hashes": commands.audio_hashes(SOURCE, {1: "aac"}, 1000),
 }
@@ -42,7 +43,7 @@ def test_no_argument_can_be_taken_for_an_option(name: str) -> None:
     assert SOURCE.name not in ALL[name]
 
 
-@pytest.mark.parametrize("name", ["decode", "scenes", "join", "hashes"])
+@pytest.mark.parametrize("name", ["decode", "scenes", "sound", "join", "hashes"])
 def test_ffmpeg_never_reads_the_terminal(name: str) -> None:
     assert "-nostdin" in ALL[name]
 

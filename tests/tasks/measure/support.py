@@ -30,6 +30,19 @@ class Emotion:
         return np.tile(np.eye(7, dtype=np.float32)[6], (len(frames), 1))
 
 
+class Quality:
+    """Takes the brightness for the quality, and notes the sizes of the pictures."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.shapes = list[tuple[int, ...]]()
+
+    def rate(self, images: Sequence[Image]) -> Floats:
+        self.shapes += [image.shape for image in images]
+        return np.array([image.mean() for image in images], np.float32)
+
+
 class Attacker:
     """Answers with the place and side of the face that it was shown, and notes the faces."""
 
@@ -63,4 +76,5 @@ def instruments(
         attackers=tuple(attackers),
         age_gender=AgeGender(),
         emotion=Emotion(),
+        quality=Quality(),
     )

@@ -12,7 +12,7 @@ from infra.media.frame import YuvFrame
 from models.attributes import skin
 from models.capabilities import Face
 from models.landmarks import topology
-from tasks.measure import figures
+from tasks.measure import figures, quality
 from tasks.measure.look import SAMPLED, Looker, Row
 from tasks.records import Track, Tracks
 from tests.tasks import support
@@ -57,6 +57,28 @@ def test_a_frame_beside_itself() -> None:
     assert np.isfinite(ours.figures).all() and np.array_equal(ours.figures, theirs.figures)
     assert ours.aligned.shape == (96, 96, 3) and np.array_equal(ours.aligned, theirs.aligned)
     assert rows[1] == (100.0, pytest.approx(1.0)) and both.extra == 0 and both.unpaired == 0
+
+
+def test_the_same_pixels_are_rated_on_both_sides() -> None:
+    ours, theirs = support.track(side=110), support.track(x=168, y=126, side=80)
+    both = looker(support.tracks(ours), support.tracks(theirs))
+    row = one(both.look((FRAMES[0], FRAMES[1])))
+    for side, frame in zip(row.sides, FRAMES, strict=False):
+        assert side is not None
+        shown = quality.crop(frame.to_bgr(), support.face(160, 120, 110))
+        assert shown is not None and side.quality == pytest.approx(shown.mean())
+    assert row.sides[0].quality != row.sides[1].quality  # type: ignore[union-attr]
+
+
+def test_no_quality_where_no_face_is_seen_or_the_size_is_another_or_it_is_small() -> None:
+    ours = support.tracks(support.track(side=110))
+    unseen = one(looker(ours, support.tracks(hidden(support.track(side=110)))).look((FRAMES[0], FRAMES[1])))
+    small = support.yuv(np.ascontiguousarray(FRAMES[1].to_bgr()[:200, :300]))
+    other = one(looker(ours, support.tracks(support.track(side=110), width=300, height=200)).look((FRAMES[0], small)))
+    for row in (unseen, other):
+        assert np.isfinite(row.sides[0].quality) and np.isnan(row.sides[1].quality)  # type: ignore[union-attr]
+    tiny = support.tracks(support.track(side=40))
+    assert np.isnan(one(looker(tiny, tiny).look((FRAMES[0], FRAMES[0]))).sides[0].quality)
 
 
 def test_each_number_is_of_its_own_mesh_and_picture() -> None:

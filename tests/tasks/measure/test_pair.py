@@ -43,6 +43,7 @@ def tools() -> Instruments:
         attackers=tuple(load("embedder", name) for name in ATTACKERS),
         age_gender=load("age_gender", "dlib-age-gender"),
         emotion=load("emotion", "facex"),
+        quality=load("quality", "niqe"),
     )
 
 
@@ -95,7 +96,8 @@ def test_a_clip_agrees_with_itself_in_everything(same: Measured) -> None:
     for name in ATTACKERS:
         ours, theirs = same.vectors[name]
         assert np.array_equal(ours, theirs) and np.linalg.norm(ours, axis=1) == pytest.approx(np.ones(FRAMES), abs=1e-4)
-    for column in (same.angles, same.openings, same.shapes, same.age, same.female, same.skin, same.emotion):
+    for column in (same.angles, same.openings, same.shapes, same.age, same.female, same.skin, same.emotion,
+                   same.quality):  # fmt: skip
         assert np.isfinite(column).all() and np.array_equal(*column)
     assert np.isnan(same.unrest[:, 0]).all() and np.array_equal(*same.unrest[:, 1:]) and (same.unrest[:, 1:] > 0).all()
     assert (same.psnr == 100).all() and same.ssim == pytest.approx(np.ones(FRAMES))

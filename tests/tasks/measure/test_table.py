@@ -25,6 +25,7 @@ def side(value: float, grey: int | None = 100) -> Side:
         figures=(value + np.arange(11) / 100).astype(np.float32),
         shapes=np.full(52, value, np.float32),
         looks=(value + np.arange(10) / 10).astype(np.float32),
+        quality=value + 0.7,
         aligned=np.full((96, 96, 3), grey, np.uint8) if grey is not None else np.zeros((0, 0, 3), np.uint8),
     )
 
@@ -49,7 +50,8 @@ def test_every_number_lands_in_its_column() -> None:
     assert found.skin[:, 0] == pytest.approx([1.2, 2.2]) and found.emotion[1, 0] == pytest.approx(
         2.3 + np.arange(7) / 10
     )
-    assert (found.shapes[0, 1] == 3).all()
+    assert (found.shapes[0, 1] == 3).all() and found.quality[:, 0] == pytest.approx([1.7, 2.7])
+    assert found.quality[0, 1] == pytest.approx(3.7) and np.isnan(found.quality[1, 1]) and not len(found.loudness)
     assert found.psnr.tolist() == [40] * 10 and found.ssim == pytest.approx([0.9] * 10)
     for column in (found.angles, found.openings, found.shapes, found.age, found.female, found.skin, found.emotion):
         assert column.dtype == np.float32 and np.isnan(column[1, 1]).all() and np.isfinite(column[0]).all()

@@ -36,7 +36,8 @@ def measured(n: int, person: Sequence[int] | None = None, **columns: Any) -> Mea
         "skin": both,
         "psnr": np.full(n, np.nan, np.float32),
         "ssim": np.full(n, np.nan, np.float32),
-        "quality": np.zeros((2, 0), np.float32),
+        "quality": both,
+        "loudness": np.zeros(0, np.float32),
         "extra": 0,
     }
     if person is not None:

@@ -84,6 +84,26 @@ def test_the_reach_is_in_seconds_whatever_the_rate(rate: int) -> None:
         assert figure.value == by if abs(by) == inside else UNCLEAR in figure.note
 
 
+@pytest.mark.parametrize("by", [11, -11, 13])
+def test_what_is_just_out_of_reach_is_not_taken_for_the_end_of_it(by: int) -> None:
+    assert "any more" in found(0, by).note and UNCLEAR in found(by, 0).note
+    assert found(0, 10).value == 10
+
+
+def test_breath_between_the_words_hardly_counts() -> None:
+    breath = np.random.default_rng(8).uniform(-60, -32, len(TALK))
+    figure = lag(mouths(TALK, TALK), np.maximum(decibels(TALK), breath).astype(np.float32), ALL)
+    assert figure.value == 0 and float(figure.note.rstrip(".").split()[-1]) > 0.9
+
+
+def test_a_connection_too_loose_is_none_however_sure() -> None:
+    talk = speech(1500)
+    for share, clear in ((0.35, True), (0.2, False)):
+        loose = share * talk + (1 - share) * speech(1500, seed=60)
+        figure = lag(mouths(loose, loose), decibels(talk), np.arange(1500))
+        assert figure.known is clear and (clear or UNCLEAR in figure.note)
+
+
 def test_gaps_and_unknown_mouths_keep_their_time() -> None:
     frame = np.delete(ALL, [40, 41, 90])
     pair = mouths(TALK, moved(TALK, 4))[:, frame]
@@ -131,6 +151,7 @@ def test_too_few_frames_or_not_every_frame(frame: np.ndarray) -> None:
     figure = lag(mouths(TALK, TALK)[:, frame], decibels(TALK)[frame], frame)
     assert not figure.known and "every frame" in figure.note
     assert lag(mouths(TALK, TALK)[:, :63], decibels(TALK)[:63], ALL[:63]).known
+    assert "every frame" in lag(mouths(TALK, TALK)[:, :29], decibels(TALK)[:29], ALL[:29], rate=5).note
 
 
 def test_frames_known_on_one_side_only_do_not_make_it_long_enough() -> None:
@@ -165,6 +186,13 @@ def test_of_a_file_the_sound_is_that_of_its_frames() -> None:
     later = measured(150, openings=one.openings, frame=ALL + 7, frames=200, duration=200 / RATE,
                      loudness=np.concatenate([np.full(7, SILENT), decibels(TALK), np.full(43, SILENT)]))  # fmt: skip
     assert of(later)[SYNC, ""].value == 2 and of(later)[SYNC, ""].original == 0
+
+
+def test_of_a_file_the_rate_is_its_own() -> None:
+    talk = speech(300, rate=50)
+    pair = mouths(talk, np.concatenate([speech(15, 50, seed=9), talk[:-15]]))
+    assert of(file(pair, decibels(talk), rate=50))[SYNC, ""].value == 15
+    assert "any more" in of(file(pair, decibels(talk), rate=25))[SYNC, ""].note
 
 
 def test_what_is_unknown_of_a_file_is_no_error() -> None:
