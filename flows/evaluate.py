@@ -139,7 +139,7 @@ class _Work:
         except AnonflowError as error:
             reason = failure_code(error)
         except Exception as error:
-            log_unexpected(pair.name, error)
+            log_unexpected(f"Pair {pair.ordinal}", error)
             reason = f"unexpected {type(error).__name__}"
         else:
             self._told(pair, "")
