@@ -26,6 +26,8 @@ fail a dataset: of a thousand people, guessing names one, and thirty would be a 
 LOST = 0.1
 """Share of the faces that may be none any more. Beyond, networks that are far from what is no face have proved little;
 the audit of a run has the same limit."""
+TRIED = 3
+"""People under which a rate alone fails nothing: of two, guessing names both one time in four."""
 FEW = 20
 """People under which a rate of re-identification proves little."""
 
@@ -103,7 +105,7 @@ def of_dataset(pages: Sequence[Page], attacks: Sequence[Attack], unexamined: int
     doubtful = sum(page.outcome is Outcome.LOOK for page in pages)
     rates = {one.embedder: one.numbers[identification.RATES[1], one.embedder] for one in attacks}
     unknown = [name for name, figure in rates.items() if not (figure.known and np.isfinite(figure.chance))]
-    named = [name for name, figure in rates.items() if _low(figure) > _allowed(figure)]
+    named = [name for name, figure in rates.items() if figure.people >= TRIED and _low(figure) > _allowed(figure)]
     # A few people who are always named leave the interval wide: the rate itself counts then.
     perhaps = [
         name

@@ -240,3 +240,8 @@ def test_files_that_belong_to_no_original_keep_a_dataset_from_passing() -> None:
     outcome, said = of_dataset((page(),), (attack(),), 2)
     assert outcome is Outcome.LOOK and "2 anonymized files belong to no original" in said
     assert of_dataset((page(),), (attack(),))[0] is Outcome.PASS
+
+
+def test_two_people_are_named_by_chance_too_often_to_fail_for_it() -> None:
+    assert dataset(attack("a", rate(1.0, 1.0, chance=0.5, people=2), people=2))[0] is Outcome.LOOK
+    assert dataset(attack("a", rate(1.0, 1.0, chance=1 / 3, people=3), people=3))[0] is Outcome.FAIL
