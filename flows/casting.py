@@ -45,6 +45,7 @@ class Casting:
         self._people = people
         self._known: dict[int, int] = {}
         self._places: dict[int, Place] = {}
+        self._shared: dict[int, bool] = {}
 
     def find(self, identity: Identity, standing: Mapping[int, TwinResult], tries: int) -> TwinResult:
         """A twin for one identity, by at most `tries` further attempts after those it had; all are in the result.
@@ -60,7 +61,8 @@ class Casting:
                 result, crowd = self._least_crowded(identity, place, standing, tries)
                 shared = crowd is Crowd.SHARED
                 if result.twin is None or self._people.keep(place, identity.pooled, result.twin, shared):
-                    self._steps.context.found(twins_shared=self._steps.context.evidence.twins_shared + shared)
+                    self._shared[identity.index] = shared and result.twin is not None
+                    self._steps.context.found(twins_shared=sum(self._shared.values()))
                     return result
 
     def _least_crowded(
