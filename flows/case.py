@@ -127,10 +127,13 @@ def convert_input(
             earlier = None if settings.overwrite else services.ledger.finished(row.public_id, row.fingerprint)
             if earlier is not None:
                 return record(_of_input(earlier, row, services), services, reused=True)
-            redone = services.ledger.redone(row.public_id)
+            rejected, redone = services.ledger.decided(row.public_id)
             settings = replace(settings, seed=(settings.seed + redone) % 2**63)
             row = replace(row, redone=redone, seed=settings.seed)
             cache = Cache(services.store)
+            # Other settings, or a new version, may well make the same face again.
+            if rejected and not settings.overwrite:
+                return record(tidy(row.rejected(), place(row.public_id), settings, services, cache), services)
             if known := claim.poison or (CRASHED if claim.crashes >= CRASHES else ""):
                 row = replace(row, reason=known, message=GIVEN_UP.get(known, _AGAIN))
                 return record(tidy(row, place(row.public_id), settings, services, cache), services)

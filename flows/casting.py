@@ -26,12 +26,13 @@ _NOBODY_LEFT = "no_candidate"
 
 
 class Crowd(IntEnum):
-    """How much an identity's twin has to do with other videos' people: as little as can be had."""
+    """How much an identity's twin has to do with other videos' twins: as little as can be had. It never resembles a
+    source, whoever's: real people must not be mistaken for one another."""
 
     ALIKE_NOBODY = 0
-    """It resembles nobody of the dataset, neither a source nor a twin."""
+    """It resembles no other twin of the dataset."""
     OWN_FACE = 1
-    """It is nobody else's, but may look like somebody: of thousands of people, everybody looks like some."""
+    """It is nobody else's, but may look like another video's twin."""
     SHARED = 2
     """Another video may show it too. Never two people of one video, nor of a dataset whose people keep their twins."""
 
@@ -119,17 +120,17 @@ class Casting:
     ) -> TwinResult:
         steps, material = self._steps, self._material
         first = earlier[-1].number + 1 if earlier else 1
-        strangers, in_use = self._people.others(place)
-        strangers = strangers if crowd is Crowd.ALIKE_NOBODY else []
-        reserved = in_use if crowd < Crowd.SHARED else ()
+        strangers = self._people.others(place)
+        apart = [*strangers.people, *(strangers.twins if crowd is Crowd.ALIKE_NOBODY else ())]
+        reserved = strangers.candidates if crowd < Crowd.SHARED else ()
         known = self._known[identity.index]
         # Another video may have given this person another twin meanwhile, and the old one to somebody else.
-        prefer = known if first <= _LOYAL and known not in in_use else -1
+        prefer = known if first <= _LOYAL and known not in strangers.candidates else -1
         if place.settled:
             prefer = place.candidate
         twins = [r.twin for r in standing.values() if r.twin is not None and r.identity != identity.index]
         others = [i.pooled for i in material.identities.identities if i.index != identity.index]
-        others += [*strangers, *(t.embedding for t in twins)]
+        others += [*apart, *(t.embedding for t in twins)]
         wanted = TwinSettings(
             threshold=calibration(material.identities.embedder).far_1,
             attempts=tries,

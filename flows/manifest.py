@@ -53,10 +53,11 @@ class Ledger:
                 return row
         return None
 
-    def redone(self, public_id: str) -> int:
-        """How often a person asked for another try at this content."""
+    def decided(self, public_id: str) -> tuple[bool, int]:
+        """(whether a person rejected a result of this content, how often one asked for another try)."""
         rows = [self._read(path) for path in self._destination.list_tree(f"{FOLDER}/{public_id}")]
-        return max((row.redone for row in rows if row is not None), default=0)
+        known = [row for row in rows if row is not None]
+        return any(row.review == "reject" for row in known), max((row.redone for row in known), default=0)
 
     def settled(self, fingerprint: str) -> dict[tuple[str, str], VideoRow]:
         """(input id, stamp of the source) -> row, for all inputs that need no work as far as listings tell.

@@ -14,7 +14,7 @@ from infra.upkeep import remove_for_good
 from tasks.records import Verdict
 from tasks.report.review import Choice, Review
 
-REJECTED, REDO = "review", "redo"
+REDO = "redo"
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,11 @@ class Applied:
 
 def apply(review: Review, destination: Store) -> Applied:
     """Carry out the decisions on a destination of ours: accepted files are noted as such, rejected ones are removed and
-    count as withheld, those to be redone are removed and converted anew, with other twins, by the next run.
+    stay withheld whatever the settings of later runs, those to be redone are removed and converted anew, with other
+    twins, by the next run.
 
-    Applying the same decisions twice changes nothing more. Raises UsageError when the manifest knows none of the files,
-    StoreUnavailable; what was carried out by then stays.
+    Applying the same decisions twice changes nothing more, and completes what was interrupted. Raises UsageError when
+    the manifest knows none of the files, StoreUnavailable; what was carried out by then stays.
     """
     ledger = Ledger(destination)
     rows: dict[str, list[VideoRow]] = {}
@@ -45,6 +46,9 @@ def apply(review: Review, destination: Store) -> Applied:
     gone = 0
     for decision in known:
         counts[decision.choice] += 1
+        # First the row: were the file gone and the row not changed, the next run would make the same file again.
+        for row in rows[_owner(decision.name)]:
+            ledger.record(_decided(row, decision.choice))
         if decision.choice is not Choice.ACCEPT:
             there = destination.stamp(decision.name) is not None
             gone += not there
@@ -52,8 +56,6 @@ def apply(review: Review, destination: Store) -> Applied:
                 destination.remove(decision.name)
                 # In a bucket that keeps versions, what was removed is still there.
                 remove_for_good(destination, decision.name)
-        for row in rows[_owner(decision.name)]:
-            ledger.record(_decided(row, decision.choice))
     ledger.flush()
     return Applied(dict(counts), gone, len(review.decisions) - len(known))
 
@@ -67,11 +69,10 @@ def _decided(row: VideoRow, choice: Choice) -> VideoRow:
     """The row after a decision. A reviewer's note stays out of it: it may tell who somebody is."""
     if choice is Choice.ACCEPT:
         return row if not row.output else replace(row, review=choice.value)
-    without = replace(row, output="", output_sha256="", output_bytes=0, output_stamp="", review=choice.value)
     if choice is Choice.REJECT:
-        said = "A person rejected the result."
-        return replace(without, verdict=Verdict.WITHHELD, reason=REJECTED, message=said)
+        return row.rejected()
     if row.reason == REDO:
         return row
     said = "A person asked for another try; the next run makes it, with other twins."
-    return replace(without, verdict=Verdict.FAILED, reason=REDO, message=said, redone=row.redone + 1)
+    again = replace(row.rejected(), verdict=Verdict.FAILED, reason=REDO, message=said)
+    return replace(again, review=choice.value, redone=row.redone + 1)

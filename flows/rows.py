@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from infra.errors import StoreError
@@ -78,6 +78,20 @@ class VideoRow(Evidence):
     review: str = ""
     redone: int = 0
     finished_at: str = ""
+
+    def rejected(self) -> VideoRow:
+        """The row of an input whose result a person rejected: it is withheld whatever else is known."""
+        return replace(
+            self,
+            verdict=Verdict.WITHHELD,
+            reason="review",
+            message="A person rejected the result; --overwrite makes another.",
+            review="reject",
+            output="",
+            output_sha256="",
+            output_bytes=0,
+            output_stamp="",
+        )
 
     @property
     def place(self) -> tuple[int, str, str]:

@@ -1,7 +1,7 @@
 """Who already appeared in a dataset, and which twin they have.
 
-Keeps twins apart: a twin should resemble neither a source nor another twin of the dataset, as long as there are such
-(see `flows.casting`). With the scope `dataset` it also gives a returning person the same twin in every video.
+Keeps twins apart: a twin must resemble no source of the dataset, and no other twin as long as there are such (see
+`flows.casting`). With the scope `dataset` it also gives a returning person the same twin in every video.
 Identifying: it lives under the identifying prefix for as long as the dataset is being worked on, and is forgotten when
 a run has finished.
 
@@ -63,6 +63,16 @@ class Place:
     settled: bool = False
 
 
+@dataclass(frozen=True)
+class Others:
+    """Everybody but one identity. people, twins: embeddings (D,) of the sources, and of their twins' pictures.
+    candidates: which twins they have."""
+
+    people: list[Floats]
+    twins: list[Floats]
+    candidates: tuple[int, ...]
+
+
 class Gallery:
     """The stored gallery of a dataset; safe among threads, and among processes that share the leases' store."""
 
@@ -117,11 +127,14 @@ class Gallery:
                     return self._at(people[nearest])
         return Place(key, -1)
 
-    def others(self, place: Place) -> tuple[list[Floats], tuple[int, ...]]:
-        """(embeddings of everybody else and of their twins, candidates that somebody else has)."""
+    def others(self, place: Place) -> Others:
+        """Everybody else in the dataset."""
         people = [person for key, person in self._people().items() if key != place.key]
-        faces = [person.embedding for person in people] + [person.twin for person in people]
-        return faces, tuple(person.candidate for person in people)
+        return Others(
+            [person.embedding for person in people],
+            [person.twin for person in people],
+            tuple(person.candidate for person in people),
+        )
 
     @property
     def may_share(self) -> bool:

@@ -22,10 +22,12 @@ from infra.store import Store
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from tasks import gallery, scenes
+from tasks.gallery import Place
 from tasks.records import Verdict
 from tasks.twin import TwinResult
 from tests.contracts import support as contracts
 from tests.flows.support import run
+from tests.tasks import support
 
 SAME_MAN = ("grid_pwij3p.mpg", "grid_id2_swwp2s.mpg")
 
@@ -137,3 +139,11 @@ def test_where_nobody_else_is_left_two_videos_share_a_twin_and_the_manifest_says
     monkeypatch.setattr(gallery, "SAME", -1.0)
     summary, _ = run(two_clips, tmp_path / "kept", only_cast_or_say, kept)
     assert [outcome.row.reason for outcome in summary.outcomes] == ["0", "no_candidate"], "never with pseudonyms"
+
+    def beside_a_lookalike(source: Path, info: VideoInfo, context: Context) -> StageResult:
+        somebody = replace(support.twin(99), embedding=-only["embeddings"][0])
+        assert context.people.keep(Place("somebody:0", -1), only["embeddings"][0], somebody)
+        return only_cast_or_say(source, info, context)
+
+    summary, _ = run(first, tmp_path / "alike", beside_a_lookalike, settings)
+    assert summary.outcomes[0].row.reason == "no_candidate", "a twin is never like a real person of the dataset"

@@ -34,7 +34,7 @@ class Cast:
         if len(self.places) == self.stop:
             raise KeyboardInterrupt
         place = context.people.place(ONE_MAN, f"{context.public_id}:0")
-        candidate = place.candidate if place.candidate >= 0 else 10 + len(context.people.others(place)[1])
+        candidate = place.candidate if place.candidate >= 0 else 10 + len(context.people.others(place).candidates)
         assert context.people.keep(place, ONE_MAN, support.twin(candidate))
         self.places.append(place)
         self.candidates.append(candidate)

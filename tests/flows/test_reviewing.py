@@ -9,7 +9,7 @@ import pytest
 from flows.context import Context, StageResult
 from flows.manifest import Ledger
 from flows.reviewing import Applied, apply
-from infra.errors import UsageError
+from infra.errors import StoreUnavailable, UsageError
 from infra.media.probe import VideoInfo
 from infra.settings import Settings
 from infra.store import Store
@@ -21,6 +21,10 @@ from tests.flows.support import grey_chain, run
 
 def decided(*decisions: Decision) -> Review:
     return Review("report", "2026-11-22T00:00:00Z", decisions, ())
+
+
+def refuse(path: str) -> None:
+    raise StoreUnavailable("No.")
 
 
 @pytest.fixture
@@ -60,9 +64,12 @@ def test_each_choice_is_carried_out_and_twice_is_as_once(converted: tuple[Path, 
         return grey_chain(path, info, context)
 
     run(source, out, chain, Settings(seed=4))
-    assert sorted(seeds) == [4, 4, 5], "other settings convert all again, and one of them with another seed"
+    assert sorted(seeds) == [4, 5], "other settings convert all again but the rejected, and one with another seed"
+    assert not (out / names[1]).exists() and Ledger(store).rows()[1].reason == "review"
     run(source, out, chain, Settings(seed=4))
-    assert len(seeds) == 3, "what was redone is done"
+    assert len(seeds) == 2, "what was redone is done"
+    run(source, out, chain, Settings(seed=4, overwrite=True))
+    assert len(seeds) == 5 and (out / names[1]).exists(), "whoever asks for all anew takes the rejection back"
 
 
 def test_the_next_run_makes_another_try_and_leaves_the_rejected_alone(converted: tuple[Path, Path]) -> None:
@@ -84,3 +91,19 @@ def test_another_destination_is_refused(converted: tuple[Path, Path]) -> None:
     name = Ledger(store).rows()[0].output
     some = apply(decided(Decision("videos/nobody.mp4", Choice.REJECT), Decision(name, Choice.ACCEPT)), store)
     assert some == Applied({Choice.ACCEPT: 1}, 0, 1)
+
+
+def test_a_decision_that_was_interrupted_is_not_undone_by_the_next_run(
+    converted: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = converted
+    store = Store(str(out), private=False)
+    name = Ledger(store).rows()[1].output
+    review = decided(Decision(name, Choice.REJECT))
+    with monkeypatch.context() as broken, pytest.raises(StoreUnavailable):
+        broken.setattr(store, "remove", refuse)
+        apply(review, store)
+    run(source, out)
+    assert Ledger(store).rows()[1].reason == "review"
+    apply(review, store)
+    assert not (out / name).exists()

@@ -16,7 +16,7 @@ from infra.lease import Leases
 from infra.settings import IdentityScope
 from infra.store import Store
 from tasks import gallery
-from tasks.gallery import Gallery, Place
+from tasks.gallery import Gallery, Others, Place
 from tests.reference.racers import race
 from tests.tasks import support
 
@@ -37,7 +37,7 @@ def test_one_key_keeps_its_candidate(store: Store) -> None:
     assert people.keep(place, towards(0), support.twin(5))
     assert Gallery(store, IdentityScope.VIDEO, "data").place(towards(2), "a:0") == Place("a:0", 5)
     assert people.keep(place, towards(0), support.twin(8)) and people.place(towards(0), "a:0").candidate == 8
-    assert people.others(place) == ([], ())
+    assert people.others(place) == Others([], [], ())
 
 
 def test_a_candidate_of_somebody_else_is_refused(store: Store) -> None:
@@ -45,8 +45,9 @@ def test_a_candidate_of_somebody_else_is_refused(store: Store) -> None:
     assert people.keep(Place("a:0", -1), towards(0), support.twin(5))
     assert not people.keep(Place("b:0", -1), towards(1), support.twin(5))
     assert people.place(towards(1), "b:0") == Place("b:0", -1)
-    vectors, taken = people.others(Place("b:0", -1))
-    assert taken == (5,) and np.allclose(vectors[0], towards(0))
+    others = people.others(Place("b:0", -1))
+    assert others.candidates == (5,) and np.allclose(others.people[0], towards(0))
+    assert np.allclose(others.twins[0], support.twin(5).embedding)
 
 
 @settings(max_examples=30, deadline=None)
@@ -123,7 +124,7 @@ def test_processes_never_give_one_twin_to_two_people(tmp_path: Path) -> None:
     store = Store(f"file://{tmp_path}/store")
     kept = [said.split() for said in race(KEEPER, *((f"file://{tmp_path}/store", name) for name in "ab"))]
     assert sorted(kept[0] + kept[1], key=int) == [str(n) for n in range(15)]
-    assert len(Gallery(store, IdentityScope.VIDEO, "data").others(Place("c:0", -1))[1]) == 15
+    assert len(Gallery(store, IdentityScope.VIDEO, "data").others(Place("c:0", -1)).candidates) == 15
 
 
 @pytest.mark.parametrize("scope", list(IdentityScope))
@@ -180,7 +181,8 @@ def test_a_twin_that_somebody_else_has_cannot_be_settled_and_then_nobody_is(stor
 def test_over_single_videos_nothing_is_settled_nor_bound(store: Store) -> None:
     people = Gallery(store, IdentityScope.VIDEO, "data")
     place = people.place(towards(0), "a:0")
-    assert people.settle([(place, towards(0), support.twin(5))]) == [] and people.others(Place("x", -1)) == ([], ())
+    assert people.settle([(place, towards(0), support.twin(5))]) == []
+    assert people.others(Place("x", -1)) == Others([], [], ())
     whole = Gallery(store, IdentityScope.DATASET, "data")
     assert whole.settle([(place, towards(0), support.twin(5))]) == []
     assert people.place(towards(0), "a:0") == Place("a:0", 5)
