@@ -3,9 +3,9 @@
     python bench/dataset.py clips --count 1000      # short clips through two workers
     python bench/dataset.py unchanged --count 10000 # a re-run over videos that are converted already
 
-`clips` converts seeded variations of the demonstration clip for real and prints videos per hour, the share of the
-workers' time in which no stage runs, their memory in quarters of the run, and the size of the database. `unchanged`
-writes rows and results as a run would and times the re-run, on disk and on S3.
+`clips` converts seeded variations of the demonstration clip, or of others, for real and prints videos per hour, the
+share of the workers' time in which no stage runs, their memory in quarters of the run, and the size of the database.
+`unchanged` writes rows and results as a run would and times the re-run, on disk and on S3.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("what", choices=["clips", "unchanged"])
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--cut", type=Path, nargs="+", help="The clips to cut, of 3 s or more; by default the demo's.")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--shard-seconds", type=float, help="Of video in a shard; by default what a user gets.")
     parser.add_argument("--json", type=Path, help="Also write the figures here.")
@@ -65,7 +66,7 @@ def clips(topology: Topology, options: argparse.Namespace) -> dict[str, Any]:
     source, destination = topology.folder / "source", topology.folder / "out"
     source.mkdir()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda n: short_clip(source / f"{n:05d}.mp4", n, options.frames), range(options.count)))
+        list(pool.map(lambda number: _cut(source / f"{number:05d}.mp4", number, options), range(options.count)))
     _run(topology, "deploy", "bench", str(source), str(destination))
     for number in range(options.workers):
         topology.start_worker(f"worker{number}")
@@ -97,6 +98,14 @@ def clips(topology: Topology, options: argparse.Namespace) -> dict[str, Any]:
         "task runs recorded": int(topology.sql("select count(*) from task_run")),
         "re-run seconds": round(time.monotonic() - again, 1),
     }
+
+
+def _cut(target: Path, number: int, options: argparse.Namespace) -> Path:
+    """Cut the clip of this number; the sources take turns."""
+    if not options.cut:
+        return short_clip(target, number, options.frames)
+    turn, place = divmod(number, len(options.cut))
+    return short_clip(target, turn, options.frames, source=options.cut[place], step=0.1)
 
 
 def unchanged(topology: Topology, options: argparse.Namespace) -> dict[str, Any]:

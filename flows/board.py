@@ -21,10 +21,12 @@ from prefect.events import emit_event
 
 from flows.rows import VideoRow
 from tasks.records import Verdict
+from tasks.report.content import Content
 
 log = logging.getLogger("anonflow")
 
 VERDICTS, TIMES, PROGRESS, REPORT = "anonflow-verdicts", "anonflow-times", "anonflow-progress", "anonflow-report"
+EVALUATION = "anonflow-evaluation"
 ALARM = "anonflow.dataset.withheld-above-share"
 MOST_LINES = 1000
 """Lines of a table at most: a table of 50,000 would be loaded whole by the page that shows it. The manifest has all."""
@@ -82,6 +84,14 @@ def report(name: str, destination: str, rows: Sequence[VideoRow], suffix: str = 
         f"Manifest: `{destination}/manifest.parquet` and `.jsonl`.",
     ]
     create_markdown_artifact(key=REPORT + suffix, markdown="\n".join(lines))
+
+
+def evaluation(content: Content, suffix: str = "") -> None:
+    """What an evaluation found out about the whole, and the numbers that carry it; names of files are not in it."""
+    lines = [f"# {content.outcome.value}", content.verdict, ""]
+    lines += [f"- **{line.title}: {line.number}** {line.words}" for line in content.headlines]
+    lines += ["", *(f"- {count} {what}" for what, count in content.counts)]
+    create_markdown_artifact(key=EVALUATION + suffix, markdown="\n".join(lines))
 
 
 def alarm(name: str, rows: Sequence[VideoRow], most: float) -> bool:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from flows import cli_evaluate, cli_runs, cli_upkeep
 from flows.cli_cache import cache_app
+from flows.cli_models import models_app
 from flows.options import (
     CacheUrl,
     Crop,
@@ -33,6 +33,7 @@ from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, Sce
 
 if TYPE_CHECKING:
     from flows.convert import Summary
+    from flows.evaluate import Request
     from flows.progress import Reporter
 
 app = typer.Typer(
@@ -41,7 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turn talking-head videos into the same videos with nobody in them.",
 )
-models_app = typer.Typer(no_args_is_help=True, help="The networks' weight files.")
 app.add_typer(models_app, name="models")
 app.add_typer(cache_app, name="cache")
 app.add_typer(cli_evaluate.review_app, name="review")
@@ -107,11 +107,12 @@ def convert(
     from flows.convert import convert as convert_all
 
     jobs = sources.find(source, sources.VIDEO_SUFFIXES, destination)
+    evaluation = _evaluation(source, destination, report, settings) if report is not None else None
     console = Console()
     with _reporter(console, len(jobs)) as reporter:
         summary = convert_all(jobs, destination, settings, reporter, orchestrate=not no_orchestration)
-    if report is not None and any(outcome.row.output for outcome in summary.outcomes):
-        _evaluate(source, destination, report, settings, no_orchestration)
+    if evaluation is not None and any(outcome.row.output for outcome in summary.outcomes):
+        cli_evaluate.conclude(*evaluation, no_orchestration)
     _conclude(console, summary)
 
 
@@ -191,69 +192,6 @@ def demo(
     _conclude(console, summary)
 
 
-@models_app.command("list")
-def models_list(
-    where: Annotated[bool, typer.Option("--where", help="Also where each file comes from, and its hash.")] = False,
-) -> None:
-    """Show every weight file: what for, licence, present or not."""
-    from models import weights
-
-    table = Table(title="weights")
-    for name in ("name", "capability", *(("from", "sha256") if where else ()), "MB", "licence", "commercial", "state"):
-        table.add_column(name, overflow="fold")
-    for row in weights.status():
-        weight = row.weight
-        origin = (weight.source, row.sha256[:12] or "recorded at first pull") if where else ()
-        size = f"{row.size / 1e6:.1f}" if row.size else "?"
-        table.add_row(weight.name, weight.capability, *origin, size, weight.licence, weight.commercial, row.state)
-    Console().print(table)
-
-
-@models_app.command("pull")
-def models_pull(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these files.")] = None,
-    profile: Profile = "embedded",
-    mirror: Annotated[
-        str,
-        typer.Option(metavar="URL", help="A mirror of the hub (gets HF_TOKEN); other files at URL/<host>/<path>."),
-    ] = "",
-    offline: Annotated[bool, typer.Option("--offline", help="Fetch nothing; say what is missing.")] = False,
-) -> None:
-    """Fetch the weight files of a profile, or the named ones, that are missing or damaged."""
-    from models import profiles, weights
-
-    console = Console()
-    wanted = weights.with_needs(names or profiles.weights_of(profile))
-
-    def report(what: str, done: int, total: int) -> None:
-        share = f" ({done / 1e6:.0f} of {total / 1e6:.0f} MB)" if total else ""
-        console.print(f"{what}{share}", markup=False, highlight=False)
-
-    written = weights.pull(wanted, progress=report, mirror=mirror, offline=offline)
-    console.print(f"{len(written)} files written, {len(wanted) - len(written)} were in place in {weights.folder()}.")
-
-
-@models_app.command("verify")
-def models_verify(
-    profile: Annotated[str, typer.Option(help="Only this profile's files, all of which must be there.")] = "",
-) -> None:
-    """Hash every weight file again; exit code 1 when one is not what it must be, or missing.
-
-    Without --profile only those files must be there that the embedded profile needs.
-    """
-    from models import profiles, weights
-
-    if profile:
-        states = weights.verify(weights.with_needs(profiles.weights_of(profile)))
-    else:
-        needed = weights.with_needs(profiles.weights_of("embedded"))
-        states = weights.verify(optional={row.weight.name for row in weights.status()}.difference(needed))
-    for name, state in states.items():
-        typer.echo(f"{name}: {state}")
-    if any(state not in ("ok", "not installed") for state in states.values()):
-        raise typer.Exit(1)
-
-
 @contextlib.contextmanager
 def _reporter(console: Console, count: int) -> Iterator[Reporter]:
     from flows.progress import PlainReporter, RichReporter
@@ -265,9 +203,9 @@ def _reporter(console: Console, count: int) -> Iterator[Reporter]:
         yield PlainReporter(console, count)
 
 
-def _evaluate(source: str, destination: str, report: Path, settings: Settings, no_orchestration: bool) -> None:
-    """Evaluate what was just converted, looking at every few frames."""
-    from flows.evaluate import EVERY, PROFILE, Request
+def _evaluation(source: str, destination: str, report: Path, settings: Settings) -> tuple[Request, Settings]:
+    """The evaluation of what is about to be converted, at every few frames; what it lacks is said before that."""
+    from flows.evaluate import EVERY, PROFILE, Request, check
 
     looking = Settings(
         profile=PROFILE,
@@ -276,7 +214,9 @@ def _evaluate(source: str, destination: str, report: Path, settings: Settings, n
         seed=settings.seed,
         cache_url=settings.cache_url,
     )
-    cli_evaluate.conclude(Request(source, destination, report, every=EVERY), looking, no_orchestration)
+    request = Request(source, destination, report, every=EVERY)
+    check(request, looking)
+    return request, looking
 
 
 def _conclude(console: Console, summary: Summary) -> None:

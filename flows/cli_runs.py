@@ -103,8 +103,7 @@ def _start(name: str, watch: bool, evaluate: bool = False, **parameters: Any) ->
     datasets.load(Store(Settings().cache_url), name)
     given = {key: value for key, value in parameters.items() if value is not None}
     try:
-        begin = registration.trigger_evaluation if evaluate else registration.trigger
-        flow_run = begin(name, **given)
+        flow_run = registration.trigger(name, evaluate, **given)
     except ObjectNotFound:
         raise UsageError("The deployments are not registered; run `anonflow deploy`.") from None
     console.print(f"queued as flow run {flow_run}", highlight=False)

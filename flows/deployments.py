@@ -15,11 +15,12 @@ from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows import board, datasets
+from flows import board, dataset_report, datasets
 from flows.case import log_unexpected
 from flows.dataset_run import Coordinator, Policy
 from flows.engine import PrefectEngine
-from flows.orchestrate import runner_for, videos_as_tasks
+from flows.evaluate import EVERY
+from flows.orchestrate import as_task, runner_for, videos_as_tasks
 from flows.shard_run import Machine, convert_shard
 from infra.errors import AnonflowError
 from infra.privacy import key_path, load_key
@@ -115,6 +116,29 @@ def convert_shard_flow(dataset: str, run: str, number: int) -> State[None]:
     rows = [outcome.row for outcome in summary.outcomes]
     counted = {verdict.value: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
     return Completed(message=", ".join(f"{number} {verdict}" for verdict, number in counted.items()))
+
+
+@flow(
+    name="evaluate-dataset",
+    flow_run_name="evaluate · {dataset}",
+    persist_result=False,
+    description="Attack a converted dataset, measure what it is still good for, and leave a report in the store.",
+)
+def evaluate_dataset(dataset: str, every: int = EVERY) -> State[None]:
+    """Evaluate what was converted so far.
+
+    dataset: its name, as defined by `anonflow deploy`. every: look at every so many frames. Every original counts as
+    showing somebody else; who is who would have to be said by a parameter that all can read.
+    """
+    logger = get_run_logger()
+    try:
+        store = Store(Settings().cache_url)
+        defined, machine = datasets.load(store, dataset), Machine.from_environment()
+        content = dataset_report.make(store, defined, every, machine, as_task, STOP.get() or threading.Event())
+    except Exception as error:
+        return _failed(f"Dataset {dataset}", error, logger)
+    board.attempt(lambda: board.evaluation(content, f"-{dataset}"))
+    return Completed(message=f"{content.outcome.value}: {content.verdict}")
 
 
 def _failed(what: str, error: Exception, logger: Logger) -> State[None]:

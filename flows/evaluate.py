@@ -15,8 +15,9 @@ from flows.cancelled import Cancelled
 from flows.case import failure_code, log_unexpected
 from flows.context import Show, unseen
 from flows.fingerprint import version
-from flows.measuring import Measurer
+from flows.measuring import Files, Measurer
 from flows.pairs import Pair, Pairing, pair_up
+from flows.run_places import evaluation_of
 from flows.sources import absolute
 from infra.errors import AnonflowError, StoreUnavailable, UsageError
 from infra.privacy import PrivacyFilter, install, key_path, load_key
@@ -43,7 +44,8 @@ EVERY = 5
 @dataclass(frozen=True)
 class Request:
     """What to evaluate. originals, anonymized: addresses, see `flows.pairs.pair_up`, as person and people. out: folder
-    of the report. every: look at every so many frames only. reviewer: show the source beside the result."""
+    of the report. every: look at every so many frames only. reviewer: show the source beside the result. dataset: name
+    of the dataset that these are, if it has one."""
 
     originals: str
     anonymized: str
@@ -53,6 +55,7 @@ class Request:
     every: int = 1
     reviewer: bool = False
     title: str = "Anonymity of a dataset"
+    dataset: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,17 +71,24 @@ Told = Callable[[Pair, str], None]
 """Hears how far a pair is: done, or why it could not be measured."""
 
 
-def evaluate(request: Request, settings: Settings, told: Told, show: Show = unseen) -> Content:
-    """Measure, attack, and write the report to `request.out`.
-
-    show: makes each pair visible to an orchestrator. A pair that cannot be measured is in the report as one that needs
-    a look. Raises UsageError before anything is measured when nothing can be paired or the report has no place,
-    WeightsError, StoreUnavailable, Cancelled.
-    """
+def check(request: Request, settings: Settings) -> None:
+    """Raises what `evaluate` would raise at once: UsageError for a report without a place of its own, WeightsError."""
     if settings.profile != PROFILE or request.every < 1:
         raise UsageError("An evaluation uses the profile evaluation, and looks at every frame or every few.")
     _check_place(request)
     profiles.ready(settings)
+
+
+def evaluate(
+    request: Request, settings: Settings, told: Told, show: Show = unseen, stop: threading.Event | None = None
+) -> Content:
+    """Measure, attack, and write the report to `request.out`.
+
+    show: makes each pair visible to an orchestrator. stop: ends it at its next step when set. A pair that cannot be
+    measured is in the report as one that needs a look. Raises UsageError before anything is measured when nothing can
+    be paired or the report has no place, WeightsError, StoreUnavailable, Cancelled.
+    """
+    check(request, settings)
     key = load_key(key_path(settings.cache_url))
     pairing = pair_up(request.originals, request.anonymized, key, request.person, request.people)
     filter_ = PrivacyFilter()
@@ -87,8 +97,9 @@ def evaluate(request: Request, settings: Settings, told: Told, show: Show = unse
     install(filter_)
     limits = _limits(settings)
     with scratch() as folder:
-        measurer = Measurer(settings, Store(settings.cache_url), key, folder, request.every)
-        work = _Work(request, measurer, limits, _numbers(pairing), told, show)
+        owner = evaluation_of(request.dataset) if request.dataset else ""
+        measurer = Measurer(settings, Store(settings.cache_url), key, folder, request.every, owner)
+        work = _Work(request, measurer, limits, _numbers(pairing), told, show, stop or threading.Event())
         looked = work.all(pairing, settings.workers)
         content = show("attack", lambda: _concluded(request, settings, pairing, looked, limits))
         page.write(content, request.out)
@@ -107,10 +118,12 @@ class _Work:
         numbers: Callable[[Pair, int], int],
         told: Told,
         show: Show,
+        stop: threading.Event,
     ) -> None:
         self._request, self._measurer, self._limits = request, measurer, limits
         self._numbers, self._told, self._show = numbers, told, show
-        self._stop = threading.Event()
+        # The caller's own may not be set from here: it may end other work as well.
+        self._told_to_stop, self._failed = stop, threading.Event()
 
     def all(self, pairing: Pairing, workers: int) -> list[_Looked]:
         """Every pair, in order."""
@@ -119,7 +132,7 @@ class _Work:
             try:
                 return [future.result() for future in futures]
             except BaseException as error:
-                self._stop.set()
+                self._failed.set()
                 pool.shutdown(wait=True, cancel_futures=True)
                 if isinstance(error, KeyboardInterrupt):
                     raise Cancelled from None
@@ -129,11 +142,13 @@ class _Work:
         return self._show(f"pair {pair.ordinal}", lambda: self._looked(pair))
 
     def _looked(self, pair: Pair) -> _Looked:
+        self._check()
         try:
-            measured = self._measurer.measure(pair, self._advance)
-            people = {person: self._numbers(pair, k) for k, person in enumerate(measured.people)}
-            clip = reduce(measured, pair.ordinal, people)
-            sheets = self._sheets(pair, clip)
+            with self._measurer.files(pair) as files:
+                measured = self._measurer.measure(files, self._check)
+                people = {person: self._numbers(pair, k) for k, person in enumerate(measured.people)}
+                clip = reduce(measured, pair.ordinal, people)
+                sheets = self._sheets(files, clip)
         except (Cancelled, StoreUnavailable):
             raise
         except AnonflowError as error:
@@ -148,14 +163,14 @@ class _Work:
         self._told(pair, reason)
         return _Looked(reduce(Measured.empty(), pair.ordinal, {}), _unmeasured(pair, reason), reason)
 
-    def _sheets(self, pair: Pair, clip: Clip) -> tuple[bytes, bytes]:
+    def _sheets(self, files: Files, clip: Clip) -> tuple[bytes, bytes]:
         if not clip.shared:
             return b"", b""
         chosen = pages.shown(clip, self._limits)
-        return self._measurer.sheets(pair, chosen, self._request.reviewer)
+        return self._measurer.sheets(files, chosen, self._request.reviewer)
 
-    def _advance(self, _: int) -> None:
-        if self._stop.is_set():
+    def _check(self) -> None:
+        if self._told_to_stop.is_set() or self._failed.is_set():
             raise Cancelled
 
 
@@ -215,9 +230,16 @@ def _unmeasured(pair: Pair, reason: str) -> Page | None:
 
 def _check_place(request: Request) -> None:
     """A report shows things that must not be published along with the data, or be read as data the next time."""
-    out = absolute(str(request.out)) + "/"
-    for place in (request.anonymized, request.originals):
-        if out.startswith(absolute(place).rstrip("/") + "/"):
-            raise UsageError(
-                "The report must lie apart from the originals and the anonymized files; give another --out."
-            )
+    data = [_settled(place) for place in (request.anonymized, request.originals)]
+    if request.reviewer and Path(data[0]).is_file():
+        # Whoever publishes one file publishes its folder, and the report would show the source.
+        data.append(data[0].rpartition("/")[0])
+    out = _settled(str(request.out)) + "/"
+    if any(out.startswith(place + "/") for place in data):
+        raise UsageError("The report must lie apart from the originals and the anonymized files; give another --out.")
+
+
+def _settled(address: str) -> str:
+    """A full address; a local one without links on the way, through which a folder has several names."""
+    full = absolute(address)
+    return full if "://" in full else str(Path(full).resolve())

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
+import contextlib
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flows.pairs import Pair
-from flows.progress import Advance
+from flows.run_places import evaluation_of
 from flows.sources import fetch
 from infra.cache import Cache, Key
 from infra.media.decode import open_frames
@@ -60,82 +59,100 @@ def instruments(settings: Settings) -> Instruments:
     )
 
 
-class Measurer:
-    """Measures pairs of a run. every: look at every so many frames only. What was measured is identifying; it is kept
-    in the store until `forget`, so that a run that was stopped goes on where it was."""
+class Files:
+    """The two files of a pair on this machine; each is probed once, when it is first looked at. Raises MediaError and
+    ToolError then."""
 
-    def __init__(self, settings: Settings, store: Store, key: bytes, scratch: Path, every: int = 1) -> None:
+    def __init__(self, original: Path, anonymized: Path | None, picture: bool) -> None:
+        self.original, self.anonymized, self.picture = original, anonymized, picture
+
+    @cached_property
+    def info(self) -> VideoInfo:
+        """Of the original, which is a video."""
+        return probe_video(self.original)
+
+    @cached_property
+    def before(self) -> Reel:
+        """The original."""
+        return _still(self.original) if self.picture else _reel(self.original, self.info)
+
+    @cached_property
+    def after(self) -> Reel | None:
+        """The anonymized file."""
+        if self.anonymized is None:
+            return None
+        return _still(self.anonymized) if self.picture else _reel(self.anonymized, probe_video(self.anonymized))
+
+
+class Measurer:
+    """Measures pairs of a run. every: look at every so many frames only. owner: under which name what was measured is
+    kept, by default that of each original. It is identifying; it is kept in the store until `forget`, so that a run
+    that was stopped goes on where it was."""
+
+    def __init__(
+        self, settings: Settings, store: Store, key: bytes, scratch: Path, every: int = 1, owner: str = ""
+    ) -> None:
         self._settings, self._key, self._scratch, self._every = settings, key, scratch, every
         self._cache = Cache(store)
         self._tools = instruments(settings)
-        self._owners: list[str] = []
+        self._owner = owner
+        self._owners: set[str] = set()
 
-    def measure(self, pair: Pair, advance: Advance) -> Measured:
-        """Everything measured of one pair. Raises MediaError, ToolError, StoreUnavailable."""
-        folder = Path(tempfile.mkdtemp(prefix="pair-", dir=self._scratch))
-        try:
+    @contextlib.contextmanager
+    def files(self, pair: Pair) -> Iterator[Files]:
+        """The files of a pair, fetched to this machine for as long as the block lasts. Raises MediaError,
+        StoreUnavailable."""
+        with tempfile.TemporaryDirectory(prefix="pair-", dir=self._scratch) as name:
+            folder = Path(name)
             original = fetch(pair.original, folder / "original")
             anonymized = fetch(pair.anonymized, folder / "anonymized") if pair.anonymized is not None else None
-            digests = [digest_file(path) if path is not None else "" for path in (original, anonymized)]
-            # An owner of its own: that of the video may be purged by a conversion at any time.
-            owner = public_id(self._key, hashlib.sha256(f"evaluation:{digests[0]}".encode()).hexdigest())
-            key = Key(
-                "evaluation",
-                measuring.VERSION,
-                owner,
-                digests,
-                {"every": self._every, "detector_side": self._settings.detector_side},
-                profiles.digests(self._settings, _ROLES),
-            )
-            self._owners.append(owner)
-            work = partial(self._measure, original, anonymized, pair.picture, advance)
-            return self._cache.get_or_make(key, Measured, work).value
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            yield Files(original, anonymized, pair.picture)
 
-    def sheets(self, pair: Pair, chosen: list[tuple[int, str]], source: bool) -> tuple[bytes, bytes]:
+    def measure(self, files: Files, check: Callable[[], None]) -> Measured:
+        """Everything measured of one pair. check: asked again and again; what it raises passes. Raises MediaError,
+        ToolError, StoreUnavailable."""
+        digests = [digest_file(path) if path is not None else "" for path in (files.original, files.anonymized)]
+        # Not the video's own name: what lies under that may be purged by a conversion at any time.
+        owner = self._owner or evaluation_of(public_id(self._key, digests[0]))
+        key = Key(
+            "evaluation",
+            measuring.VERSION,
+            owner,
+            digests,
+            {"every": self._every, "detector_side": self._settings.detector_side},
+            profiles.digests(self._settings, _ROLES),
+        )
+        self._owners.add(owner)
+        return self._cache.get_or_make(key, Measured, lambda: self._measure(files, check)).value
+
+    def sheets(self, files: Files, chosen: list[tuple[int, str]], source: bool) -> tuple[bytes, bytes]:
         """Contact sheets (JPEG) of the anonymized file and, when asked for, of the source; see `tasks.report.sheet`.
         Frames are counted as in the original. Raises as `measure`."""
-        folder = Path(tempfile.mkdtemp(prefix="sheet-", dir=self._scratch))
-        try:
-            original = self._opened(fetch(pair.original, folder / "original"), pair.picture)
-            if pair.anonymized is None:
-                return b"", b""
-            other = self._opened(fetch(pair.anonymized, folder / "anonymized"), pair.picture)
-            mapping = same_time(original.times, other.times)
-            theirs = [(int(mapping[n]), caption) for n, caption in chosen if n < len(mapping) and mapping[n] >= 0]
-            return sheet(other.open, theirs), sheet(original.open, chosen) if source else b""
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        if files.after is None:
+            return b"", b""
+        mapping = same_time(files.before.times, files.after.times)
+        theirs = [(int(mapping[n]), caption) for n, caption in chosen if n < len(mapping) and mapping[n] >= 0]
+        return sheet(files.after.open, theirs), sheet(files.before.open, chosen) if source else b""
 
     def forget(self) -> None:
         """Remove what was kept. Raises as `infra.upkeep.remove_for_good`."""
-        for owner in dict.fromkeys(self._owners):
+        for owner in sorted(self._owners):
             self._cache.purge(owner)
 
-    def _measure(self, original: Path, anonymized: Path | None, picture: bool, advance: Advance) -> Measured:
+    def _measure(self, files: Files, check: Callable[[], None]) -> Measured:
         scene: SceneConsumer = Known((), 0)
         heard = np.zeros(0, np.float32)
-        if not picture:
-            info = probe_video(original)
-            scene = scenes.consumer_for(self._settings, original, info)
-            heard = loudness(original, info, _times(info))
-        one = self._opened(original, picture)
-        other = self._opened(anonymized, picture) if anonymized is not None else None
-        limits = measuring.settings_for(self._settings.threads, picture)
-        measured = measuring.run(one, other, scene, self._tools, limits, self._every, advance)
+        if not files.picture:
+            scene = scenes.consumer_for(self._settings, files.original, files.info)
+            heard = loudness(files.original, files.info, files.before.times)
+        limits = measuring.settings_for(self._settings.threads, files.picture)
+        measured = measuring.run(files.before, files.after, scene, self._tools, limits, self._every, check)
         return replace(measured, loudness=heard)
-
-    def _opened(self, path: Path, picture: bool) -> Reel:
-        return _still(path) if picture else _reel(path, probe_video(path))
 
 
 def _reel(path: Path, info: VideoInfo) -> Reel:
-    return Reel(partial(open_frames, path, info), (info.width, info.height), _times(info))
-
-
-def _times(info: VideoInfo) -> NDArray[np.float64]:
-    return np.array([info.seconds(frame) for frame in range(info.frame_count)], np.float64)
+    times = np.array([info.seconds(frame) for frame in range(info.frame_count)], np.float64)
+    return Reel(partial(open_frames, path, info), (info.width, info.height), times)
 
 
 def _still(path: Path) -> Reel:

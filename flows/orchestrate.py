@@ -46,7 +46,7 @@ def convert_in_flow(jobs: list[Job], settings: Settings, services: Services) -> 
         try:
             made.append(convert_jobs(jobs, settings, services, videos_as_tasks))
         except Exception as error:
-            return _failed(error, raised)
+            return failed(error, raised)
         board.attempt(lambda: board.verdicts([outcome.row for outcome in made[0].outcomes]))
         return Completed()
 
@@ -84,7 +84,7 @@ def videos_as_tasks(jobs: list[Job], settings: Settings, services: Services) -> 
             outcome = outcomes[ordinal] = convert_video(by_ordinal[ordinal], settings, services, show)
         except Exception as error:
             services.cancelled.set()
-            return _failed(error, raised)
+            return failed(error, raised)
         if outcome is None:
             return Completed(name="Left", message="Another process is working on it.")
         return Completed(message=f"{outcome.row.public_id} {outcome.row.verdict.value}")
@@ -112,8 +112,8 @@ def as_task(name: str, work: Callable[[], T]) -> T:
         try:
             made.append(work())
         except Exception as error:
-            failed = _failed(error, raised)
-            return Completed(name="Withheld", message=error.reason) if isinstance(error, Withheld) else failed
+            ended = failed(error, raised)
+            return Completed(name="Withheld", message=error.reason) if isinstance(error, Withheld) else ended
         return Completed()
 
     stage = task(name="stage", task_run_name=name, cache_policy=NO_CACHE, persist_result=False, retries=0)(run)
@@ -123,7 +123,7 @@ def as_task(name: str, work: Callable[[], T]) -> T:
     return made[0]
 
 
-def _failed(error: Exception, raised: list[Exception]) -> State[None]:
+def failed(error: Exception, raised: list[Exception]) -> State[None]:
     """Note an error, and the state in which a run ends with it.
 
     Prefect would send an exception's text to its server and log it, and the text of an unforeseen one may quote the

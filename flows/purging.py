@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from flows import datasets, reports
+from flows import datasets
 from flows.convert import dataset_id
 from flows.manifest import Ledger
-from flows.run_places import coordinated, folder_of, lease_of, present_path, present_run, record_path
+from flows.run_places import (
+    coordinated,
+    evaluation_of,
+    folder_of,
+    lease_of,
+    present_path,
+    present_run,
+    record_path,
+    report_folder,
+)
 from infra.errors import UsageError
 from infra.lease import FOLDER as LEASES
 from infra.lease import Leases
@@ -15,7 +24,8 @@ from tasks.gallery import Gallery
 
 def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
     """Folders and objects of the store that hold something about a dataset: what was made of its videos, the gallery of
-    its people, its runs, its leases, its report, its definition. Raises UsageError for a name that is not defined."""
+    its people, its runs, its leases, its evaluation and report, its definition. Raises UsageError for a name that is
+    not defined."""
     dataset = datasets.load(store, name)
     settings = dataset.with_settings()
     owners = {row.public_id for row in Ledger(Store(dataset.destination, private=False), tables=False).rows()}
@@ -24,9 +34,11 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
     people = Gallery(store, settings.identity_scope, dataset_id(key, dataset.destination, settings))
     run, _ = present_run(store, name)
     found = [f"{prefix.value}/{owner}" for owner in sorted(owners) for prefix in Prefix]
+    # Of an evaluation that was stopped, by a worker or by a person.
+    found += [f"{Prefix.IDENTIFYING.value}/{evaluation_of(owner)}" for owner in (name, *sorted(owners))]
     found += [f"{LEASES}/{owner}" for owner in sorted(owners)]
     found += [people.path.rpartition("/")[0], record_path(name), datasets.path_of(name)]
-    found += [present_path(name), f"{LEASES}/{lease_of(name)}", reports.folder_of(name)]
+    found += [present_path(name), f"{LEASES}/{lease_of(name)}", report_folder(name)]
     # What a run left behind that did not end in order.
     names = {path.removeprefix(f"{LEASES}/").partition("/")[0] for path in store.list_tree(LEASES)} if run else set()
     of_run = sorted(other for other in names if other == f"run-{run}" or other.startswith(f"shard-{run}-"))

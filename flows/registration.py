@@ -21,12 +21,9 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables
 
-from flows.board import PROGRESS, REPORT, TIMES, VERDICTS
-from flows.dataset_evaluation import evaluate_dataset
-from flows.deployments import convert_dataset, convert_shard_flow
-from flows.evaluate_flow import KEY as EVALUATION
+from flows.board import EVALUATION, PROGRESS, REPORT, TIMES, VERDICTS
+from flows.deployments import convert_dataset, convert_shard_flow, evaluate_dataset
 
-_EVALUATION = "flows.dataset_evaluation"
 POOL, DATASETS, SHARDS = "anonflow", "datasets", "shards"
 
 
@@ -46,7 +43,7 @@ def deployments(shard_pool: str = POOL) -> tuple[tuple[Any, Deployed], ...]:
     return (
         (convert_dataset, Deployed("convert-dataset", "flows.deployments.convert_dataset", POOL, DATASETS)),
         (convert_shard_flow, Deployed("convert-shard", "flows.deployments.convert_shard_flow", shard_pool, queue)),
-        (evaluate_dataset, Deployed("evaluate-dataset", f"{_EVALUATION}.evaluate_dataset", shard_pool, queue)),
+        (evaluate_dataset, Deployed("evaluate-dataset", "flows.deployments.evaluate_dataset", shard_pool, queue)),
     )
 
 
@@ -97,32 +94,21 @@ def _unscheduled(client: Any, dataset: str) -> Any:
     return deployment
 
 
-def trigger(dataset: str, key: str | None = None, **parameters: Any) -> UUID:
-    """Queue a run of a dataset now; returns the flow run's id, of the earlier one when there was one with this key.
+def trigger(dataset: str, evaluate: bool = False, key: str | None = None, **parameters: Any) -> UUID:
+    """Queue a run of a dataset now, or an evaluation of it; returns the flow run's id, of the earlier one when there
+    was one with this key.
 
     Raises ObjectNotFound when nothing is registered.
     """
+    verb = "evaluate" if evaluate else "convert"
     with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("convert-dataset/convert-dataset")
+        deployment = client.read_deployment_by_name(f"{verb}-dataset/{verb}-dataset")
         created = client.create_flow_run_from_deployment(
             deployment.id,
             parameters={"dataset": dataset, **parameters},
-            name=f"convert · {dataset}",
+            name=f"{verb} · {dataset}",
             tags=["anonflow", f"dataset:{dataset}"],
             idempotency_key=key,
-        )
-        return created.id
-
-
-def trigger_evaluation(dataset: str, **parameters: Any) -> UUID:
-    """Queue an evaluation of a dataset now; returns the flow run's id. Raises ObjectNotFound as `trigger`."""
-    with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name("evaluate-dataset/evaluate-dataset")
-        created = client.create_flow_run_from_deployment(
-            deployment.id,
-            parameters={"dataset": dataset, **parameters},
-            name=f"evaluate · {dataset}",
-            tags=["anonflow", f"dataset:{dataset}"],
         )
         return created.id
 

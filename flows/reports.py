@@ -1,26 +1,19 @@
-"""Reports of datasets in the store, where a worker left them, until somebody fetches them.
-
-They lie under the identifying prefix: as long as nobody has looked at them, pictures in them may show anybody.
-"""
+"""Reports of datasets in the store, where a worker left them, until somebody fetches them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from flows.run_places import report_folder
 from infra.errors import UsageError
-from infra.store import Prefix, Store
+from infra.store import Store
 from infra.upkeep import remove_for_good
 from tasks.report.folder import INDEX, place
 
 
-def folder_of(dataset: str) -> str:
-    """Where the report of a dataset lies."""
-    return f"{Prefix.IDENTIFYING.value}/report-{dataset}"
-
-
 def save(store: Store, dataset: str, report: Path) -> None:
     """Store a written report in the place of an earlier one; its index comes last. Raises StoreUnavailable."""
-    folder = folder_of(dataset)
+    folder = report_folder(dataset)
     remove_for_good(store, folder)
     files = sorted(path for path in report.rglob("*") if path.is_file())
     for path in sorted(files, key=lambda path: path.name == INDEX):
@@ -29,7 +22,7 @@ def save(store: Store, dataset: str, report: Path) -> None:
 
 def fetch(store: Store, dataset: str, out: Path) -> None:
     """Write the stored report to a folder, as `tasks.report.page.write` does. Raises UsageError when there is none."""
-    folder = folder_of(dataset)
+    folder = report_folder(dataset)
     paths = store.list_tree(folder)
     if f"{folder}/{INDEX}" not in paths:
         raise UsageError("There is no report of this dataset; make one with `anonflow trigger DATASET --evaluate`.")

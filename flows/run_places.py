@@ -31,6 +31,17 @@ def folder_of(run: str) -> str:
     return f"{Prefix.IDENTIFYING.value}/run-{run}"
 
 
+def report_folder(dataset: str) -> str:
+    """Where the report of a dataset lies until somebody fetches it; as long as nobody has looked at it, pictures in it
+    may show anybody."""
+    return f"{Prefix.IDENTIFYING.value}/report-{dataset}"
+
+
+def evaluation_of(name: str) -> str:
+    """Under which name the store keeps what is measured while a dataset, or a video by its public id, is evaluated."""
+    return f"evaluation-{name}"
+
+
 def lease_of(dataset: str) -> str:
     """Name of the lease of a dataset's coordinator."""
     return f"coordinator-{dataset}"

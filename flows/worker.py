@@ -22,7 +22,7 @@ from prefect.flow_engine import run_flow_sync
 from prefect.states import AwaitingRetry
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from flows import dataset_evaluation, deployments, registration
+from flows import deployments, registration
 from flows.cancelled import Cancelled
 from flows.datasets import names as known_datasets
 from flows.run_places import lease_of, present_run
@@ -35,7 +35,7 @@ log = logging.getLogger("anonflow")
 
 _FLOWS = {
     flow.name: flow
-    for flow in (deployments.convert_dataset, deployments.convert_shard_flow, dataset_evaluation.evaluate_dataset)
+    for flow in (deployments.convert_dataset, deployments.convert_shard_flow, deployments.evaluate_dataset)
 }
 _RESUME_S = 15.0
 _DEATHS = 5

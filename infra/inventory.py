@@ -53,11 +53,11 @@ class Group:
 
     @property
     def prunable(self) -> bool:
-        """Whether it holds what can be made again (results, or the shards of a run), and not what workers tell each
-        other."""
+        """Whether it holds what can be made again (results, the shards of a run, a report), and not what workers tell
+        each other."""
         return (
             self.gallery
-            or self.owner.startswith("run-")
+            or self.owner.startswith(("run-", "report-"))
             or any(path.split("/")[2] in ("objects", "done") for path in self.paths)
         )
 

@@ -171,7 +171,6 @@ PROFILES: dict[str, dict[str, Role]] = {
         "attackers": Role("embedder", ("facenet", "dlib-resnet", "sface", "arcface")),
         "age_gender": _EMBEDDED["age_gender"],
         "emotion": _EMBEDDED["emotion"],
-        "parser": _EMBEDDED["parser"],
         "quality": Role("quality", ("niqe",)),
     },
 }

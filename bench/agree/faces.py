@@ -18,6 +18,7 @@ from models.capabilities import Face, Floats, Image
 from models.landmarks import topology
 from tasks import audit
 from tasks.measure import figures
+from tasks.measure.outside import mask
 from tasks.tracking import overlap
 
 EMBEDDERS = ("dlib-resnet", "sface", "facenet")
@@ -29,8 +30,6 @@ SAMPLED = 24
 LEAST_SCORE = 0.7
 FLAT = 4.0
 """Spread of brightness, in grey levels, under which a face's place counts as filled with one colour."""
-HEAD = 0.9
-"""The head region is the face's box with this share of its size on each side."""
 CHANGED = 8
 """Difference of brightness, in grey levels, from which a pixel outside the heads counts as changed."""
 
@@ -135,12 +134,7 @@ def compare_frame(source: YuvFrame, result: YuvFrame, known: dict[str, Floats], 
 
 def _compare_outside(before: NDArray[np.uint8], after: NDArray[np.uint8], faces: list[Face], tally: Tally) -> None:
     """Difference of brightness away from all heads: its mean in grey levels, and the share of changed pixels."""
-    outside = np.ones(before.shape[:2], dtype=bool)
-    for face in faces:
-        side = HEAD * (face.box[2:] - face.box[:2])
-        low = np.maximum(np.floor(face.box[:2] - side), 0).astype(int)
-        high = np.maximum(np.ceil(face.box[2:] + side), 0).astype(int)
-        outside[low[1] : high[1], low[0] : high[0]] = False
+    outside = mask(before.shape[:2], [face.box for face in faces])
     if outside.any():
         difference = cv2.absdiff(before, after)[outside]
         tally.outside.append(float(difference.mean()))

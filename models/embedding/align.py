@@ -22,7 +22,8 @@ DLIB_POINTS: Floats = np.array(
 DLIB_WEIGHTS: Floats = np.array([1.0, 1.0, 0.3, 0.1, 0.1], np.float32)
 
 
-# The five points on the 112 x 112 chip that ArcFace, SFace and their family were trained with.
+ARCFACE_SIZE = 112
+# The five points on the chip of this size that ArcFace, SFace and their family were trained with.
 ARCFACE_POINTS: Floats = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
 )
@@ -87,6 +88,11 @@ def _shrink(frame: Image, transform: NDArray[np.float64], size: int, factor: int
 def dlib_chip(frame: Image, face: Face, size: int, padding: float) -> Image:
     """Return the (size, size, 3) uint8 BGR chip that dlib's networks expect, aligned by the five detector points."""
     return cut(frame, similarity(face.points, dlib_template(size, padding), DLIB_WEIGHTS), size)
+
+
+def arcface_chip(frame: Image, face: Face) -> Image:
+    """Return the (112, 112, 3) uint8 BGR chip that ArcFace, SFace and their family expect."""
+    return cut(frame, similarity(face.points, ARCFACE_POINTS), ARCFACE_SIZE)
 
 
 def square(frame: Image, face: Face, margin: float, size: int) -> Image:

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from models import runtime, weights
 from models.capabilities import Face, Floats, Image
 from models.embedding import align
-from models.embedding.vectors import pairs, unit
-
-_SIZE = 112
+from models.embedding.vectors import describe, pairs, unit
 
 
 class ArcFace:
@@ -31,7 +27,7 @@ class ArcFace:
         model = runtime.image_input(
             runtime.read(weights.path("arcface")),
             layout="NCHW",
-            size=(_SIZE, _SIZE),
+            size=(align.ARCFACE_SIZE, align.ARCFACE_SIZE),
             rgb=True,
             mean=(127.5, 127.5, 127.5),
             scale=127.5,
@@ -40,8 +36,5 @@ class ArcFace:
 
     def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
         """Return (N, 512) float32 unit vectors, one per (uint8 BGR frame, face) pair."""
-        rows = np.zeros((len(faces), self.dimension), np.float32)
-        for index, (frame, face) in enumerate(pairs(frames, faces)):
-            chip = align.cut(frame, align.similarity(face.points, align.ARCFACE_POINTS), _SIZE)
-            rows[index] = self._network.run(chip[None])[0][0]
-        return unit(rows)
+        chips = (align.arcface_chip(frame, face) for frame, face in pairs(frames, faces))
+        return unit(describe(self._network, chips, self.dimension))

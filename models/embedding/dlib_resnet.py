@@ -7,7 +7,7 @@ landmarks; so distances differ a little from dlib's and have their own calibrati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from models import runtime, weights
 from models.capabilities import Face, Floats, Image
 from models.embedding import align
 from models.embedding.dlib_file import Layer, layers
-from models.embedding.vectors import pairs, unit
+from models.embedding.vectors import describe, pairs, unit
 
 _SIZE = 150
 _PADDING = 0.25
@@ -45,15 +45,12 @@ class DlibResNet:
 
     def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
         """Return (N, 128) float32 unit vectors, one per (uint8 BGR frame, face) pair."""
-        chips = [align.dlib_chip(frame, face, _SIZE, _PADDING) for frame, face in pairs(frames, faces)]
+        chips = (align.dlib_chip(frame, face, _SIZE, _PADDING) for frame, face in pairs(frames, faces))
         return unit(self.describe(chips))
 
-    def describe(self, chips: Sequence[Image]) -> Floats:
+    def describe(self, chips: Iterable[Image]) -> Floats:
         """Return (N, 128) float32 descriptors, not scaled, of (150, 150, 3) uint8 BGR chips: dlib's own numbers."""
-        rows = np.zeros((len(chips), self.dimension), np.float32)
-        for index, chip in enumerate(chips):
-            rows[index] = self._network.run(chip[None])[0][0]
-        return rows
+        return describe(self._network, chips, self.dimension)
 
 
 def build(parts: list[Layer]) -> ov.Model:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from models import runtime, weights
 from models.capabilities import Face, Floats, Image
 from models.embedding import align
-from models.embedding.vectors import pairs, unit
+from models.embedding.vectors import describe, pairs, unit
 
 _SIZE = 160
 _MARGIN = 0.1
@@ -42,8 +40,5 @@ class FaceNet:
 
     def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
         """Return (N, 512) float32 unit vectors, one per (uint8 BGR frame, face) pair."""
-        rows = np.zeros((len(faces), self.dimension), np.float32)
-        for index, (frame, face) in enumerate(pairs(frames, faces)):
-            crop = align.square(frame, face, _MARGIN, _SIZE)
-            rows[index] = self._network.run(crop[None])[0][0]
-        return unit(rows)
+        crops = (align.square(frame, face, _MARGIN, _SIZE) for frame, face in pairs(frames, faces))
+        return unit(describe(self._network, crops, self.dimension))

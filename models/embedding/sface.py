@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from models import onnx_blocks, runtime, weights
 from models.capabilities import Face, Floats, Image
 from models.embedding import align
-from models.embedding.vectors import pairs, unit
-
-_SIZE = 112
+from models.embedding.vectors import describe, pairs, unit
 
 
 class SFace:
@@ -31,13 +27,11 @@ class SFace:
     def __init__(self, precision: runtime.Precision = "f32") -> None:
         model = runtime.read_bytes(onnx_blocks.expand(weights.path("sface")), "sface")
         self._network = runtime.Network(
-            runtime.image_input(model, layout="NCHW", size=(_SIZE, _SIZE), rgb=True), precision=precision
+            runtime.image_input(model, layout="NCHW", size=(align.ARCFACE_SIZE, align.ARCFACE_SIZE), rgb=True),
+            precision=precision,
         )
 
     def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
         """Return (N, 128) float32 unit vectors, one per (uint8 BGR frame, face) pair."""
-        rows = np.zeros((len(faces), self.dimension), np.float32)
-        for index, (frame, face) in enumerate(pairs(frames, faces)):
-            chip = align.cut(frame, align.similarity(face.points, align.ARCFACE_POINTS), _SIZE)
-            rows[index] = self._network.run(chip[None])[0][0]
-        return unit(rows)
+        chips = (align.arcface_chip(frame, face) for frame, face in pairs(frames, faces))
+        return unit(describe(self._network, chips, self.dimension))

@@ -1,17 +1,27 @@
-"""Unit vectors and their distance, and the pairing of frames with faces that every face network starts with."""
+"""Unit vectors and their distance, and how crops become vectors, one at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.capabilities import Face, Floats, Image
 
+if TYPE_CHECKING:
+    from models.runtime import Network
+
 
 def pairs(frames: Sequence[Image], faces: Sequence[Face]) -> Iterator[tuple[Image, Face]]:
     """Yield (frame, face) pairs. Raises ValueError when the two differ in length."""
     yield from zip(frames, faces, strict=True)
+
+
+def describe(network: Network, crops: Iterable[Image], dimension: int) -> Floats:
+    """Return (N, dimension) float32: the first output of a network that takes one uint8 BGR crop at a time."""
+    rows = [network.run(crop[None])[0][0] for crop in crops]
+    return np.asarray(rows, np.float32).reshape(len(rows), dimension)
 
 
 def unit(rows: Floats) -> Floats:

@@ -45,7 +45,7 @@ class Instruments:
 class Side:
     """One face on one side. vectors: one (D,) per attacker. figures: (11,), see `figures.figures`. shapes: (52,).
     looks: (3 + emotions,) age, female, skin, emotions. quality: of the picture. aligned: crop by the original's mesh,
-    empty where there is none. What was not looked at is NaN."""
+    empty where there is none. unrest: see `unrest.Unrest`. What was not looked at is NaN."""
 
     vectors: tuple[Floats, ...]
     figures: Floats
@@ -53,6 +53,7 @@ class Side:
     looks: Floats
     quality: float
     aligned: Image
+    unrest: float = float("nan")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tasks.measure.look import Instruments, Looker, Row
 from tasks.measure.pairing import same_time, together
 from tasks.measure.records import Measured
 from tasks.measure.table import table
+from tasks.measure.unrest import Unrest
 from tasks.records import Scene, Tracks
 
 VERSION = 3
@@ -53,34 +54,35 @@ def run(
     tools: Instruments,
     settings: FaceSettings,
     every: int = 1,
-    progress: Callable[[int], None] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Measured:
     """Measure every `every`-th frame; nobody listens to the sound. scenes: of the original. Raises what reading the
-    files raises."""
-    found, tracks = _look(original, scenes, tools, settings)
+    files raises, and whatever `check` does, which is asked again and again."""
+    found, tracks = _look(original, scenes, tools, settings, check)
     others = Tracks((), 0, 1, 1)
     mapping = np.full(len(original.times), -1, np.int64)
     if anonymized is not None:
-        _, others = _look(anonymized, Known(found, tracks.frame_count), tools, settings)
+        _, others = _look(anonymized, Known(found, tracks.frame_count), tools, settings, check)
         mapping = same_time(original.times, anonymized.times)
     looker = Looker(tracks, others, _people(original, tracks, tools), mapping, tools, every)
+    unrest = Unrest(every)
     rows: list[Row] = []
     ratios: list[tuple[float, float]] = []
     with original.open() as ours, anonymized.open() if anonymized else contextlib.nullcontext(iter(())) as theirs:
         stream = (both for both in together(ours, theirs, mapping) if both[0].index % every == 0)
         for some, ratio in ordered(looker.look, stream, settings.workers, 2 * settings.workers + 2):
-            rows += some
+            check()
+            rows += map(unrest.settle, some)
             ratios.append(ratio)
-            if progress is not None:
-                progress(len(ratios) * every)
     same_size = anonymized is not None and anonymized.size == original.size
-    return table(rows, ratios, original.times, same_size, tools, mapping, every, looker.extra, looker.unpaired)
+    return table(rows, ratios, original.times, same_size, tools, mapping, looker.extra, looker.unpaired)
 
 
 def _look(
-    reel: Reel, scenes: SceneConsumer, tools: Instruments, settings: FaceSettings
+    reel: Reel, scenes: SceneConsumer, tools: Instruments, settings: FaceSettings, check: Callable[[], None]
 ) -> tuple[tuple[Scene, ...], Tracks]:
-    return faces.run(reel.open, reel.size, scenes, tools.detector, tools.confirming, tools.landmarker, settings)
+    networks = (tools.detector, tools.confirming, tools.landmarker)
+    return faces.run(reel.open, reel.size, scenes, *networks, settings, lambda _: check())
 
 
 def _people(reel: Reel, tracks: Tracks, tools: Instruments) -> dict[int, int]:

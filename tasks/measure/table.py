@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.capabilities import Floats
-from tasks.measure import figures
 from tasks.measure.look import Instruments, Row, Side
 from tasks.measure.records import Measured
 
@@ -20,7 +19,6 @@ def table(
     same_size: bool,
     tools: Instruments,
     mapping: NDArray[np.int64],
-    every: int,
     extra: int,
     unpaired: int,
 ) -> Measured:
@@ -51,14 +49,14 @@ def table(
         angles=numbers[:, :, 8:11],
         openings=numbers[:, :, :5],
         shapes=shapes,
-        unrest=_unrest(rows, every),
+        unrest=_single(rows, lambda side: side.unrest),
         age=looks[:, :, 0],
         female=looks[:, :, 1],
         skin=looks[:, :, 2],
         emotion=looks[:, :, 3:],
         psnr=np.array([ratio[0] for ratio in ratios], np.float32),
         ssim=np.array([ratio[1] for ratio in ratios], np.float32),
-        quality=_stack(rows, lambda side: np.array([side.quality], np.float32), 1)[:, :, 0],
+        quality=_single(rows, lambda side: side.quality),
         loudness=np.zeros(0, np.float32),
         extra=extra,
     )
@@ -71,17 +69,6 @@ def _stack(rows: list[Row], column: Callable[[Side], Floats], width: int) -> Flo
     return np.asarray(sides, np.float32).reshape(2, len(rows), width)
 
 
-def _unrest(rows: list[Row], every: int) -> Floats:
-    """(2, n) change of each aligned face since the frame before; NaN where there is no frame before."""
-    result = np.full((2, len(rows)), np.nan, np.float32)
-    last: dict[int, tuple[int, Row]] = {}
-    for index, row in enumerate(rows):
-        before = last.get(row.person)
-        last[row.person] = (row.frame, row)
-        if before is None or row.frame - before[0] != every:
-            continue
-        for k in (0, 1):
-            now, then = row.sides[k], before[1].sides[k]
-            if now is not None and then is not None and now.aligned.size and then.aligned.size:
-                result[k, index] = figures.unrest(now.aligned, then.aligned)
-    return result
+def _single(rows: list[Row], column: Callable[[Side], float]) -> Floats:
+    """(2, n); NaN where there is no other side."""
+    return _stack(rows, lambda side: np.array([column(side)], np.float32), 1)[:, :, 0]

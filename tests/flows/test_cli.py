@@ -38,6 +38,7 @@ def test_import_is_light() -> None:
         ["convert", "nowhere.mp4", "OUT"],
         ["convert", "SOURCE", "nosuch://OUT", "--no-orchestration"],
         ["image", "SOURCE", "OUT", "--on-failure", "shrug"],
+        ["convert", "SOURCE", "OUT", "--report", "OUT/report"],
         ["models", "pull", "--profile", "imaginary"],
         ["models", "pull", "imaginary"],
         ["dance"],
@@ -46,7 +47,8 @@ def test_import_is_light() -> None:
 def test_wrong_use_is_2(arguments: list[str], home: Path, tmp_path: Path) -> None:
     source = tmp_path / "Jane.mp4"
     source.write_text("x")
-    places = {"SOURCE": str(source), "OUT": str(tmp_path / "out"), "nosuch://OUT": "nosuch://out"}
+    out = str(tmp_path / "out")
+    places = {"SOURCE": str(source), "OUT": out, "OUT/report": f"{out}/report", "nosuch://OUT": "nosuch://out"}
     done = call(*[places.get(argument, argument) for argument in arguments])
     assert done.returncode == 2, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

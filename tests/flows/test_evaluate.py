@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas
 import pytest
 
+from flows.cancelled import Cancelled
 from flows.evaluate import Request, evaluate
 from flows.pairs import Pair
+from flows.run_places import evaluation_of
 from infra.errors import UsageError, WeightsError
 from infra.settings import Settings
 from infra.store import Store
@@ -93,6 +96,42 @@ def test_a_report_never_lies_within_the_data(dataset: Path, home: Path, place: s
     with pytest.raises(UsageError, match="apart"):
         run(dataset, dataset / place)
     assert not (dataset / "anonymized" / "report").exists()
+
+
+def test_a_folder_has_one_name_only(dataset: Path, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(dataset / "anonymized")
+    with pytest.raises(UsageError, match="apart"):
+        run(dataset, tmp_path / "link" / "report")
+    with pytest.raises(UsageError, match="apart"):
+        run(dataset, dataset / "anonymized" / "report", anonymized=str(tmp_path / "link"))
+    assert not (dataset / "anonymized" / "report").exists()
+
+
+def test_a_source_is_not_shown_beside_a_single_file(dataset: Path, home: Path) -> None:
+    one = {"originals": str(dataset / "originals-of-mrs-miller/0.mp4"), "anonymized": str(dataset / "anonymized/0.mp4")}
+    with pytest.raises(UsageError, match="apart"):
+        run(dataset, dataset / "anonymized" / "report", reviewer=True, **one)
+
+
+def test_a_stopped_evaluation_ends_at_its_next_step_and_goes_on_where_it_was(
+    dataset: Path, home: Path, tmp_path: Path
+) -> None:
+    stop, told = threading.Event(), []
+
+    def tell(pair: Pair, trouble: str) -> None:
+        told.append(pair.name)
+        stop.set()
+
+    folders = (str(dataset / "originals-of-mrs-miller"), str(dataset / "anonymized"))
+    request = Request(*folders, tmp_path / "report", dataset="films")
+    settings = Settings(profile="evaluation", threads=1)
+    with pytest.raises(Cancelled):
+        evaluate(request, settings, tell, stop=stop)
+    assert told == ["0.mp4"] and not (tmp_path / "report").exists()
+    store = Store(Settings().cache_url)
+    assert {path.split("/")[1] for path in store.list_tree("identifying")} == {evaluation_of("films")}
+    assert evaluate(request, settings, lambda *_: None).outcome is Outcome.FAIL
+    assert not store.list_tree("identifying")
 
 
 def test_other_profiles_do_not_evaluate(dataset: Path, home: Path, tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from flows import measuring
+from flows.pairs import Pair
+from flows.sources import VIDEO_SUFFIXES, find
 from infra.media.probe import probe_video
 from infra.media.sound import loudness
+from infra.privacy import digest_file, public_id
 from infra.settings import Settings
 from infra.store import Store
 from tasks.measure.records import Measured
@@ -25,8 +28,12 @@ def measurer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> measuring.Measu
     return measuring.Measurer(Settings(profile="evaluation"), Store(f"file://{tmp_path}/store"), b"k" * 32, tmp_path)
 
 
-def told(frames: int) -> None:
-    """Nobody asks."""
+def check() -> None:
+    """Nobody stops it."""
+
+
+def heard(measurer: measuring.Measurer, *paths: Path, picture: bool = False) -> np.ndarray:
+    return measurer.measure(measuring.Files(*paths, picture), check).loudness
 
 
 def test_the_sound_of_the_original_is_listened_to(measurer: measuring.Measurer, made: Make) -> None:
@@ -34,11 +41,39 @@ def test_the_sound_of_the_original_is_listened_to(measurer: measuring.Measurer, 
     info = probe_video(original)
     expected = loudness(original, info, np.array([info.seconds(n) for n in range(24)]))
     assert len(expected) == 24 and expected.min() > -40
-    assert np.array_equal(measurer._measure(original, mute, False, told).loudness, expected)
-    assert measurer._measure(mute, original, False, told).loudness.shape == (0,)
+    assert np.array_equal(heard(measurer, original, mute), expected)
+    assert heard(measurer, mute, original).shape == (0,)
 
 
 def test_a_picture_has_no_sound(measurer: measuring.Measurer, tmp_path: Path) -> None:
     path = tmp_path / "one.png"
     cv2.imwrite(str(path), np.full((40, 60, 3), 90, np.uint8))
-    assert measurer._measure(path, path, True, told).loudness.shape == (0,)
+    assert heard(measurer, path, path, picture=True).shape == (0,)
+
+
+@pytest.mark.parametrize("owner", ["", "evaluation-films"])
+def test_what_was_measured_is_kept_until_it_is_forgotten(
+    measurer: measuring.Measurer, made: Make, monkeypatch: pytest.MonkeyPatch, owner: str
+) -> None:
+    """Under a name that purging the dataset finds."""
+    measurer._owner = owner
+    path, store = made("plain.mp4"), measurer._cache._store
+    heard(measurer, path, path)
+    monkeypatch.setattr(measuring.measuring, "run", lambda *_: pytest.fail("It was measured twice."))
+    heard(measurer, path, path)
+    expected = owner or f"evaluation-{public_id(b'k' * 32, digest_file(path))}"
+    assert {place.split("/")[1] for place in store.list_tree("identifying")} == {expected}
+    measurer.forget()
+    assert not store.list_tree("identifying")
+
+
+def test_each_file_is_fetched_and_probed_once(
+    measurer: measuring.Measurer, made: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, probed = made("plain.mp4"), []
+    monkeypatch.setattr(measuring, "probe_video", lambda path: (probed.append(path), probe_video(path))[1])
+    job = find(str(path), VIDEO_SUFFIXES)[0]
+    with measurer.files(Pair(1, job, job, 0)) as files:
+        measurer.measure(files, check)
+        measurer.sheets(files, [(0, "")], True)
+        assert sorted(probed) == sorted([files.original, files.anonymized])

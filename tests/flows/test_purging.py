@@ -40,8 +40,11 @@ def test_all_that_is_known_of_a_dataset_goes_and_nothing_else(store: Store, tmp_
             "identifying/run-dead/shard-000001.json",
             "safe/leases/run-dead/000000",
             "safe/leases/shard-dead-1/000000",
+            f"{run_places.report_folder('films')}/index.html",
+            f"identifying/{run_places.evaluation_of('films')}/x",
+            f"identifying/{run_places.evaluation_of('converted')}/x",
         ]
-        kept = ["identifying/theirs/x", "safe/runs/others.json"]
+        kept = ["identifying/theirs/x", f"identifying/{run_places.evaluation_of('theirs')}/x", "safe/runs/others.json"]
         for path in (*own, *kept):
             store.write_named(path, b"1")
         doomed = purging.prefixes_of(store, "films", b"k" * 32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ def test_the_file_describes_what_the_command_makes(described: dict[str, dict[str
         entry = described[name]
         path, _, attribute = entry["entrypoint"].partition(":")
         assert f"{path.removesuffix('.py').replace('/', '.')}.{attribute}" == deployed.entrypoint
-        assert getattr(importlib.import_module(deployed.entrypoint.rpartition(".")[0]), attribute) is function
+        assert getattr(deployments, attribute) is function
         assert entry["work_pool"] == {"name": deployed.pool, "work_queue_name": deployed.queue}
         assert entry["description"] == function.description
         assert set(entry["parameters"]) <= set(function.parameters.properties)

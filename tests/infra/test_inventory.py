@@ -19,15 +19,17 @@ def test_groups(store: Store) -> None:
     fill(store, ONE)
     fill(store, ONE, Prefix.SAFE, 1000)
     store.write_named("safe/leases/x/0", b"1")
+    store.write_named("identifying/report-films/index.html", b"1")
     store.write_named("safe/of-nobody", b"1")
     found = groups(store)
     assert [(group.path, group.amount.count, group.prunable, group.gallery) for group in found] == [
         (f"identifying/{ONE}", 2, True, False),
+        ("identifying/report-films", 1, True, False),
         (f"safe/{ONE}", 2, True, False),
         ("safe/leases", 1, False, False),
     ]
-    assert found[1].amount.size - found[0].amount.size > 900
-    assert groups(store, Prefix.IDENTIFYING) == found[:1]
+    assert found[2].amount.size - found[0].amount.size > 900
+    assert groups(store, Prefix.IDENTIFYING) == found[:2]
 
 
 def test_time_leaves_nothing_behind(store: Store) -> None:

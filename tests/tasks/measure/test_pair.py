@@ -103,6 +103,18 @@ def test_a_clip_agrees_with_itself_in_everything(same: Measured) -> None:
     assert (same.psnr == 100).all() and same.ssim == pytest.approx(np.ones(FRAMES))
 
 
+@pytest.mark.parametrize("asked", [1, FRAMES + 1, 2 * FRAMES + 1, 3 * FRAMES])
+def test_it_can_be_stopped_in_every_pass(tools: Instruments, frames: list[YuvFrame], asked: int) -> None:
+    left = iter(range(asked - 1))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        run(reel(frames), reel(frames), support.OneScene(), tools, FaceSettings(workers=1), 1, check)
+
+
 def test_the_numbers_of_a_perfect_copy(same: Measured) -> None:
     found = usefulness.of(same)
     expected = {
@@ -218,9 +230,3 @@ def test_scenes_of_the_other_file_hold_only_for_as_many_frames() -> None:
     known = Known((Scene(0, 0, 0, 3), Scene(1, 0, 4, 7)), 8)
     assert known.finish(8) == (Scene(0, 0, 0, 3), Scene(1, 0, 4, 7))
     assert known.finish(9) == (Scene(0, 0, 0, 8),)
-
-
-def test_progress_is_told_in_frames_of_the_original(tools: Instruments, frames: list[YuvFrame]) -> None:
-    told: list[int] = []
-    run(reel(frames[:5]), None, support.OneScene(), tools, FaceSettings(workers=1), 2, told.append)
-    assert told == [2, 4, 6]

@@ -18,7 +18,7 @@ TIMES = 5.0 + np.arange(10) / 20
 BOTH = np.arange(10, dtype=np.int64)
 
 
-def side(value: float, grey: int | None = 100) -> Side:
+def side(value: float) -> Side:
     """Every number tells what it is and whose."""
     return Side(
         vectors=(np.full(4, value, np.float32), np.full(4, value + 0.5, np.float32)),
@@ -26,13 +26,14 @@ def side(value: float, grey: int | None = 100) -> Side:
         shapes=np.full(52, value, np.float32),
         looks=(value + np.arange(10) / 10).astype(np.float32),
         quality=value + 0.7,
-        aligned=np.full((96, 96, 3), grey, np.uint8) if grey is not None else np.zeros((0, 0, 3), np.uint8),
+        aligned=np.zeros((0, 0, 3), np.uint8),
+        unrest=value + 0.9,
     )
 
 
-def made(*rows: Row, times: np.ndarray = TIMES, mapping: np.ndarray = BOTH, every: int = 1) -> Measured:
+def made(*rows: Row, times: np.ndarray = TIMES, mapping: np.ndarray = BOTH) -> Measured:
     ratios = [(40.0, 0.9)] * len(times)
-    return table(list(rows), ratios, times, True, TOOLS, mapping, every, 3, 4)
+    return table(list(rows), ratios, times, True, TOOLS, mapping, 3, 4)
 
 
 def test_every_number_lands_in_its_column() -> None:
@@ -51,6 +52,7 @@ def test_every_number_lands_in_its_column() -> None:
         2.3 + np.arange(7) / 10
     )
     assert (found.shapes[0, 1] == 3).all() and found.quality[:, 0] == pytest.approx([1.7, 2.7])
+    assert found.unrest[:, 0] == pytest.approx([1.9, 2.9]) and np.isnan(found.unrest[1, 1])
     assert found.quality[0, 1] == pytest.approx(3.7) and np.isnan(found.quality[1, 1]) and not len(found.loudness)
     assert found.psnr.tolist() == [40] * 10 and found.ssim == pytest.approx([0.9] * 10)
     for column in (found.angles, found.openings, found.shapes, found.age, found.female, found.skin, found.emotion):
@@ -80,24 +82,6 @@ def test_a_picture_has_no_duration() -> None:
 
 def test_frames_without_a_counterpart_are_not_shared() -> None:
     assert made(mapping=np.array([0, 1, -1, -1, 2, 3, -1, 4, 4, -1])).shared == 6
-
-
-def test_unrest_is_the_change_since_the_frame_before_of_the_same_person() -> None:
-    greys = {0: (100, 50), 1: (110, 80), 2: (105, 80), 4: (0, 0)}
-    rows = [Row(frame, 3, 9.0, True, (side(0, a), side(0, b))) for frame, (a, b) in greys.items()]
-    rows.insert(1, Row(0, 4, 9.0, True, (side(0, 255), side(0, 255))))
-    found = made(*rows).unrest
-    assert np.array_equal(found[0], [np.nan, np.nan, 10, 5, np.nan], equal_nan=True)
-    assert np.array_equal(found[1], [np.nan, np.nan, 30, 0, np.nan], equal_nan=True)
-    second = made(*rows, every=2).unrest
-    assert np.array_equal(second[0], [np.nan] * 4 + [105], equal_nan=True), "frames passed over are no gap"
-
-
-def test_unrest_needs_a_picture_on_both_frames() -> None:
-    rows = [Row(0, 0, 9.0, True, (side(0, 10), None)), Row(1, 0, 9.0, True, (side(0, 20), side(0, None)))]
-    rows.append(Row(2, 0, 9.0, True, (side(0, 50), side(0, 50))))
-    found = made(*rows).unrest
-    assert found[0, 1:].tolist() == [10, 30] and np.isnan(found[1]).all()
 
 
 def test_what_was_measured_can_be_kept() -> None:
