@@ -140,7 +140,7 @@ def _watched(console: Console, name: str, flow_run: UUID) -> bool:
 def status(name: Annotated[str, typer.Argument(metavar="[DATASET]", help="Only this one.")] = "") -> None:
     """Show every dataset: its last run, and what its manifest counts."""
     from flows import datasets
-    from flows.run_places import coordinated, last_run
+    from flows.run_places import coordinated, evaluated, last_run
     from infra.store import Store
 
     store = Store(Settings().cache_url)
@@ -151,6 +151,7 @@ def status(name: Annotated[str, typer.Argument(metavar="[DATASET]", help="Only t
         dataset = datasets.load(store, known)
         record, counts = last_run(store, known), _counts(dataset.destination)
         ended = "running" if coordinated(store, known) else _ended(record)
+        ended += ", being evaluated" if evaluated(store, known) else ""
         numbers = [str(counts.get(verdict, 0)) for verdict in ("published", "redacted", "withheld", "failed")]
         inputs = str(record.inputs) if record else ""
         table.add_row(known, ended, inputs, *numbers)

@@ -7,10 +7,14 @@ import threading
 
 from flows import reports
 from flows.context import Show
+from flows.dataset_run import Engine
 from flows.datasets import Dataset
 from flows.evaluate import PROFILE, Request, evaluate
 from flows.pairs import Pair
+from flows.run_places import evaluation_of, evaluation_path, note_evaluation, present_evaluation
 from flows.shard_run import Machine
+from infra.errors import UsageError
+from infra.lease import Leases
 from infra.scratch import scratch
 from infra.settings import Settings
 from infra.store import Store
@@ -19,18 +23,49 @@ from tasks.report.content import Content
 log = logging.getLogger("anonflow")
 
 
-def make(store: Store, dataset: Dataset, every: int, machine: Machine, show: Show, stop: threading.Event) -> Content:
-    """Evaluate what was converted so far. every: look at every so many frames. stop: ends it at its next step when set.
-    Raises as `flows.evaluate.evaluate`."""
-    settings = Settings(profile=PROFILE, workers=machine.videos, threads=machine.threads)
-    with scratch() as folder:
-        out = folder / "report"
-        request = Request(
-            dataset.source, dataset.destination, out, every=every, title=dataset.name, dataset=dataset.name
-        )
-        content = evaluate(request, settings, _told, show, stop)
-        reports.save(store, dataset.name, out)
-    return content
+class Evaluation:
+    """One evaluation of what was converted of a dataset so far; one worker at a time."""
+
+    def __init__(
+        self, dataset: Dataset, store: Store, engine: Engine, machine: Machine, stop: threading.Event, handle: str
+    ) -> None:
+        """engine: abandons the flow run of a worker that died. stop: ends it at its next step when set. handle: by
+        which the engine knows this evaluation."""
+        self._dataset, self._store, self._engine, self._machine = dataset, store, engine, machine
+        self._stop, self._handle = stop, handle
+
+    def run(self, every: int, show: Show) -> Content:
+        """Look at every `every`-th frame, and store the report.
+
+        Raises UsageError while another worker evaluates this dataset, otherwise as `flows.evaluate.evaluate`.
+        """
+        name = self._dataset.name
+        with Leases(self._store) as leases:
+            mine = leases.claim(evaluation_of(name))
+            if mine is None:
+                raise UsageError("This dataset is being evaluated by another worker; wait for its end.")
+            try:
+                return self._alone(every, show)
+            finally:
+                # Only whoever died is to be followed up; what failed is known, and what was stopped runs again.
+                self._store.remove(evaluation_path(name))
+                leases.release(mine)
+
+    def _alone(self, every: int, show: Show) -> Content:
+        name = self._dataset.name
+        before, _ = present_evaluation(self._store, name)
+        if before not in ("", self._handle):
+            self._engine.abandon(before)
+        note_evaluation(self._store, name, self._handle, {"every": every})
+        settings = Settings(profile=PROFILE, workers=self._machine.videos, threads=self._machine.threads)
+        with scratch() as folder:
+            out = folder / "report"
+            places = (self._dataset.source, self._dataset.destination, out)
+            content = evaluate(
+                Request(*places, every=every, title=name, dataset=name), settings, _told, show, self._stop
+            )
+            reports.save(self._store, name, out)
+        return content
 
 
 def _told(pair: Pair, trouble: str) -> None:

@@ -15,8 +15,9 @@ from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows import board, dataset_report, datasets
+from flows import board, datasets
 from flows.case import log_unexpected
+from flows.dataset_report import Evaluation
 from flows.dataset_run import Coordinator, Policy
 from flows.engine import PrefectEngine
 from flows.evaluate import EVERY
@@ -132,9 +133,16 @@ def evaluate_dataset(dataset: str, every: int = EVERY) -> State[None]:
     """
     logger = get_run_logger()
     try:
-        store = Store(Settings().cache_url)
-        defined, machine = datasets.load(store, dataset), Machine.from_environment()
-        content = dataset_report.make(store, defined, every, machine, as_task, STOP.get() or threading.Event())
+        store, stop = Store(Settings().cache_url), STOP.get() or threading.Event()
+        run = Evaluation(
+            datasets.load(store, dataset),
+            store,
+            PrefectEngine(stop),
+            Machine.from_environment(),
+            stop,
+            str(runtime.flow_run.id or ""),
+        )
+        content = run.run(every, as_task)
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
     board.attempt(lambda: board.evaluation(content, f"-{dataset}"))

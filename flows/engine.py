@@ -5,6 +5,7 @@ A server that does not answer is waited for: the workers go on without it, and t
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -81,9 +82,14 @@ class PrefectEngine:
         return self._asked(read)
 
     def abandon(self, handle: str) -> None:
-        """Mark the flow run as crashed, so that it does not look as if it ran."""
+        """Mark the flow run as crashed, so that it does not look as if it ran; one that somebody deleted does not."""
         crashed: Any = Crashed(message="Its worker gave no sign of life.")
-        self._asked(lambda client: client.set_flow_run_state(UUID(handle), crashed, force=True))
+
+        def mark(client: Any) -> None:
+            with contextlib.suppress(ObjectNotFound):
+                client.set_flow_run_state(UUID(handle), crashed, force=True)
+
+        self._asked(mark)
 
     def drop(self, run: str) -> None:
         """Cancel the flow runs of a run's shards that have not begun; those that run finish the video they are at."""

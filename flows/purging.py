@@ -7,7 +7,9 @@ from flows.convert import dataset_id
 from flows.manifest import Ledger
 from flows.run_places import (
     coordinated,
+    evaluated,
     evaluation_of,
+    evaluation_path,
     folder_of,
     lease_of,
     present_path,
@@ -39,6 +41,7 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
     found += [f"{LEASES}/{owner}" for owner in sorted(owners)]
     found += [people.path.rpartition("/")[0], record_path(name), datasets.path_of(name)]
     found += [present_path(name), f"{LEASES}/{lease_of(name)}", report_folder(name)]
+    found += [evaluation_path(name), f"{LEASES}/{evaluation_of(name)}"]
     # What a run left behind that did not end in order.
     names = {path.removeprefix(f"{LEASES}/").partition("/")[0] for path in store.list_tree(LEASES)} if run else set()
     of_run = sorted(other for other in names if other == f"run-{run}" or other.startswith(f"shard-{run}-"))
@@ -46,6 +49,6 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
 
 
 def refuse_while_running(store: Store, name: str) -> None:
-    """Raises UsageError while a coordinator works on the dataset."""
-    if coordinated(store, name):
-        raise UsageError("A run of this dataset is under way; stop it first, or wait for its end.")
+    """Raises UsageError while a coordinator works on the dataset, or a worker evaluates it."""
+    if coordinated(store, name) or evaluated(store, name):
+        raise UsageError("A run or an evaluation of this dataset is under way; stop it first, or wait for its end.")

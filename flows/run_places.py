@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,8 @@ def report_folder(dataset: str) -> str:
 
 
 def evaluation_of(name: str) -> str:
-    """Under which name the store keeps what is measured while a dataset, or a video by its public id, is evaluated."""
+    """Under which name the store keeps what is measured while a dataset, or a video by its public id, is evaluated;
+    also the name of the lease of the worker that evaluates a dataset."""
     return f"evaluation-{name}"
 
 
@@ -54,7 +56,16 @@ def shard_lease(run: str, number: int) -> str:
 
 def coordinated(store: Store, dataset: str) -> bool:
     """Whether a coordinator of the dataset gave a sign of life lately: by the store's clock, at one look."""
-    beats = [entry.modified for entry in store.entries(f"{LEASES}/{lease_of(dataset)}").values()]
+    return _lately(store, lease_of(dataset))
+
+
+def evaluated(store: Store, dataset: str) -> bool:
+    """Whether a worker that evaluates the dataset gave a sign of life lately, as `coordinated`."""
+    return _lately(store, evaluation_of(dataset))
+
+
+def _lately(store: Store, lease: str) -> bool:
+    beats = [entry.modified for entry in store.entries(f"{LEASES}/{lease}").values()]
     return bool(beats) and (store_time(store) - max(beats)).total_seconds() < TTL_S
 
 
@@ -72,6 +83,22 @@ def present_run(store: Store, dataset: str) -> tuple[str, dict[str, Any]]:
     """Id and parameters of the run that is under way, or did not end in order; empty when there is none."""
     value = store.read_json(present_path(dataset))
     return (str(value["run"]), dict(value["parameters"])) if value is not None else ("", {})
+
+
+def evaluation_path(dataset: str) -> str:
+    """Where the evaluation that is under way is noted."""
+    return f"{Prefix.SAFE.value}/evaluations/{dataset}.json"
+
+
+def note_evaluation(store: Store, dataset: str, handle: str, parameters: dict[str, Any]) -> None:
+    """Note by which handle the engine knows the evaluation that is under way, and what it was begun with."""
+    store.write_named(evaluation_path(dataset), json.dumps({"handle": handle, "parameters": parameters}).encode())
+
+
+def present_evaluation(store: Store, dataset: str) -> tuple[str, dict[str, Any]]:
+    """Handle and parameters of the evaluation that is under way, or did not end in order; empty when there is none."""
+    value = store.read_json(evaluation_path(dataset))
+    return (str(value["handle"]), dict(value["parameters"])) if value is not None else ("", {})
 
 
 def last_run(store: Store, dataset: str) -> RunRecord | None:

@@ -25,7 +25,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 from flows import deployments, registration
 from flows.cancelled import Cancelled
 from flows.datasets import names as known_datasets
-from flows.run_places import lease_of, present_run
+from flows.run_places import evaluation_of, lease_of, present_evaluation, present_run
 from infra.errors import StoreUnavailable
 from infra.lease import Leases
 from infra.settings import Settings
@@ -138,17 +138,20 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
 
 
 def resume_orphans(store: Store, leases: Leases) -> list[str]:
-    """Trigger the datasets whose coordinator died, unless several did in a row; returns their names.
+    """Trigger the datasets whose coordinator, or the worker that evaluated them, died, unless several did in a row;
+    returns their names.
 
     Several workers may do so at once: for each death there is one flow run.
     """
     resumed = []
     for name in known_datasets(store):
-        deaths = leases.dead(lease_of(name))
-        if 0 < deaths <= _DEATHS:
-            run, parameters = present_run(store, name)
+        for evaluate, lease, present in ((False, lease_of, present_run), (True, evaluation_of, present_evaluation)):
+            deaths = leases.dead(lease(name))
+            if not 0 < deaths <= _DEATHS:
+                continue
+            handle, parameters = present(store, name)
             try:
-                registration.trigger(name, key=f"resume-{name}-{run}-{deaths}", **parameters)
+                registration.trigger(name, evaluate, f"resume-{lease(name)}-{handle}-{deaths}", **parameters)
             except Exception as error:
                 log.warning("%s could not be resumed (%s); trying again.", name, type(error).__name__)
                 continue

@@ -41,6 +41,8 @@ def test_all_that_is_known_of_a_dataset_goes_and_nothing_else(store: Store, tmp_
             "safe/leases/run-dead/000000",
             "safe/leases/shard-dead-1/000000",
             f"{run_places.report_folder('films')}/index.html",
+            run_places.evaluation_path("films"),
+            f"safe/leases/{run_places.evaluation_of('films')}/000000",
             f"identifying/{run_places.evaluation_of('films')}/x",
             f"identifying/{run_places.evaluation_of('converted')}/x",
         ]

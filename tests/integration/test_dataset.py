@@ -158,6 +158,31 @@ def test_killed_in_every_stage_and_compared_with_an_undisturbed_run(
     assert list(Path(topology.environment["ANONFLOW_SCRATCH"]).glob("*-*")) == []
 
 
+def test_an_evaluation_outlives_its_worker(topology: Topology, films: Path, tmp_path: Path) -> None:
+    topology.start_worker("coordinator", [*topology.worker, "--no-shards", "--name", "coordinator"])
+    topology.start_worker("evaluator", [*topology.worker, "--no-datasets", "--name", "evaluator"])
+    command = [sys.executable, "-m", "flows.cli", "trigger", "smooth", "--evaluate", "--watch"]
+    watching = topology.start("trigger-evaluation", command)
+    wait_for("a measured pair", lambda: bool(_found(topology, "store/identifying/evaluation-smooth")), 300)
+    (evaluator,) = children(topology.workers[1].pid)
+    os.kill(evaluator, signal.SIGKILL)
+    assert watching.wait(600) == 0
+    for worker in topology.workers:
+        end(worker)
+    topology.workers.clear()
+    states = topology.sql("select state_type from flow_run where name like 'evaluate%' order by state_type").split()
+    assert states == ["COMPLETED", "CRASHED"]
+
+    done = topology.anonflow("report", "smooth", "--out", str(tmp_path / "report"))
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "report" / "summary.json").read_text())
+    counts = {count["what"]: count["number"] for count in summary["counts"]}
+    assert counts["anonymized files compared"] == len(published(topology, "smooth"))
+    assert b"Jane" not in b"".join(path.read_bytes() for path in (tmp_path / "report").rglob("*") if path.is_file())
+    left = {path.split("/")[3] for path in _found(topology, "store/identifying")}
+    assert left == {"definitions", "report-smooth"} and _found(topology, "store/safe/leases") == {}
+
+
 def test_nothing_identifying_reaches_prefect(topology: Topology, films: Path) -> None:
     """Of what ran above: neither the database nor any log knows a source's name, or what the networks saw."""
     texts = {"database": topology.dump()}
