@@ -163,9 +163,9 @@ class _Work:
         self._told(pair, reason)
         return _Looked(reduce(Measured.empty(), pair.ordinal, {}), _unmeasured(pair, reason), reason)
 
-    def _sheets(self, files: Files, clip: Clip) -> tuple[bytes, bytes]:
+    def _sheets(self, files: Files, clip: Clip) -> tuple[Path | None, Path | None]:
         if not clip.shared:
-            return b"", b""
+            return None, None
         chosen = pages.shown(clip, self._limits)
         return self._measurer.sheets(files, chosen, self._request.reviewer)
 

@@ -125,14 +125,24 @@ class Measurer:
         self._owners.add(owner)
         return self._cache.get_or_make(key, Measured, lambda: self._measure(files, check)).value
 
-    def sheets(self, files: Files, chosen: list[tuple[int, str]], source: bool) -> tuple[bytes, bytes]:
-        """Contact sheets (JPEG) of the anonymized file and, when asked for, of the source; see `tasks.report.sheet`.
-        Frames are counted as in the original. Raises as `measure`."""
+    def sheets(self, files: Files, chosen: list[tuple[int, str]], source: bool) -> tuple[Path | None, Path | None]:
+        """Contact sheets (JPEG files in the scratch folder) of the anonymized file and, when asked for, of the source,
+        None where there is nothing to show; see `tasks.report.sheet`. Frames are counted as in the original. Raises as
+        `measure`."""
         if files.after is None:
-            return b"", b""
+            return None, None
         mapping = same_time(files.before.times, files.after.times)
         theirs = [(int(mapping[n]), caption) for n, caption in chosen if n < len(mapping) and mapping[n] >= 0]
-        return sheet(files.after.open, theirs), sheet(files.before.open, chosen) if source else b""
+        shown = sheet(files.after.open, theirs)
+        return self._written(shown), self._written(sheet(files.before.open, chosen)) if source else None
+
+    def _written(self, jpeg: bytes) -> Path | None:
+        if not jpeg:
+            return None
+        handle, name = tempfile.mkstemp(".jpg", "sheet-", self._scratch)
+        with open(handle, "wb") as file:
+            file.write(jpeg)
+        return Path(name)
 
     def forget(self) -> None:
         """Remove what was kept. Raises as `infra.upkeep.remove_for_good`."""

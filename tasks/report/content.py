@@ -6,8 +6,9 @@ anonymized side. `Page.source_sheet` is the one exception, and empty unless a re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from tasks.metrics.definition import Definition, Figure
 
@@ -67,9 +68,10 @@ class Frame:
 @dataclass(frozen=True)
 class Page:
     """One anonymized file. name: its path in the anonymized dataset; key: a safe file name for its page. nearest: the
-    smallest share of an embedder's threshold that any frame reached: below 1 it was recognised. sheet: JPEG of the
-    anonymized side, worst frames first; source_sheet: the same frames of the source, for reviewers only. lines: its
-    numbers. said: its outcome in words."""
+    smallest share of an embedder's threshold that any frame reached: below 1 it was recognised. sheet: JPEG file of
+    the anonymized side, worst frames first; source_sheet: the same frames of the source, for reviewers only; both are
+    read when the page is written, since those of all pages together would fill the memory. lines: its numbers. said:
+    its outcome in words."""
 
     key: str
     name: str
@@ -82,8 +84,8 @@ class Page:
     charts: tuple[Chart, ...] = ()
     lines: tuple[Line, ...] = ()
     worst: tuple[Frame, ...] = ()
-    sheet: bytes = field(default=b"", repr=False)
-    source_sheet: bytes = field(default=b"", repr=False)
+    sheet: Path | None = None
+    source_sheet: Path | None = None
 
 
 @dataclass(frozen=True)

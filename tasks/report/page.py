@@ -136,9 +136,9 @@ def embedded(value: Any) -> Markup:
     return Markup(text)
 
 
-def picture(jpeg: bytes) -> str:
-    """A JPEG as an address that holds it."""
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+def picture(jpeg: Path) -> str:
+    """A JPEG file as an address that holds it."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.read_bytes()).decode()
 
 
 def _entry(page: Page) -> list[Any]:

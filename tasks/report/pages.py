@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -19,8 +20,10 @@ SHOWN = 12
 """Frames of a contact sheet."""
 
 
-def page(clip: Clip, name: str, limits: Mapping[str, Limits], sheet: bytes, source_sheet: bytes = b"") -> Page:
-    """The page of an anonymized file. name: its path in the anonymized dataset. sheet, source_sheet: JPEG."""
+def page(
+    clip: Clip, name: str, limits: Mapping[str, Limits], sheet: Path | None, source_sheet: Path | None = None
+) -> Page:
+    """The page of an anonymized file. name: its path in the anonymized dataset. sheet, source_sheet: JPEG files."""
     outcome, said = verdict.of_file(clip, limits)
     return Page(
         key=key_of(name),

@@ -75,5 +75,7 @@ def test_each_file_is_fetched_and_probed_once(
     job = find(str(path), VIDEO_SUFFIXES)[0]
     with measurer.files(Pair(1, job, job, 0)) as files:
         measurer.measure(files, check)
-        measurer.sheets(files, [(0, "")], True)
+        for path in measurer.sheets(files, [(0, "")], True):
+            assert path is not None and path.stat().st_mode & 0o077 == 0 and cv2.imread(str(path)) is not None
+        assert measurer.sheets(files, [(99, "")], False) == (None, None)
         assert sorted(probed) == sorted([files.original, files.anonymized])

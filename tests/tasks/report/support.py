@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +20,7 @@ HOSTILE = (
     "видео/名前 🎥 ‮gpj.mp4",
     "__proto__",
 )
+_PICTURES = tempfile.TemporaryDirectory(prefix="pictures-")
 THRESHOLDS = (("FaceNet", 0.40), ("SFace", 0.64))
 
 RETRIEVED = Definition(
@@ -112,18 +115,21 @@ def page(name: str, number: int, random: np.random.Generator, reviewer: bool = F
         lines=(Line(POSE, Figure(float(random.uniform(2, 5)), samples=found.frames, people=1)),),
         worst=tuple(Frame(int(k * 25 * seconds / 6), k * seconds / 6, 0.37 + k / 20, "FaceNet") for k in range(5)),
         sheet=picture(90, random),
-        source_sheet=picture(30, random) if reviewer else b"",
+        source_sheet=picture(30, random) if reviewer else None,
     )
 
 
-def picture(hue: int, random: np.random.Generator) -> bytes:
-    """A JPEG of six plain tiles with a circle in each."""
+def picture(hue: int, random: np.random.Generator) -> Path:
+    """A JPEG of six plain tiles with a circle in each, which lasts as long as the process."""
     image = np.full((240, 480, 3), 235, np.uint8)
     for number in range(6):
         x, y = 80 + 160 * (number % 3), 60 + 120 * (number // 3)
         cv2.rectangle(image, (x - 74, y - 54), (x + 74, y + 54), (hue, 110, int(random.integers(90, 160))), -1)
         cv2.circle(image, (x, y), 36, (200, 190, 180), -1)
-    return cv2.imencode(".jpg", image)[1].tobytes()
+    handle, name = tempfile.mkstemp(".jpg", dir=_PICTURES.name)
+    with open(handle, "wb") as file:
+        file.write(cv2.imencode(".jpg", image)[1].tobytes())
+    return Path(name)
 
 
 def _timeline(seconds: float, share: float, random: np.random.Generator) -> Chart:

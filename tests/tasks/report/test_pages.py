@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,21 +23,21 @@ def spread(a: list[float], seconds: list[float], **columns: object) -> pages.Cli
 
 
 def test_a_page_says_what_was_measured() -> None:
-    found = pages.page(clip([0.3, 1.0]), "a/b.mp4", LIMITS, b"jpeg", b"source")
+    found = pages.page(clip([0.3, 1.0]), "a/b.mp4", LIMITS, Path("jpeg"), Path("source"))
     assert found.outcome is Outcome.FAIL and "999 of 1000" in found.said
     assert (found.name, found.frames, found.faces, found.sheet, found.source_sheet) == (
         "a/b.mp4",
         2,
         2,
-        b"jpeg",
-        b"source",
+        Path("jpeg"),
+        Path("source"),
     )
     assert found.seconds == pytest.approx(2 / 25) and found.nearest == pytest.approx(0.3 / 0.8)
     assert found.key == pages.key_of("a/b.mp4") and len(found.charts) == 1
     names = [line.definition.name for line in found.lines]
     assert "face_detection" in names and len(names) == len(clip([0.3, 1.0]).usefulness)
-    assert pages.page(clip([]), "c", LIMITS, b"").charts == () == pages.page(clip([0.9]), "c", LIMITS, b"").charts
-    assert not pages.page(clip(), "c", LIMITS, b"").source_sheet
+    assert pages.page(clip([]), "c", LIMITS, None).charts == () == pages.page(clip([0.9]), "c", LIMITS, None).charts
+    assert not pages.page(clip(), "c", LIMITS, None).source_sheet
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "../../etc/passwd", "видео/名前 🎥.mp4", "\udcff.mp4", *support.HOSTILE])
@@ -100,7 +101,7 @@ def points(chart: pages.Chart, name: str) -> list[tuple[float, float]]:
 def test_the_timeline_shows_the_nearest_face_of_each_frame() -> None:
     file = clip([0.8, 0.4, NAN, NAN, 1.2], [0.5, 0.6, 0.7, NAN, 0.1], frame=np.array([0, 0, 1, 3, 3]),
                 time=np.array([0, 0, 0.1, 0.3, 0.3], np.float32))  # fmt: skip
-    chart = pages.page(file, "n", LIMITS, b"").charts[0]
+    chart = pages.page(file, "n", LIMITS, None).charts[0]
     expected = [(0.0, 0.5), (0.1, NAN), (0.3, 1.5)]
     for (x, y), (time, share) in zip(points(chart, "a"), expected, strict=True):
         assert x == pytest.approx(time) and y == pytest.approx(share, nan_ok=True)
@@ -110,5 +111,5 @@ def test_the_timeline_shows_the_nearest_face_of_each_frame() -> None:
 
 @pytest.mark.parametrize("values", [[NAN, NAN], [0.5, NAN], [0.5, 0.6]])
 def test_charts_with_gaps_are_drawn(values: list[float]) -> None:
-    chart = pages.page(clip(values, [NAN] * 2), "n", LIMITS, b"").charts[0]
+    chart = pages.page(clip(values, [NAN] * 2), "n", LIMITS, None).charts[0]
     assert "nan" not in charts.svg(chart) and "<svg" in charts.svg(chart)
