@@ -89,7 +89,7 @@ def link(
             used: set[int] = set()
             if active and seen:
                 cost = np.array([[closeness(d.expected(frame), s.face.box) for s in seen] for d in active])
-                for row, column in _pairs(cost):
+                for row, column in best_pairs(cost):
                     if cost[row, column] > 0.3:
                         active[row].seen[frame] = seen[column]
                         used.add(int(column))
@@ -103,10 +103,10 @@ def link(
     return sorted(finished, key=lambda d: (d.first, float(d.seen[d.first].face.box[0])))
 
 
-def _pairs(closeness: NDArray[np.float64]) -> list[tuple[int, int]]:
+def best_pairs(closeness: NDArray[np.float64]) -> list[tuple[int, int]]:
     """(row, column) pairs with the largest sum, each row and column once at most."""
-    if closeness.size == 1:
-        return [(0, 0)]
+    if closeness.size <= 1:
+        return [(0, 0)] * closeness.size
     # Takes a third of a second to load, and most videos show one face.
     from scipy.optimize import linear_sum_assignment
 

@@ -17,7 +17,7 @@ from models.capabilities import AgeGender, Detector, Embedder, Emotion, Face, Fl
 from models.landmarks import topology
 from tasks import audit
 from tasks.measure import figures, outside, quality
-from tasks.measure.pairing import Place, by_frame, counterpart
+from tasks.measure.pairing import Place, by_frame, counterparts
 from tasks.records import Tracks
 
 SAMPLED = 24
@@ -92,18 +92,18 @@ class Looker:
         before, after = frame.to_bgr(), other.to_bgr() if other is not None else None
         places = self._places.get(frame.index, [])
         theirs = self._others.get(other.index, []) if other is not None else []
-        rows = [self._row(frame.index, place, theirs, before, after) for place in places]
+        matches = counterparts([place.box for place in places], self._scale, theirs)
+        rows = [self._row(frame.index, *both, before, after) for both in zip(places, matches, strict=True)]
         if other is None or (frame.width, frame.height) != (other.width, other.height):
             return rows, (float("nan"), float("nan"))
         where = outside.mask(before.shape[:2], [place.box for place in (*places, *theirs)])
         planes = frame.planes[0], other.planes[0]
         return rows, (outside.psnr(*planes, where), outside.ssim(*planes, where))
 
-    def _row(self, index: int, place: Place, theirs: list[Place], before: Image, after: Image | None) -> Row:
+    def _row(self, index: int, place: Place, match: Place | None, before: Image, after: Image | None) -> Row:
         closely = (place.track.index, place.row) in self._sampled
         face = _face(place)
         ours = self._side(before, place, self._framed(before, face), place, closely)
-        match = counterpart(place.box, self._scale, theirs) if after is not None else None
         twin = None
         if after is not None:
             granted = Face(face.box * np.tile(self._scale, 2), face.score, face.points * self._scale)
@@ -157,8 +157,7 @@ class Looker:
         count = 0
         for index in range(0, len(self._mapping), every):
             free = [place for place in self._others.get(int(self._mapping[index]), []) if place.seen]
-            ours = self._places.get(index, [])
-            taken = [counterpart(place.box, self._scale, free) for place in ours]
+            taken = counterparts([place.box for place in self._places.get(index, [])], self._scale, free)
             count += sum(place not in taken for place in free)
         return count
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from infra.media.frame import YuvFrame
 from models.capabilities import Floats
 from tasks.records import Track
-from tasks.tracking import overlap
+from tasks.tracking import best_pairs, overlap
 
 OVERLAP = 0.25
 """Intersection over union from which two faces stand in the same place."""
@@ -50,15 +50,22 @@ def by_frame(tracks: Sequence[Track], every: int = 1) -> dict[int, list[Place]]:
     return found
 
 
-def counterpart(box: Floats, scale: Floats, others: Sequence[Place]) -> Place | None:
-    """The seen face of the anonymized file that stands where a box (4,) of the original does, None when none does.
+def counterparts(boxes: Sequence[Floats], scale: Floats, others: Sequence[Place]) -> list[Place | None]:
+    """For each box (4,) of the original the seen face of the anonymized file that stands there, None when none does.
 
-    scale: (2,) size of the anonymized frame over that of the original, per axis.
+    No face stands in two places: they are given out so that all together overlap most. scale: (2,) size of the
+    anonymized frame over that of the original, per axis.
     """
-    wanted = (box * np.tile(scale, 2)).astype(np.float32)
+    wanted = [(box * np.tile(scale, 2)).astype(np.float32) for box in boxes]
     seen = [place for place in others if place.seen]
-    best = max(seen, key=lambda place: overlap(place.box, wanted), default=None)
-    return best if best is not None and overlap(best.box, wanted) > OVERLAP else None
+    shared = np.array([[overlap(place.box, box) for place in seen] for box in wanted]).reshape(len(wanted), len(seen))
+    # What does not count must not tip the balance either.
+    shared[shared <= OVERLAP] = 0.0
+    found: list[Place | None] = [None] * len(wanted)
+    for row, column in best_pairs(shared):
+        if shared[row, column]:
+            found[row] = seen[column]
+    return found
 
 
 def same_time(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from infra.media.frame import YuvFrame
-from tasks.measure.pairing import Place, by_frame, counterpart, same_time, together
+from tasks.measure.pairing import Place, by_frame, counterparts, same_time, together
+from tasks.tracking import overlap
 from tests.tasks.support import box, track
 
 ALIKE = np.array([1.0, 1.0], np.float32)
+
+
+def counterpart(box: np.ndarray, scale: np.ndarray, others: Sequence[Place]) -> Place | None:
+    (found,) = counterparts([box], scale, others)
+    return found
 
 
 def frames(count: int) -> list[YuvFrame]:
@@ -80,6 +87,34 @@ def test_the_best_overlap_wins_and_a_quarter_is_needed() -> None:
     assert counterpart(box(100, 100, 100), ALIKE, at) is at[1]
     assert counterpart(box(100, 100, 100), ALIKE, at[:1]) is at[0]
     assert counterpart(box(100, 100, 100), ALIKE, at[2:]) is None
+
+
+def test_a_face_is_the_counterpart_of_one_only() -> None:
+    near, far = Place(track(0, 0, 1, 100, 100, 100), 0), Place(track(1, 0, 1, 150, 100, 100), 0)
+    boxes = [box(130, 100, 100), box(100, 100, 100)]
+    assert counterparts(boxes, ALIKE, [near, far]) == [far, near]
+    assert counterparts(boxes, ALIKE, [near]) == [None, near], "whose place it is"
+    assert counterparts(boxes[:1], ALIKE, [near, far]) == [far] and counterparts([], ALIKE, [near]) == []
+    assert counterparts(boxes, ALIKE, []) == [None, None]
+
+
+@given(
+    st.lists(st.tuples(*[st.integers(0, 300)] * 3), max_size=5),
+    st.lists(st.tuples(*[st.integers(0, 300)] * 3), max_size=5),
+)
+def test_faces_are_given_out_once_and_only_where_they_stand(
+    ours: list[tuple[int, int, int]], theirs: list[tuple[int, int, int]]
+) -> None:
+    boxes = [box(x, y, 20 + side) for x, y, side in ours]
+    places = [Place(track(n, 0, 1, x, y, 20 + side), 0) for n, (x, y, side) in enumerate(theirs)]
+    found = counterparts(boxes, ALIKE, places)
+    given_out = [place.track.index for place in found if place is not None]
+    assert len(found) == len(boxes) and len(set(given_out)) == len(given_out)
+    for where, place in zip(boxes, found, strict=True):
+        able = [other for other in places if overlap(other.box, where) > 0.25]
+        assert place is None or place in able
+        # Nobody is left without a face while one that stands there belongs to nobody.
+        assert place is not None or all(other.track.index in given_out for other in able)
 
 
 def test_a_place_is_seen_by_a_detector_or_by_the_mesh() -> None:
