@@ -31,6 +31,9 @@ def evaluate(
     reviewer: Annotated[
         bool, typer.Option("--reviewer", help="Show the source's faces beside the result: for your eyes only.")
     ] = False,
+    fid: Annotated[
+        bool, typer.Option("--fid", help="Also the Fréchet inception distance; needs torch and 2,048 faces.")
+    ] = False,
     title: Annotated[str, typer.Option(help="Of the report.")] = "Anonymity of a dataset",
     workers: Annotated[int, typer.Option(help="Files at a time.")] = 1,
     threads: Annotated[int, typer.Option(help="Threads for one file.")] = 2,
@@ -39,9 +42,11 @@ def evaluate(
     cache: CacheUrl = "",
 ) -> None:
     """Attack anonymized files, measure what they are still good for, and write a report."""
-    settings = Settings(profile="evaluation", workers=workers, threads=threads, seed=seed, cache_url=cache)
-    from flows.evaluate import Request
+    from flows.evaluate import PROFILE, WITH_FID, Request
 
+    settings = Settings(
+        profile=WITH_FID if fid else PROFILE, workers=workers, threads=threads, seed=seed, cache_url=cache
+    )
     conclude(Request(originals, anonymized, out, person, people, every, reviewer, title), settings, no_orchestration)
 
 

@@ -29,6 +29,8 @@ from models.embedding.calibration import calibration
 from tasks.measure.records import Measured
 from tasks.metrics import privacy
 from tasks.metrics.clip import Clip, reduce
+from tasks.metrics.definition import Figure
+from tasks.metrics.frechet import FRECHET, Frechet
 from tasks.report import compose, page, pages
 from tasks.report.compose import Facts
 from tasks.report.content import Content, Outcome, Page
@@ -36,7 +38,8 @@ from tasks.report.verdict import Limits
 
 log = logging.getLogger("anonflow")
 
-PROFILE = "evaluation"
+PROFILE, WITH_FID = "evaluation", "evaluation-fid"
+"""Without and with the network of the Fréchet inception distance, which needs torch."""
 EVERY = 5
 """Frames from one look to the next, where nobody asks for another step: of 30 frames a second, six."""
 
@@ -73,8 +76,10 @@ Told = Callable[[Pair, str], None]
 
 def check(request: Request, settings: Settings) -> None:
     """Raises what `evaluate` would raise at once: UsageError for a report without a place of its own, WeightsError."""
-    if settings.profile != PROFILE or request.every < 1:
-        raise UsageError("An evaluation uses the profile evaluation, and looks at every frame or every few.")
+    if settings.profile not in (PROFILE, WITH_FID) or request.every < 1:
+        raise UsageError(
+            "An evaluation uses the profile evaluation or evaluation-fid, and looks at every frame or every few."
+        )
     _check_place(request)
     profiles.ready(settings)
 
@@ -101,7 +106,8 @@ def evaluate(
         measurer = Measurer(settings, Store(settings.cache_url), key, folder, request.every, owner)
         work = _Work(request, measurer, limits, _numbers(pairing), told, show, stop or threading.Event())
         looked = work.all(pairing, settings.workers)
-        content = show("attack", lambda: _concluded(request, settings, pairing, looked, limits))
+        faces = work.frechet.figure() if settings.profile == WITH_FID else None
+        content = show("attack", lambda: _concluded(request, settings, pairing, looked, limits, faces))
         page.write(content, request.out)
         measurer.forget()
     return content
@@ -123,6 +129,7 @@ class _Work:
         self._request, self._measurer, self._limits = request, measurer, limits
         self._numbers, self._told, self._show = numbers, told, show
         # The caller's own may not be set from here: it may end other work as well.
+        self.frechet = Frechet()
         self._told_to_stop, self._failed = stop, threading.Event()
 
     def all(self, pairing: Pairing, workers: int) -> list[_Looked]:
@@ -157,6 +164,7 @@ class _Work:
             log_unexpected(f"Pair {pair.ordinal}", error)
             reason = f"unexpected {type(error).__name__}"
         else:
+            self.frechet.add(measured.textures)
             self._told(pair, "")
             shown = None if pair.anonymized is None else pages.page(clip, pair.name, self._limits, *sheets)
             return _Looked(clip, shown)
@@ -181,7 +189,12 @@ def _numbers(pairing: Pairing) -> Callable[[Pair, int], int]:
 
 
 def _concluded(
-    request: Request, settings: Settings, pairing: Pairing, looked: list[_Looked], limits: dict[str, Limits]
+    request: Request,
+    settings: Settings,
+    pairing: Pairing,
+    looked: list[_Looked],
+    limits: dict[str, Limits],
+    faces: Figure | None,
 ) -> Content:
     clips = [one.clip for one in looked]
     embedded = [clip for clip in clips if clip.originals]
@@ -213,7 +226,7 @@ def _concluded(
         reviewer=request.reviewer,
         unexamined=pairing.strangers,
     )
-    return compose.compose(facts, clips, attacks, shown)
+    return compose.compose(facts, clips, attacks, shown, {} if faces is None else {(FRECHET, ""): faces})
 
 
 def _limits(settings: Settings) -> dict[str, Limits]:

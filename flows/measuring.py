@@ -38,6 +38,10 @@ _ROLES = ("detector", "confirming_detector", "framing_detector", "landmarker", "
           "emotion", "quality")  # fmt: skip
 
 
+def _roles(settings: Settings) -> tuple[str, ...]:
+    return (*_ROLES, "features") if "features" in profiles.roles(settings) else _ROLES
+
+
 def instruments(settings: Settings) -> Instruments:
     """The networks of a run's profile. Raises WeightsError when weights are not in place."""
 
@@ -56,6 +60,7 @@ def instruments(settings: Settings) -> Instruments:
         age_gender=one("age_gender"),
         emotion=one("emotion"),
         quality=one("quality"),
+        features=one("features") if "features" in profiles.roles(settings) else None,
     )
 
 
@@ -120,7 +125,7 @@ class Measurer:
             owner,
             digests,
             {"every": self._every, "detector_side": self._settings.detector_side},
-            profiles.digests(self._settings, _ROLES),
+            profiles.digests(self._settings, _roles(self._settings)),
         )
         self._owners.add(owner)
         return self._cache.get_or_make(key, Measured, lambda: self._measure(files, check)).value

@@ -91,6 +91,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     },
     "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",), 2)},
     "quality": {"niqe": Backend("models.quality.niqe:Niqe", ("niqe",))},
+    "features": {"inception": Backend("models.quality.inception:Inception", ("inception",))},
     "inpainter": {
         "controlnet": Backend(
             "models.inpainting.controlnet.backend:ControlNetInpainter", _CONTROLNET, scopes=(IdentityScope.VIDEO,)
@@ -149,6 +150,22 @@ _EMBEDDED = {
     "inpainter": Role("inpainter", ("mobilestylegan",)),
     "motion": Role("motion", ("mesh",)),
 }
+# Makes nothing: what `anonflow evaluate` looks through. The attackers' last has never had a part in any result.
+_EVALUATION: dict[str, Role] = {
+    name: _EMBEDDED[name]
+    for name in (
+        "detector",
+        "confirming_detector",
+        "framing_detector",
+        "landmarker",
+        "embedder",
+        "age_gender",
+        "emotion",
+    )
+} | {
+    "attackers": Role("embedder", ("facenet", "dlib-resnet", "sface", "arcface")),
+    "quality": Role("quality", ("niqe",)),
+}
 PROFILES: dict[str, dict[str, Role]] = {
     "embedded": _EMBEDDED,
     "diffusion": _EMBEDDED
@@ -162,17 +179,8 @@ PROFILES: dict[str, dict[str, Role]] = {
         "inpainter": Role("inpainter", ("controlnet",)),
         "motion": Role("motion", ("liveportrait",)),
     },
-    # Makes nothing: what `anonflow evaluate` looks through. The attackers' last has never had a part in any result.
-    "evaluation": {
-        name: _EMBEDDED[name]
-        for name in ("detector", "confirming_detector", "framing_detector", "landmarker", "embedder")
-    }
-    | {
-        "attackers": Role("embedder", ("facenet", "dlib-resnet", "sface", "arcface")),
-        "age_gender": _EMBEDDED["age_gender"],
-        "emotion": _EMBEDDED["emotion"],
-        "quality": Role("quality", ("niqe",)),
-    },
+    "evaluation": _EVALUATION,
+    "evaluation-fid": _EVALUATION | {"features": Role("features", ("inception",))},
 }
 CHOOSABLE = {role: role for role in (
     "detector", "landmarker", "embedder", "age_gender", "emotion", "ethnicity", "parser", "inpainter", "motion",

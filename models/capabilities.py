@@ -148,6 +148,17 @@ class Parser(Protocol):
 
 
 @runtime_checkable
+class Features(Protocol):
+    """Describes pictures by what they show, for comparing many of them with many others."""
+
+    name: str
+    dimension: int
+
+    def describe(self, images: Sequence[Image]) -> Floats:
+        """Return (N, dimension) float32. Raises ValueError for an image without pixels."""
+
+
+@runtime_checkable
 class Quality(Protocol):
     """Rates how good pictures look, without anything to compare them with."""
 

@@ -27,7 +27,7 @@ _NOBODY = Role("", ())
 _DIFFUSION_PACKAGES = frozenset(
     {
         "compel", "controlnet_aux", "deepface", "diffusers", "gdown", "onnxruntime", "requests", "safetensors", "timm",
-        "torchvision", "tqdm", "transformers", "werkzeug",
+        "torch_fidelity", "torchvision", "tqdm", "transformers", "werkzeug",
     }
 )  # fmt: skip
 

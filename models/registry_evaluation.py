@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models import packages
-from models.weight import Weight
+from models.weight import WebFile, Weight
 
 WEIGHTS: tuple[Weight, ...] = (
     Weight(
@@ -32,5 +32,20 @@ WEIGHTS: tuple[Weight, ...] = (
         note="Mean and covariance of features of pristine photographs, measured by the authors of NIQE (University of "
         "Texas at Austin) and published with their program, whose own terms the carrier does not repeat. The same file "
         "is in basicsr 1.4.2, under Apache-2.0 too.",
+    ),
+    Weight(
+        name="inception",
+        capability="features",
+        file="weights-inception-2015-12-05-6726825d.pth",
+        origin=WebFile(
+            "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+            "weights-inception-2015-12-05-6726825d.pth"
+        ),
+        sha256="",
+        size=0,
+        licence="Apache-2.0",
+        commercial="unclear",
+        note="Inception v3 by Google, trained on ImageNet (pictures collected from the web for research), converted by "
+        "the authors of torch-fidelity. The name ends in the beginning of the file's SHA-256.",
     ),
 )

@@ -13,7 +13,19 @@ from numpy.typing import NDArray
 
 from infra.media.frame import YuvFrame
 from models.attributes import skin
-from models.capabilities import AgeGender, Detector, Embedder, Emotion, Face, Floats, Image, Landmarker, Mesh, Quality
+from models.capabilities import (
+    AgeGender,
+    Detector,
+    Embedder,
+    Emotion,
+    Face,
+    Features,
+    Floats,
+    Image,
+    Landmarker,
+    Mesh,
+    Quality,
+)
 from models.landmarks import topology
 from tasks import audit
 from tasks.measure import figures, outside, quality
@@ -39,13 +51,15 @@ class Instruments:
     age_gender: AgeGender
     emotion: Emotion
     quality: Quality
+    features: Features | None = None
 
 
 @dataclass(frozen=True)
 class Side:
     """One face on one side. vectors: one (D,) per attacker. figures: (11,), see `figures.figures`. shapes: (52,).
     looks: (3 + emotions,) age, female, skin, emotions. quality: of the picture. aligned: crop by the original's mesh,
-    empty where there is none. unrest: see `unrest.Unrest`. What was not looked at is NaN."""
+    empty where there is none. unrest: see `unrest.Unrest`. texture: features of the picture of the face, None where
+    nobody looked. What was not looked at is NaN."""
 
     vectors: tuple[Floats, ...]
     figures: Floats
@@ -54,6 +68,7 @@ class Side:
     quality: float
     aligned: Image
     unrest: float = float("nan")
+    texture: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -126,15 +141,22 @@ class Looker:
             looks[:2] = self._tools.age_gender.estimate([image], [face])[0]
             looks[2] = skin.measure(image, place.track.mesh[place.row])[0] if place.meshed else np.nan
             looks[3:] = self._tools.emotion.estimate([image], [face])[0]
-        rating = float("nan")
+        rating, texture = float("nan"), None
         # By the box of the original on both sides, so that the same pixels are rated.
         if closely and place is not None and still is not None:
             shown = quality.crop(image, _face(still))
             rating = float(self._tools.quality.rate([shown])[0]) if shown is not None else rating
+            texture = self._texture(image, still)
         aligned = np.zeros((0, 0, 3), np.uint8)
         if still is not None and still.meshed:
             aligned = figures.aligned([image], _mesh(still))[0]
-        return Side(vectors, numbers, shapes, looks, rating, aligned)
+        return Side(vectors, numbers, shapes, looks, rating, aligned, texture=texture)
+
+    def _texture(self, image: Image, still: Place) -> Floats | None:
+        shown = quality.square(image, _face(still))
+        if self._tools.features is None or shown is None:
+            return None
+        return np.asarray(self._tools.features.describe([shown])[0])
 
     def _framed(self, image: Image, face: Face) -> Face:
         return audit.framings(image, face, [self._tools.framing])[0] or face

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.capabilities import Face, Image
 
@@ -22,11 +23,22 @@ def crop(image: Image, face: Face) -> Image | None:
     all of it is rated. Crops of the same box from images of the same size are of the same pixels, so that their
     ratings compare; those of faces of other sizes have more or fewer blocks, which alone moves a rating.
     """
-    middle, reach = (face.box[:2] + face.box[2:]) / 2, AROUND * face.size / 2
-    low = np.maximum(np.round(middle - reach), 0).astype(int)
-    high = np.minimum(np.round(middle + reach), image.shape[1::-1]).astype(int)
+    low, high = _corners(image, face)
     side = (high - low) // BLOCK * BLOCK
     if side.min() < BLOCK:
         return None
     x, y = low + (high - low - side) // 2
     return image[y : y + side[1], x : x + side[0]]
+
+
+def square(image: Image, face: Face) -> Image | None:
+    """The same square cut off at the image's edges only, None where nothing of it is in the image. A view."""
+    low, high = _corners(image, face)
+    return image[low[1] : high[1], low[0] : high[0]] if (high > low).all() else None
+
+
+def _corners(image: Image, face: Face) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    middle, reach = (face.box[:2] + face.box[2:]) / 2, AROUND * face.size / 2
+    low = np.maximum(np.round(middle - reach), 0).astype(int)
+    high = np.minimum(np.round(middle + reach), image.shape[1::-1]).astype(int)
+    return low, high

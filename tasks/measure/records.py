@@ -28,7 +28,8 @@ class Measured:
     `figures.OPENINGS`. shapes: (2, n, 52) blendshapes in [0, 1]. unrest: (2, n) grey levels.
     age: (2, n) years. female: (2, n). emotion: (2, n, 7). skin: (2, n) degrees of ITA.
     psnr: (m,) decibels, ssim: (m,), both away from all faces, of each frame looked at.
-    quality: (2, n) NIQE, see `quality.crop`.
+    quality: (2, n) NIQE, see `quality.crop`. textures: (2, k, D) features of `quality.square` of the k rows where both
+    sides were looked at; D is 0 without a network for them.
     loudness: (frames,) decibels of the original's sound at each of its frames, (0,) when it has none.
     extra: faces of the anonymized file that stand where the original has none.
     """
@@ -58,6 +59,7 @@ class Measured:
     quality: Floats
     loudness: Floats
     extra: int
+    textures: Floats
 
     @classmethod
     def empty(cls) -> Measured:
@@ -87,6 +89,7 @@ class Measured:
             quality=both,
             loudness=none,
             extra=0,
+            textures=np.zeros((2, 0, 0), np.float32),
             **wide,
         )
 

@@ -59,6 +59,7 @@ def table(
         quality=_single(rows, lambda side: side.quality),
         loudness=np.zeros(0, np.float32),
         extra=extra,
+        textures=_textures(rows, tools.features.dimension if tools.features else 0),
     )
 
 
@@ -72,3 +73,10 @@ def _stack(rows: list[Row], column: Callable[[Side], Floats], width: int) -> Flo
 def _single(rows: list[Row], column: Callable[[Side], float]) -> Floats:
     """(2, n); NaN where there is no other side."""
     return _stack(rows, lambda side: np.array([column(side)], np.float32), 1)[:, :, 0]
+
+
+def _textures(rows: list[Row], width: int) -> Floats:
+    """(2, k, width) of the rows that have one on both sides."""
+    both = [[side.texture for side in row.sides if side is not None and side.texture is not None] for row in rows]
+    known = [pair for pair in both if len(pair) == 2]
+    return np.asarray(known, np.float32).reshape(len(known), 2, width).swapaxes(0, 1)

@@ -36,8 +36,15 @@ class Facts:
     unexamined: int = 0
 
 
-def compose(facts: Facts, clips: Sequence[Clip], attacks: Sequence[Attack], pages: Sequence[Page]) -> Content:
-    """Put a report together. clips: all measured files, those without a result included."""
+def compose(
+    facts: Facts,
+    clips: Sequence[Clip],
+    attacks: Sequence[Attack],
+    pages: Sequence[Page],
+    overall: Numbers | None = None,
+) -> Content:
+    """Put a report together. clips: all measured files, those without a result included. overall: numbers of what the
+    dataset is good for that are no means of files'."""
     there = [clip for clip in clips if clip.shared]
     people = [clip.person for clip in there]
     useful = usefulness.over([clip.usefulness for clip in there], people)
@@ -56,7 +63,7 @@ def compose(facts: Facts, clips: Sequence[Clip], attacks: Sequence[Attack], page
         headlines=verdict.headlines(pages, attacks, kept, facts.independent),
         counts=facts.counts,
         privacy=tuple(lines(privacy | own)),
-        usefulness=tuple(lines(useful)),
+        usefulness=tuple(lines(useful | (overall or {}))),
         charts=tuple(charts(attacks)),
         pages=tuple(pages),
         method=METHOD,

@@ -18,8 +18,10 @@ from flows.run_places import evaluation_of
 from infra.errors import UsageError, WeightsError
 from infra.settings import Settings
 from infra.store import Store
-from models import profiles
+from models import profiles, weights
+from tasks.metrics import frechet
 from tasks.report.content import Content, Outcome
+from tests.reference import inception_file
 from tests.reference.clips import short_clip
 
 FRAMES = 6
@@ -132,6 +134,35 @@ def test_a_stopped_evaluation_ends_at_its_next_step_and_goes_on_where_it_was(
     assert {path.split("/")[1] for path in store.list_tree("identifying")} == {evaluation_of("films")}
     assert evaluate(request, settings, lambda *_: None).outcome is Outcome.FAIL
     assert not store.list_tree("identifying")
+
+
+def test_the_distribution_of_the_faces_is_measured_when_asked_for(
+    dataset: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, real = inception_file.write(tmp_path), weights.path
+    monkeypatch.setattr(weights, "path", lambda name: file if name == "inception" else real(name))
+    monkeypatch.setattr(frechet, "LEAST", FRAMES)
+    request = Request(str(dataset / "originals-of-mrs-miller"), str(dataset / "anonymized"), tmp_path / "report")
+    content = evaluate(request, Settings(profile="evaluation-fid", threads=1), lambda *_: None)
+    (found,) = [line.figure for line in content.usefulness if line.definition.name == "frechet_inception"]
+    # One file is a copy, and on the grey one no face is seen any more, so that nobody looks closely.
+    assert found.known and found.samples == FRAMES and found.value == pytest.approx(0.0, abs=0.05)
+
+
+def test_without_its_network_the_distribution_is_not_measured(
+    dataset: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = weights.path
+
+    def missing(name: str) -> Path:
+        if name == "inception":
+            raise WeightsError("inception is missing; run: anonflow models pull")
+        return real(name)
+
+    monkeypatch.setattr(weights, "path", missing)
+    request = Request(str(dataset / "originals-of-mrs-miller"), str(dataset / "anonymized"), tmp_path / "report")
+    with pytest.raises(WeightsError, match="models pull"):
+        evaluate(request, Settings(profile="evaluation-fid"), lambda *_: None)
 
 
 def test_other_profiles_do_not_evaluate(dataset: Path, home: Path, tmp_path: Path) -> None:

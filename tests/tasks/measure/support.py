@@ -43,6 +43,19 @@ class Quality:
         return np.array([image.mean() for image in images], np.float32)
 
 
+class Features:
+    """Takes the mean of each channel for the features, and notes the sizes of the pictures."""
+
+    name, dimension = "fake", 3
+
+    def __init__(self) -> None:
+        self.shapes = list[tuple[int, ...]]()
+
+    def describe(self, images: Sequence[Image]) -> Floats:
+        self.shapes += [image.shape for image in images]
+        return np.array([image.mean(axis=(0, 1)) for image in images], np.float32)
+
+
 class Attacker:
     """Answers with the place and side of the face that it was shown, and notes the faces."""
 

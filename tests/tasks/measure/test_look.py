@@ -16,7 +16,7 @@ from tasks.measure import figures, quality
 from tasks.measure.look import SAMPLED, Looker, Row
 from tasks.records import Track, Tracks
 from tests.tasks import support
-from tests.tasks.measure.support import Attacker, instruments
+from tests.tasks.measure.support import Attacker, Features, instruments
 
 FRAMES = [support.yuv(picture, n) for n, picture in enumerate(support.noise(8))]
 SAME = np.arange(8)
@@ -79,6 +79,26 @@ def test_no_quality_where_no_face_is_seen_or_the_size_is_another_or_it_is_small(
         assert np.isfinite(row.sides[0].quality) and np.isnan(row.sides[1].quality)  # type: ignore[union-attr]
     tiny = support.tracks(support.track(side=40))
     assert np.isnan(one(looker(tiny, tiny).look((FRAMES[0], FRAMES[0]))).sides[0].quality)
+
+
+def test_features_are_of_the_same_square_on_both_sides_of_the_rows_that_are_looked_at_closely() -> None:
+    ours = support.tracks(support.track(n=30, side=40), frames=30)
+    tools = replace(instruments([Attacker()]), features=Features())
+    both = Looker(ours, ours, {0: 0}, np.arange(30), tools, 1)
+    frames = [support.yuv(picture, n) for n, picture in enumerate(support.noise(30))]
+    rows = [one(both.look((frame, frame))) for frame in frames]
+    looked = [row for row in rows if row.sides[0].texture is not None]
+    assert len(looked) == SAMPLED
+    for row in looked:
+        before, after = row.sides
+        assert after is not None and np.array_equal(before.texture, after.texture)  # type: ignore[arg-type]
+    assert isinstance(tools.features, Features) and set(tools.features.shapes) == {(52, 52, 3)}, "also of a small face"
+    other = looker(ours, support.tracks(support.track(n=30, side=20), frames=30, width=160, height=120), np.arange(30))
+    small = support.yuv(support.noise(1, 160, 120)[0])
+    assert one(other.look((frames[0], small))).sides[0].texture is None, "nobody asked"
+    sized = Looker(ours, ours, {0: 0}, np.arange(30), tools, 1)
+    row = one(sized.look((frames[0], small)))
+    assert row.sides[0].texture is not None and row.sides[1].texture is None  # type: ignore[union-attr]
 
 
 def test_each_number_is_of_its_own_mesh_and_picture() -> None:

@@ -11,7 +11,7 @@ from infra import serialise
 from tasks.measure.look import Row, Side
 from tasks.measure.records import Measured
 from tasks.measure.table import table
-from tests.tasks.measure.support import Attacker, instruments
+from tests.tasks.measure.support import Attacker, Features, instruments
 
 TOOLS = instruments([Attacker("one"), Attacker("two")])
 TIMES = 5.0 + np.arange(10) / 20
@@ -57,6 +57,20 @@ def test_every_number_lands_in_its_column() -> None:
     assert found.psnr.tolist() == [40] * 10 and found.ssim == pytest.approx([0.9] * 10)
     for column in (found.angles, found.openings, found.shapes, found.age, found.female, found.skin, found.emotion):
         assert column.dtype == np.float32 and np.isnan(column[1, 1]).all() and np.isfinite(column[0]).all()
+
+
+def test_features_count_where_both_sides_have_them() -> None:
+    tools = dataclasses.replace(TOOLS, features=Features())
+
+    def known(value: float) -> Side:
+        return dataclasses.replace(side(value), texture=np.full(3, value, np.float32))
+
+    pairs = [(known(1), known(2)), (known(3), side(4)), (side(5), known(6)), (known(7), None), (known(8), known(9))]
+    rows = [Row(n, 0, 9.0, True, pair) for n, pair in enumerate(pairs)]
+    found = table(rows, [], TIMES, True, tools, BOTH, 3, 4).textures
+    assert found.shape == (2, 2, 3) and found[:, :, 0].tolist() == [[1, 8], [2, 9]]
+    assert table([], [], TIMES, True, tools, BOTH, 3, 4).textures.shape == (2, 0, 3)
+    assert made(rows[1]).textures.shape == (2, 0, 0)
 
 
 def test_without_a_face_there_are_columns_of_the_same_shapes_without_rows() -> None:

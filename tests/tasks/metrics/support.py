@@ -39,6 +39,7 @@ def measured(n: int, person: Sequence[int] | None = None, **columns: Any) -> Mea
         "quality": both,
         "loudness": np.zeros(0, np.float32),
         "extra": 0,
+        "textures": np.zeros((2, 0, 0), np.float32),
     }
     if person is not None:
         known["person"] = np.array(person, np.int64)
