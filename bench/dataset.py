@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--cut", type=Path, nargs="+", help="The clips to cut, of 3 s or more; by default the demo's.")
+    parser.add_argument("--scope", default="video", help="Of identities: video, or dataset for one twin per person.")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--shard-seconds", type=float, help="Of video in a shard; by default what a user gets.")
     parser.add_argument("--json", type=Path, help="Also write the figures here.")
@@ -67,7 +68,7 @@ def clips(topology: Topology, options: argparse.Namespace) -> dict[str, Any]:
     source.mkdir()
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda number: _cut(source / f"{number:05d}.mp4", number, options), range(options.count)))
-    _run(topology, "deploy", "bench", str(source), str(destination))
+    _run(topology, "deploy", "bench", str(source), str(destination), "--identity-scope", options.scope)
     for number in range(options.workers):
         topology.start_worker(f"worker{number}")
     before = int(topology.sql("select pg_database_size('prefect')"))

@@ -124,10 +124,16 @@ def convert_input(
         with _claimed(row.public_id, services) as claim:
             if claim is None:
                 return None
-            earlier = None if settings.overwrite else services.ledger.finished(row.public_id, row.fingerprint)
+            earlier = (
+                None
+                if settings.overwrite
+                else services.ledger.finished(row.public_id, row.fingerprint, place(row.public_id))
+            )
             if earlier is not None:
                 return record(_of_input(earlier, row, services), services, reused=True)
             rejected, redone = services.ledger.decided(row.public_id)
+            # Whoever takes a rejection back wants another face.
+            redone += rejected and settings.overwrite
             settings = replace(settings, seed=(settings.seed + redone) % 2**63)
             row = replace(row, redone=redone, seed=settings.seed)
             cache = Cache(services.store)

@@ -26,8 +26,9 @@ _NOBODY_LEFT = "no_candidate"
 
 
 class Crowd(IntEnum):
-    """How much an identity's twin has to do with other videos' twins: as little as can be had. It never resembles a
-    source, whoever's: real people must not be mistaken for one another."""
+    """How much an identity's twin has to do with other videos' twins: as little as can be had. Whatever the level, no
+    twin is chosen that resembles a source known by then, whoever's: real people must not be mistaken for one another.
+    A twin that a person already has stays theirs."""
 
     ALIKE_NOBODY = 0
     """It resembles no other twin of the dataset."""

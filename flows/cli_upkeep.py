@@ -79,6 +79,7 @@ def purge(
     store = Store(url)
     purging.refuse_while_running(store, name)
     doomed = purging.prefixes_of(store, name, load_key(key_path(url)))
+    erase(store, purging.followed_up(name))
     if os.environ.get("PREFECT_API_URL"):
         from flows import registration
 

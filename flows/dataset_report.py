@@ -6,6 +6,7 @@ import logging
 import threading
 
 from flows import reports
+from flows.cancelled import Cancelled, LeaseLost
 from flows.context import Show
 from flows.dataset_run import Engine
 from flows.datasets import Dataset
@@ -13,8 +14,8 @@ from flows.evaluate import PROFILE, Request, evaluate
 from flows.pairs import Pair
 from flows.run_places import evaluation_of, evaluation_path, note_evaluation, present_evaluation
 from flows.shard_run import Machine
-from infra.errors import UsageError
-from infra.lease import Leases
+from infra.errors import StoreError, UsageError
+from infra.lease import Claim, Leases
 from infra.scratch import scratch
 from infra.settings import Settings
 from infra.store import Store
@@ -37,21 +38,20 @@ class Evaluation:
     def run(self, every: int, show: Show) -> Content:
         """Look at every `every`-th frame, and store the report.
 
-        Raises UsageError while another worker evaluates this dataset, otherwise as `flows.evaluate.evaluate`.
+        Raises UsageError while another worker evaluates this dataset, LeaseLost when one has taken over, Cancelled when
+        stopped, otherwise as `flows.evaluate.evaluate`.
         """
-        name = self._dataset.name
         with Leases(self._store) as leases:
-            mine = leases.claim(evaluation_of(name))
+            mine = leases.claim_patiently(evaluation_of(self._dataset.name), self._stop)
+            self._heed(leases, mine)
             if mine is None:
                 raise UsageError("This dataset is being evaluated by another worker; wait for its end.")
             try:
-                return self._alone(every, show)
+                return self._alone(every, show, leases, mine)
             finally:
-                # Only whoever died is to be followed up; what failed is known, and what was stopped runs again.
-                self._store.remove(evaluation_path(name))
-                leases.release(mine)
+                self._settle(leases, mine)
 
-    def _alone(self, every: int, show: Show) -> Content:
+    def _alone(self, every: int, show: Show, leases: Leases, mine: Claim) -> Content:
         name = self._dataset.name
         before, _ = present_evaluation(self._store, name)
         if before not in ("", self._handle):
@@ -60,12 +60,34 @@ class Evaluation:
         settings = Settings(profile=PROFILE, workers=self._machine.videos, threads=self._machine.threads)
         with scratch() as folder:
             out = folder / "report"
-            places = (self._dataset.source, self._dataset.destination, out)
-            content = evaluate(
-                Request(*places, every=every, title=name, dataset=name), settings, _told, show, self._stop
+            request = Request(
+                self._dataset.source, self._dataset.destination, out, every=every, title=name, dataset=name
             )
-            reports.save(self._store, name, out)
-        return content
+            return evaluate(
+                request,
+                settings,
+                _told,
+                show,
+                lambda: self._heed(leases, mine),
+                lambda: reports.save(self._store, name, out),
+            )
+
+    def _heed(self, leases: Leases, mine: Claim | None) -> None:
+        if self._stop.is_set():
+            raise Cancelled
+        if mine is not None and not leases.held(mine):
+            raise LeaseLost
+
+    def _settle(self, leases: Leases, mine: Claim) -> None:
+        """Only whoever died is to be followed up; what failed is known, and what was stopped runs again."""
+        try:
+            # Whoever has taken over has a note of its own there.
+            if leases.held(mine):
+                self._store.remove(evaluation_path(self._dataset.name))
+            leases.release(mine)
+        except (OSError, StoreError) as error:
+            # The evaluation itself has ended as it has; that it will look dead costs one more.
+            log.error("The lease on an evaluation could not be given back (%s).", type(error).__name__)
 
 
 def _told(pair: Pair, trouble: str) -> None:

@@ -163,7 +163,10 @@ class Coordinator:
 
     @contextlib.contextmanager
     def _alone(self, leases: Leases) -> Iterator[None]:
-        with leases.holding(lease_of(self._dataset.name)) as mine, leases.holding(f"run-{self.run_id}") as run:
+        lease = lease_of(self._dataset.name)
+        with leases.holding(lease, self._cancelled) as mine, leases.holding(f"run-{self.run_id}") as run:
+            if self._cancelled.is_set():
+                raise Cancelled
             if mine is None or run is None:
                 raise UsageError("Another run of this dataset is being coordinated; see `anonflow status`.")
             yield

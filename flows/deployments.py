@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows import board, datasets
+from flows.cancelled import LeaseLost
 from flows.case import log_unexpected
 from flows.dataset_report import Evaluation
 from flows.dataset_run import Coordinator, Policy
@@ -143,6 +144,8 @@ def evaluate_dataset(dataset: str, every: int = EVERY) -> State[None]:
             str(runtime.flow_run.id or ""),
         )
         content = run.run(every, as_task)
+    except LeaseLost:
+        return Completed(name="Left", message="Another worker has taken this evaluation over.")
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
     board.attempt(lambda: board.evaluation(content, f"-{dataset}"))

@@ -19,7 +19,8 @@ from flows.measuring import Files, Measurer
 from flows.pairs import Pair, Pairing, pair_up
 from flows.run_places import evaluation_of
 from flows.sources import absolute
-from infra.errors import AnonflowError, StoreUnavailable, UsageError
+from infra.errors import AnonflowError, SpaceError, StoreUnavailable, UsageError
+from infra.faults import NO_ROOM
 from infra.privacy import PrivacyFilter, install, key_path, load_key
 from infra.scratch import scratch
 from infra.settings import Settings
@@ -85,13 +86,19 @@ def check(request: Request, settings: Settings) -> None:
 
 
 def evaluate(
-    request: Request, settings: Settings, told: Told, show: Show = unseen, stop: threading.Event | None = None
+    request: Request,
+    settings: Settings,
+    told: Told,
+    show: Show = unseen,
+    heed: Callable[[], None] = lambda: None,
+    done: Callable[[], None] = lambda: None,
 ) -> Content:
     """Measure, attack, and write the report to `request.out`.
 
-    show: makes each pair visible to an orchestrator. stop: ends it at its next step when set. A pair that cannot be
-    measured is in the report as one that needs a look. Raises UsageError before anything is measured when nothing can
-    be paired or the report has no place, WeightsError, StoreUnavailable, Cancelled.
+    show: makes each pair visible to an orchestrator. heed: asked again and again; what it raises ends the evaluation.
+    done: called when the report is written, before what was measured is forgotten. A pair that cannot be measured is in
+    the report as one that needs a look. Raises UsageError before anything is measured when nothing can be paired or the
+    report has no place, WeightsError, SpaceError, StoreUnavailable, Cancelled.
     """
     check(request, settings)
     key = load_key(key_path(settings.cache_url))
@@ -104,11 +111,13 @@ def evaluate(
     with scratch() as folder:
         owner = evaluation_of(request.dataset) if request.dataset else ""
         measurer = Measurer(settings, Store(settings.cache_url), key, folder, request.every, owner)
-        work = _Work(request, measurer, limits, _numbers(pairing), told, show, stop or threading.Event())
+        work = _Work(request, measurer, limits, _numbers(pairing), told, show, heed)
         looked = work.all(pairing, settings.workers)
         faces = work.frechet.figure() if settings.profile == WITH_FID else None
-        content = show("attack", lambda: _concluded(request, settings, pairing, looked, limits, faces))
+        content = show("attack", lambda: _concluded(request, settings, pairing, looked, limits, faces, heed))
         page.write(content, request.out)
+        heed()
+        done()
         measurer.forget()
     return content
 
@@ -124,13 +133,12 @@ class _Work:
         numbers: Callable[[Pair, int], int],
         told: Told,
         show: Show,
-        stop: threading.Event,
+        heed: Callable[[], None],
     ) -> None:
         self._request, self._measurer, self._limits = request, measurer, limits
         self._numbers, self._told, self._show = numbers, told, show
-        # The caller's own may not be set from here: it may end other work as well.
         self.frechet = Frechet()
-        self._told_to_stop, self._failed = stop, threading.Event()
+        self._heed, self._failed = heed, threading.Event()
 
     def all(self, pairing: Pairing, workers: int) -> list[_Looked]:
         """Every pair, in order."""
@@ -151,16 +159,20 @@ class _Work:
     def _looked(self, pair: Pair) -> _Looked:
         self._check()
         try:
-            with self._measurer.files(pair) as files:
-                measured = self._measurer.measure(files, self._check)
+            with self._measurer.files(pair, self._check) as files:
+                measured = self._measurer.measure(files)
                 people = {person: self._numbers(pair, k) for k, person in enumerate(measured.people)}
                 clip = reduce(measured, pair.ordinal, people)
                 sheets = self._sheets(files, clip)
-        except (Cancelled, StoreUnavailable):
+        except (StoreUnavailable, SpaceError):
             raise
         except AnonflowError as error:
             reason = failure_code(error)
+            if reason == "no_space":
+                raise SpaceError from None
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise SpaceError from None
             log_unexpected(f"Pair {pair.ordinal}", error)
             reason = f"unexpected {type(error).__name__}"
         else:
@@ -178,7 +190,8 @@ class _Work:
         return self._measurer.sheets(files, chosen, self._request.reviewer)
 
     def _check(self) -> None:
-        if self._told_to_stop.is_set() or self._failed.is_set():
+        self._heed()
+        if self._failed.is_set():
             raise Cancelled
 
 
@@ -195,12 +208,15 @@ def _concluded(
     looked: list[_Looked],
     limits: dict[str, Limits],
     faces: Figure | None,
+    heed: Callable[[], None],
 ) -> Content:
     clips = [one.clip for one in looked]
     embedded = [clip for clip in clips if clip.originals]
-    attacks = []
+    attacks: list[privacy.Attack] = []
     if any(clip.shared for clip in embedded):
-        attacks = [privacy.attack(embedded, name, limit.far_1) for name, limit in limits.items()]
+        for name, limit in limits.items():
+            heed()
+            attacks.append(privacy.attack(embedded, name, limit.far_1))
     shown = [one.page for one in looked if one.page is not None]
     without = sum(pair.anonymized is None for pair in pairing.pairs)
     facts = Facts(
@@ -243,16 +259,21 @@ def _unmeasured(pair: Pair, reason: str) -> Page | None:
 
 def _check_place(request: Request) -> None:
     """A report shows things that must not be published along with the data, or be read as data the next time."""
-    data = [_settled(place) for place in (request.anonymized, request.originals)]
-    if request.reviewer and Path(data[0]).is_file():
+    data = [name for place in (request.anonymized, request.originals) for name in _names(place)]
+    if request.reviewer:
         # Whoever publishes one file publishes its folder, and the report would show the source.
-        data.append(data[0].rpartition("/")[0])
-    out = _settled(str(request.out)) + "/"
-    if any(out.startswith(place + "/") for place in data):
+        data += [name.rpartition("/")[0] for name in _names(request.anonymized) if Path(name).is_file()]
+    places = [f"{name}/" for name in _names(str(request.out))]
+    if any(out.startswith(f"{name}/") for out in places for name in data):
         raise UsageError("The report must lie apart from the originals and the anonymized files; give another --out.")
 
 
-def _settled(address: str) -> str:
-    """A full address; a local one without links on the way, through which a folder has several names."""
+def _names(address: str) -> list[str]:
+    """The full address, without a last slash; of a local one also that without links on the way."""
     full = absolute(address)
-    return full if "://" in full else str(Path(full).resolve())
+    if "://" in full:
+        return [full]
+    try:
+        return [full, str(Path(full or "/").resolve(strict=False)).rstrip("/")]
+    except (OSError, RuntimeError):
+        raise UsageError("A path leads in circles, or cannot be read; name folders and files that can.") from None

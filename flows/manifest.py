@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from flows.rows import VideoRow, lines, parquet
+from flows.rows import REJECT, VideoRow, lines, parquet
 from infra.errors import StoreError, StoreUnavailable
 from infra.store import Store
 from tasks.records import Verdict
@@ -26,6 +27,8 @@ SOURCES = f"{FOLDER}/tables.json"
 FINAL = frozenset({Verdict.PUBLISHED, Verdict.REDACTED, Verdict.WITHHELD})
 _OUT = frozenset({Verdict.PUBLISHED, Verdict.REDACTED})
 _READERS = 16
+RESULTS = frozenset({"videos", "images"})
+"""Folders of a destination that results lie in, each called by its public id."""
 
 
 class Ledger:
@@ -43,21 +46,24 @@ class Ledger:
         self._written: tuple[dict[str, str], str | None] | None = None
         self._pause_until = 0.0
 
-    def finished(self, public_id: str, fingerprint: str) -> VideoRow | None:
-        """An earlier row of this content that still holds: final verdict, same settings and code, output intact."""
-        for path in self._destination.list_tree(f"{FOLDER}/{public_id}"):
-            row = self._read(path)
-            if row is None or row.verdict not in FINAL or row.fingerprint != fingerprint:
+    def finished(self, public_id: str, fingerprint: str, output: str) -> VideoRow | None:
+        """An earlier row of this content that still holds: final verdict, same settings and code, output intact.
+
+        output: where a result of it lies; where one does that a person rejected, removing it was interrupted.
+        """
+        for row in _newest(self._of(public_id)):
+            if row.verdict not in FINAL or row.fingerprint != fingerprint:
+                continue
+            if row.review == REJECT and self._destination.stamp(output) is not None:
                 continue
             if row.verdict not in _OUT or self._destination.digest(row.output) == row.output_sha256:
                 return row
         return None
 
     def decided(self, public_id: str) -> tuple[bool, int]:
-        """(whether a person rejected a result of this content, how often one asked for another try)."""
-        rows = [self._read(path) for path in self._destination.list_tree(f"{FOLDER}/{public_id}")]
-        known = [row for row in rows if row is not None]
-        return any(row.review == "reject" for row in known), max((row.redone for row in known), default=0)
+        """(whether a person rejected the last try at this content, how many tries followed the first)."""
+        rows = _newest(self._of(public_id))
+        return any(row.review == REJECT for row in rows), max((row.redone for row in rows), default=0)
 
     def settled(self, fingerprint: str) -> dict[tuple[str, str], VideoRow]:
         """(input id, stamp of the source) -> row, for all inputs that need no work as far as listings tell.
@@ -66,10 +72,21 @@ class Ledger:
         code, and the result lies there as it was written (size and version). Rows without a stamp are left out.
         """
         found = {}
-        rows = [row for row in self.rows() if row.verdict in FINAL and row.fingerprint == fingerprint]
+        everything = self.rows()
+        tries: dict[str, int] = {}
+        for row in everything:
+            tries[row.public_id] = max(row.redone, tries.get(row.public_id, 0))
+        current = [row for row in everything if row.redone == tries[row.public_id]]
+        rows = [row for row in current if row.verdict in FINAL and row.fingerprint == fingerprint]
         folders = {row.output.partition("/")[0] for row in rows if row.output}
+        if any(row.review == REJECT for row in rows):
+            folders |= RESULTS
         there = {path: entry.stamp for folder in folders for path, entry in self._destination.entries(folder).items()}
+        owners = {posixpath.splitext(posixpath.basename(path))[0] for path in there}
         for row in rows:
+            if row.review == REJECT and row.public_id in owners:
+                # Removing what was rejected was interrupted.
+                continue
             intact = row.verdict not in _OUT or (row.output_stamp and there.get(row.output) == row.output_stamp)
             if intact and row.source_stamp:
                 found[row.input_id, row.source_stamp] = row
@@ -128,6 +145,11 @@ class Ledger:
         paths = {path_of(row.public_id, row.input_id): row for row in rows}
         return {path: (stamps[path], row) for path, row in paths.items() if path in stamps}
 
+    def _of(self, public_id: str) -> list[VideoRow]:
+        """The rows of all inputs of one content."""
+        rows = [self._read(path) for path in self._destination.list_tree(f"{FOLDER}/{public_id}")]
+        return [row for row in rows if row is not None]
+
     def _read(self, name: str) -> VideoRow | None:
         value = self._destination.read_json(name)
         try:
@@ -155,6 +177,12 @@ class Ledger:
 def path_of(public_id: str, input_id: str) -> str:
     """Place of a row relative to the destination. Inputs of equal content share the folder."""
     return f"{FOLDER}/{public_id}/{input_id}.json"
+
+
+def _newest(rows: list[VideoRow]) -> list[VideoRow]:
+    """Of the rows of one content those of its last try: what a person decided about an earlier one is over."""
+    last = max((row.redone for row in rows), default=0)
+    return [row for row in rows if row.redone == last]
 
 
 def _is_row(path: str) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from flows.run_places import evaluation_of
 from flows.sources import fetch
 from infra.cache import Cache, Key
 from infra.media.decode import open_frames
+from infra.media.frame import YuvFrame
 from infra.media.probe import VideoInfo, probe_video
 from infra.media.sound import loudness
 from infra.media.still import read_picture
@@ -68,8 +69,11 @@ class Files:
     """The two files of a pair on this machine; each is probed once, when it is first looked at. Raises MediaError and
     ToolError then."""
 
-    def __init__(self, original: Path, anonymized: Path | None, picture: bool) -> None:
-        self.original, self.anonymized, self.picture = original, anonymized, picture
+    def __init__(
+        self, original: Path, anonymized: Path | None, picture: bool, check: Callable[[], None] = lambda: None
+    ) -> None:
+        """check: asked for every frame that is read; what it raises passes."""
+        self.original, self.anonymized, self.picture, self._check = original, anonymized, picture, check
 
     @cached_property
     def info(self) -> VideoInfo:
@@ -79,14 +83,16 @@ class Files:
     @cached_property
     def before(self) -> Reel:
         """The original."""
-        return _still(self.original) if self.picture else _reel(self.original, self.info)
+        return _still(self.original) if self.picture else _reel(self.original, self.info, self._check)
 
     @cached_property
     def after(self) -> Reel | None:
         """The anonymized file."""
         if self.anonymized is None:
             return None
-        return _still(self.anonymized) if self.picture else _reel(self.anonymized, probe_video(self.anonymized))
+        if self.picture:
+            return _still(self.anonymized)
+        return _reel(self.anonymized, probe_video(self.anonymized), self._check)
 
 
 class Measurer:
@@ -104,18 +110,17 @@ class Measurer:
         self._owners: set[str] = set()
 
     @contextlib.contextmanager
-    def files(self, pair: Pair) -> Iterator[Files]:
-        """The files of a pair, fetched to this machine for as long as the block lasts. Raises MediaError,
-        StoreUnavailable."""
-        with tempfile.TemporaryDirectory(prefix="pair-", dir=self._scratch) as name:
+    def files(self, pair: Pair, check: Callable[[], None] = lambda: None) -> Iterator[Files]:
+        """The files of a pair, fetched to this machine for as long as the block lasts. check: see `Files`. Raises
+        MediaError, StoreUnavailable."""
+        with tempfile.TemporaryDirectory("", "pair-", self._scratch, ignore_cleanup_errors=True) as name:
             folder = Path(name)
             original = fetch(pair.original, folder / "original")
             anonymized = fetch(pair.anonymized, folder / "anonymized") if pair.anonymized is not None else None
-            yield Files(original, anonymized, pair.picture)
+            yield Files(original, anonymized, pair.picture, check)
 
-    def measure(self, files: Files, check: Callable[[], None]) -> Measured:
-        """Everything measured of one pair. check: asked again and again; what it raises passes. Raises MediaError,
-        ToolError, StoreUnavailable."""
+    def measure(self, files: Files) -> Measured:
+        """Everything measured of one pair. Raises MediaError, ToolError, StoreUnavailable."""
         digests = [digest_file(path) if path is not None else "" for path in (files.original, files.anonymized)]
         # Not the video's own name: what lies under that may be purged by a conversion at any time.
         owner = self._owner or evaluation_of(public_id(self._key, digests[0]))
@@ -128,7 +133,7 @@ class Measurer:
             profiles.digests(self._settings, _roles(self._settings)),
         )
         self._owners.add(owner)
-        return self._cache.get_or_make(key, Measured, lambda: self._measure(files, check)).value
+        return self._cache.get_or_make(key, Measured, lambda: self._measure(files)).value
 
     def sheets(self, files: Files, chosen: list[tuple[int, str]], source: bool) -> tuple[Path | None, Path | None]:
         """Contact sheets (JPEG files in the scratch folder) of the anonymized file and, when asked for, of the source,
@@ -154,20 +159,31 @@ class Measurer:
         for owner in sorted(self._owners):
             self._cache.purge(owner)
 
-    def _measure(self, files: Files, check: Callable[[], None]) -> Measured:
+    def _measure(self, files: Files) -> Measured:
         scene: SceneConsumer = Known((), 0)
         heard = np.zeros(0, np.float32)
         if not files.picture:
             scene = scenes.consumer_for(self._settings, files.original, files.info)
             heard = loudness(files.original, files.info, files.before.times)
         limits = measuring.settings_for(self._settings.threads, files.picture)
-        measured = measuring.run(files.before, files.after, scene, self._tools, limits, self._every, check)
+        measured = measuring.run(files.before, files.after, scene, self._tools, limits, self._every)
         return replace(measured, loudness=heard)
 
 
-def _reel(path: Path, info: VideoInfo) -> Reel:
+def _reel(path: Path, info: VideoInfo, check: Callable[[], None]) -> Reel:
+    @contextlib.contextmanager
+    def opened() -> Iterator[Iterator[YuvFrame]]:
+        with open_frames(path, info) as stream:
+            yield _checked(stream, check)
+
     times = np.array([info.seconds(frame) for frame in range(info.frame_count)], np.float64)
-    return Reel(partial(open_frames, path, info), (info.width, info.height), times)
+    return Reel(opened, (info.width, info.height), times)
+
+
+def _checked(stream: Iterator[YuvFrame], check: Callable[[], None]) -> Iterator[YuvFrame]:
+    for frame in stream:
+        check()
+        yield frame
 
 
 def _still(path: Path) -> Reel:

@@ -39,13 +39,20 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
     # Of an evaluation that was stopped, by a worker or by a person.
     found += [f"{Prefix.IDENTIFYING.value}/{evaluation_of(owner)}" for owner in (name, *sorted(owners))]
     found += [f"{LEASES}/{owner}" for owner in sorted(owners)]
-    found += [people.path.rpartition("/")[0], record_path(name), datasets.path_of(name)]
-    found += [present_path(name), f"{LEASES}/{lease_of(name)}", report_folder(name)]
-    found += [evaluation_path(name), f"{LEASES}/{evaluation_of(name)}"]
+    found += [people.path.rpartition("/")[0], record_path(name), report_folder(name), *followed_up(name)]
     # What a run left behind that did not end in order.
     names = {path.removeprefix(f"{LEASES}/").partition("/")[0] for path in store.list_tree(LEASES)} if run else set()
     of_run = sorted(other for other in names if other == f"run-{run}" or other.startswith(f"shard-{run}-"))
-    return [*found, *([folder_of(run)] if run else []), *(f"{LEASES}/{other}" for other in of_run)]
+    found += [*([folder_of(run)] if run else []), *(f"{LEASES}/{other}" for other in of_run)]
+    # Last, since what was interrupted can be purged again for as long as the dataset is defined.
+    return [*found, datasets.path_of(name)]
+
+
+def followed_up(name: str) -> list[str]:
+    """What tells workers that somebody died in the middle of a dataset. It must go before the flow runs are forgotten,
+    or a worker would trigger the dataset while it is purged."""
+    leases = [f"{LEASES}/{lease_of(name)}", f"{LEASES}/{evaluation_of(name)}"]
+    return [*leases, present_path(name), evaluation_path(name)]
 
 
 def refuse_while_running(store: Store, name: str) -> None:

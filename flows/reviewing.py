@@ -50,12 +50,10 @@ def apply(review: Review, destination: Store) -> Applied:
         for row in rows[_owner(decision.name)]:
             ledger.record(_decided(row, decision.choice))
         if decision.choice is not Choice.ACCEPT:
-            there = destination.stamp(decision.name) is not None
-            gone += not there
-            if there:
-                destination.remove(decision.name)
-                # In a bucket that keeps versions, what was removed is still there.
-                remove_for_good(destination, decision.name)
+            gone += destination.stamp(decision.name) is None
+            destination.remove(decision.name)
+            # In a bucket that keeps versions, what was removed is still there, now or since an interruption.
+            remove_for_good(destination, decision.name)
     ledger.flush()
     return Applied(dict(counts), gone, len(review.decisions) - len(known))
 

@@ -39,6 +39,10 @@ class Evidence:
     audio_copied: bool = False
 
 
+REJECT = "reject"
+"""What `VideoRow.review` says of a result that a person rejected."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class VideoRow(Evidence):
     """One input and its verdict.
@@ -85,8 +89,8 @@ class VideoRow(Evidence):
             self,
             verdict=Verdict.WITHHELD,
             reason="review",
-            message="A person rejected the result; --overwrite makes another.",
-            review="reject",
+            message="A person rejected the result; another is made once one asks to redo it, or by --overwrite.",
+            review=REJECT,
             output="",
             output_sha256="",
             output_bytes=0,

@@ -38,7 +38,8 @@ _PASSING = _words(
 )
 _REFUSED = _words("AccessDenied AllAccessDisabled InvalidAccessKeyId SignatureDoesNotMatch 401 403")
 _FULL = _words("XMinioStorageFull QuotaExceeded InsufficientStorage 507")
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Numbers of the errors of a full disk."""
 _FINAL_BOTO = _words(
     "NoCredentialsError PartialCredentialsError CredentialRetrievalError ParamValidationError ProfileNotFound "
     "NoRegionError InvalidRegionError TokenRetrievalError UnauthorizedSSOTokenError InvalidConfigError "
@@ -109,7 +110,7 @@ def judge(error: BaseException) -> Fault | None:
     if code or status:
         return _judge_answer(code, status)
     name = type(error).__name__
-    if any(isinstance(cause, OSError) and cause.errno in _NO_ROOM for cause in _chain(error)):
+    if any(isinstance(cause, OSError) and cause.errno in NO_ROOM for cause in _chain(error)):
         return Fault("The store is full; make room, or prune the cache.", False)
     if isinstance(error, PermissionError):
         return Fault("The store may not be read or written; check the rights.", False)

@@ -24,6 +24,7 @@ from infra.store import Prefix, Store
 
 TTL_S = 60.0
 _BEATS = 4
+_LOOKS = 30
 FOLDER = f"{Prefix.SAFE.value}/leases"
 _POISON = "poison"
 
@@ -91,6 +92,21 @@ class Leases:
                 self._thread.start()
         return claim
 
+    def claim_patiently(self, name: str, stop: threading.Event) -> Claim | None:
+        """Become the holder as `claim`, also after one on another machine who died: while nothing is seen of the
+        holder it is watched until it counts as dead; None as soon as it shows a sign of life, or `stop` is set."""
+        before = None
+        while not stop.is_set():
+            claim = self.claim(name)
+            if claim is not None:
+                return claim
+            now = self._latest(name)
+            if now is not None and (self._certain(now) or before not in (None, now)):
+                return None
+            before = now
+            stop.wait(self._ttl_s / _LOOKS)
+        return None
+
     def held(self, claim: Claim) -> bool:
         """Whether the claim can be relied on: not taken over, and confirmed less than `ttl_s` ago."""
         return not claim.lost and boottime() - claim.beaten < self._ttl_s
@@ -107,9 +123,12 @@ class Leases:
             claim.lost = True
 
     @contextlib.contextmanager
-    def holding(self, name: str) -> Iterator[Claim | None]:
-        """Claim for the length of the block, None when it is taken. Released as settled when the block ends well."""
-        claim = self.claim(name)
+    def holding(self, name: str, stop: threading.Event | None = None) -> Iterator[Claim | None]:
+        """Claim for the length of the block, None when it is taken. Released as settled when the block ends well.
+
+        stop: claims patiently, see `claim_patiently`.
+        """
+        claim = self.claim(name) if stop is None else self.claim_patiently(name, stop)
         well = False
         try:
             yield claim
@@ -168,6 +187,16 @@ class Leases:
     def _numbers(self, name: str) -> list[int]:
         names = (path.rpartition("/")[2] for path in self._store.list_tree(f"{FOLDER}/{name}"))
         return sorted(int(last) for last in names if last.isdigit())
+
+    def _latest(self, name: str) -> tuple[int, dict[str, Any] | None] | None:
+        """Number and content of the newest lease, None when there is none."""
+        numbers = self._numbers(name)
+        return (numbers[-1], self._store.read_json(_path(name, numbers[-1]))) if numbers else None
+
+    def _certain(self, latest: tuple[int, dict[str, Any] | None]) -> bool:
+        """Whether the holder is known to live without watching it: a process of this machine that runs."""
+        content = latest[1] or {}
+        return content.get("machine") == self._self["machine"] and not _ended(content, self._self["machine"])
 
     def _content(self, beat: int) -> bytes:
         return json.dumps(self._self | {"beat": beat}, sort_keys=True).encode()

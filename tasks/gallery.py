@@ -1,9 +1,10 @@
 """Who already appeared in a dataset, and which twin they have.
 
-Keeps twins apart: a twin must resemble no source of the dataset, and no other twin as long as there are such (see
-`flows.casting`). With the scope `dataset` it also gives a returning person the same twin in every video.
-Identifying: it lives under the identifying prefix for as long as the dataset is being worked on, and is forgotten when
-a run has finished.
+Keeps twins apart: when a twin is chosen it resembles no source that the gallery knows by then, and no other twin as
+long as there are such (see `flows.casting`). Not guaranteed: that no source resembles it that comes later, or at the
+same time, or whose video got no twin; nor that a blended twin keeps the distance of its parents' middle. With the scope
+`dataset` it also gives a returning person the same twin in every video. Identifying: it lives under the identifying
+prefix for as long as the dataset is being worked on, and is forgotten when a run has finished.
 
 Every person is an object of its own, so that a dataset of many thousands is not rewritten for each. A candidate is
 reserved by an object that only one can make, so two people get the same one only where that was meant, whatever

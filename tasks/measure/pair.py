@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,15 +54,14 @@ def run(
     tools: Instruments,
     settings: FaceSettings,
     every: int = 1,
-    check: Callable[[], None] = lambda: None,
 ) -> Measured:
     """Measure every `every`-th frame; nobody listens to the sound. scenes: of the original. Raises what reading the
-    files raises, and whatever `check` does, which is asked again and again."""
-    found, tracks = _look(original, scenes, tools, settings, check)
+    files raises."""
+    found, tracks = _look(original, scenes, tools, settings)
     others = Tracks((), 0, 1, 1)
     mapping = np.full(len(original.times), -1, np.int64)
     if anonymized is not None:
-        _, others = _look(anonymized, Known(found, tracks.frame_count), tools, settings, check)
+        _, others = _look(anonymized, Known(found, tracks.frame_count), tools, settings)
         mapping = same_time(original.times, anonymized.times)
     looker = Looker(tracks, others, _people(original, tracks, tools), mapping, tools, every)
     unrest = Unrest(every)
@@ -71,7 +70,6 @@ def run(
     with original.open() as ours, anonymized.open() if anonymized else contextlib.nullcontext(iter(())) as theirs:
         stream = (both for both in together(ours, theirs, mapping) if both[0].index % every == 0)
         for some, ratio in ordered(looker.look, stream, settings.workers, 2 * settings.workers + 2):
-            check()
             rows += map(unrest.settle, some)
             ratios.append(ratio)
     same_size = anonymized is not None and anonymized.size == original.size
@@ -79,10 +77,9 @@ def run(
 
 
 def _look(
-    reel: Reel, scenes: SceneConsumer, tools: Instruments, settings: FaceSettings, check: Callable[[], None]
+    reel: Reel, scenes: SceneConsumer, tools: Instruments, settings: FaceSettings
 ) -> tuple[tuple[Scene, ...], Tracks]:
-    networks = (tools.detector, tools.confirming, tools.landmarker)
-    return faces.run(reel.open, reel.size, scenes, *networks, settings, lambda _: check())
+    return faces.run(reel.open, reel.size, scenes, tools.detector, tools.confirming, tools.landmarker, settings)
 
 
 def _people(reel: Reel, tracks: Tracks, tools: Instruments) -> dict[int, int]:

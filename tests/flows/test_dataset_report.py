@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows import dataset_report, purging, reports, run_places, worker
-from flows.cancelled import Cancelled
+from flows.cancelled import Cancelled, LeaseLost
 from flows.context import unseen
 from flows.dataset_report import Evaluation
 from flows.evaluate import Request
@@ -34,10 +37,19 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """An evaluation that writes its report at once."""
     asked: list[Request] = []
 
-    def write(request: Request, settings: Settings, told: object, show: object, stop: threading.Event) -> str:
+    def write(
+        request: Request,
+        settings: Settings,
+        told: object,
+        show: object,
+        heed: Callable[[], None],
+        done: Callable[[], None],
+    ) -> str:
         asked.append(request)
         request.out.mkdir()
-        (request.out / "index.html").write_text("found")
+        (request.out / "index.html").write_text(f"found {len(asked)}")
+        heed()
+        done()
         return "content"
 
     monkeypatch.setattr(dataset_report, "evaluate", write)
@@ -61,7 +73,7 @@ def test_the_report_can_be_fetched_and_nothing_else_is_left(store: Store, tmp_pa
     (request,) = quick
     assert (request.dataset, request.every, request.reviewer) == ("films", 7, False)
     reports.fetch(store, "films", tmp_path / "report")
-    assert (tmp_path / "report" / "index.html").read_text() == "found"
+    assert (tmp_path / "report" / "index.html").read_text() == "found 1"
     assert store.list_tree("safe") == [] and engine.abandoned == []
 
 
@@ -92,11 +104,94 @@ def test_two_workers_do_not_evaluate_at_once(store: Store, tmp_path: Path, quick
         assert leases.held(other) and not quick
 
 
+def test_whoever_is_stopped_before_begins_nothing(store: Store, tmp_path: Path, quick: list[Request]) -> None:
+    run = evaluation(store, tmp_path)
+    run._stop.set()
+    with pytest.raises(Cancelled):
+        run.run(5, unseen)
+    assert not quick and store.list_tree("safe") == []
+
+
+def test_a_worker_that_lost_its_lease_leaves_its_successor_alone(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports.save(store, "films", written(tmp_path / "theirs"))
+
+    def slow(*given: Any) -> None:
+        assert store.create_named(f"{LEASE}/000001", b"{}")
+        run_places.note_evaluation(store, "films", "successor", {"every": 2})
+        # As its own heartbeat would find.
+        monkeypatch.setattr(Leases, "held", lambda *_: False)
+        given[4]()
+
+    monkeypatch.setattr(dataset_report, "evaluate", slow)
+    with pytest.raises(LeaseLost):
+        evaluation(store, tmp_path).run(5, unseen)
+    assert run_places.present_evaluation(store, "films") == ("successor", {"every": 2})
+    assert f"{LEASE}/000001" in store.list_tree("safe")
+
+
+def test_a_store_that_fails_at_the_end_hides_nothing(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreachable(*_: object) -> None:
+        raise StoreUnavailable("No.")
+
+    run = evaluation(store, tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "remove", unreachable)
+        assert run.run(5, unseen) == "content"
+    assert "could not be given back" in caplog.text
+
+
+def written(folder: Path, text: str = "theirs") -> Path:
+    (folder / "videos").mkdir(parents=True)
+    (folder / "index.html").write_text(text)
+    (folder / "videos" / f"{text}.html").write_text(text)
+    return folder
+
+
+def test_a_report_takes_the_place_of_another_only_when_it_is_complete(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports.save(store, "films", written(tmp_path / "one", "first"))
+    second, real = written(tmp_path / "two", "second"), store.write_named
+
+    def until_the_index(path: str, data: bytes) -> None:
+        if path.endswith("/index.html"):
+            raise StoreUnavailable("No.")
+        real(path, data)
+
+    with monkeypatch.context() as broken, pytest.raises(StoreUnavailable):
+        broken.setattr(store, "write_named", until_the_index)
+        reports.save(store, "films", second)
+    reports.fetch(store, "films", tmp_path / "a")
+    assert (tmp_path / "a" / "index.html").read_text() == "first"
+    assert [path.name for path in (tmp_path / "a" / "videos").iterdir()] == ["first.html"]
+    reports.save(store, "films", second)
+    reports.fetch(store, "films", tmp_path / "b")
+    assert [path.name for path in (tmp_path / "b" / "videos").iterdir()] == ["second.html"]
+    assert len(store.list_tree(run_places.report_folder("films"))) == 2, "what was unfinished has gone, too"
+    with pytest.raises(UsageError, match="no report"):
+        reports.fetch(store, "others", tmp_path / "c")
+
+
 def test_whoever_takes_over_ends_the_run_of_the_dead(store: Store, tmp_path: Path) -> None:
     engine = LocalEngine()
     die(store)
     run_places.note_evaluation(store, "films", "theirs", {"every": 3})
     evaluation(store, tmp_path, engine).run(3, unseen)
+    assert engine.abandoned == ["theirs"] and store.list_tree("safe") == []
+
+
+def test_one_who_died_on_another_machine_is_taken_over_as_well(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LocalEngine()
+    store.write_named(f"{LEASE}/000000", json.dumps({"machine": "elsewhere", "process": 1, "beat": 3}).encode())
+    run_places.note_evaluation(store, "films", "theirs", {"every": 3})
+    monkeypatch.setattr(dataset_report, "Leases", partial(Leases, ttl_s=0.2))
+    assert evaluation(store, tmp_path, engine).run(3, unseen) == "content"
     assert engine.abandoned == ["theirs"] and store.list_tree("safe") == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import threading
@@ -11,11 +12,12 @@ from pathlib import Path
 import pandas
 import pytest
 
+from flows import measuring
 from flows.cancelled import Cancelled
 from flows.evaluate import Request, evaluate
 from flows.pairs import Pair
 from flows.run_places import evaluation_of
-from infra.errors import UsageError, WeightsError
+from infra.errors import MediaError, SpaceError, StoreUnavailable, UsageError, WeightsError
 from infra.settings import Settings
 from infra.store import Store
 from models import profiles, weights
@@ -106,13 +108,22 @@ def test_a_folder_has_one_name_only(dataset: Path, home: Path, tmp_path: Path) -
         run(dataset, tmp_path / "link" / "report")
     with pytest.raises(UsageError, match="apart"):
         run(dataset, dataset / "anonymized" / "report", anonymized=str(tmp_path / "link"))
+    with pytest.raises(UsageError, match="apart"):
+        run(dataset, tmp_path / "report", anonymized="/")
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    with pytest.raises(UsageError, match="circles"):
+        run(dataset, tmp_path / "round" / "report")
     assert not (dataset / "anonymized" / "report").exists()
 
 
-def test_a_source_is_not_shown_beside_a_single_file(dataset: Path, home: Path) -> None:
+def test_a_source_is_not_shown_beside_a_single_file(dataset: Path, home: Path, tmp_path: Path) -> None:
     one = {"originals": str(dataset / "originals-of-mrs-miller/0.mp4"), "anonymized": str(dataset / "anonymized/0.mp4")}
     with pytest.raises(UsageError, match="apart"):
         run(dataset, dataset / "anonymized" / "report", reviewer=True, **one)
+    (tmp_path / "0.mp4").symlink_to(one["anonymized"])
+    for place in (tmp_path, dataset / "anonymized"):
+        with pytest.raises(UsageError, match="apart"):
+            run(dataset, place / "report", reviewer=True, **(one | {"anonymized": str(tmp_path / "0.mp4")}))
 
 
 def test_a_stopped_evaluation_ends_at_its_next_step_and_goes_on_where_it_was(
@@ -127,13 +138,39 @@ def test_a_stopped_evaluation_ends_at_its_next_step_and_goes_on_where_it_was(
     folders = (str(dataset / "originals-of-mrs-miller"), str(dataset / "anonymized"))
     request = Request(*folders, tmp_path / "report", dataset="films")
     settings = Settings(profile="evaluation", threads=1)
+
+    def heed() -> None:
+        if stop.is_set():
+            raise Cancelled
+
     with pytest.raises(Cancelled):
-        evaluate(request, settings, tell, stop=stop)
+        evaluate(request, settings, tell, heed=heed)
     assert told == ["0.mp4"] and not (tmp_path / "report").exists()
     store = Store(Settings().cache_url)
     assert {path.split("/")[1] for path in store.list_tree("identifying")} == {evaluation_of("films")}
+
+    def refuse() -> None:
+        assert (tmp_path / "report" / "index.html").exists()
+        raise StoreUnavailable("No.")
+
+    with pytest.raises(StoreUnavailable):
+        evaluate(request, settings, lambda *_: None, done=refuse)
+    assert store.list_tree("identifying"), "what was measured is there until the report is safe"
     assert evaluate(request, settings, lambda *_: None).outcome is Outcome.FAIL
     assert not store.list_tree("identifying")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), MediaError("no_space", "full")])
+def test_a_full_disk_ends_it_and_blames_no_file(
+    dataset: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(measuring.Measurer, "measure", full)
+    with pytest.raises(SpaceError):
+        run(dataset, tmp_path / "report")
+    assert not (tmp_path / "report").exists()
 
 
 def test_the_distribution_of_the_faces_is_measured_when_asked_for(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pandas
@@ -56,7 +57,7 @@ def test_a_later_run_keeps_the_rows_of_an_earlier_one(store: Store, tmp_path: Pa
         ledger.record(row(name))
         ledger.flush()
     assert listed(tmp_path / "out") == ["a", "b"]
-    assert Ledger(store).finished("a", "") == row("a")
+    assert Ledger(store).finished("a", "", "videos/a.mp4") == row("a")
 
 
 def test_a_run_does_not_write_over_rows_that_came_after_its_start(store: Store, tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_a_run_does_not_write_over_rows_that_came_after_its_start(store: Store, 
     slow.flush()
     quick.record(row("a"))
     quick.flush()
-    assert slow.finished("a", "") == row("a")
+    assert slow.finished("a", "", "videos/a.mp4") == row("a")
     slow.record(row("b"))
     assert listed(tmp_path / "out") == ["a", "b"], "also when this run is killed now"
     slow.flush()
@@ -114,7 +115,7 @@ def test_a_damaged_row_counts_as_absent(store: Store, tmp_path: Path) -> None:
     ledger.record(row("a"))
     for damage in (b"{", b'{"verdict": "shrug"}', b"[]"):
         store.write_named(manifest.path_of("b", "b-1"), damage)
-        assert ledger.finished("b", "") is None
+        assert ledger.finished("b", "", "videos/b.mp4") is None
         ledger.flush()
         assert listed(tmp_path / "out") == ["a"]
 
@@ -184,3 +185,26 @@ def test_settled_asks_for_final_rows_whose_result_lies_there_untouched(store: St
     store.write_named("videos/touched.mp4", b"filn")
     assert {found.public_id for found in ledger.settled("f").values()} == {"good", "withheld"}
     assert set(ledger.settled("f")) == {("good-1", "s"), ("withheld-1", "s")}
+
+
+def test_what_was_rejected_is_not_done_while_it_lies_there(store: Store) -> None:
+    """Removing it was interrupted: whoever looks next must not pass it by."""
+    ledger = Ledger(store)
+    ledger.record(row("a", fingerprint="f", source_stamp="s").rejected())
+    assert ledger.finished("a", "f", "videos/a.mp4") is not None and ledger.settled("f")
+    store.write_named("videos/a.mp4", b"the rejected one")
+    assert ledger.finished("a", "f", "videos/a.mp4") is None and not ledger.settled("f")
+    assert ledger.decided("a") == (True, 0)
+
+
+def test_the_last_try_counts_whatever_was_decided_about_an_earlier_one(store: Store) -> None:
+    """Such as for a name that the input had before: that row stays as it was."""
+    ledger = Ledger(store)
+    old = row("a", fingerprint="f", source_stamp="s")
+    ledger.record(replace(old, input_id="old name").rejected())
+    assert ledger.decided("a") == (True, 0)
+    ledger.record(replace(old, input_id="new name", redone=1, verdict=Verdict.WITHHELD, output=""))
+    assert ledger.decided("a") == (False, 1)
+    found = ledger.finished("a", "f", "videos/a.mp4")
+    assert found is not None and found.input_id == "new name"
+    assert {input_id for input_id, _ in ledger.settled("f")} == {"new name"}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from flows import measuring
+from flows.cancelled import Cancelled
 from flows.pairs import Pair
 from flows.sources import VIDEO_SUFFIXES, find
 from infra.media.probe import probe_video
@@ -28,12 +29,8 @@ def measurer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> measuring.Measu
     return measuring.Measurer(Settings(profile="evaluation"), Store(f"file://{tmp_path}/store"), b"k" * 32, tmp_path)
 
 
-def check() -> None:
-    """Nobody stops it."""
-
-
 def heard(measurer: measuring.Measurer, *paths: Path, picture: bool = False) -> np.ndarray:
-    return measurer.measure(measuring.Files(*paths, picture), check).loudness
+    return measurer.measure(measuring.Files(*paths, picture)).loudness
 
 
 def test_the_sound_of_the_original_is_listened_to(measurer: measuring.Measurer, made: Make) -> None:
@@ -74,8 +71,23 @@ def test_each_file_is_fetched_and_probed_once(
     monkeypatch.setattr(measuring, "probe_video", lambda path: (probed.append(path), probe_video(path))[1])
     job = find(str(path), VIDEO_SUFFIXES)[0]
     with measurer.files(Pair(1, job, job, 0)) as files:
-        measurer.measure(files, check)
+        measurer.measure(files)
         for path in measurer.sheets(files, [(0, "")], True):
             assert path is not None and path.stat().st_mode & 0o077 == 0 and cv2.imread(str(path)) is not None
         assert measurer.sheets(files, [(99, "")], False) == (None, None)
         assert sorted(probed) == sorted([files.original, files.anonymized])
+
+
+def test_every_pass_over_a_file_can_be_stopped(measurer: measuring.Measurer, made: Make) -> None:
+    job, left = find(str(made("six.mp4", frames=6)), VIDEO_SUFFIXES)[0], iter(range(8))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise Cancelled
+
+    with measurer.files(Pair(1, job, job, 0), check) as files:
+        with files.before.open() as stream:
+            assert len(list(stream)) == 6
+        assert files.after is not None
+        with pytest.raises(Cancelled), files.after.open() as stream:
+            list(stream)

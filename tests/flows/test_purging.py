@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import purging, run_places
+from flows import datasets, purging, run_places
 from flows.manifest import Ledger
 from flows.rows import VideoRow
 from infra.errors import UsageError
@@ -50,6 +50,8 @@ def test_all_that_is_known_of_a_dataset_goes_and_nothing_else(store: Store, tmp_
         for path in (*own, *kept):
             store.write_named(path, b"1")
         doomed = purging.prefixes_of(store, "films", b"k" * 32)
+        assert doomed[-1] == datasets.path_of("films"), "or what was interrupted could not be purged again"
+        assert set(purging.followed_up("films")) < set(doomed)
         assert purge(store, doomed).none and leftovers(store, doomed).none
         left = store.list_tree("identifying") + store.list_tree("safe")
         assert set(left) == {*kept, "identifying/definitions/others.json", "safe/leases/theirs/000000"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flows import reviewing
 from flows.context import Context, StageResult
 from flows.manifest import Ledger
 from flows.reviewing import Applied, apply
@@ -70,6 +71,9 @@ def test_each_choice_is_carried_out_and_twice_is_as_once(converted: tuple[Path, 
     assert len(seeds) == 2, "what was redone is done"
     run(source, out, chain, Settings(seed=4, overwrite=True))
     assert len(seeds) == 5 and (out / names[1]).exists(), "whoever asks for all anew takes the rejection back"
+    assert sorted(seeds[2:]) == [4, 5, 5], "and never gets the rejected face again"
+    run(source, out, chain, Settings(seed=4))
+    assert len(seeds) == 5 and [row.redone for row in Ledger(store).rows()] == [0, 1, 1]
 
 
 def test_the_next_run_makes_another_try_and_leaves_the_rejected_alone(converted: tuple[Path, Path]) -> None:
@@ -103,7 +107,22 @@ def test_a_decision_that_was_interrupted_is_not_undone_by_the_next_run(
     with monkeypatch.context() as broken, pytest.raises(StoreUnavailable):
         broken.setattr(store, "remove", refuse)
         apply(review, store)
+    assert (out / name).exists()
     run(source, out)
-    assert Ledger(store).rows()[1].reason == "review"
+    assert Ledger(store).rows()[1].reason == "review" and not (out / name).exists(), "whoever comes by completes it"
     apply(review, store)
     assert not (out / name).exists()
+
+
+def test_old_versions_of_what_was_rejected_go_also_after_an_interruption(
+    converted: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(str(converted[1]), private=False)
+    review = decided(Decision(Ledger(store).rows()[1].output, Choice.REJECT))
+    with monkeypatch.context() as broken, pytest.raises(StoreUnavailable):
+        broken.setattr(reviewing, "remove_for_good", lambda *_: refuse(""))
+        apply(review, store)
+    removed: list[str] = []
+    monkeypatch.setattr(reviewing, "remove_for_good", lambda store, path: removed.append(path))
+    apply(review, store)
+    assert removed == [review.decisions[0].name]

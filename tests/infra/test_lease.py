@@ -217,3 +217,48 @@ def test_a_block_that_fails_keeps_the_history(store: Store) -> None:
         with leases.holding("video") as claim:
             assert claim is not None and leases.alive("video")
         assert leftovers(store) == [] and not leases.alive("video")
+
+
+def foreign(store: Store, number: int = 0, beat: int = 0) -> None:
+    """The lease of a holder on another machine."""
+    content = {"machine": "elsewhere", "process": 1, "began": "then", "beat": beat}
+    store.write_named(f"safe/leases/video/{number:06d}", json.dumps(content).encode())
+
+
+def test_a_holder_that_died_on_another_machine_is_watched_until_it_counts_as_dead(store: Store) -> None:
+    foreign(store)
+    with Leases(store, ttl_s=0.3) as leases:
+        assert leases.claim("video") is None, "at one look nobody can tell"
+        began = time.monotonic()
+        claim = leases.claim_patiently("video", threading.Event())
+        assert claim is not None and claim.crashes == 1 and time.monotonic() - began >= 0.2
+
+
+def test_a_sign_of_life_ends_the_watching(store: Store) -> None:
+    foreign(store)
+    timer = threading.Timer(0.2, lambda: foreign(store, beat=1))
+    timer.start()
+    with Leases(store, ttl_s=30) as leases:
+        began = time.monotonic()
+        assert leases.claim_patiently("video", threading.Event()) is None and time.monotonic() - began < 10
+    timer.join()
+
+
+def test_a_process_of_this_machine_needs_no_watching(store: Store) -> None:
+    with Leases(store) as one, Leases(store) as other:
+        claim = one.claim("video")
+        assert claim is not None
+        began = time.monotonic()
+        assert other.claim_patiently("video", threading.Event()) is None and time.monotonic() - began < 1
+        one.release(claim)
+        again = other.claim_patiently("video", threading.Event())
+        assert again is not None and again.crashes == 0
+
+
+def test_whoever_is_stopped_while_watching_holds_nothing(store: Store) -> None:
+    foreign(store)
+    stop = threading.Event()
+    stop.set()
+    with Leases(store, ttl_s=0.1) as leases, leases.holding("video", stop) as claim:
+        assert claim is None
+    assert leftovers(store) == ["safe/leases/video/000000"]

@@ -103,18 +103,6 @@ def test_a_clip_agrees_with_itself_in_everything(same: Measured) -> None:
     assert (same.psnr == 100).all() and same.ssim == pytest.approx(np.ones(FRAMES))
 
 
-@pytest.mark.parametrize("asked", [1, FRAMES + 1, 2 * FRAMES + 1, 3 * FRAMES])
-def test_it_can_be_stopped_in_every_pass(tools: Instruments, frames: list[YuvFrame], asked: int) -> None:
-    left = iter(range(asked - 1))
-
-    def check() -> None:
-        if next(left, None) is None:
-            raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        run(reel(frames), reel(frames), support.OneScene(), tools, FaceSettings(workers=1), 1, check)
-
-
 def test_the_numbers_of_a_perfect_copy(same: Measured) -> None:
     found = usefulness.of(same)
     expected = {
