@@ -212,7 +212,8 @@ def running(tls: ssl.SSLContext | None = None) -> Iterator[FaultyS3]:
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": proxy.url,
-            "ANONFLOW_STORE_PATIENCE": "3",
+            # Longer than a timeout, so that a request that the server never answers is sent again.
+            "ANONFLOW_STORE_PATIENCE": "20",
             # A busy machine answers late now and then, and tests that want a timeout set their own.
             "ANONFLOW_S3_TIMEOUT": "12",
             # So that what is tried again is tried again by the code under test.
