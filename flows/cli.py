@@ -15,6 +15,7 @@ from flows import cli_evaluate, cli_runs, cli_upkeep
 from flows.cli_cache import cache_app
 from flows.cli_models import models_app
 from flows.options import (
+    Attempts,
     CacheUrl,
     Crop,
     Destination,
@@ -67,7 +68,7 @@ def convert(
     overwrite: Overwrite = False,
     identity_scope: Scope = IdentityScope.VIDEO,
     on_failure: Failure = OnFailure.WITHHOLD,
-    max_attempts: Annotated[int, typer.Option(help="Tries at a twin per person.")] = 5,
+    max_attempts: Attempts = 5,
     scenes: Annotated[SceneBackend, typer.Option(help="What finds shot boundaries.")] = SceneBackend.PYSCENEDETECT,
     motion_crop: Crop = MotionCrop.MESH,
     hard_frames: Hard = HardFrames.MESH,

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.options import Failure, Profile, Scope, Seed, TimeLimit
+from flows.options import Attempts, Failure, Profile, Scope, Seed, TimeLimit
 from infra.errors import UsageError
 from infra.settings import IdentityScope, OnFailure, Settings
 
@@ -35,6 +35,7 @@ def deploy(
     seed: Seed = 0,
     identity_scope: Scope = IdentityScope.VIDEO,
     on_failure: Failure = OnFailure.WITHHOLD,
+    max_attempts: Attempts = 5,
     time_limit: TimeLimit = 300.0,
     schedule: Annotated[str | None, typer.Option(help="Cron expression in UTC; an empty one ends it.")] = None,
     pool: Annotated[str, typer.Option(help="Work pool whose workers convert shards.")] = "anonflow",
@@ -51,7 +52,12 @@ def deploy(
         if not source or not destination:
             raise UsageError("A dataset needs a name, a SOURCE and a DESTINATION.")
         settings = Settings(
-            profile=profile, seed=seed, identity_scope=identity_scope, on_failure=on_failure, time_limit=time_limit
+            profile=profile,
+            seed=seed,
+            identity_scope=identity_scope,
+            on_failure=on_failure,
+            max_attempts=max_attempts,
+            time_limit=time_limit,
         )
         profiles.roles(settings)
         here, there = (value if "://" in value else str(Path(value).absolute()) for value in (source, destination))

@@ -23,6 +23,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Convert again what
 Failure = Annotated[OnFailure, typer.Option(help="What to do with a face that cannot be replaced safely.")]
 Scope = Annotated[IdentityScope, typer.Option(help="How far one person keeps one twin.")]
 Crop = Annotated[MotionCrop, typer.Option(help="What LivePortrait's crops are fitted to.")]
+Attempts = Annotated[int, typer.Option(help="Tries at a twin per person.")]
 Hard = Annotated[HardFrames, typer.Option(help="What to do where a motion network does not bear a frame.")]
 TimeLimit = Annotated[
     float, typer.Option(help="Seconds of work per second of a video (half an hour at least); 0 for any number.")
