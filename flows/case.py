@@ -35,6 +35,7 @@ from infra.errors import (
     ToolError,
     Withheld,
 )
+from infra.faults import full_disk
 from infra.lease import Claim
 from infra.privacy import digest_file, public_id
 from infra.settings import Settings
@@ -59,7 +60,6 @@ _CODES = {
     StoreUnavailable: "store_unavailable",
     TimeLimitError: TIME_LIMIT,
 }
-_OF_SYSTEM = {errno.ENOSPC: "no_space", errno.EDQUOT: "no_space", errno.ENOMEM: "out_of_memory"}
 
 
 class Case:
@@ -91,8 +91,9 @@ class Case:
             self.note(reason="out_of_memory", message="There was not enough memory for this input.")
         except Exception as error:
             log_unexpected(self.context.public_id, error)
-            known = _OF_SYSTEM.get(error.errno or 0) if isinstance(error, OSError) else None
-            self.note(reason=known or "unexpected", message=f"Unexpected {type(error).__name__}; see the log.")
+            starved = isinstance(error, OSError) and error.errno == errno.ENOMEM
+            known = "no_space" if full_disk(error) else "out_of_memory" if starved else "unexpected"
+            self.note(reason=known, message=f"Unexpected {type(error).__name__}; see the log.")
 
 
 def convert_input(
@@ -124,12 +125,9 @@ def convert_input(
         with _claimed(row.public_id, services) as claim:
             if claim is None:
                 return None
-            earlier = (
-                None
-                if settings.overwrite
-                else services.ledger.finished(row.public_id, row.fingerprint, place(row.public_id))
-            )
-            if earlier is not None:
+            output = place(row.public_id)
+            earlier = services.ledger.finished(row.public_id, row.fingerprint, output)
+            if earlier is not None and not settings.overwrite:
                 return record(_of_input(earlier, row, services), services, reused=True)
             rejected, redone = services.ledger.decided(row.public_id)
             # Whoever takes a rejection back wants another face.
@@ -139,10 +137,10 @@ def convert_input(
             cache = Cache(services.store)
             # Other settings, or a new version, may well make the same face again.
             if rejected and not settings.overwrite:
-                return record(tidy(row.rejected(), place(row.public_id), settings, services, cache), services)
+                return record(tidy(row.rejected(), output, settings, services, cache), services)
             if known := claim.poison or (CRASHED if claim.crashes >= CRASHES else ""):
                 row = replace(row, reason=known, message=GIVEN_UP.get(known, _AGAIN))
-                return record(tidy(row, place(row.public_id), settings, services, cache), services)
+                return record(tidy(row, output, settings, services, cache), services)
             clock = Clock(job.ordinal, row.public_id, services.reporter, _check(claim, services))
             clock.allowed_s = settings.allowed_s(0.0)
             case = Case(row, Context(row.public_id, digest, settings, cache, services.people, clock, folder, show))
@@ -154,7 +152,7 @@ def convert_input(
                 peak_memory_bytes=peak_memory_bytes(),
             )
             _check(claim, services)()
-            row = tidy(case.row, place(row.public_id), settings, services, cache)
+            row = tidy(case.row, output, settings, services, cache)
             if row.reason == TIME_LIMIT:
                 services.leases.mark_poisoned(row.public_id, TIME_LIMIT)
             return record(row, services)

@@ -8,11 +8,11 @@ import threading
 from flows import reports
 from flows.cancelled import Cancelled, LeaseLost
 from flows.context import Show
-from flows.dataset_run import Engine
 from flows.datasets import Dataset
 from flows.evaluate import PROFILE, Request, evaluate
 from flows.pairs import Pair
 from flows.run_places import evaluation_of, evaluation_path, note_evaluation, present_evaluation
+from flows.shard_engine import Engine
 from flows.shard_run import Machine
 from infra.errors import StoreError, UsageError
 from infra.lease import Claim, Leases

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Protocol
 
 from flows import datasets, shards, sources
@@ -28,6 +27,7 @@ from flows.fingerprint import fingerprint
 from flows.manifest import Ledger
 from flows.rows import VideoRow
 from flows.run_places import RunRecord, folder_of, lease_of, present_path, record_path, shard_lease
+from flows.shard_engine import Engine, State
 from flows.shards import Shard
 from flows.sources import Job
 from infra.errors import UsageError
@@ -43,33 +43,6 @@ log = logging.getLogger("anonflow")
 FRUITLESS = 4
 """So many times in a row a shard may end without a single new row before the run gives it up. A video that kills its
 worker is given up by itself after two."""
-
-
-class State(StrEnum):
-    """Of a submitted shard, as far as the engine knows."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    OVER = "over"
-
-
-class Engine(Protocol):
-    """What hands shards to workers. May lose them, and may run one twice."""
-
-    def submit(self, dataset: str, run: str, number: int, of: int, attempt: int) -> str:
-        """Queue a shard; returns a handle. The same arguments give the same handle and no second shard."""
-
-    def state(self, handle: str) -> State:
-        """Where a shard is."""
-
-    def abandon(self, handle: str) -> None:
-        """A shard, or a coordinator, whose worker died is not waited for any more."""
-
-    def drop(self, run: str) -> None:
-        """Shards of a run that still wait need not be converted any more."""
-
-    def running(self, run: str) -> list[tuple[str, int]]:
-        """Handles and numbers of the shards of a run that seem to run."""
 
 
 class Board(Protocol):

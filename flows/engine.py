@@ -26,7 +26,7 @@ from prefect.states import Cancelled as PrefectCancelled
 from prefect.states import Crashed
 
 from flows.cancelled import Cancelled
-from flows.dataset_run import State
+from flows.shard_engine import State
 from infra.errors import UsageError
 
 log = logging.getLogger("anonflow")
@@ -51,7 +51,7 @@ class PrefectEngine:
         self._cancelled, self._tags, self._patience_s = cancelled, tags, patience_s
 
     def submit(self, dataset: str, run: str, number: int, of: int, attempt: int) -> str:
-        """Queue a shard; see `flows.dataset_run.Engine`. Raises UsageError when the deployment is not registered."""
+        """Queue a shard; see `flows.shard_engine.Engine`. Raises UsageError when the deployment is not registered."""
 
         def create(client: Any) -> str:
             try:

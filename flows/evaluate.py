@@ -20,7 +20,7 @@ from flows.pairs import Pair, Pairing, pair_up
 from flows.run_places import evaluation_of
 from flows.sources import absolute
 from infra.errors import AnonflowError, SpaceError, StoreUnavailable, UsageError
-from infra.faults import NO_ROOM
+from infra.faults import full_disk
 from infra.privacy import PrivacyFilter, install, key_path, load_key
 from infra.scratch import scratch
 from infra.settings import Settings
@@ -171,7 +171,7 @@ class _Work:
             if reason == "no_space":
                 raise SpaceError from None
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in NO_ROOM:
+            if full_disk(error):
                 raise SpaceError from None
             log_unexpected(f"Pair {pair.ordinal}", error)
             reason = f"unexpected {type(error).__name__}"

@@ -72,12 +72,7 @@ class Ledger:
         code, and the result lies there as it was written (size and version). Rows without a stamp are left out.
         """
         found = {}
-        everything = self.rows()
-        tries: dict[str, int] = {}
-        for row in everything:
-            tries[row.public_id] = max(row.redone, tries.get(row.public_id, 0))
-        current = [row for row in everything if row.redone == tries[row.public_id]]
-        rows = [row for row in current if row.verdict in FINAL and row.fingerprint == fingerprint]
+        rows = [row for row in _newest(self.rows()) if row.verdict in FINAL and row.fingerprint == fingerprint]
         folders = {row.output.partition("/")[0] for row in rows if row.output}
         if any(row.review == REJECT for row in rows):
             folders |= RESULTS
@@ -180,9 +175,11 @@ def path_of(public_id: str, input_id: str) -> str:
 
 
 def _newest(rows: list[VideoRow]) -> list[VideoRow]:
-    """Of the rows of one content those of its last try: what a person decided about an earlier one is over."""
-    last = max((row.redone for row in rows), default=0)
-    return [row for row in rows if row.redone == last]
+    """Of the rows of each content those of its last try: what a person decided about an earlier one is over."""
+    last: dict[str, int] = {}
+    for row in rows:
+        last[row.public_id] = max(row.redone, last.get(row.public_id, 0))
+    return [row for row in rows if row.redone == last[row.public_id]]
 
 
 def _is_row(path: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import hashlib
 import io
 import posixpath
@@ -18,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from infra.bucket import download
 from infra.errors import MediaError, StoreUnavailable, UsageError
-from infra.faults import patience, patiently
+from infra.faults import full_disk, patience, patiently
 from infra.privacy import public_id
 from infra.remote import open_address
 
@@ -126,7 +125,7 @@ def fetch(job: Job, scratch: Path) -> Path:
     except StoreUnavailable as error:
         raise MediaError("source_unavailable", str(error)) from None
     except (OSError, UsageError) as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if full_disk(error):
             raise MediaError("no_space", "There is no room for a copy of the input; see ANONFLOW_SCRATCH.") from None
         raise MediaError("missing", f"The input cannot be read ({type(error).__name__}).") from None
 

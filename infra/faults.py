@@ -38,8 +38,7 @@ _PASSING = _words(
 )
 _REFUSED = _words("AccessDenied AllAccessDisabled InvalidAccessKeyId SignatureDoesNotMatch 401 403")
 _FULL = _words("XMinioStorageFull QuotaExceeded InsufficientStorage 507")
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""Numbers of the errors of a full disk."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FINAL_BOTO = _words(
     "NoCredentialsError PartialCredentialsError CredentialRetrievalError ParamValidationError ProfileNotFound "
     "NoRegionError InvalidRegionError TokenRetrievalError UnauthorizedSSOTokenError InvalidConfigError "
@@ -100,6 +99,11 @@ def patiently(work: Callable[[], T], patience_s: float) -> T:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
+def full_disk(error: BaseException) -> bool:
+    """Whether an error says that a disk, or somebody's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
+
+
 def judge(error: BaseException) -> Fault | None:
     """What an error says about the store; None when it says nothing, as FileNotFoundError for an object does."""
     code, status = answer(error)
@@ -110,7 +114,7 @@ def judge(error: BaseException) -> Fault | None:
     if code or status:
         return _judge_answer(code, status)
     name = type(error).__name__
-    if any(isinstance(cause, OSError) and cause.errno in NO_ROOM for cause in _chain(error)):
+    if any(full_disk(cause) for cause in _chain(error)):
         return Fault("The store is full; make room, or prune the cache.", False)
     if isinstance(error, PermissionError):
         return Fault("The store may not be read or written; check the rights.", False)

@@ -25,6 +25,7 @@ from infra.store import Prefix, Store
 TTL_S = 60.0
 _BEATS = 4
 _LOOKS = 30
+"""Looks at a silent holder within the time after which it counts as dead."""
 FOLDER = f"{Prefix.SAFE.value}/leases"
 _POISON = "poison"
 

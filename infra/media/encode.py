@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import queue
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from infra.errors import SpaceError, ToolError
+from infra.faults import full_disk
 from infra.media.frame import YuvFrame
 from infra.media.probe import VideoInfo
 
@@ -158,5 +158,4 @@ def open_encoder(
 
 
 def _error(failure: BaseException) -> ToolError:
-    full = isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT)
-    return SpaceError() if full else ToolError("The encoder failed.")
+    return SpaceError() if full_disk(failure) else ToolError("The encoder failed.")

@@ -10,8 +10,9 @@ from pathlib import Path
 from flows import datasets
 from flows.context import Stages
 from flows.convert import run_in_threads
-from flows.dataset_run import Concluded, Coordinator, Policy, State
+from flows.dataset_run import Concluded, Coordinator, Policy
 from flows.datasets import Dataset
+from flows.shard_engine import State
 from flows.shard_run import Machine, convert_shard
 from infra.privacy import key_path, load_key
 from infra.settings import Settings

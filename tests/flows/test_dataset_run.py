@@ -13,8 +13,9 @@ import pytest
 from flows import run_places
 from flows.cancelled import Cancelled
 from flows.context import Context, StageResult
-from flows.dataset_run import FRUITLESS, Coordinator, State
+from flows.dataset_run import FRUITLESS, Coordinator
 from flows.run_places import last_run
+from flows.shard_engine import State
 from infra.errors import UsageError, Withheld
 from infra.lease import Leases
 from infra.media.probe import VideoInfo

@@ -50,6 +50,8 @@ class FaultyS3:
         self.unconditional = False
         self._script: list[Fault] = []
         self._lock = threading.Lock()
+        # The server behind looks whether there is an object, and then writes, in two steps.
+        self.conditional = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
         if tls:
@@ -118,7 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
             status, _, code = what.partition(" ")
             self._answer(int(status), [("Content-Type", "application/xml")], _ERROR.format(code).encode())
             return
-        status, headers, content, length = self._forward(body)
+        one_by_one = self.server.proxy.conditional if "If-None-Match" in self.headers else contextlib.nullcontext()
+        with one_by_one:
+            status, headers, content, length = self._forward(body)
         if what == "reset after":
             self._reset()
         elif what == "short" and content:
