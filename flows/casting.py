@@ -58,14 +58,22 @@ class Casting:
         if tries < 1:
             raise ValueError("A twin cannot be found without a try.")
         while True:
-            with self._people.turn():
-                place = self._place(identity)
-                result, crowd = self._least_crowded(identity, place, standing, tries)
-                shared = crowd is Crowd.SHARED
-                if result.twin is None or self._people.keep(place, identity.pooled, result.twin, shared):
-                    self._shared[identity.index] = shared and result.twin is not None
-                    self._steps.context.found(twins_shared=sum(self._shared.values()))
-                    return result
+            place = self._place(identity)
+            result, crowd = self._least_crowded(identity, place, standing, tries)
+            shared = crowd is Crowd.SHARED
+            if result.twin is None or self._keep(identity, place, result.twin, shared):
+                self._shared[identity.index] = shared and result.twin is not None
+                self._steps.context.found(twins_shared=sum(self._shared.values()))
+                return result
+
+    def _keep(self, identity: Identity, place: Place, twin: Twin, shared: bool) -> bool:
+        """Record a twin, unless another video took it, or met the same person, while it was looked for."""
+        with self._people.turn():
+            now = self._place(identity)
+            if now != place:
+                self._known[identity.index] = now.candidate
+                return False
+            return self._people.keep(place, identity.pooled, twin, shared)
 
     def _least_crowded(
         self, identity: Identity, place: Place, standing: Mapping[int, TwinResult], tries: int

@@ -29,6 +29,7 @@ from flows.options import (
     TimeLimit,
     networks,
 )
+from infra.allocator import few_arenas
 from infra.errors import AnonflowError, UsageError
 from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings
 
@@ -234,6 +235,7 @@ def main() -> None:
     """Entry point. Exit codes: 0 all inputs have a deliberate verdict, 1 an input failed, 2 wrong use, 130 stopped."""
     from flows.cancelled import Cancelled
 
+    few_arenas()
     try:
         app(standalone_mode=True)
     except UsageError as error:

@@ -96,7 +96,10 @@ class Gallery:
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
-        """Hold this from `place` to `keep`, so that a person who appears in two videos at a time gets one twin."""
+        """Hold this from `place` to `keep`, so that a person who appears in two videos at a time gets one twin.
+
+        Other processes wait meanwhile: look for a twin before, and only ask again here whether the place still holds.
+        """
         if self._scope is IdentityScope.VIDEO:
             yield
             return
@@ -116,11 +119,10 @@ class Gallery:
 
         apart: keys of the other people in the same video, who cannot be the same person.
         """
-        known = self._people()
-        if key in known:
-            return self._at(known[key])
+        if (own := self._person(key)) is not None:
+            return self._at(own)
         if self._scope is IdentityScope.DATASET:
-            people = [person for person in known.values() if person.key not in apart]
+            people = [person for person in self._people().values() if person.key not in apart]
             if people:
                 distance = 1.0 - np.stack([person.embedding for person in people]) @ embedding
                 nearest = int(np.argmin(distance))
@@ -172,7 +174,7 @@ class Gallery:
 
     def _refused(self, place: Place, twin: Twin) -> bool:
         """Whether the identity must not have the twin; its candidate is reserved for the identity when it may."""
-        known = self._people().get(place.key)
+        known = self._person(place.key)
         now = self._at(known) if known is not None else Place(place.key, -1)
         if now.settled and now.candidate != twin.candidate:
             return True
@@ -182,9 +184,9 @@ class Gallery:
         return self._store.read_named(reservation) != place.key.encode()
 
     def _record(self, place: Place, embedding: Floats, twin: Twin) -> None:
-        before = self._people().get(place.key)
+        before = self._person(place.key)
         person = _Person(place.key, twin.candidate, embedding.astype(np.float32), twin.embedding.astype(np.float32))
-        self._store.write_named(f"{self.path}/people/{_name(place.key)}", serialise.dumps(person))
+        self._store.write_named(self._path(place.key), serialise.dumps(person))
         if before is not None and before.candidate != twin.candidate:
             reservation = self._taken(before.candidate)
             if self._store.read_named(reservation) == place.key.encode():
@@ -208,6 +210,10 @@ class Gallery:
             }
             return {person.key: person for _, person in self._seen.values()}
 
+    def _person(self, key: str) -> _Person | None:
+        """One person, without a listing of all."""
+        return self._read(self._path(key))
+
     def _read(self, path: str) -> _Person | None:
         try:
             stored = self._store.read_named(path)
@@ -217,6 +223,9 @@ class Gallery:
         except StoreError:
             # Losing it costs a pseudonym across videos, never anybody's anonymity.
             return None
+
+    def _path(self, key: str) -> str:
+        return f"{self.path}/people/{_name(key)}"
 
     def _taken(self, candidate: int) -> str:
         return f"{self.path}/taken/{candidate}"

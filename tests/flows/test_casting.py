@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +24,8 @@ from infra.settings import IdentityScope, OnFailure, Settings
 from infra.store import Store
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
-from tasks import gallery, scenes
-from tasks.gallery import Place
+from tasks import gallery, scenes, twin
+from tasks.gallery import Gallery, Place
 from tasks.records import Verdict
 from tasks.twin import TwinResult
 from tests.contracts import support as contracts
@@ -108,6 +111,33 @@ def test_the_same_man_gets_the_same_twin_over_the_dataset(
     assert len({outcome.row.reason for outcome in summary.outcomes}) == 2
     kept = Store(settings.cache_url).list_tree("identifying")
     assert {path.split("/")[2] for path in kept} == {"gallery"}
+
+
+def test_the_same_man_met_in_two_videos_at_once_gets_one_twin(
+    two_clips: Path, home: Path, known_key: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contracts.load("embedder", "facenet")
+    met, searches, both = set(), [], threading.Barrier(2)
+    turn, search = Gallery.turn, twin.run
+
+    def together(people: Gallery) -> AbstractContextManager[None]:
+        if threading.get_ident() not in met:
+            met.add(threading.get_ident())
+            both.wait(120)
+        return turn(people)
+
+    def counted(request: twin.Request, *rest: Any) -> TwinResult:
+        searches.append(request)
+        return search(request, *rest)
+
+    monkeypatch.setattr(Gallery, "turn", together)
+    monkeypatch.setattr(twin, "run", counted)
+    settings = Settings(identity_scope=IdentityScope.DATASET, workers=2)
+    summary, _ = run(two_clips, tmp_path / "out", only_cast, settings)
+    assert len({outcome.row.reason for outcome in summary.outcomes}) == 1
+    blind, informed = searches[:2], searches[2:]
+    assert [request.prefer for request in blind] == [-1, -1], "neither knew of the other"
+    assert [str(request.prefer) for request in informed] == [summary.outcomes[0].row.reason]
 
 
 def test_where_nobody_else_is_left_two_videos_share_a_twin_and_the_manifest_says_so(
