@@ -83,7 +83,8 @@ class Casting:
         crowds = [crowd for crowd in Crowd if crowd is not Crowd.SHARED or self._people.may_share]
         before = len(earlier)
         for crowd in crowds:
-            result = self._run(identity, place, earlier, standing, tries - (len(earlier) - before), crowd)
+            left = tries - (len(earlier) - before)
+            result = self._run(identity, place, earlier, standing, left, crowd, anybody=crowd is crowds[-1])
             result = replace(result, attempts=(*earlier, *result.attempts))
             last = result.attempts[-1] if result.attempts else None
             if result.twin is not None or last is None or last.reason != _NOBODY_LEFT:
@@ -126,6 +127,7 @@ class Casting:
         standing: Mapping[int, TwinResult],
         tries: int,
         crowd: Crowd,
+        anybody: bool,
     ) -> TwinResult:
         steps, material = self._steps, self._material
         first = earlier[-1].number + 1 if earlier else 1
@@ -153,6 +155,7 @@ class Casting:
             settled=place.settled,
             others=np.stack(others) if others else np.zeros((0, len(identity.pooled)), np.float32),
             taken=tuple(sorted({*reserved, *(t.candidate for t in twins), *(a.candidate for a in earlier)})),
+            anybody=anybody,
         )
         inpainter, motion, embedder, parser = (steps.load(role) for role in _ROLES)
         number = f"twin {identity.index + 1}"

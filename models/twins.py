@@ -27,6 +27,7 @@ class TwinJob:
     source: (n, D) embeddings of the source. others: (m, D) embeddings of every other identity and twin so far.
     embedder: name of the embedder they come from. taken: candidates that other identities of the run already have.
     prefer: the candidate that this identity already has elsewhere in the dataset, or -1.
+    anybody: whoever is left may serve, also where those who would probably pass are all too near to others.
     seed: of the identity, the same in every run. attempt: 1, 2, ... ; later attempts must differ more.
     """
 
@@ -40,6 +41,7 @@ class TwinJob:
     seed: int
     attempt: int
     prefer: int = -1
+    anybody: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from tasks.motion import Drivings
 from tasks.records import Attempt, Tracks
 from tasks.samples import Sample, Samples, mesh_in_crop
 
-VERSION = 11
+VERSION = 12
 _BARE = ("skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow", "upper lip", "lower lip")
 
 
@@ -78,7 +78,7 @@ class Request:
     key: what makes the identity the same in every run (public id of the video and its number, or the dataset-wide
     pseudonym). prefer: candidate that the identity already has elsewhere, or -1. others: (m, D) embeddings that the
     twin must not resemble. taken: candidates already in use or already rejected. settled: only the preferred one is
-    tried, each time stronger; otherwise only the first attempt tries it.
+    tried, each time stronger; otherwise only the first attempt tries it. anybody: see `models.twins.TwinJob`.
     """
 
     identity: Identity
@@ -87,10 +87,11 @@ class Request:
     others: Floats
     taken: tuple[int, ...]
     settled: bool = False
+    anybody: bool = False
 
     def digest(self) -> str:
         """Hex SHA-256 of what the choice depends on, for a cache key."""
-        parts = (self.identity.index, self.key, self.prefer, self.settled, self.taken)
+        parts = (self.identity.index, self.key, self.prefer, self.settled, self.anybody, self.taken)
         digest = hashlib.sha256("\x00".join(map(str, parts)).encode())
         digest.update(np.ascontiguousarray(self.others, dtype=np.float32).tobytes())
         return digest.hexdigest()
@@ -146,6 +147,7 @@ def run(
             prefer=request.prefer if request.settled or number == settings.first else -1,
             seed=seed_of(settings.seed, request.key),
             attempt=number,
+            anybody=request.anybody,
         )
         tried = Attempt(number, -1, strength.change, float("nan"), settings.threshold, False, "")
         try:

@@ -1,0 +1,159 @@
+"""Who of the catalogue serves as a twin.
+
+Of the entries that fit the source's appearance and are far from everybody, one of the ten that fit best, in later
+attempts of the ten farthest from the source in embedding space; at random, so that the twin does not encode the source.
+Where other people have those already (large datasets use up the catalogue) the middle between two entries serves.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.errors import Withheld
+from models.capabilities import Floats
+from models.inpainting import catalogue
+from models.inpainting.catalogue import Catalogue
+from models.twins import TwinJob
+
+SHORTLIST = (10, 60, 95)
+"""How many of the best fitting likely entries are considered at each attempt, the last for all that follow. At first
+those that fit best, of the source's kind if there are any; then the farther ones, which pass more often: of ten each
+with `LIKELY` 0.8, 5 against 8 passed for one man, 7 against 10 for a woman, 3 against 4 and 1 against 3 for two men.
+"""
+POOL = 10
+"""Among how many of the shortlist's farthest from the source one is drawn."""
+FEW_LIKELY = 25
+"""How many of the best fitting candidates are considered at least where too few are likely, or where they are blends.
+"""
+NEAR_TONE, NEAR_AGE = 20.0, 10.0
+"""Degrees of ITA and years that an entry may be off, while enough others remain: what is farthest from a face otherwise
+tends to have another skin, and a dark face lightened to a pale one looks like chalk. With 15 years a man of about
+thirty, measured 35, became one of fifty with grey hair."""
+PARENTS = 95
+"""Blends are made among this many of the best fitting entries. Among 24, too few lie far from the source: of 276 pairs
+0 to 83 for five people, of the 4,465 among 95 between 461 and 3,164; measured, those keep .85 and more."""
+FAR = 0.55
+"""Cosine distance (FaceNet) that a candidate's picture must keep from the source at the first attempt: about where its
+errors are equal. The painted face must keep more, see `tasks.verify`."""
+LIKELY = 0.85
+"""Cosine distance (FaceNet) of a candidate's picture from the source that is asked for while enough entries have it:
+painted into the source's frames, hair, light and expression take about a sixth of the distance away, and the rest must
+exceed the threshold of verification. Of 43 candidates nearer than 0.72, painted, three did; of 21 farther ones seven.
+With 0.8 the best fitting twins passed the audit, but measured again a few frames of two clips lay below a threshold.
+Among groups that FaceNet hardly tells apart (East Asian faces) this leaves hardly anybody, and a twin of another group.
+"""
+APART = 0.45
+"""Cosine distance (FaceNet) that a candidate must keep from everybody else."""
+_AT_A_TIME = 64
+
+
+def parents(candidate: int, count: int) -> tuple[int, int]:
+    """(entry, -1) of a plain candidate, or the two entries that a blended one lies between."""
+    if candidate < count:
+        return candidate, -1
+    return divmod(candidate - count, count)
+
+
+def candidates(people: Catalogue, job: TwinJob) -> list[int]:
+    """Entries' indices, or numbers of blends (see `parents`), in the order in which they are to be tried; at least one,
+    and deterministic in the job's seed and attempt. Blends are judged by the middle of their parents' embeddings only.
+
+    Raises Withheld `no_candidate` when nobody fits, or, unless `job.anybody`, when those who would probably pass are
+    all too near to others.
+    """
+    if job.prefer >= 0:
+        return [job.prefer]
+    comparable = job.embedder == people.embedder and len(job.source) > 0
+    source = job.source if comparable else None
+    cost = catalogue.mismatch(people, job.appearance, source, job.attempt).astype(np.float64)
+    if not np.isfinite(cost).any():
+        raise Withheld("no_candidate", "No synthetic person of the catalogue fits this face; withhold or redact it.")
+    alike = (np.abs(people.ita - catalogue.tone_wanted(job.appearance, source)) <= NEAR_TONE) & (
+        np.abs(people.age - job.appearance.age) <= NEAR_AGE
+    )
+    pool = _pool(people, job, cost, alike, comparable)
+    if not pool:
+        raise Withheld("no_candidate", "Every fitting synthetic person is too close to a face of the dataset.")
+    rng = np.random.default_rng([job.seed & 0xFFFFFFFF, job.seed >> 32 & 0xFFFFFFFF, job.attempt])
+    first = int(rng.integers(len(pool)))
+    return pool[first:] + pool[:first]
+
+
+def acceptable(embeddings: Floats, people: Catalogue, job: TwinJob) -> NDArray[np.bool_]:
+    """(n,) whether each of (n, D) unit embeddings is far enough from the source and is nobody else; all when they
+    cannot be compared with the job's."""
+    result = np.ones(len(embeddings), dtype=bool)
+    if job.embedder != people.embedder:
+        return result
+    if len(job.source):
+        result &= (1.0 - embeddings @ job.source.T).min(axis=1) >= FAR + 0.02 * (job.attempt - 1)
+    if len(job.others):
+        result &= (1.0 - embeddings @ job.others.T).min(axis=1) >= APART
+    return result
+
+
+def _pool(
+    people: Catalogue, job: TwinJob, cost: NDArray[np.float64], alike: NDArray[np.bool_], comparable: bool
+) -> list[int]:
+    """Up to POOL candidates, among whom chance decides."""
+    longest = SHORTLIST[min(job.attempt, len(SHORTLIST)) - 1]
+    fits = np.isfinite(cost)
+    free = fits & acceptable(people.embeddings, people, job) & ~np.isin(np.arange(len(people)), job.taken)
+    near = alike if (free & alike).sum() >= POOL else np.ones_like(alike)
+    free &= near
+    away = _away(people.embeddings, people, job)
+    likely = _best(cost, free & (away >= LIKELY))
+    if len(likely) >= POOL:
+        chosen = likely[:longest]
+        return sorted(chosen, key=lambda i: -away[i])[:POOL]
+    mates = _best(cost, fits & near & (away >= FAR))[:PARENTS]
+    if comparable and (fits & alike & (away >= LIKELY)).sum() >= POOL:
+        # There are enough of them, but they are somebody's already. Those who are left look like the source.
+        chosen = sorted(likely, key=lambda i: -away[i])
+        if len(chosen) < POOL // 2:
+            chosen += _blends(people, mates, cost, job, LIKELY, longest)
+        if chosen or not job.anybody:
+            return chosen[:POOL]
+    chosen = sorted(_best(cost, free)[: max(longest, FEW_LIKELY)], key=lambda i: -away[i])[:POOL]
+    if len(chosen) < POOL // 2:
+        chosen += _blends(people, mates, cost, job, 0.0, longest)
+    return chosen[:POOL]
+
+
+def _best(cost: NDArray[np.float64], among: NDArray[np.bool_]) -> list[int]:
+    """Indices of entries, the best fitting first."""
+    return [int(i) for i in np.argsort(cost, kind="stable") if among[i]]
+
+
+def _blends(
+    people: Catalogue, mates: list[int], cost: NDArray[np.float64], job: TwinJob, least: float, longest: int
+) -> list[int]:
+    """Free blends of well fitting entries, of the best pairs those farthest from the source.
+
+    least: distance from the source that the middle of their embeddings must keep beside what is acceptable.
+    """
+    first, second = (np.array(mates, int)[k] for k in np.triu_indices(len(mates), 1))
+    numbers = len(people) + first * len(people) + second
+    open_ = ~np.isin(numbers, job.taken)
+    first, second, numbers = first[open_], second[open_], numbers[open_]
+    order = np.argsort(cost[first] + cost[second], kind="stable")
+    wanted, found = max(longest, FEW_LIKELY), []
+    # Everybody of a large dataset beside every pair would be gigabytes.
+    for start in range(0, len(order), _AT_A_TIME):
+        part = order[start : start + _AT_A_TIME]
+        middle = people.embeddings[first[part]] + people.embeddings[second[part]]
+        middle /= np.linalg.norm(middle, axis=1, keepdims=True)
+        away = _away(middle, people, job)
+        fine = acceptable(middle, people, job) & (away >= least)
+        found += [(float(away[k]), int(numbers[part[k]])) for k in np.flatnonzero(fine)]
+        if len(found) >= wanted:
+            break
+    return [number for _, number in sorted(found[:wanted], key=lambda one: -one[0])[:POOL]]
+
+
+def _away(embeddings: Floats, people: Catalogue, job: TwinJob) -> Floats:
+    """(n,) distance of each embedding from the nearest of the source's; infinite where they cannot be compared."""
+    if job.embedder != people.embedder or len(job.source) == 0:
+        return np.full(len(embeddings), np.inf, np.float32)
+    return np.asarray((1.0 - embeddings @ job.source.T).min(axis=1), np.float32)
