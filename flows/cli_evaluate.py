@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from flows.cli_runs import Name
-from flows.options import CacheUrl, Seed
+from flows.options import CacheUrl, Fid, People, Person, Seed
 from infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,17 +23,13 @@ def evaluate(
     originals: Annotated[str, typer.Argument(metavar="ORIGINALS", help="Videos or stills: a folder, file or table.")],
     anonymized: Annotated[str, typer.Argument(metavar="ANONYMIZED", help="What became of them, by us or by others.")],
     out: Annotated[Path, typer.Option(help="Folder of the report.")],
-    person: Annotated[
-        str, typer.Option(metavar="REGEX", help="On an original's path; its first group names the person.")
-    ] = "",
-    people: Annotated[str, typer.Option(metavar="CSV", help="Table with columns file, person.")] = "",
+    person: Person = "",
+    people: People = "",
     every: Annotated[int, typer.Option(help="Look at every so many frames only.")] = 1,
     reviewer: Annotated[
         bool, typer.Option("--reviewer", help="Show the source's faces beside the result: for your eyes only.")
     ] = False,
-    fid: Annotated[
-        bool, typer.Option("--fid", help="Also the Fréchet inception distance; needs torch and 2,048 faces.")
-    ] = False,
+    fid: Fid = False,
     title: Annotated[str, typer.Option(help="Of the report.")] = "Anonymity of a dataset",
     workers: Annotated[int, typer.Option(help="Files at a time.")] = 1,
     threads: Annotated[int, typer.Option(help="Threads for one file.")] = 2,

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.options import Attempts, Failure, Profile, Scope, Seed, TimeLimit
+from flows.options import Attempts, Failure, Fid, People, Person, Profile, Scope, Seed, TimeLimit
 from infra.errors import UsageError
 from infra.settings import IdentityScope, OnFailure, Settings
 
@@ -38,12 +38,17 @@ def deploy(
     max_attempts: Attempts = 5,
     time_limit: TimeLimit = 300.0,
     schedule: Annotated[str | None, typer.Option(help="Cron expression in UTC; an empty one ends it.")] = None,
+    person: Person = "",
+    people: People = "",
     pool: Annotated[str, typer.Option(help="Work pool whose workers convert shards.")] = "anonflow",
     shards_at_a_time: Annotated[int | None, typer.Option(help="Over all workers of the pool anonflow.")] = None,
 ) -> None:
-    """Register work pool and deployments at the Prefect server; define a dataset, and when it runs by itself."""
+    """Register work pool and deployments at the Prefect server; define a dataset, and when it runs by itself.
+
+    Who is who (--person or --people) is for evaluations only; what is said last holds.
+    """
     _need_server()
-    from flows import datasets, registration
+    from flows import datasets, pairs, registration
     from infra.store import Store
     from models import profiles
 
@@ -60,8 +65,13 @@ def deploy(
             time_limit=time_limit,
         )
         profiles.roles(settings)
-        here, there = (value if "://" in value else str(Path(value).absolute()) for value in (source, destination))
-        datasets.save(Store(Settings().cache_url), datasets.define(name, here, there, settings))
+        pairs.who_is_who(person, people)
+        here, there, table = (
+            value if not value or "://" in value else str(Path(value).absolute())
+            for value in (source, destination, people)
+        )
+        defined = datasets.define(name, here, there, settings, person, table)
+        datasets.save(Store(Settings().cache_url), defined)
         console.print(f"dataset {name} is defined", highlight=False)
     for full_name in registration.register(pool, shards_at_a_time):
         console.print(f"registered {full_name}", highlight=False)
@@ -81,11 +91,14 @@ def trigger(
     evaluate: Annotated[
         bool, typer.Option("--evaluate", help="Convert nothing: attack what is converted, and make a report.")
     ] = False,
+    fid: Fid = False,
 ) -> None:
     """Convert what is new or unfinished in a dataset, by whatever workers there are."""
     if evaluate:
-        _start(name, watch, evaluate=True)
+        _start(name, watch, evaluate=True, fid=fid or None)
         return
+    if fid:
+        raise UsageError("--fid belongs to --evaluate.")
     policy = on_failure.value if on_failure else None
     _start(name, watch, profile=profile or None, policy=policy, shard_seconds=shard_seconds)
 

@@ -9,7 +9,7 @@ from flows import reports
 from flows.cancelled import Cancelled, LeaseLost
 from flows.context import Show
 from flows.datasets import Dataset
-from flows.evaluate import PROFILE, Request, evaluate
+from flows.evaluate import PROFILE, WITH_FID, Request, evaluate
 from flows.pairs import Pair
 from flows.run_places import evaluation_of, evaluation_path, note_evaluation, present_evaluation
 from flows.shard_engine import Engine
@@ -35,8 +35,8 @@ class Evaluation:
         self._dataset, self._store, self._engine, self._machine = dataset, store, engine, machine
         self._stop, self._handle = stop, handle
 
-    def run(self, every: int, show: Show) -> Content:
-        """Look at every `every`-th frame, and store the report.
+    def run(self, every: int, show: Show, fid: bool = False) -> Content:
+        """Look at every `every`-th frame, and store the report. fid: with the Fréchet inception distance.
 
         Raises UsageError while another worker evaluates this dataset, LeaseLost when one has taken over, Cancelled when
         stopped, otherwise as `flows.evaluate.evaluate`.
@@ -47,21 +47,29 @@ class Evaluation:
             if mine is None:
                 raise UsageError("This dataset is being evaluated by another worker; wait for its end.")
             try:
-                return self._alone(every, show, leases, mine)
+                return self._alone(every, show, fid, leases, mine)
             finally:
                 self._settle(leases, mine)
 
-    def _alone(self, every: int, show: Show, leases: Leases, mine: Claim) -> Content:
+    def _alone(self, every: int, show: Show, fid: bool, leases: Leases, mine: Claim) -> Content:
         name = self._dataset.name
         before, _ = present_evaluation(self._store, name)
         if before not in ("", self._handle):
             self._engine.abandon(before)
-        note_evaluation(self._store, name, self._handle, {"every": every})
-        settings = Settings(profile=PROFILE, workers=self._machine.videos, threads=self._machine.threads)
+        note_evaluation(self._store, name, self._handle, {"every": every, "fid": fid})
+        profile = WITH_FID if fid else PROFILE
+        settings = Settings(profile=profile, workers=self._machine.videos, threads=self._machine.threads)
         with scratch() as folder:
             out = folder / "report"
             request = Request(
-                self._dataset.source, self._dataset.destination, out, every=every, title=name, dataset=name
+                self._dataset.source,
+                self._dataset.destination,
+                out,
+                self._dataset.person,
+                self._dataset.people,
+                every,
+                title=name,
+                dataset=name,
             )
             return evaluate(
                 request,

@@ -34,24 +34,27 @@ class Dataset:
     """A named dataset. name: lower case letters, digits and hyphens; it is shown in Prefect, so it must name nobody.
 
     source: what `flows.sources.find` takes. destination: where results go. settings: of the conversion, as JSON values.
+    person, people: who is who, for evaluations; see `flows.pairs.pair_up`.
     """
 
     name: str
     source: str
     destination: str
     settings: dict[str, Any]
+    person: str = ""
+    people: str = ""
 
     def with_settings(self, **machine: Any) -> Settings:
         """The settings of a run; machine: those that belong to the machine that works."""
         return settings_from(self.settings | machine)
 
 
-def define(name: str, source: str, destination: str, settings: Settings) -> Dataset:
+def define(name: str, source: str, destination: str, settings: Settings, person: str = "", people: str = "") -> Dataset:
     """A dataset of this name. Raises UsageError for a name that would not do."""
     if not _NAME.fullmatch(name):
         raise UsageError("A dataset's name consists of up to 40 lower case letters, digits and hyphens.")
     values = {key: value for key, value in asdict(settings).items() if key not in _OF_WORKER}
-    return Dataset(name, source, destination, json.loads(json.dumps(values)))
+    return Dataset(name, source, destination, json.loads(json.dumps(values)), person, people)
 
 
 def save(store: Store, dataset: Dataset) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Literal
 
 from prefect import flow, get_run_logger, runtime
@@ -66,7 +67,7 @@ def convert_dataset(
         defined = datasets.load(store, dataset)
         changes = {"profile": profile, "on_failure": OnFailure(policy) if policy else None}
         chosen = {name: value for name, value in changes.items() if value is not None}
-        defined = datasets.Dataset(defined.name, defined.source, defined.destination, defined.settings | chosen)
+        defined = replace(defined, settings=defined.settings | chosen)
         stop = STOP.get() or threading.Event()
         coordinator = Coordinator(
             defined,
@@ -126,11 +127,11 @@ def convert_shard_flow(dataset: str, run: str, number: int) -> State[None]:
     persist_result=False,
     description="Attack a converted dataset, measure what it is still good for, and leave a report in the store.",
 )
-def evaluate_dataset(dataset: str, every: int = EVERY) -> State[None]:
+def evaluate_dataset(dataset: str, every: int = EVERY, fid: bool = False) -> State[None]:
     """Evaluate what was converted so far.
 
-    dataset: its name, as defined by `anonflow deploy`. every: look at every so many frames. Every original counts as
-    showing somebody else; who is who would have to be said by a parameter that all can read.
+    dataset: its name, as defined by `anonflow deploy`, which also says who is who. every: look at every so many frames.
+    fid: also the Fréchet inception distance; the worker needs the weights of the profile evaluation-fid.
     """
     logger = get_run_logger()
     try:
@@ -143,7 +144,7 @@ def evaluate_dataset(dataset: str, every: int = EVERY) -> State[None]:
             stop,
             str(runtime.flow_run.id or ""),
         )
-        content = run.run(every, as_task)
+        content = run.run(every, as_task, fid)
     except LeaseLost:
         return Completed(name="Left", message="Another worker has taken this evaluation over.")
     except Exception as error:

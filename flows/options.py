@@ -28,6 +28,9 @@ Hard = Annotated[HardFrames, typer.Option(help="What to do where a motion networ
 TimeLimit = Annotated[
     float, typer.Option(help="Seconds of work per second of a video (half an hour at least); 0 for any number.")
 ]
+Person = Annotated[str, typer.Option(metavar="REGEX", help="On an original's path; its first group names the person.")]
+People = Annotated[str, typer.Option(metavar="CSV", help="Table with columns file, person.")]
+Fid = Annotated[bool, typer.Option("--fid", help="Also the Fréchet inception distance; needs torch and 2,048 faces.")]
 CacheUrl = Annotated[str, typer.Option("--cache", help="Where intermediate objects live (fsspec address).")]
 
 _ROLES = {

@@ -105,25 +105,31 @@ def _stem(job: Job) -> str:
 
 def _people(names: Sequence[str], person: str, people: str) -> list[int]:
     """A number for each original, the same for those of one person."""
-    if person and people:
-        raise UsageError("Say who is who by --person or by --people, not both.")
+    pattern, table = who_is_who(person, people)
     labels = [f"\x00{n}" for n in range(len(names))]
-    if person:
-        try:
-            pattern = re.compile(person)
-        except re.error as error:
-            raise UsageError(f"--person is no regular expression ({error}).") from None
-        if not pattern.groups:
-            raise UsageError("--person needs a group in parentheses, which names the person.")
+    if pattern is not None:
         for n, name in enumerate(names):
             found = pattern.search(name)
             if found is not None and found.group(1):
                 labels[n] = found.group(1)
-    if people:
-        table = _table(people)
-        labels = [table.get(name, labels[n]) for n, name in enumerate(names)]
+    labels = [table.get(name, labels[n]) for n, name in enumerate(names)]
     numbers: dict[str, int] = {}
     return [numbers.setdefault(label, len(numbers)) for label in labels]
+
+
+def who_is_who(person: str, people: str) -> tuple[re.Pattern[str] | None, dict[str, str]]:
+    """The pattern and the table (file -> person) that `pair_up` is told of. Raises UsageError for unusable ones."""
+    if person and people:
+        raise UsageError("Say who is who by --person or by --people, not both.")
+    if not person:
+        return None, _table(people) if people else {}
+    try:
+        pattern = re.compile(person)
+    except re.error as error:
+        raise UsageError(f"--person is no regular expression ({error}).") from None
+    if not pattern.groups:
+        raise UsageError("--person needs a group in parentheses, which names the person.")
+    return pattern, {}
 
 
 def _table(address: str) -> dict[str, str]:

