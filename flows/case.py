@@ -126,8 +126,8 @@ def convert_input(
             if claim is None:
                 return None
             output = place(row.public_id)
-            earlier = services.ledger.finished(row.public_id, row.fingerprint, output)
-            if earlier is not None and not settings.overwrite:
+            earlier = None if settings.overwrite else services.ledger.finished(row.public_id, row.fingerprint, output)
+            if earlier is not None:
                 return record(_of_input(earlier, row, services), services, reused=True)
             rejected, redone = services.ledger.decided(row.public_id)
             # Whoever takes a rejection back wants another face.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from enum import IntEnum
 
@@ -13,7 +13,7 @@ from flows.steps import Steps
 from models.embedding.calibration import calibration
 from models.twins import Twin
 from tasks import twin
-from tasks.gallery import Gallery, Place
+from tasks.gallery import Gallery, Others, Place
 from tasks.identities import Identity
 from tasks.records import Attempt
 from tasks.twin import Request, TwinResult, TwinSettings
@@ -57,26 +57,55 @@ class Casting:
         """
         if tries < 1:
             raise ValueError("A twin cannot be found without a try.")
+        refused: set[int] = set()
         while True:
             place = self._place(identity)
-            result, crowd = self._least_crowded(identity, place, standing, tries)
-            shared = crowd is Crowd.SHARED
-            if result.twin is None or self._keep(identity, place, result.twin, shared):
-                self._shared[identity.index] = shared and result.twin is not None
-                self._steps.context.found(twins_shared=sum(self._shared.values()))
+            known = self._people.others(place)
+            result, crowd = self._least_crowded(identity, place, known, standing, tries, refused)
+            if self._keep(identity, place, known, result, crowd, refused):
                 return result
+            if result.twin is not None and place.settled and place.candidate in refused:
+                return replace(result, twin=None)
 
-    def _keep(self, identity: Identity, place: Place, twin: Twin, shared: bool) -> bool:
-        """Record a twin, unless another video took it, or met the same person, while it was looked for."""
+    def _keep(
+        self, identity: Identity, place: Place, known: Others, result: TwinResult, crowd: Crowd, refused: set[int]
+    ) -> bool:
+        """Record a result, unless while it was looked for another video met the same person or somebody who resembles
+        the twin, or took it; the next search knows. refused: twins that cannot be had, which grows."""
+        twin = result.twin
         with self._people.turn():
             now = self._place(identity)
             if now != place:
                 self._known[identity.index] = now.candidate
                 return False
-            return self._people.keep(place, identity.pooled, twin, shared)
+            shared = False
+            if twin is not None:
+                others = self._people.others(place)
+                if not place.settled and self._resembles(twin, others.since(known), crowd):
+                    return False
+                shared = crowd is Crowd.SHARED and twin.candidate in others.candidates
+                if not self._people.keep(place, identity.pooled, twin, shared):
+                    refused.add(twin.candidate)
+                    return False
+        self._shared[identity.index] = shared
+        self._steps.context.found(twins_shared=sum(self._shared.values()))
+        return True
+
+    def _resembles(self, twin: Twin, others: Others, crowd: Crowd) -> bool:
+        """Whether a twin looks like one of these sources, or, where it must be like nobody, like one of these twins."""
+        faces = [*others.people, *(others.twins if crowd is Crowd.ALIKE_NOBODY else ())]
+        nearest = calibration(self._material.identities.embedder).nearest_stranger
+        # Not <: a distance that is no number proves nothing.
+        return any(not 1.0 - float(face @ twin.embedding) >= nearest for face in faces)
 
     def _least_crowded(
-        self, identity: Identity, place: Place, standing: Mapping[int, TwinResult], tries: int
+        self,
+        identity: Identity,
+        place: Place,
+        known: Others,
+        standing: Mapping[int, TwinResult],
+        tries: int,
+        refused: Collection[int],
     ) -> tuple[TwinResult, Crowd]:
         """A result with all attempts, and how much the twin had to give way to; more only where nobody else is left."""
         earlier = standing[identity.index].attempts if identity.index in standing else ()
@@ -84,7 +113,8 @@ class Casting:
         before = len(earlier)
         for crowd in crowds:
             left = tries - (len(earlier) - before)
-            result = self._run(identity, place, earlier, standing, left, crowd, anybody=crowd is crowds[-1])
+            anybody = crowd is crowds[-1]
+            result = self._run(identity, place, known, earlier, standing, left, crowd, anybody, refused)
             result = replace(result, attempts=(*earlier, *result.attempts))
             last = result.attempts[-1] if result.attempts else None
             if result.twin is not None or last is None or last.reason != _NOBODY_LEFT:
@@ -123,20 +153,21 @@ class Casting:
         self,
         identity: Identity,
         place: Place,
+        strangers: Others,
         earlier: Sequence[Attempt],
         standing: Mapping[int, TwinResult],
         tries: int,
         crowd: Crowd,
         anybody: bool,
+        refused: Collection[int],
     ) -> TwinResult:
         steps, material = self._steps, self._material
         first = earlier[-1].number + 1 if earlier else 1
-        strangers = self._people.others(place)
         apart = [*strangers.people, *(strangers.twins if crowd is Crowd.ALIKE_NOBODY else ())]
         reserved = strangers.candidates if crowd < Crowd.SHARED else ()
         known = self._known[identity.index]
         # Another video may have given this person another twin meanwhile, and the old one to somebody else.
-        prefer = known if first <= _LOYAL and known not in strangers.candidates else -1
+        prefer = known if first <= _LOYAL and known not in (*strangers.candidates, *refused) else -1
         if place.settled:
             prefer = place.candidate
         twins = [r.twin for r in standing.values() if r.twin is not None and r.identity != identity.index]
@@ -154,7 +185,7 @@ class Casting:
             prefer=prefer,
             settled=place.settled,
             others=np.stack(others) if others else np.zeros((0, len(identity.pooled)), np.float32),
-            taken=tuple(sorted({*reserved, *(t.candidate for t in twins), *(a.candidate for a in earlier)})),
+            taken=tuple(sorted({*reserved, *refused, *(t.candidate for t in twins), *(a.candidate for a in earlier)})),
             anybody=anybody,
         )
         inpainter, motion, embedder, parser = (steps.load(role) for role in _ROLES)

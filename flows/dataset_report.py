@@ -56,7 +56,7 @@ class Evaluation:
         before, _ = present_evaluation(self._store, name)
         if before not in ("", self._handle):
             self._engine.abandon(before)
-        note_evaluation(self._store, name, self._handle, {"every": every, "fid": fid})
+        note_evaluation(self._store, name, self._handle, {"every": every} | ({"fid": True} if fid else {}))
         profile = WITH_FID if fid else PROFILE
         settings = Settings(profile=profile, workers=self._machine.videos, threads=self._machine.threads)
         with scratch() as folder:

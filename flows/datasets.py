@@ -25,6 +25,7 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "on_failure": OnFailure,
     "scene_backend": SceneBackend,
 }
+_ALWAYS = frozenset({"name", "source", "destination", "settings"})
 # These belong to the machine that works, not to the dataset.
 _OF_WORKER = frozenset({"workers", "threads", "cache_url", "overwrite"})
 
@@ -59,7 +60,7 @@ def define(name: str, source: str, destination: str, settings: Settings, person:
 
 def save(store: Store, dataset: Dataset) -> None:
     """Store a definition, replacing an earlier one of this name."""
-    store.write_named(path_of(dataset.name), json.dumps(asdict(dataset), sort_keys=True).encode())
+    store.write_named(path_of(dataset.name), _json(dataset))
 
 
 def load(store: Store, name: str) -> Dataset:
@@ -70,7 +71,7 @@ def load(store: Store, name: str) -> Dataset:
 
 def save_snapshot(store: Store, folder: str, dataset: Dataset) -> None:
     """Store the definition as a run uses it, so that a change of it does not reach a run that is under way."""
-    store.write_named(f"{folder}/definition.json", json.dumps(asdict(dataset), sort_keys=True).encode())
+    store.write_named(f"{folder}/definition.json", _json(dataset))
 
 
 def load_snapshot(store: Store, folder: str) -> Dataset:
@@ -97,6 +98,12 @@ def settings_from(values: dict[str, Any]) -> Settings:
     if "backends" in given:
         given["backends"] = tuple((str(role), str(backend)) for role, backend in given["backends"])
     return Settings(**given)
+
+
+def _json(dataset: Dataset) -> bytes:
+    """As it is stored. Workers that are still of a version without labels can read definitions without labels."""
+    values = asdict(dataset)
+    return json.dumps({key: value for key, value in values.items() if value or key in _ALWAYS}, sort_keys=True).encode()
 
 
 def _read(store: Store, path: str, missing: str) -> Dataset:

@@ -113,6 +113,10 @@ def _people(names: Sequence[str], person: str, people: str) -> list[int]:
             if found is not None and found.group(1):
                 labels[n] = found.group(1)
     labels = [table.get(name, labels[n]) for n, name in enumerate(names)]
+    if (pattern or table) and all(label.startswith("\x00") for label in labels):
+        raise UsageError(
+            "--person or --people names nobody: it is compared with paths below ORIGINALS, such as person/clip.mp4."
+        )
     numbers: dict[str, int] = {}
     return [numbers.setdefault(label, len(numbers)) for label in labels]
 

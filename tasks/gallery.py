@@ -1,8 +1,8 @@
 """Who already appeared in a dataset, and which twin they have.
 
-Keeps twins apart: when a twin is chosen it resembles no source that the gallery knows by then, and no other twin as
-long as there are such (see `flows.casting`). Not guaranteed: that no source resembles it that comes later, or at the
-same time, or whose video got no twin; nor that a blended twin keeps the distance of its parents' middle. With the scope
+Keeps twins apart: when a twin is kept it resembles no source that the gallery knows by then, and no other twin as long
+as there are such (see `flows.casting`); with the scope `video` those do not count that others record in the same
+moment. Not guaranteed: that no source resembles it that comes later, or whose video got no twin. With the scope
 `dataset` it also gives a returning person the same twin in every video. Identifying: it lives under the identifying
 prefix for as long as the dataset is being worked on, and is forgotten when a run has finished.
 
@@ -67,11 +67,23 @@ class Place:
 @dataclass(frozen=True)
 class Others:
     """Everybody but one identity. people, twins: embeddings (D,) of the sources, and of their twins' pictures.
-    candidates: which twins they have."""
+    candidates: which twins they have. keys: whose these are."""
 
     people: list[Floats]
     twins: list[Floats]
     candidates: tuple[int, ...]
+    keys: tuple[str, ...]
+
+    def since(self, before: Others) -> Others:
+        """Those of whom `before` does not know, or not with this twin."""
+        known = set(zip(before.keys, before.candidates, strict=True))
+        new = [n for n, one in enumerate(zip(self.keys, self.candidates, strict=True)) if one not in known]
+        return Others(
+            [self.people[n] for n in new],
+            [self.twins[n] for n in new],
+            tuple(self.candidates[n] for n in new),
+            tuple(self.keys[n] for n in new),
+        )
 
 
 class Gallery:
@@ -96,9 +108,9 @@ class Gallery:
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
-        """Hold this from `place` to `keep`, so that a person who appears in two videos at a time gets one twin.
+        """Hold this for the last `place` before `keep`, so that a person in two videos at a time gets one twin.
 
-        Other processes wait meanwhile: look for a twin before, and only ask again here whether the place still holds.
+        Other processes wait meanwhile: look for a twin before.
         """
         if self._scope is IdentityScope.VIDEO:
             yield
@@ -137,6 +149,7 @@ class Gallery:
             [person.embedding for person in people],
             [person.twin for person in people],
             tuple(person.candidate for person in people),
+            tuple(person.key for person in people),
         )
 
     @property
@@ -160,10 +173,12 @@ class Gallery:
             return []
         with self.turn():
             refused = [n for n, (place, _, twin) in enumerate(passed) if self._refused(place, twin)]
-            if not refused:
-                for place, embedding, twin in passed:
+            for n, (place, embedding, twin) in enumerate(passed):
+                if not refused:
                     self._record(place, embedding, twin)
                     self._store.write_named(self._settled(place.key), str(twin.candidate).encode())
+                elif n not in refused:
+                    self._release(place.key, twin.candidate)
             return refused
 
     def forget(self) -> None:
@@ -187,10 +202,15 @@ class Gallery:
         before = self._person(place.key)
         person = _Person(place.key, twin.candidate, embedding.astype(np.float32), twin.embedding.astype(np.float32))
         self._store.write_named(self._path(place.key), serialise.dumps(person))
-        if before is not None and before.candidate != twin.candidate:
-            reservation = self._taken(before.candidate)
-            if self._store.read_named(reservation) == place.key.encode():
-                self._store.remove(reservation)
+        if before is not None:
+            self._release(place.key, before.candidate)
+
+    def _release(self, key: str, candidate: int) -> None:
+        """Give a reservation back unless it is somebody else's, or the person has this twin."""
+        person, reservation = self._person(key), self._taken(candidate)
+        has = person is not None and person.candidate == candidate
+        if not has and self._store.read_named(reservation) == key.encode():
+            self._store.remove(reservation)
 
     def _at(self, person: _Person) -> Place:
         # What a run over the dataset settled does not bind one over single videos.

@@ -39,6 +39,11 @@ class Calibration:
     eer_distance: float
     measured: bool
 
+    @property
+    def nearest_stranger(self) -> float:
+        """Distance under which hardly any two strangers lie: among thousands of people 1 % would be dozens."""
+        return self.far_01 if self.measured else self.far_1
+
 
 @cache
 def calibration(name: str) -> Calibration:

@@ -2,7 +2,8 @@
 
 Of the entries that fit the source's appearance and are far from everybody, one of the ten that fit best, in later
 attempts of the ten farthest from the source in embedding space; at random, so that the twin does not encode the source.
-Where other people have those already (large datasets use up the catalogue) the middle between two entries serves.
+Where other people have those already (large datasets use up the catalogue) the middle between two entries of that age
+and tone serves, and only at last whoever else is left.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ tends to have another skin, and a dark face lightened to a pale one looks like c
 thirty, measured 35, became one of fifty with grey hair."""
 PARENTS = 95
 """Blends are made among this many of the best fitting entries. Among 24, too few lie far from the source: of 276 pairs
-0 to 83 for five people, of the 4,465 among 95 between 461 and 3,164; measured, those keep .85 and more."""
+0 to 83 for five people, of the 4,465 among 95 between 461 and 3,164; 25 of those, made and measured, kept .85 and more.
+"""
 FAR = 0.55
 """Cosine distance (FaceNet) that a candidate's picture must keep from the source at the first attempt: about where its
 errors are equal. The painted face must keep more, see `tasks.verify`."""
@@ -72,12 +74,11 @@ def candidates(people: Catalogue, job: TwinJob) -> list[int]:
     alike = (np.abs(people.ita - catalogue.tone_wanted(job.appearance, source)) <= NEAR_TONE) & (
         np.abs(people.age - job.appearance.age) <= NEAR_AGE
     )
-    pool = _pool(people, job, cost, alike, comparable)
-    if not pool:
+    pool, reserve = _pools(people, job, cost, alike, comparable)
+    if not pool and not reserve:
         raise Withheld("no_candidate", "Every fitting synthetic person is too close to a face of the dataset.")
     rng = np.random.default_rng([job.seed & 0xFFFFFFFF, job.seed >> 32 & 0xFFFFFFFF, job.attempt])
-    first = int(rng.integers(len(pool)))
-    return pool[first:] + pool[:first]
+    return _turned(pool, rng) + _turned(reserve, rng)
 
 
 def acceptable(embeddings: Floats, people: Catalogue, job: TwinJob) -> NDArray[np.bool_]:
@@ -93,32 +94,45 @@ def acceptable(embeddings: Floats, people: Catalogue, job: TwinJob) -> NDArray[n
     return result
 
 
-def _pool(
+def _pools(
     people: Catalogue, job: TwinJob, cost: NDArray[np.float64], alike: NDArray[np.bool_], comparable: bool
-) -> list[int]:
-    """Up to POOL candidates, among whom chance decides."""
+) -> tuple[list[int], list[int]]:
+    """Up to POOL candidates, among whom chance decides, and as many in reserve, for when none of the first will do."""
     longest = SHORTLIST[min(job.attempt, len(SHORTLIST)) - 1]
     fits = np.isfinite(cost)
     free = fits & acceptable(people.embeddings, people, job) & ~np.isin(np.arange(len(people)), job.taken)
-    near = alike if (free & alike).sum() >= POOL else np.ones_like(alike)
-    free &= near
     away = _away(people.embeddings, people, job)
-    likely = _best(cost, free & (away >= LIKELY))
-    if len(likely) >= POOL:
-        chosen = likely[:longest]
-        return sorted(chosen, key=lambda i: -away[i])[:POOL]
-    mates = _best(cost, fits & near & (away >= FAR))[:PARENTS]
-    if comparable and (fits & alike & (away >= LIKELY)).sum() >= POOL:
-        # There are enough of them, but they are somebody's already. Those who are left look like the source.
-        chosen = sorted(likely, key=lambda i: -away[i])
-        if len(chosen) < POOL // 2:
-            chosen += _blends(people, mates, cost, job, LIKELY, longest)
-        if chosen or not job.anybody:
-            return chosen[:POOL]
-    chosen = sorted(_best(cost, free)[: max(longest, FEW_LIKELY)], key=lambda i: -away[i])[:POOL]
-    if len(chosen) < POOL // 2:
-        chosen += _blends(people, mates, cost, job, 0.0, longest)
-    return chosen[:POOL]
+
+    def farthest(entries: list[int]) -> list[int]:
+        return sorted(entries, key=lambda i: -away[i])[:POOL]
+
+    promising = alike & (away >= LIKELY)
+    crowded: list[int] = []
+    # The attempts before this one have rejected one each; a shortage beyond that is other people's doing.
+    if comparable and (fits & promising).sum() - (job.attempt - 1) >= POOL:
+        likely = _best(cost, free & promising)
+        if len(likely) >= POOL:
+            return farthest(likely[:longest]), []
+        crowded = farthest(likely)
+        if len(crowded) < POOL // 2:
+            mates = _best(cost, fits & alike & (away >= FAR))[:PARENTS]
+            crowded = (crowded + _blends(people, mates, cost, job, LIKELY, longest))[:POOL]
+        # Those who are left look like the source.
+        if not job.anybody:
+            return crowded, []
+    near = alike if (free & alike).sum() >= POOL else np.ones_like(alike)
+    likely = _best(cost, free & near & (away >= LIKELY))
+    last = farthest(likely[:longest] if len(likely) >= POOL else _best(cost, free & near)[: max(longest, FEW_LIKELY)])
+    if len(last) < POOL // 2:
+        mates = _best(cost, fits & near & (away >= FAR))[:PARENTS]
+        last = (last + _blends(people, mates, cost, job, 0.0, longest))[:POOL]
+    return (crowded, last) if crowded else (last, [])
+
+
+def _turned(pool: list[int], rng: np.random.Generator) -> list[int]:
+    """The same ones, beginning somewhere."""
+    first = int(rng.integers(len(pool))) if pool else 0
+    return pool[first:] + pool[:first]
 
 
 def _best(cost: NDArray[np.float64], among: NDArray[np.bool_]) -> list[int]:
@@ -134,7 +148,8 @@ def _blends(
     least: distance from the source that the middle of their embeddings must keep beside what is acceptable.
     """
     first, second = (np.array(mates, int)[k] for k in np.triu_indices(len(mates), 1))
-    numbers = len(people) + first * len(people) + second
+    # One face, one number, whichever of its parents fits this source better.
+    numbers = len(people) + np.minimum(first, second) * len(people) + np.maximum(first, second)
     open_ = ~np.isin(numbers, job.taken)
     first, second, numbers = first[open_], second[open_], numbers[open_]
     order = np.argsort(cost[first] + cost[second], kind="stable")

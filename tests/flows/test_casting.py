@@ -140,6 +140,36 @@ def test_the_same_man_met_in_two_videos_at_once_gets_one_twin(
     assert [str(request.prefer) for request in informed] == [summary.outcomes[0].row.reason]
 
 
+@pytest.mark.parametrize("what", ["somebody who resembles the twin", "a reservation that nobody holds"])
+def test_what_others_do_during_the_search_is_heeded(
+    two_clips: Path, home: Path, known_key: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    contracts.load("embedder", "facenet")
+    source = sorted(two_clips.iterdir())[0]
+    found, search = [], twin.run
+
+    def meanwhile(request: twin.Request, *rest: Any) -> TwinResult:
+        result = search(request, *rest)
+        assert result.twin is not None
+        found.append(result.twin.candidate)
+        if len(found) == 1 and what.startswith("somebody"):
+            stranger = replace(support.twin(9999), embedding=-result.twin.embedding)
+            assert people[0].keep(Place("somebody:0", -1), result.twin.embedding, stranger)
+        elif len(found) == 1:
+            people[0]._store.write_named(people[0]._taken(result.twin.candidate), b"whoever:0")
+        return result
+
+    def noted(source: Path, info: VideoInfo, context: Context) -> StageResult:
+        people.append(context.people)
+        return only_cast(source, info, context)
+
+    people: list[Gallery] = []
+    monkeypatch.setattr(twin, "run", meanwhile)
+    summary, _ = run(source, tmp_path / "out", noted, Settings())
+    assert len(found) == 2 and found[0] != found[1]
+    assert summary.outcomes[0].row.reason == str(found[1])
+
+
 def test_where_nobody_else_is_left_two_videos_share_a_twin_and_the_manifest_says_so(
     two_clips: Path, home: Path, known_key: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

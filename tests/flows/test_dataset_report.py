@@ -96,7 +96,7 @@ def test_what_failed_or_was_stopped_leaves_no_crash_behind(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def fail(*_: object) -> None:
-        assert run_places.present_evaluation(store, "films") == ("mine", {"every": 5, "fid": False})
+        assert run_places.present_evaluation(store, "films") == ("mine", {"every": 5})
         assert run_places.evaluated(store, "films")
         with pytest.raises(UsageError, match="under way"):
             purging.refuse_while_running(store, "films")

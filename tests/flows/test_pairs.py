@@ -37,6 +37,16 @@ def test_files_of_others_are_paired_by_path_whatever_their_suffix(tmp_path: Path
     assert [pair.picture for pair in pairing.pairs] == [True, False, False, False]
 
 
+@pytest.mark.parametrize("how", ["person", "people"])
+def test_labels_that_name_nobody_are_refused(tmp_path: Path, how: str) -> None:
+    ours, theirs = files(tmp_path / "a", "id1/1.mp4", "id2/1.mp4"), files(tmp_path / "b", "id1/1.mp4", "id2/1.mp4")
+    (tmp_path / "who.csv").write_text("file,person\n/elsewhere/id1/1.mp4,Jane\n")
+    given = {"person": r"/(id\d+)/"} if how == "person" else {"people": str(tmp_path / "who.csv")}
+    with pytest.raises(UsageError, match="names nobody"):
+        pair_up(str(ours), str(theirs), KEY, **given)
+    assert pair_up(str(ours), str(theirs), KEY, r"(?:^|/)(id\d+)/").people == 2
+
+
 def test_one_file_and_one_file_belong_together(tmp_path: Path) -> None:
     ours, theirs = files(tmp_path / "a", "1.mp4") / "1.mp4", files(tmp_path / "b", "other.mp4") / "other.mp4"
     assert found(pair_up(str(ours), str(theirs), KEY)) == {"1.mp4": "other.mp4"}

@@ -37,7 +37,7 @@ def test_one_key_keeps_its_candidate(store: Store) -> None:
     assert people.keep(place, towards(0), support.twin(5))
     assert Gallery(store, IdentityScope.VIDEO, "data").place(towards(2), "a:0") == Place("a:0", 5)
     assert people.keep(place, towards(0), support.twin(8)) and people.place(towards(0), "a:0").candidate == 8
-    assert people.others(place) == Others([], [], ())
+    assert people.others(place) == Others([], [], (), ())
 
 
 def test_a_candidate_of_somebody_else_is_refused(store: Store) -> None:
@@ -176,13 +176,29 @@ def test_a_twin_that_somebody_else_has_cannot_be_settled_and_then_nobody_is(stor
     wishes = [(Place("c:0", -1), towards(2), support.twin(7)), (Place("b:0", -1), towards(4), support.twin(5))]
     assert people.settle(wishes) == [1]
     assert people.place(towards(2), "c:0") == Place("c:0", -1)
+    assert people.keep(Place("d:0", -1), towards(1), support.twin(7)), "what was reserved for nothing is free again"
+    assert not people.keep(Place("d:0", -1), towards(1), support.twin(5))
+
+
+def test_who_is_new_since(store: Store) -> None:
+    people, asking = Gallery(store, IdentityScope.VIDEO, "data"), Place("x:0", -1)
+    assert people.keep(Place("a:0", -1), towards(0), support.twin(5))
+    assert people.keep(Place("b:0", -1), towards(1), support.twin(6))
+    before = people.others(asking)
+    assert people.others(asking).since(before) == Others([], [], (), ())
+    assert people.keep(Place("b:0", 6), towards(1), support.twin(7))
+    assert people.keep(Place("c:0", -1), towards(2), support.twin(8))
+    new = people.others(asking).since(before)
+    assert dict(zip(new.keys, new.candidates, strict=True)) == {"b:0": 7, "c:0": 8}
+    sources = dict(zip(new.keys, new.people, strict=True))
+    assert np.allclose(sources["b:0"], towards(1)) and np.allclose(sources["c:0"], towards(2))
 
 
 def test_over_single_videos_nothing_is_settled_nor_bound(store: Store) -> None:
     people = Gallery(store, IdentityScope.VIDEO, "data")
     place = people.place(towards(0), "a:0")
     assert people.settle([(place, towards(0), support.twin(5))]) == []
-    assert people.others(Place("x", -1)) == Others([], [], ())
+    assert people.others(Place("x", -1)) == Others([], [], (), ())
     whole = Gallery(store, IdentityScope.DATASET, "data")
     assert whole.settle([(place, towards(0), support.twin(5))]) == []
     assert people.place(towards(0), "a:0") == Place("a:0", 5)

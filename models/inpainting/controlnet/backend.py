@@ -94,7 +94,10 @@ class ControlNetInpainter:
         if not np.isfinite(embedding).all():
             raise AttemptFailed("no_face_painted", "The painted face cannot be compared with anybody.", made_with)
         # Not <=: a distance that is no number proves nothing.
-        if len(job.others) and not float((1.0 - job.others @ embedding).min()) > _nearest_stranger(job.embedder):
+        if (
+            len(job.others)
+            and not float((1.0 - job.others @ embedding).min()) > calibration(job.embedder).nearest_stranger
+        ):
             raise AttemptFailed("like_another", "The painted face resembles another person of the dataset.", made_with)
         return Twin(picture, mesh.points, seed, mesh.blendshapes, embedding, made_with=made_with)
 
@@ -107,9 +110,3 @@ class ControlNetInpainter:
             raise ToolError(
                 "The graphics card has no memory for a single twin; free some, or take a larger card."
             ) from error
-
-
-def _nearest_stranger(embedder: str) -> float:
-    """Distance under which hardly any two strangers lie: among thousands of people 1 % would be dozens."""
-    figures = calibration(embedder)
-    return figures.far_01 if figures.measured else figures.far_1

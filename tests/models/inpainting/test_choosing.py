@@ -202,6 +202,8 @@ def test_where_likely_ones_are_taken_their_blends_serve_and_not_the_sources_look
     assert not set(found) & set(taken) and len(found) <= choosing.POOL
     assert min(1 - middle_of(people, number)[0] for number in found) >= choosing.LIKELY - 1e-5
     assert {number for number in found if number < len(people)} == set(range(left))
+    pairs = [choosing.parents(number, len(people)) for number in found if number >= len(people)]
+    assert all(a < b for a, b in pairs), "a face has one number"
     assert (left >= choosing.POOL // 2) == all(number < len(people) for number in found)
     again = choosing.candidates(people, replace(wanted, taken=(*taken, *found), seed=seed, attempt=attempt))
     assert not set(found) & set(again)
@@ -215,6 +217,28 @@ def test_who_looks_like_the_source_serves_only_where_it_must_be_anybody() -> Non
     assert raised.value.reason == "no_candidate"
     found = choosing.candidates(people, replace(alone, anybody=True))
     assert len(found) == choosing.POOL and min(found) >= choosing.POOL
+
+
+def test_where_it_must_be_anybody_they_come_behind_the_blends() -> None:
+    people, wanted = crowd(likely=30)
+    taken = replace(wanted, taken=tuple(range(30)))
+    blends = choosing.candidates(people, taken)
+    found = choosing.candidates(people, replace(taken, anybody=True))
+    assert found[: len(blends)] == blends and min(blends) >= len(people)
+    last = found[len(blends) :]
+    assert len(last) == choosing.POOL and 30 <= min(last) <= max(last) < len(people)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**62), st.integers(1, 5))
+def test_ones_own_rejected_make_no_crowd(seed: int, attempt: int) -> None:
+    """A person alone is offered plain entries at every attempt, and those alone."""
+    people, wanted = crowd(likely=choosing.POOL + 2)
+    rejected: tuple[int, ...] = ()
+    for number in range(1, attempt + 1):
+        found = choosing.candidates(people, replace(wanted, taken=rejected, seed=seed, attempt=number))
+        assert len(found) >= choosing.POOL // 2 and max(found) < len(people)
+        rejected = (*rejected, found[0])
 
 
 def test_many_others_are_compared_piece_by_piece() -> None:
