@@ -18,6 +18,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+# Brought along by the build of torch for cards, and not by that for processors; torch itself says which versions.
+_OF_CARDS = ("cuda-", "nvidia-", "triton")
 PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 
 
@@ -31,7 +33,8 @@ def wanted(extras: Iterable[str] = ()) -> list[Requirement]:
 
 
 def closure(requirements: Iterable[Requirement]) -> dict[str, str]:
-    """Name -> version of everything that the requirements bring along, as installed here, on this platform.
+    """Name -> version of everything that the requirements bring along, as installed here, on this platform, but for
+    the libraries of CUDA.
 
     Raises PackageNotFoundError when one of them is not installed.
     """
@@ -41,7 +44,7 @@ def closure(requirements: Iterable[Requirement]) -> dict[str, str]:
     while queue:
         requirement, extra = queue.pop()
         name = canonicalize_name(requirement.name)
-        if (name, extra) in seen:
+        if (name, extra) in seen or name.startswith(_OF_CARDS):
             continue
         seen.add((name, extra))
         package = distribution(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
@@ -74,6 +74,13 @@ def test_the_closure_follows_extras_and_markers(pin: ModuleType) -> None:
     assert "h2" in found
     assert "h2" not in pin.closure([Requirement("httpx")])
     assert not [name for name in found if name in ("colorama", "pywin32")]
+
+
+def test_the_libraries_of_cards_are_left_to_torch(pin: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that both builds of torch, for cards and for processors, give the same file."""
+    brought = {"torch": ["sympy", "nvidia-cublas==13.1", "cuda-toolkit[nvtx]==13.0", "triton==3.7"], "sympy": []}
+    monkeypatch.setattr(pin, "distribution", lambda name: SimpleNamespace(version="2.0+cpu", requires=brought[name]))
+    assert pin.closure([Requirement("torch")]) == {"torch": "2.0", "sympy": "2.0"}
 
 
 def test_both_dockerfiles_build_with_the_pinned_setuptools() -> None:
