@@ -141,23 +141,29 @@ def test_the_number_of_a_blend_names_its_parents(count: int, data: st.DataObject
     assert choosing.parents(a, count) == (a, -1)
 
 
+def women(near: Floats, ages: tuple[float, float]) -> Catalogue:
+    """People who differ from `ADULT` in age alone. near: (n,) how much of the source is in each embedding."""
+    size = len(near)
+    rest = np.random.default_rng(5).normal(size=(size, DIMENSION - 1))
+    rest *= np.sqrt(1 - near[:, None] ** 2) / np.linalg.norm(rest, axis=1, keepdims=True)
+    return replace(
+        made(size),
+        embeddings=np.concatenate([near[:, None], rest], axis=1).astype(np.float32),
+        age=np.linspace(*ages, size, dtype=np.float32),
+        female=np.full(size, ADULT.female, np.float32),
+        ita=np.full(size, ADULT.skin_ita, np.float32),
+        beard=np.full(size, ADULT.beard, np.float32),
+        glasses=np.zeros(size, bool),
+    )
+
+
 @pytest.mark.parametrize("count", [0, choosing.POOL - 1])
 def test_where_few_are_likely_the_farther_of_the_fitting_serve(count: int) -> None:
     """Not the best fitting, who look most like the source."""
     size = 200
     near = np.linspace(0.42, 0.3, size, dtype=np.float32)
     near[100 : 100 + count] = 0.05
-    rest = np.random.default_rng(5).normal(size=(size, DIMENSION - 1))
-    rest *= np.sqrt(1 - near[:, None] ** 2) / np.linalg.norm(rest, axis=1, keepdims=True)
-    people = replace(
-        made(size),
-        embeddings=np.concatenate([near[:, None], rest], axis=1).astype(np.float32),
-        age=np.linspace(40, 48, size, dtype=np.float32),
-        female=np.full(size, ADULT.female, np.float32),
-        ita=np.full(size, ADULT.skin_ita, np.float32),
-        beard=np.full(size, ADULT.beard, np.float32),
-        glasses=np.zeros(size, bool),
-    )
+    people = women(near, ages=(40, 48))
     source, wanted = np.eye(1, DIMENSION, dtype=np.float32), replace(ADULT, age=40.0)
     chosen = {chosen_of(people, job(wanted, source=source, seed=seed)) for seed in range(80)}
     away = 1.0 - people.embeddings[:, 0]
@@ -171,18 +177,7 @@ def crowd(likely: int, size: int = choosing.PARENTS) -> tuple[Catalogue, TwinJob
     """People who fit alike, so many of them far enough from the source; the others are barely acceptable."""
     near = np.full(size, 0.42, np.float32)
     near[:likely] = np.linspace(-0.4, 0.1, likely, dtype=np.float32)
-    rest = np.random.default_rng(6).normal(size=(size, DIMENSION - 1))
-    rest *= np.sqrt(1 - near[:, None] ** 2) / np.linalg.norm(rest, axis=1, keepdims=True)
-    people = replace(
-        made(size),
-        embeddings=np.concatenate([near[:, None], rest], axis=1).astype(np.float32),
-        age=np.linspace(33, 37, size, dtype=np.float32),
-        female=np.full(size, ADULT.female, np.float32),
-        ita=np.full(size, ADULT.skin_ita, np.float32),
-        beard=np.full(size, ADULT.beard, np.float32),
-        glasses=np.zeros(size, bool),
-    )
-    return people, job(ADULT)
+    return women(near, ages=(33, 37)), job(ADULT)
 
 
 def middle_of(people: Catalogue, candidate: int) -> Floats:
