@@ -22,7 +22,7 @@ _LOYAL = 3
 """A twin that a person has in another video whose audit is still to come is tried by the first so many attempts, each
 stronger; one that passed an audit by all of them."""
 _ROLES = ("inpainter", "motion", "embedder", "parser")
-_NOBODY_LEFT = "no_candidate"
+_NOBODY_LEFT, _SOMEBODY_ELSES = "no_candidate", "taken"
 
 
 class Crowd(IntEnum):
@@ -45,6 +45,7 @@ class Casting:
         self._steps = steps
         self._material = material
         self._people = people
+        self._crowds = [crowd for crowd in Crowd if crowd is not Crowd.SHARED or people.may_share]
         self._known: dict[int, int] = {}
         self._places: dict[int, Place] = {}
         self._shared: dict[int, bool] = {}
@@ -60,19 +61,26 @@ class Casting:
         refused: set[int] = set()
         while True:
             place = self._place(identity)
-            known = self._people.others(place)
-            result, crowd = self._least_crowded(identity, place, known, standing, tries, refused)
-            if self._keep(identity, place, known, result, crowd, refused):
+            strangers = self._people.others(place)
+            result, crowd = self._least_crowded(identity, place, strangers, standing, tries, refused)
+            if self._keep(identity, place, strangers, result.twin, crowd, refused):
                 return result
-            if result.twin is not None and place.settled and place.candidate in refused:
-                return replace(result, twin=None)
+            if place.settled and place.candidate in refused:
+                # Their own twin is reserved for somebody else: the store is damaged, and there is no other.
+                last = replace(result.attempts[-1], accepted=False, reason=_SOMEBODY_ELSES)
+                return replace(result, twin=None, attempts=(*result.attempts[:-1], last))
 
     def _keep(
-        self, identity: Identity, place: Place, known: Others, result: TwinResult, crowd: Crowd, refused: set[int]
+        self,
+        identity: Identity,
+        place: Place,
+        strangers: Others,
+        twin: Twin | None,
+        crowd: Crowd,
+        refused: set[int],
     ) -> bool:
-        """Record a result, unless while it was looked for another video met the same person or somebody who resembles
-        the twin, or took it; the next search knows. refused: twins that cannot be had, which grows."""
-        twin = result.twin
+        """Record what was found, unless while it was looked for another video met the same person or somebody who
+        resembles the twin, or took it; the next search knows. refused: twins that cannot be had, which grows."""
         with self._people.turn():
             now = self._place(identity)
             if now != place:
@@ -81,7 +89,7 @@ class Casting:
             shared = False
             if twin is not None:
                 others = self._people.others(place)
-                if not place.settled and self._resembles(twin, others.since(known), crowd):
+                if not place.settled and self._resembles(twin, others.since(strangers), crowd):
                     return False
                 shared = crowd is Crowd.SHARED and twin.candidate in others.candidates
                 if not self._people.keep(place, identity.pooled, twin, shared):
@@ -102,19 +110,17 @@ class Casting:
         self,
         identity: Identity,
         place: Place,
-        known: Others,
+        strangers: Others,
         standing: Mapping[int, TwinResult],
         tries: int,
         refused: Collection[int],
     ) -> tuple[TwinResult, Crowd]:
         """A result with all attempts, and how much the twin had to give way to; more only where nobody else is left."""
         earlier = standing[identity.index].attempts if identity.index in standing else ()
-        crowds = [crowd for crowd in Crowd if crowd is not Crowd.SHARED or self._people.may_share]
         before = len(earlier)
-        for crowd in crowds:
+        for crowd in self._crowds:
             left = tries - (len(earlier) - before)
-            anybody = crowd is crowds[-1]
-            result = self._run(identity, place, known, earlier, standing, left, crowd, anybody, refused)
+            result = self._run(identity, place, strangers, earlier, standing, left, crowd, refused)
             result = replace(result, attempts=(*earlier, *result.attempts))
             last = result.attempts[-1] if result.attempts else None
             if result.twin is not None or last is None or last.reason != _NOBODY_LEFT:
@@ -158,7 +164,6 @@ class Casting:
         standing: Mapping[int, TwinResult],
         tries: int,
         crowd: Crowd,
-        anybody: bool,
         refused: Collection[int],
     ) -> TwinResult:
         steps, material = self._steps, self._material
@@ -186,7 +191,7 @@ class Casting:
             settled=place.settled,
             others=np.stack(others) if others else np.zeros((0, len(identity.pooled)), np.float32),
             taken=tuple(sorted({*reserved, *refused, *(t.candidate for t in twins), *(a.candidate for a in earlier)})),
-            anybody=anybody,
+            anybody=crowd is self._crowds[-1],
         )
         inpainter, motion, embedder, parser = (steps.load(role) for role in _ROLES)
         number = f"twin {identity.index + 1}"

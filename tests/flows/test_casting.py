@@ -170,6 +170,30 @@ def test_what_others_do_during_the_search_is_heeded(
     assert summary.outcomes[0].row.reason == str(found[1])
 
 
+def test_who_cannot_have_their_own_twin_has_none(
+    two_clips: Path, home: Path, known_key: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after damage to the store: the twin that a person keeps over the dataset is reserved for somebody else."""
+    contracts.load("embedder", "facenet")
+    found: list[TwinResult] = []
+
+    def damaged(source: Path, info: VideoInfo, context: Context) -> StageResult:
+        people = context.people
+        chosen = cast(source, info, context).twin
+        assert chosen is not None
+        place = Place(f"{context.public_id}:0", chosen.candidate)
+        assert people.settle([(place, chosen.embedding, chosen)]) == []
+        people._store.write_named(people._taken(chosen.candidate), b"whoever:0")
+        found.append(cast(source, info, context))
+        raise Withheld("seen", "")
+
+    settings = Settings(identity_scope=IdentityScope.DATASET)
+    run(sorted(two_clips.iterdir())[0], tmp_path / "out", damaged, settings)
+    (result,) = found
+    assert result.twin is None
+    assert (result.attempts[-1].accepted, result.attempts[-1].reason) == (False, "taken")
+
+
 def test_where_nobody_else_is_left_two_videos_share_a_twin_and_the_manifest_says_so(
     two_clips: Path, home: Path, known_key: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
