@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from flows.progress import Advance
 from flows.steps import Steps
 from infra.errors import Withheld
 from models import profiles, runtime
 from models.capabilities import Floats
+from models.detection import turned
 from models.embedding.calibration import calibration
 from models.twins import Twin
-from tasks import audit
+from tasks import audit, framing, residual
 from tasks import rehearse as rehearse_task
 from tasks.audit import References
 from tasks.audit_report import Report
@@ -21,9 +22,12 @@ from tasks.judges import QUICK, Judge, Panel
 from tasks.motion import Drivings
 from tasks.reassemble import Painted
 from tasks.records import Tracks
+from tasks.residual import FaceSearch
 from tasks.samples import Samples
 from tasks.twin import TwinResult
 from tasks.verify import Trial
+
+_WITNESSES = ("audit_detector", "framing_detector", "confirming_detector")
 
 
 def panel(steps: Steps) -> Panel:
@@ -31,11 +35,18 @@ def panel(steps: Steps) -> Panel:
     own = steps.load_all("audit_embedders")
     hasty = {e.name for e in own} & QUICK if runtime.quick() else set()
     quick = [profiles.load("embedder", e.name, precision="bf16") if e.name in hasty else None for e in own]
+    still = steps.frames == 1
+    search = FaceSearch(
+        detector=steps.load("audit_detector", long_side=turned.AS_IT_IS, min_score=residual.CANDIDATE),
+        witnesses=tuple(steps.load(role, long_side=framing.UPRIGHT, min_score=0.1) for role in _WITNESSES),
+        landmarker=steps.load("landmarker"),
+        every=1 if still else FaceSearch.every,
+        still=still,
+    )
     return Panel(
-        detector=steps.load("audit_detector"),
-        confirming=steps.load("confirming_detector", min_score=0.1),
+        search=search,
         careless=steps.load("framing_detector"),
-        framing=tuple(steps.load(role, long_side=audit.UPRIGHT) for role in ("audit_detector", "framing_detector")),
+        framing=tuple(steps.load(role, long_side=framing.UPRIGHT) for role in ("audit_detector", "framing_detector")),
         judges=tuple(
             Judge(embedder, calibration(embedder.name).far_1, rough) for embedder, rough in zip(own, quick, strict=True)
         ),
@@ -85,18 +96,19 @@ def judge(
     painted: Painted,
     sources: list[Floats],
     twins: Mapping[int, Twin],
+    cuts: Collection[int] = (),
     label: str = "",
 ) -> Report:
     """Audit a finished file, every frame of it. Raises Withheld when it has more or fewer frames than the input.
 
-    twins: track -> the twin that is to be seen on it.
+    twins: track -> the twin that is to be seen on it. cuts: the first frames of scenes.
     """
     threads, judges = steps.context.settings.threads, panel(steps)
 
     def look(advance: Advance) -> Report:
         seen = {id(twin): judges.portrait(twin) for twin in twins.values()}
         portraits = {track: seen[id(twin)] for track, twin in twins.items()}
-        return audit.run(frames, painted, sources, judges, threads, advance, portraits)
+        return audit.run(frames, painted, sources, judges, threads, advance, portraits, cuts)
 
     report = steps.plain("audit", look, label)
     # What the audit did not see may still show the source, and after a lost frame it compared the wrong places.

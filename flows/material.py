@@ -10,14 +10,16 @@ from dataclasses import asdict, dataclass, field, replace
 from flows import judging
 from flows.progress import Advance
 from flows.steps import Steps
+from infra.media.turn import open_turned
 from models import profiles
-from models.capabilities import Floats
+from models.capabilities import Floats, Image
 from models.embedding.calibration import calibration
 from tasks import attributes, faces, identities, motion, samples
 from tasks.attributes import Appearances
 from tasks.faces import FaceSettings, OpenFrames, SceneConsumer
 from tasks.identities import Identities
 from tasks.motion import Drivings, MotionLimits
+from tasks.orientation import OrientationVotes
 from tasks.records import Scene, Tracks
 from tasks.samples import Samples
 
@@ -29,7 +31,8 @@ _LATER = ("embedder", "audit_embedders", "age_gender", "emotion", "ethnicity", "
 class Footage:
     """One input, ready to be read.
 
-    open: its decoded frames. size: (width, height). frames: their number. scenes: makes a consumer.
+    open: its decoded frames. size: (width, height). frames: their number. scenes: makes a consumer. turn: degrees
+    clockwise by which the frames are turned against the file's.
     """
 
     open: OpenFrames
@@ -38,23 +41,32 @@ class Footage:
     scenes: Callable[[], SceneConsumer]
     limits: MotionLimits = field(default_factory=MotionLimits)
     faces: FaceSettings = field(default_factory=FaceSettings)
+    turn: int = 0
+
+    def turned(self, angle: int) -> Footage:
+        """The same input with its frames turned clockwise by 0, 90, 180 or 270 degrees."""
+        size = self.size[::-1] if angle % 180 else self.size
+        return replace(self, open=open_turned(self.open, angle), size=size, turn=(self.turn + angle) % 360)
 
 
 @dataclass(frozen=True)
 class Scan:
-    """Result of the pass that finds scenes and faces together."""
+    """Result of the pass that finds scenes and faces together. turn: degrees clockwise by which the frames were turned
+    so that most of the faces stand upright; the tracks are in the coordinates of the turned frames."""
 
     scenes: tuple[Scene, ...]
     tracks: Tracks
+    turn: int = 0
 
 
 @dataclass(frozen=True)
 class Material:
     """Everything about the faces that does not depend on the twins. digest: of all of it, for later keys.
 
-    references: embeddings of all sources, (n, D) per judge of the audit.
+    references: embeddings of all sources, (n, D) per judge of the audit. footage: the input, turned as the tracks are.
     """
 
+    footage: Footage
     scan: Scan
     samples: Samples
     identities: Identities
@@ -69,6 +81,7 @@ def gather(steps: Steps, footage: Footage) -> Material:
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="beside") as beside:
         warm = beside.submit(steps.warm, _LATER)
         scan, d_scan = _scan(steps, footage)
+        footage = footage.turned(scan.turn)
         tracks = scan.tracks
         found, d_samples = steps.cached(
             "samples", samples.VERSION, Samples, lambda _: samples.run(footage.open, tracks), (d_scan,)
@@ -93,26 +106,37 @@ def gather(steps: Steps, footage: Footage) -> Material:
         scenes=len({scene.scene_id for scene in scan.scenes}),
         tracks=len(tracks.tracks),
         identities=len(people.identities),
+        turned=scan.turn,
     )
     digest = "-".join((d_scan, d_samples, d_people, d_looks, d_motion, d_sources))
-    return Material(scan, found, people, looks, drivings, list(sources.vectors), digest)
+    return Material(footage, scan, found, people, looks, drivings, list(sources.vectors), digest)
 
 
 def _scan(steps: Steps, footage: Footage) -> tuple[Scan, str]:
     settings = steps.context.settings
 
     def scan(advance: Advance) -> Scan:
-        scenes, tracks = faces.run(
-            footage.open,
-            footage.size,
-            footage.scenes(),
-            steps.load("detector", long_side=settings.detector_side, min_score=footage.faces.weak),
-            steps.load("confirming_detector", min_score=0.3),
-            steps.load("landmarker"),
-            replace(footage.faces, workers=settings.threads, small_side=settings.scene_side),
-            advance,
-        )
-        return Scan(scenes, tracks)
+        detector = steps.load("detector", long_side=settings.detector_side, min_score=footage.faces.weak)
+        votes = OrientationVotes(detector, settings.detector_side)
+
+        def look(some: Footage, watch: Callable[[int, Image], None] | None) -> tuple[tuple[Scene, ...], Tracks]:
+            return faces.run(
+                some.open,
+                some.size,
+                some.scenes(),
+                detector,
+                steps.load("confirming_detector", min_score=0.3),
+                steps.load("landmarker"),
+                replace(some.faces, workers=settings.threads, small_side=settings.scene_side),
+                advance,
+                watch,
+            )
+
+        scenes, tracks = look(footage, votes.push)
+        turn = votes.turn()
+        if turn:
+            scenes, tracks = look(footage.turned(turn), None)
+        return Scan(scenes, tracks, turn)
 
     chosen = settings.parameters("scene_backend", "scene_threshold", "scene_similarity", "scene_side", "detector_side")
     # The number of threads changes nothing in the result.

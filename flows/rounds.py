@@ -1,8 +1,9 @@
 """Retry, redact, withhold: what happens between the first twins and a result that passed the audit.
 
 A round makes the twins, renders and audits. What the audit finds goes into the next round: a recognised identity gets
-another, stronger twin; a stray face is redacted. When the tries are used up, the policy decides between redaction and
-withholding. Nothing leaves this module that did not pass the audit.
+another, stronger twin; a stray face is covered. When the tries are used up, the policy decides: withhold the video, or
+cover what failed, more of the picture each time until the audit finds nothing. Nothing leaves this module that did not
+pass the audit.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from flows import judging
 from flows.casting import Casting
 from flows.context import Context
+from flows.covers import Covers
 from flows.material import Footage, Material, gather
 from flows.steps import Steps
 from infra.errors import Withheld
@@ -28,6 +30,8 @@ from tasks.records import Tracks, Verdict
 from tasks.twin import TwinResult
 
 STRAY_ROUNDS = 3
+"""Rounds in which residual faces are covered by growing regions. Then the video is withheld, or the whole picture is
+covered as long as the scene lasts: nothing can be found there any more, so the rounds end."""
 SMALL_FACE = 64.0
 """Side in pixels. Faces that never get larger are redacted, whatever the policy, when the audit will not let their twin
 pass: embedders cannot tell strangers apart at that size, and a flat fill loses little."""
@@ -41,7 +45,6 @@ BOUND = (
     "The twin that this person has in other videos of the dataset does not pass here; "
     "convert it with --identity-scope video for a twin of its own."
 )
-_STRAY_REACH = 8
 REHEARSED = 2.0
 """A twin is rehearsed before the video is rendered when its identity is seen on so many times more frames than were
 sampled; with fewer, a round costs little more than the rehearsal."""
@@ -77,7 +80,7 @@ class Rounds:
         self._render = render
         self._casting = Casting(steps, material, steps.context.people)
         self._twins: dict[int, TwinResult] = {}
-        self._extras: list[Extra] = []
+        self._covers = Covers(material.footage.size, steps.frames, material.scan.scenes)
         self._granted: set[int] = set()
 
     def run(self) -> tuple[Rendered, Verdict, str]:
@@ -90,13 +93,14 @@ class Rounds:
                     self._cast(index, left)
                     left = self._reject(index, "rehearsal_too_close") if self._rehearsal_fails(index) else 0
             results = [self._twins[index] for index in sorted(self._twins)]
-            rendered = self._render(results, self._extras, self._material)
+            rendered = self._render(results, self._covers.regions, self._material)
             report = judging.judge(
                 self._steps,
                 rendered.frames,
                 rendered.painted,
                 self._material.references,
                 self._shown(),
+                [scene.first for scene in self._material.scan.scenes],
                 f"audit {number}",
             )
             self._note(report, rendered.painted)
@@ -108,9 +112,10 @@ class Rounds:
                 continue
             if report.strays:
                 strays_left -= 1
-                if strays_left < 0:
+                last = strays_left < 0
+                withhold = last and self._context.settings.on_failure is OnFailure.WITHHOLD
+                if withhold or not self._covers.add(report.strays, whole=last):
                     raise Withheld("stray_face", "The audit still finds a face that was not replaced; look by hand.")
-                self._extras = self._extras + boxes_of(report, self._steps.frames)
             tries = self._next(report)
             number += 1
 
@@ -224,11 +229,3 @@ def largest_face(identity: Identity, tracks: Tracks) -> float:
     """Side in pixels (root of the area) of the identity's largest box."""
     boxes = np.concatenate([tracks.tracks[index].boxes for index in identity.tracks])
     return float(np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).max()))
-
-
-def boxes_of(report: Report, frames: int) -> list[Extra]:
-    """Regions to redact for the strays of a report: each with some frames before and after it."""
-    return [
-        Extra(max(stray.frame - _STRAY_REACH, 0), min(stray.frame + _STRAY_REACH, frames - 1), stray.box)
-        for stray in report.strays
-    ]

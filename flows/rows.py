@@ -19,13 +19,15 @@ class Evidence:
     attempts: tries at twins, `tasks.records.Attempt` as JSON values. audit: per embedder its threshold, smallest and
     mean distance, worst frame, number of recognised frames and mean distance to the twins. worst_frame,
     worst_distance: the frame nearest to the source in the audit; -1 and None when nothing was compared. faces_lost:
-    replaced faces that the audit's detector did not find. twins_shared: twins that another video may show too, since no
+    replaced faces that the audit's detector did not find. turned: degrees clockwise by which the frames were turned for
+    processing, since most faces lay on their side. twins_shared: twins that another video may show too, since no
     other was left. Distances are cosine distances.
     """
 
     scenes: int = 0
     tracks: int = 0
     identities: int = 0
+    turned: int = 0
     redacted_tracks: int = 0
     attempts: list[dict[str, Any]] = field(default_factory=list)
     audit: list[dict[str, Any]] = field(default_factory=list)

@@ -21,13 +21,14 @@ from infra.media.frame import YuvFrame
 from infra.media.mux import join_sound
 from infra.media.probe import VideoInfo, probe_video
 from infra.media.readback import Readback
+from infra.media.turn import Sink, TurnedSink, open_turned
 from infra.privacy import digest_file
 from models import profiles
 from tasks import reassemble, scenes
 from tasks.faces import FaceSettings
 from tasks.motion import MotionLimits
 from tasks.publish import AuditedFile
-from tasks.reassemble import Extra, Painted, Sink
+from tasks.reassemble import Extra, Painted
 from tasks.records import Scene, Verdict
 from tasks.twin import TwinResult
 
@@ -50,10 +51,10 @@ def run_stages(source: Path, info: VideoInfo, context: Context) -> StageResult:
     def render(twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
         finished.unlink(missing_ok=True)
         sink = open_encoder(encoded, info, context.settings.crf, context.settings.preset, threads)
-        painted = _paint(context, footage, sink, material, twins, extras, threads)
+        painted = _paint(context, sink, material, twins, extras, threads)
         back, result = context.stage("sound", lambda _: finish())
         context.found(audio_streams=len(info.audio), audio_copied=back.copied)
-        return Rendered(lambda: open_frames(finished, result), painted)
+        return Rendered(open_turned(lambda: open_frames(finished, result), material.footage.turn), painted)
 
     _, verdict, reason = rounds.run(context, footage, render)
     return StageResult(AuditedFile(finished, digest_file(finished)), verdict, reason)
@@ -61,21 +62,21 @@ def run_stages(source: Path, info: VideoInfo, context: Context) -> StageResult:
 
 def _paint(
     context: Context,
-    footage: Footage,
     opened: AbstractContextManager[Sink],
     material: Material,
     twins: list[TwinResult],
     extras: list[Extra],
     threads: int,
 ) -> Painted:
-    """The stage that writes every frame to a sink; over when the sink is closed."""
+    """The stage that writes every frame to a sink, as the file has it; over when the sink is closed."""
+    footage = material.footage
     (motion,) = profiles.load_role(context.settings, "motion")
 
     def paint(advance: Advance) -> Painted:
         with opened as sink:
             return reassemble.run(
                 footage.open,
-                sink,
+                TurnedSink(sink, -footage.turn),
                 material.scan.tracks,
                 material.identities,
                 material.drivings,
@@ -128,8 +129,8 @@ def run_picture_stages(picture: NDArray[np.uint8], context: Context) -> tuple[ND
 
     def render(twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
         kept.frames.clear()
-        painted = _paint(context, footage, contextlib.nullcontext(kept), material, twins, extras, threads=1)
-        return Rendered(lambda: _frames_of(kept.frames[0].to_bgr()), painted)
+        painted = _paint(context, contextlib.nullcontext(kept), material, twins, extras, threads=1)
+        return Rendered(open_turned(lambda: _frames_of(kept.frames[0].to_bgr()), material.footage.turn), painted)
 
     _, verdict, reason = rounds.run(context, footage, render)
     return kept.frames[0].to_bgr(), verdict, reason

@@ -21,7 +21,7 @@ from tasks import tracking
 from tasks.records import Scene, Track, Tracks
 from tasks.tracking import Draft, Seen
 
-VERSION = 2
+VERSION = 3
 OpenFrames = Callable[[], AbstractContextManager[Iterator[YuvFrame]]]
 
 
@@ -62,15 +62,20 @@ def run(
     landmarker: Landmarker,
     settings: FaceSettings,
     progress: Callable[[int], None] | None = None,
+    watch: Callable[[int, Image], None] | None = None,
 ) -> tuple[tuple[Scene, ...], Tracks]:
     """Return the scenes and all face tracks of a video.
 
     frames: opens the decoded frames. size: (width, height). confirming: another detector, asked about the few sightings
-    that no mesh supports; only where it sees nothing either are they dropped. progress: told the frames done.
+    that no mesh supports; only where it sees nothing either are they dropped. progress: told the frames done. watch:
+    shown every frame, by several threads.
     """
 
     def look(some: list[YuvFrame]) -> list[tuple[list[Seen], Image]]:
         images = [frame.to_bgr() for frame in some]
+        if watch is not None:
+            for frame, image in zip(some, images, strict=True):
+                watch(frame.index, image)
         found = zip(some, images, detector.detect(images), strict=True)
         return [(_seen(i, faces, landmarker, settings), f.small_bgr(settings.small_side)) for f, i, faces in found]
 

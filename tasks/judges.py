@@ -10,10 +10,18 @@ import numpy as np
 from models.capabilities import Detector, Embedder, Face, Floats, Image
 from models.motion.mesh import face_of
 from models.twins import Twin
+from tasks.framing import framings, roll
+from tasks.residual import FaceSearch
+from tasks.tracking import overlap
 
 _ROUGHLY = 0.06
 """Share of a threshold by which a quick distance must exceed it to count. In bfloat16 the largest error over 4,186
 pairs of real faces was 2 % of the threshold (dlib) and 1.3 % (SFace)."""
+_TILTED = 25.0
+"""Degrees of roll from which a face is framed as a detector does on the whole frame, too. Up to 30 degrees its points
+lay within 9 % of the face's size of the mesh's (eight people); beyond, up to 13 % off, they show embedders less of the
+face and more of what is the source's still: a twin came to 0.54 from its source, strangers as tilted to 0.69 (SFace).
+"""
 QUICK = frozenset({"dlib-resnet", "sface"})
 """The embedders of which that was measured; others are not asked at a lower precision."""
 
@@ -61,17 +69,25 @@ def _compare(
 
 @dataclass(frozen=True)
 class Panel:
-    """Who audits. detector: looks at whole frames for faces that were left. confirming: asked where its score is
-    doubtful. framing: look at an upright crop of each face (`UPRIGHT` pixels wide) and give the points by which the
-    judges frame it, beside those it was painted at; the first is the audit's own, by the others the thresholds were
-    calibrated. careless: frames tilted faces as it finds them on the whole frame.
+    """Who audits. search: looks for faces that were left. framing: look at an upright crop of each face (`UPRIGHT`
+    pixels wide) and give the points by which the judges frame it, beside those it was painted at; the first is the
+    audit's own, by the others the thresholds were calibrated. careless: frames tilted faces as it finds them on the
+    whole frame.
     """
 
-    detector: Detector
-    confirming: Detector
+    search: FaceSearch
     careless: Detector
     framing: tuple[Detector, ...]
     judges: tuple[Judge, ...]
+
+    def views(self, image: Image, expected: Face) -> tuple[list[Face], bool]:
+        """(every way to frame one face for the judges, whether the audit's own detector sees it on an upright crop)."""
+        framed = framings(image, expected, self.framing)
+        result = [expected, *(face for face in framed if face is not None)]
+        if abs(roll(expected)) >= np.radians(_TILTED):
+            near = [face for face in self.careless.detect([image])[0] if overlap(face.box, expected.box) > 0.25]
+            result += sorted(near, key=lambda face: -overlap(face.box, expected.box))[:1]
+        return result, bool(framed) and framed[0] is not None
 
     def distances(self, image: Image, views: Sequence[Face], sources: Sequence[Floats]) -> list[float]:
         """Each judge's smallest distance of a face, framed in several ways, to its (n, D) references."""

@@ -9,12 +9,12 @@ import contextlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infra.media.frame import YuvFrame
+from infra.media.turn import Sink
 from infra.parallel import ahead, batches, ordered
 from models.capabilities import Floats, Image
 from models.twins import MotionModel, Performance
@@ -25,13 +25,6 @@ from tasks.records import Track, Tracks
 from tasks.twin import TwinResult
 
 VERSION = 2
-
-
-class Sink(Protocol):
-    """Takes finished frames in order."""
-
-    def write(self, frame: YuvFrame) -> None:
-        """Take the next frame."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +51,8 @@ class Extra:
     box: Floats
 
 
+_PART = 0.3
+"""Share of a face's box under a covered region from which the face is covered, too."""
 _Row = tuple[int, int, bool, Floats, Floats]
 _Shown = dict[int, Performance | None]
 """Track -> what its twin does on one frame."""
@@ -79,6 +74,7 @@ def run(
     owner = {track: identity.index for identity in identities.identities for track in identity.tracks}
     by_identity = {result.identity: result for result in twins}
     cast = {track: by_identity[index] for track, index in owner.items() if index in by_identity}
+    by_index = {track.index: track for track in tracks.tracks}
     present: dict[int, list[Track]] = {}
     for track in tracks.tracks:
         for index in range(track.first, track.last + 1):
@@ -92,6 +88,8 @@ def run(
             return frame, []
         image = frame.to_bgr()
         rows: list[_Row] = []
+        # A twin of which a part is covered is covered whole: nobody could audit what is left of it.
+        shown = {index: twin for index, twin in shown.items() if not _under(by_index[index], frame.index, marked)}
         # Nearer faces are larger and lie over farther ones.
         for track in sorted(faces, key=lambda t: t.area(frame.index)):
             rows.append(_face(frame, image, track, shown.get(track.index)))
@@ -165,6 +163,16 @@ def _face(frame: YuvFrame, image: Image, track: Track, shown: Performance | None
     region = redact.cover(track.boxes[row], track.mesh[row], frame.width, frame.height)
     _fill(frame, image, region)
     return frame.index, track.index, False, region.astype(np.float32), track.points[row]
+
+
+def _under(track: Track, frame: int, regions: Sequence[Extra]) -> bool:
+    """Whether a good part of a face lies under regions to be covered."""
+    box = track.boxes[frame - track.first]
+    for region in regions:
+        low, high = np.maximum(box[:2], region.box[:2]), np.minimum(box[2:], region.box[2:])
+        if np.prod(np.maximum(high - low, 0)) > _PART * np.prod(box[2:] - box[:2]):
+            return True
+    return False
 
 
 def _fill(frame: YuvFrame, image: Image, region: NDArray[np.int64]) -> None:

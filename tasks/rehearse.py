@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from infra.parallel import ordered
 from models.capabilities import Floats
 from models.twins import Performance
-from tasks import audit
 from tasks.judges import Panel
 from tasks.samples import Sample
 from tasks.verify import Trial
@@ -40,7 +39,7 @@ def recognises(
         if painted is None:
             return False
         image, face = painted
-        distances = panel.distances(image, audit.views(image, face, panel)[0], sources)
+        distances = panel.distances(image, panel.views(image, face)[0], sources)
         # A distance that is no number proves nothing.
         return not all(d > (1.0 + margin) * judge.threshold for d, judge in zip(distances, panel.judges, strict=True))
 

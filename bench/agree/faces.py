@@ -16,7 +16,7 @@ from infra.media.probe import VideoInfo
 from models import profiles
 from models.capabilities import Face, Floats, Image
 from models.landmarks import topology
-from tasks import audit
+from tasks import framing
 from tasks.measure import figures
 from tasks.measure.outside import mask
 from tasks.tracking import overlap
@@ -80,8 +80,8 @@ def framings(image: Image, first: Face | None, second: Face | None, known: Face)
     face = first or second or known
     mesh = profiles.load("landmarker", "mesh").locate([image], [face])[0]
     expected = Face(face.box, face.score, topology.five_points(mesh.points)) if mesh.presence > 0.5 else face
-    closer = [profiles.load("detector", name, long_side=audit.UPRIGHT) for name in (FIRST, SECOND)]
-    upright = [seen for seen in audit.framings(image, expected, closer) if seen is not None]
+    closer = [profiles.load("detector", name, long_side=framing.UPRIGHT) for name in (FIRST, SECOND)]
+    upright = [seen for seen in framing.framings(image, expected, closer) if seen is not None]
     found = [view for view in (first, second) if view is not None]
     whole = found if len(found) == 2 and _apart(*found) < AGREE else [first] if first is not None else []
     agreed = all(_apart(view, one) < AGREE for view in upright for one in found or [known])

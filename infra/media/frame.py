@@ -78,6 +78,16 @@ class YuvFrame:
         """An independent frame with the same content."""
         return YuvFrame(self.index, self.pts, self.width, self.height, self.data.copy())
 
+    def turned(self, angle: int) -> YuvFrame:
+        """The frame turned clockwise by 0, 90, 180 or 270 degrees, without loss; a copy unless the angle is 0."""
+        quarters = angle % 360 // 90
+        if quarters == 0:
+            return self
+        width, height = (self.height, self.width) if quarters % 2 else (self.width, self.height)
+        planes = [np.rot90(plane, -quarters) for plane in self.planes]
+        data = np.concatenate([plane.reshape(-1) for plane in planes]).reshape(self.shape_for(width, height))
+        return YuvFrame(self.index, self.pts, width, height, data)
+
     def to_bgr(self) -> Image:
         """The whole frame, (height, width, 3) uint8 BGR, a copy."""
         if self.subsampled:

@@ -27,7 +27,7 @@ from models.capabilities import (
     Quality,
 )
 from models.landmarks import topology
-from tasks import audit
+from tasks import framing
 from tasks.measure import figures, outside, quality
 from tasks.measure.pairing import Place, by_frame, counterparts
 from tasks.records import Tracks
@@ -159,7 +159,7 @@ class Looker:
         return np.asarray(self._tools.features.describe([shown])[0])
 
     def _framed(self, image: Image, face: Face) -> Face:
-        return audit.framings(image, face, [self._tools.framing])[0] or face
+        return framing.framings(image, face, [self._tools.framing])[0] or face
 
     def _spread(self) -> set[tuple[int, int]]:
         """(track, row) of the rows to look at closely."""

@@ -72,8 +72,9 @@ class Script:
         self.context = Context("video", "digest", chosen, Cache(store), people_seen, clock, folder)
         found = support.tracks(*(support.track(i, x=80 + 80 * i, side=side) for i in range(people)))
         owners = replace(support.people(found), embedder="facenet")
+        footage = Footage(support.opener([]), (320, 240), 8, support.OneScene)
         self.material = Material(
-            Scan((Scene(0, 0, 0, 7),), found), support.samples(found), owners,
+            footage, Scan((Scene(0, 0, 0, 7),), found), support.samples(found), owners,
             Appearances((Appearance(30, 0.9),) * people), support.drivings(found, owners), [], "material",
         )  # fmt: skip
         monkeypatch.setattr(rounds, "gather", lambda steps, footage: self.material)
@@ -122,7 +123,4 @@ class Script:
         return Rendered(support.opener([]), painted)
 
     def run(self) -> tuple[Rendered, Verdict, str]:
-        def never() -> Any:
-            raise AssertionError("not needed")
-
-        return rounds.run(self.context, Footage(support.opener([]), (320, 240), 8, never), self.render)
+        return rounds.run(self.context, self.material.footage, self.render)

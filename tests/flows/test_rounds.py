@@ -108,8 +108,8 @@ def test_a_stray_is_redacted_around_its_frame_in_the_next_round(script: Callable
     assert len(made.asked) == 1
 
 
-def test_a_stray_that_stays_withholds(script: Callable[..., Script]) -> None:
-    made = script([report(strays=(STRAY,))], on_failure=OnFailure.REDACT)
+def test_a_stray_that_stays_withholds_by_default(script: Callable[..., Script]) -> None:
+    made = script([report(strays=(STRAY,))])
     with pytest.raises(Withheld) as raised:
         made.run()
     assert raised.value.reason == "stray_face" and len(made.rounds) == rounds.STRAY_ROUNDS + 1

@@ -79,3 +79,18 @@ def test_small_view_is_the_reduced_frame() -> None:
     assert small.shape == (90, 160, 3)
     whole = frame.to_bgr().reshape(90, 4, 160, 4, 3).mean(axis=(1, 3))
     assert np.abs(small - whole).max() < 3
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 9), st.booleans(), st.sampled_from([90, 180, 270]))
+def test_a_turned_frame_holds_the_same_samples_and_turns_back(w: int, h: int, even: bool, angle: int) -> None:
+    width, height = (2 * w, 2 * h) if even else (w, h)
+    data = np.random.default_rng(w + 10 * h).integers(0, 255, YuvFrame.shape_for(width, height)).astype(np.uint8)
+    frame = YuvFrame(3, 7, width, height, data)
+    made = frame.turned(angle)
+    assert (made.index, made.pts) == (3, 7)
+    assert (made.width, made.height) == ((height, width) if angle % 180 else (width, height))
+    for plane, turned_plane in zip(frame.planes, made.planes, strict=True):
+        assert np.array_equal(np.rot90(plane, -angle // 90), turned_plane)
+    assert np.array_equal(made.turned(-angle).data, data)
+    assert frame.turned(0) is frame

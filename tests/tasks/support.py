@@ -13,13 +13,15 @@ import numpy as np
 
 from infra.media.frame import YuvFrame
 from models.capabilities import Face, Floats, Image, Mesh
+from models.detection import turned
 from models.landmarks import pose
 from models.twins import AT_REST, Driving, Patch, Performance, Strength, Twin
-from tasks import faces
+from tasks import faces, framing, residual
 from tasks.identities import Identities, Identity
 from tasks.motion import Drivings, MotionLimits
 from tasks.motion import run as drive
 from tasks.records import Scene, Track, Tracks
+from tasks.residual import FaceSearch
 from tasks.samples import Sample, Samples
 from tests.contracts import support as contracts
 
@@ -151,6 +153,34 @@ class Sink:
 
     def write(self, frame: YuvFrame) -> None:
         self.frames.append(frame.copy())
+
+
+class Search:
+    """A search for residual faces that finds the same ones on every frame, and notes which looks were thorough."""
+
+    every = 10
+
+    def __init__(self, found: Sequence[Face], confirms: bool = True) -> None:
+        self.found, self.confirms = list(found), confirms
+        self.thorough: list[bool] = []
+
+    def find(self, image: Image, thorough: bool) -> list[Face]:
+        self.thorough.append(thorough)
+        return self.found
+
+    def confirmed(self, image: Image, faces: Sequence[Face]) -> list[Face]:
+        return list(faces) if self.confirms else []
+
+
+def search(**options: bool | int) -> FaceSearch:
+    """The real search, as the audit uses it."""
+    names = ("yunet", "retinaface-mobilenet", "centerface")
+    return FaceSearch(
+        contracts.load("detector", "yunet", long_side=turned.AS_IT_IS, min_score=residual.CANDIDATE),
+        tuple(contracts.load("detector", name, long_side=framing.UPRIGHT, min_score=0.1) for name in names),
+        contracts.load("landmarker", "mesh"),
+        **options,
+    )
 
 
 class Detector:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from models.capabilities import Face
 from models.embedding.calibration import calibration
 from models.landmarks import topology
-from tasks import audit, judges
+from tasks import audit, framing, judges
 from tasks.audit_report import Report
 from tasks.judges import Judge, Panel
 from tasks.reassemble import Painted
@@ -39,25 +39,16 @@ def painted(*rows: tuple[int, int, bool, Face]) -> Painted:
 FACE, OTHER = support.face(80, 100, 60), support.face(240, 100, 60)
 
 
-def panel(found: list[Face], judges: list[Judge], confirming: list[Face] | None = None) -> Panel:
-    """Scripted detectors: what the audit's own finds, and what the confirming one finds (by default the same)."""
-    detector = support.Detector(found)
-    confirm = support.Detector(found if confirming is None else confirming)
-    return Panel(detector, confirm, support.Detector([]), (detector,), tuple(judges))
+def panel(found: list[Face], judges: list[Judge]) -> Panel:
+    """A scripted search, which finds these faces on every frame, and a detector that finds them on every crop."""
+    return Panel(support.Search(found), support.Detector([]), (support.Detector(found),), tuple(judges))
 
 
-def judged(
-    distances: Any,
-    found: list[Face],
-    rows: Painted,
-    frames: int = 4,
-    workers: int = 1,
-    confirming: list[Face] | None = None,
-) -> Report:
+def judged(distances: Any, found: list[Face], rows: Painted, frames: int = 4, workers: int = 1) -> Report:
     far = distances if callable(distances) else lambda frame, face: distances
     judges = [Judge(support.Embedder(far), 0.5)]
     opened = support.opener(support.noise(frames))
-    return audit.run(opened, rows, SOURCE, panel(found, judges, confirming), workers)
+    return audit.run(opened, rows, SOURCE, panel(found, judges), workers)
 
 
 EVERY = painted(*((frame, 3, True, FACE) for frame in range(4)))
@@ -118,26 +109,23 @@ def test_a_face_where_one_was_redacted_is_a_stray() -> None:
     assert [stray.frame for stray in report.strays] == [0, 1] and report.faces == 0
 
 
-@pytest.mark.parametrize(
-    "score, confirmed, stray", [(0.49, True, False), (0.5, False, False), (0.5, True, True), (0.79, True, True),
-                                (0.79, False, False), (0.8, False, True)]
-)  # fmt: skip
-def test_a_doubtful_detection_is_a_stray_when_another_detector_sees_a_face_too(
-    score: float, confirmed: bool, stray: bool
-) -> None:
-    report = judged(0.9, [replace(OTHER, score=score)], painted(), confirming=[OTHER] if confirmed else [])
-    assert report.clean is not stray
+def test_what_lies_on_a_painted_face_is_its_own_and_what_is_larger_or_beside_it_is_not() -> None:
+    eye = support.face(70, 90, 20)
+    assert judged(0.9, [FACE, eye], EVERY).clean
+    larger, beside = support.face(80, 100, 150), support.face(140, 100, 40)
+    assert [stray.frame for stray in judged(0.9, [FACE, larger], EVERY).strays] == [0, 1, 2, 3]
+    assert [stray.frame for stray in judged(0.9, [FACE, beside], EVERY).strays] == [0, 1, 2, 3]
 
 
-def test_a_doubtful_detection_is_a_stray_when_an_enlarged_look_shows_a_face() -> None:
-    middle = support.face(audit.UPRIGHT / 2, audit.UPRIGHT / 2, 100)
-    doubtful = [replace(OTHER, score=0.6)]
-    found, looked = support.Detector(doubtful), support.Detector([middle])
-    judges = (Judge(support.Embedder(lambda *_: 0.9), 0.5),)
-    for framing, stray in (((found, found), False), ((found, looked), True)):
-        board = Panel(found, support.Detector([]), found, framing, judges)
-        report = audit.run(support.opener(support.noise(2)), painted(), SOURCE, board, 1)
-        assert report.clean is not stray and len(report.strays) == (2 if stray else 0)
+def test_every_tenth_frame_and_the_first_of_each_scene_get_a_thorough_look() -> None:
+    board = panel([], [])
+    audit.run(support.opener(support.noise(24)), painted(), [], board, 1, cuts=(0, 7))
+    assert board.search.thorough == [index in (0, 7, 10, 20) for index in range(24)]
+
+
+def test_detections_that_the_search_does_not_confirm_are_no_strays() -> None:
+    board = replace(panel([FACE], []), search=support.Search([FACE], confirms=False))
+    assert audit.run(support.opener(support.noise(2)), painted(), [], board, 1).clean
 
 
 def test_a_face_that_the_detector_loses_is_compared_where_it_was_painted() -> None:
@@ -200,10 +188,11 @@ NAME, STRANGER = "people/002_A", "people/009_C"
 
 def real() -> Panel:
     return Panel(
-        contracts.load("detector", "yunet"),
-        contracts.load("detector", "centerface"),
+        support.search(),
         contracts.load("detector", "retinaface-mobilenet"),
-        tuple(contracts.load("detector", name, long_side=audit.UPRIGHT) for name in ("yunet", "retinaface-mobilenet")),
+        tuple(
+            contracts.load("detector", name, long_side=framing.UPRIGHT) for name in ("yunet", "retinaface-mobilenet")
+        ),
         tuple(Judge(contracts.load("embedder", n), calibration(n).far_1) for n in ("dlib-resnet", "sface")),
     )
 
@@ -335,14 +324,14 @@ def test_a_track_is_untrue_when_more_than_a_tenth_of_its_faces_are_not_the_twin(
 
     twin = np.array([0, 1, 0, 0], np.float32)
     judges = [Judge(Seer(lambda *_: 0.9), 0.5)]
-    report = audit.run(support.opener(numbered), every, SOURCE, panel([FACE], judges, [FACE]), 1, twins={3: [twin]})
+    report = audit.run(support.opener(numbered), every, SOURCE, panel([FACE], judges), 1, twins={3: [twin]})
     assert report.untrue_tracks == ((3,) if untrue else ()) and report.clean is not untrue
     assert report.scores[0].recognised == 0 and report.scores[0].to_twin == pytest.approx(bad / 20, abs=0.01)
 
 
 def test_faces_that_the_audits_detector_does_not_see_make_a_track_untrue() -> None:
     judges = [Judge(support.Embedder(lambda *_: 0.9), 0.5)]
-    report = audit.run(support.opener(support.noise(4)), EVERY, SOURCE, panel([], judges, []), 1)
+    report = audit.run(support.opener(support.noise(4)), EVERY, SOURCE, panel([], judges), 1)
     assert report.lost == 4 and report.untrue_tracks == (3,) and not report.clean
 
 

@@ -26,7 +26,7 @@ def recognised(*far: Far, usable: bool = True, workers: int = 1, framed: bool = 
         driving = replace(driving, usable=np.zeros(8, bool))
     detector = support.Detector([support.face(112, 112, 100)] if framed else [])
     judges = tuple(Judge(support.Embedder(each), 0.5) for each in far)
-    panel = Panel(detector, detector, detector, (detector,), judges)
+    panel = Panel(support.Search([]), detector, (detector,), judges)
     samples = support.samples(found, (0, 2, 4)).samples
     trial = Trial(support.twin(), {0: driving}, support.Painter(), Strength())
     return rehearse.recognises(trial, samples, panel, [SOURCE] * len(far), workers, margin=margin)

@@ -1,0 +1,116 @@
+"""Looking at a frame turned: detectors know faces that stand upright, and people also lie down.
+
+A detector sees hardly any face that is turned by more than 30 degrees unless it is large, so the frame is turned
+instead. Half of the steps between two looks is what a face may be off: eight looks leave 22.5 degrees, four 45.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from models.capabilities import Detector, Face, Floats, Image
+from models.detection.geometry import suppress
+
+QUARTERS = (0, 90, 180, 270)
+DIAGONALS = (45, 135, 225, 315)
+SAME_FACE = 0.3
+"""Overlap from which detections of two looks are one face."""
+AS_IT_IS = 1 << 14
+"""Long side in pixels for a detector that is not to change the size of what it gets here."""
+_QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a frame. angle: degrees by which the frame is turned clockwise first, a multiple of 45. side: longer
+    side in pixels of the frame as it is looked at, before it is turned."""
+
+    angle: int
+    side: int
+
+
+def turned(image: Image, angle: int) -> tuple[Image, Floats]:
+    """The image turned clockwise by a multiple of 45 degrees, and the (2, 3) float32 map from its pixels back.
+
+    Nothing is cut off: the canvas grows as it must, black outside the image. Raises ValueError for another angle.
+    """
+    if angle % 45:
+        raise ValueError(f"an image is turned by multiples of 45 degrees, not by {angle}")
+    height, width = image.shape[:2]
+    angle %= 360
+    cos, sin = _unit(angle)
+    turn = np.array([[cos, -sin], [sin, cos]])
+    corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], float) @ turn.T
+    low = np.floor(corners.min(axis=0) + 1e-6)
+    back = np.hstack([turn.T, (turn.T @ low)[:, None]]).astype(np.float32)
+    if angle == 0:
+        return image, back
+    if angle in _QUARTER_TURNS:
+        return np.asarray(cv2.rotate(image, _QUARTER_TURNS[angle]), np.uint8), back
+    size = np.ceil(corners.max(axis=0) - low - 1e-6).astype(int) + 1
+    forward = np.hstack([turn, -low[:, None]])
+    canvas = cv2.warpAffine(image, forward, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR)
+    return np.asarray(canvas, np.uint8), back
+
+
+def turned_face(face: Face, back: Floats) -> Face:
+    """A face found on a turned image, in the coordinates of the image: its points keep their meaning (the first eye is
+    the one on the left of the upright face), its box is upright again, as large as before and in the same place."""
+    points = face.points @ back[:, :2].T + back[:, 2]
+    middle = back[:, :2] @ ((face.box[:2] + face.box[2:]) / 2) + back[:, 2]
+    half = (face.box[2:] - face.box[:2]) / 2
+    if abs(back[0, 0]) < 0.1:
+        half = half[::-1]
+    elif abs(back[0, 0]) < 0.9:
+        half = np.full(2, np.sqrt(max(half[0] * half[1], 0.0)), np.float32)
+    box = np.concatenate([middle - half, middle + half])
+    return Face(box.astype(np.float32), face.score, points.astype(np.float32))
+
+
+def look(detector: Detector, image: Image, looks: Iterable[Look], least: float = 0.0) -> list[Face]:
+    """The faces that the detector sees in any of the looks, in the image's coordinates; each once, best score first.
+
+    detector: one that takes pictures as they are (`AS_IT_IS`). least: side in
+    pixels of a look under which a detection does not count. Boxes may reach outside the image.
+    """
+    found: list[Face] = []
+    scaled: dict[int, Image] = {}
+    for one in looks:
+        if one.side not in scaled:
+            scaled[one.side] = _resized(image, one.side)
+        picture, back = turned(scaled[one.side], one.angle)
+        scale = np.array([image.shape[1] / scaled[one.side].shape[1], image.shape[0] / scaled[one.side].shape[0]])
+        for face in (face for face in detector.detect([picture])[0] if face.size >= least):
+            placed = turned_face(face, back)
+            box, points = placed.box * np.tile(scale, 2), placed.points * scale
+            found.append(Face(box.astype(np.float32), face.score, points.astype(np.float32)))
+    return merged(found)
+
+
+def merged(faces: Sequence[Face], overlap: float = SAME_FACE) -> list[Face]:
+    """The faces without those that overlap a better one, best score first."""
+    if not faces:
+        return []
+    boxes, scores = np.stack([face.box for face in faces]), np.array([face.score for face in faces], np.float32)
+    return [faces[index] for index in suppress(boxes, scores, overlap)]
+
+
+def _resized(image: Image, side: int) -> Image:
+    height, width = image.shape[:2]
+    factor = side / max(height, width)
+    if factor == 1:
+        return image
+    size = (max(round(width * factor), 1), max(round(height * factor), 1))
+    return np.asarray(
+        cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR), np.uint8
+    )
+
+
+def _unit(angle: int) -> tuple[float, float]:
+    """(cosine, sine), exact for quarters."""
+    radians = np.radians(angle)
+    return float(np.round(np.cos(radians), 12)), float(np.round(np.sin(radians), 12))

@@ -1,0 +1,51 @@
+"""How a face is framed for the audit's embedders: as it was painted, and as detectors frame it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from models.capabilities import Detector, Face, Floats, Image
+
+UPRIGHT = 224
+"""Side in pixels of the upright crop in which detectors frame a face for the embedders."""
+
+
+def roll(face: Face) -> float:
+    """Radians by which the line of the eyes is turned clockwise."""
+    across = face.points[1] - face.points[0]
+    return float(np.arctan2(across[1], across[0]))
+
+
+def framings(image: Image, expected: Face, detectors: Sequence[Detector]) -> list[Face | None]:
+    """How each detector frames one expected face for an embedder; None where it does not see it.
+
+    The detectors look at an upright crop: their points stay upright on tilted heads otherwise, and badly placed points
+    make all faces alike (two different people came out nearer than the threshold).
+    """
+    angle = roll(expected)
+    side = max(2.2 * expected.size, 8.0)
+    centre = (expected.box[:2] + expected.box[2:]) / 2
+    scale = UPRIGHT / side
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    forward = np.array([[cos, sin, 0.0], [-sin, cos, 0.0]])
+    forward[:, 2] = UPRIGHT / 2 - forward[:, :2] @ centre
+    crop = cv2.warpAffine(image, forward, (UPRIGHT, UPRIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    back = np.asarray(cv2.invertAffineTransform(forward), np.float32)
+    return [_placed(detector.detect([crop])[0], back, scale) for detector in detectors]
+
+
+def _placed(seen: Sequence[Face], back: Floats, scale: float) -> Face | None:
+    """The largest face in the middle of an upright crop, in the picture's coordinates."""
+    middle = np.full(2, UPRIGHT / 2, np.float32)
+    central = [face for face in seen if np.abs((face.box[:2] + face.box[2:]) / 2 - middle).max() < UPRIGHT / 6]
+    if not central:
+        return None
+    best = max(central, key=lambda face: face.size)
+    points = best.points @ back[:, :2].T + back[:, 2]
+    reach = (best.box[2:] - best.box[:2]) / scale / 2
+    place = ((best.box[:2] + best.box[2:]) / 2) @ back[:, :2].T + back[:, 2]
+    box = np.concatenate([place - reach, place + reach]).astype(np.float32)
+    return Face(box, best.score, points.astype(np.float32))

@@ -1,0 +1,92 @@
+"""Residual faces: the search of a finished file for faces that were neither replaced nor covered.
+
+The search looks at a frame turned by every 45 degrees, since a detector sees hardly any small face that is turned by
+more than 30. What it finds is doubtful more often than with upright looks alone, so each detection is looked at again,
+closely and upright, by networks of other kinds, before it counts as a face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.capabilities import Detector, Face, Image, Landmarker
+from models.detection.turned import DIAGONALS, QUARTERS, Look, look
+from tasks.framing import framings
+from tasks.tracking import overlap
+
+CANDIDATE = 0.3
+"""Least score of a detection that is looked at again."""
+SURE = 0.85
+"""Score from which a detection is a face whatever the others say. Without a face the best scored 0.82, a hand before a
+shirt."""
+LEAST_SIDE = 14.0
+"""Side in pixels, as the detector gets to see it, under which nothing counts: of knots in a wall hanging, 7 to 12
+pixels wide, the networks were as sure as of faces."""
+_WEIGHTS = (2.3, 3.0, 0.6, 8.0, 1.1)
+"""What each network's score counts: the detection's own, then those of the audit's detector, RetinaFace and CenterFace
+on an upright crop, then the presence of a mesh. By logistic regression on 960 detections of faces (16 to 128 pixels, eight
+angles, bright, dim, noisy, partly covered) and 268 where there was none: textures, plants, an animal, hands, hair."""
+_ENOUGH = 5.4
+"""Sum from which a detection counts as a face."""
+_SAME = 0.3
+"""Overlap from which a witness's face is the one that was detected."""
+_BASE, _FINE, _STILL = 640, 1280, 2560
+"""Longer sides in pixels of the looks: for all faces but small ones, for small ones, and for those of large stills."""
+
+
+@dataclass(frozen=True)
+class FaceSearch:
+    """Looks for faces. detector: takes pictures as they are, with scores from CANDIDATE on. witnesses: detectors that
+    look at an upright crop (`framing.UPRIGHT` pixels wide) with scores from 0.1 on: the audit's own, RetinaFace,
+    CenterFace. landmarker: of the pipeline. every: frames from one thorough look to the next; a face that is on show in
+    between only is seen upright alone. still: for a picture, which is looked at as closely as can be.
+
+    Not guaranteed: faces under about 16 pixels at the side of 1280 (2560 in stills), or turned 20 degrees and more away
+    from every multiple of 90 and under 48 pixels there; see docs/results.md.
+    """
+
+    detector: Detector
+    witnesses: tuple[Detector, ...]
+    landmarker: Landmarker
+    every: int = 10
+    still: bool = False
+
+    def looks(self, width: int, height: int, thorough: bool) -> list[Look]:
+        """The looks at a frame of this size in pixels; a thorough one goes round and comes closer."""
+        longest = max(width, height)
+        if not thorough:
+            return [Look(0, _BASE)]
+        found = [Look(angle, _BASE) for angle in (*QUARTERS, *DIAGONALS)]
+        fine = min(_FINE, 2 * longest)
+        if fine > 1.2 * _BASE:
+            found += [Look(angle, fine) for angle in (QUARTERS + DIAGONALS if self.still else QUARTERS)]
+        if self.still and longest > 1.5 * _FINE:
+            found += [Look(angle, min(_STILL, longest)) for angle in (*QUARTERS, *DIAGONALS)]
+        return found
+
+    def find(self, image: Image, thorough: bool) -> list[Face]:
+        """All detections on a frame, doubtful ones too, best score first; points follow the head's own axes."""
+        return look(self.detector, image, self.looks(image.shape[1], image.shape[0], thorough), LEAST_SIDE)
+
+    def confirmed(self, image: Image, faces: Sequence[Face]) -> list[Face]:
+        """Those detections that count as faces."""
+        return [face for face in faces if self.is_face(image, face)]
+
+    def is_face(self, image: Image, face: Face) -> bool:
+        """Whether a detection is a sure one, or is borne out by other networks that look at it upright and closely."""
+        if face.score >= SURE:
+            return True
+        if face.score < CANDIDATE:
+            return False
+        closer = [_score(seen, face) for seen in framings(image, face, self.witnesses)]
+        *weights, meshed = _WEIGHTS
+        total = sum(weight * score for weight, score in zip(weights, (face.score, *closer), strict=True))
+        if total >= _ENOUGH or total + meshed < _ENOUGH:
+            return total >= _ENOUGH
+        return total + meshed * self.landmarker.locate([image], [face])[0].presence >= _ENOUGH
+
+
+def _score(seen: Face | None, face: Face) -> float:
+    """What a witness's face says of a detection: nothing when it lies elsewhere, as a twin beside it does."""
+    return seen.score if seen is not None and overlap(seen.box, face.box) > _SAME else 0.0
