@@ -12,9 +12,10 @@ from flows.progress import Advance
 from flows.steps import Steps
 from infra.media.turn import open_turned
 from models import profiles
-from models.capabilities import Floats, Image
+from models.capabilities import Detector, Floats, Image
+from models.detection.turned import AS_IT_IS, DIAGONALS, QUARTERS, Look, TurnedDetector
 from models.embedding.calibration import calibration
-from tasks import attributes, faces, identities, motion, samples
+from tasks import attributes, faces, identities, motion, residual, samples
 from tasks.attributes import Appearances
 from tasks.faces import FaceSettings, OpenFrames, SceneConsumer
 from tasks.identities import Identities
@@ -116,7 +117,7 @@ def _scan(steps: Steps, footage: Footage) -> tuple[Scan, str]:
     settings = steps.context.settings
 
     def scan(advance: Advance) -> Scan:
-        detector = steps.load("detector", long_side=settings.detector_side, min_score=footage.faces.weak)
+        detector, confirming = _detectors(steps, footage)
         votes = OrientationVotes(detector, settings.detector_side)
 
         def look(some: Footage, watch: Callable[[int, Image], None] | None) -> tuple[tuple[Scene, ...], Tracks]:
@@ -125,7 +126,7 @@ def _scan(steps: Steps, footage: Footage) -> tuple[Scan, str]:
                 some.size,
                 some.scenes(),
                 detector,
-                steps.load("confirming_detector", min_score=0.3),
+                confirming,
                 steps.load("landmarker"),
                 replace(some.faces, workers=settings.threads, small_side=settings.scene_side),
                 advance,
@@ -143,6 +144,29 @@ def _scan(steps: Steps, footage: Footage) -> tuple[Scan, str]:
     parameters = {name: str(value) for name, value in chosen.items()} | asdict(replace(footage.faces, workers=0))
     roles = ("detector", "confirming_detector", "landmarker")
     return steps.cached("faces", faces.VERSION, Scan, scan, (steps.context.digest,), roles, parameters)
+
+
+def _detectors(steps: Steps, footage: Footage) -> tuple[Detector, Detector]:
+    """The detector and the confirming one. A still can be looked at from all sides and closely, where all frames of a
+    video cannot."""
+    side, weak, doubtful = steps.context.settings.detector_side, footage.faces.weak, 0.3
+    if footage.frames > 1:
+        return (
+            steps.load("detector", long_side=side, min_score=weak),
+            steps.load("confirming_detector", min_score=doubtful),
+        )
+    from_all_sides = [Look(angle, side) for angle in (*QUARTERS, *DIAGONALS)]
+    return (
+        TurnedDetector(
+            steps.load("detector", long_side=AS_IT_IS, min_score=weak),
+            lambda width, height: residual.looks(width, height, thorough=True, still=True),
+            residual.LEAST_SIDE,
+        ),
+        TurnedDetector(
+            steps.load("confirming_detector", long_side=AS_IT_IS, min_score=doubtful),
+            lambda width, height: from_all_sides,
+        ),
+    )
 
 
 def _identities(steps: Steps, tracks: Tracks, found: Samples, inputs: tuple[str, ...]) -> tuple[Identities, str]:

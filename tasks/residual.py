@@ -25,14 +25,28 @@ LEAST_SIDE = 14.0
 pixels wide, the networks were as sure as of faces."""
 _WEIGHTS = (2.3, 3.0, 0.6, 8.0, 1.1)
 """What each network's score counts: the detection's own, then those of the audit's detector, RetinaFace and CenterFace
-on an upright crop, then the presence of a mesh. By logistic regression on 960 detections of faces (16 to 128 pixels, eight
-angles, bright, dim, noisy, partly covered) and 268 where there was none: textures, plants, an animal, hands, hair."""
+on an upright crop, then the presence of a mesh. By logistic regression on 960 detections of faces (16 to 128 pixels,
+eight angles, bright, dim, noisy, partly covered) and 268 where there was none: textures, plants, an animal, hands, hair."""
 _ENOUGH = 5.4
 """Sum from which a detection counts as a face."""
 _SAME = 0.3
 """Overlap from which a witness's face is the one that was detected."""
 _BASE, _FINE, _STILL = 640, 1280, 2560
 """Longer sides in pixels of the looks: for all faces but small ones, for small ones, and for those of large stills."""
+
+
+def looks(width: int, height: int, thorough: bool, still: bool = False) -> list[Look]:
+    """The looks at a frame of this size in pixels; a thorough one goes round and comes closer, to a still most."""
+    longest = max(width, height)
+    if not thorough:
+        return [Look(0, _BASE)]
+    found = [Look(angle, _BASE) for angle in (*QUARTERS, *DIAGONALS)]
+    fine = min(_FINE, 2 * longest)
+    if fine > 1.2 * _BASE:
+        found += [Look(angle, fine) for angle in (QUARTERS + DIAGONALS if still else QUARTERS)]
+    if still and longest > 1.5 * _FINE:
+        found += [Look(angle, min(_STILL, longest)) for angle in (*QUARTERS, *DIAGONALS)]
+    return found
 
 
 @dataclass(frozen=True)
@@ -52,22 +66,10 @@ class FaceSearch:
     every: int = 10
     still: bool = False
 
-    def looks(self, width: int, height: int, thorough: bool) -> list[Look]:
-        """The looks at a frame of this size in pixels; a thorough one goes round and comes closer."""
-        longest = max(width, height)
-        if not thorough:
-            return [Look(0, _BASE)]
-        found = [Look(angle, _BASE) for angle in (*QUARTERS, *DIAGONALS)]
-        fine = min(_FINE, 2 * longest)
-        if fine > 1.2 * _BASE:
-            found += [Look(angle, fine) for angle in (QUARTERS + DIAGONALS if self.still else QUARTERS)]
-        if self.still and longest > 1.5 * _FINE:
-            found += [Look(angle, min(_STILL, longest)) for angle in (*QUARTERS, *DIAGONALS)]
-        return found
-
     def find(self, image: Image, thorough: bool) -> list[Face]:
         """All detections on a frame, doubtful ones too, best score first; points follow the head's own axes."""
-        return look(self.detector, image, self.looks(image.shape[1], image.shape[0], thorough), LEAST_SIDE)
+        wanted = looks(image.shape[1], image.shape[0], thorough, self.still)
+        return look(self.detector, image, wanted, LEAST_SIDE)
 
     def confirmed(self, image: Image, faces: Sequence[Face]) -> list[Face]:
         """Those detections that count as faces."""

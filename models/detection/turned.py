@@ -6,7 +6,7 @@ instead. Half of the steps between two looks is what a face may be off: eight lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -89,6 +89,23 @@ def look(detector: Detector, image: Image, looks: Iterable[Look], least: float =
             box, points = placed.box * np.tile(scale, 2), placed.points * scale
             found.append(Face(box.astype(np.float32), face.score, points.astype(np.float32)))
     return merged(found)
+
+
+class TurnedDetector:
+    """Detector that looks at every frame in several ways. detector: as for `look`. looks: width, height of a frame in
+    pixels -> the looks at it. least: as for `look`."""
+
+    batch = 1
+
+    def __init__(self, detector: Detector, looks: Callable[[int, int], Sequence[Look]], least: float = 0.0) -> None:
+        self.name = detector.name
+        self._detector = detector
+        self._looks = looks
+        self._least = least
+
+    def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
+        """Return the faces of each (H, W, 3) uint8 BGR frame, best score first; boxes may reach outside the frame."""
+        return [look(self._detector, f, self._looks(f.shape[1], f.shape[0]), self._least) for f in frames]
 
 
 def merged(faces: Sequence[Face], overlap: float = SAME_FACE) -> list[Face]:

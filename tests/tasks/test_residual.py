@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,7 +12,7 @@ import skimage
 from models.capabilities import Face, Image, Mesh
 from models.detection.turned import Look, turned, turned_face
 from tasks.framing import UPRIGHT
-from tasks.residual import CANDIDATE, SURE, FaceSearch
+from tasks.residual import CANDIDATE, SURE, FaceSearch, looks
 from tasks.tracking import overlap
 from tests.contracts import support as contracts
 from tests.tasks import support
@@ -66,13 +65,12 @@ def test_what_is_too_small_for_the_detector_is_no_candidate() -> None:
 
 
 def test_a_thorough_look_goes_round_and_comes_closer() -> None:
-    search = FaceSearch(support.Detector([]), (), Meshes(0))
-    assert search.looks(1280, 720, False) == [Look(0, 640)]
-    thorough = search.looks(1280, 720, True)
+    assert looks(1280, 720, False) == [Look(0, 640)]
+    thorough = looks(1280, 720, True)
     assert {look.angle for look in thorough if look.side == 640} == set(range(0, 360, 45))
     assert {look.angle for look in thorough if look.side == 1280} == set(range(0, 360, 90))
-    assert {look.side for look in search.looks(320, 180, True)} == {640}
-    still = replace(search, still=True).looks(4000, 3000, True)
+    assert {look.side for look in looks(320, 180, True)} == {640}
+    still = looks(4000, 3000, True, still=True)
     assert {(look.angle, look.side) for look in still} == {(a, s) for a in range(0, 360, 45) for s in (640, 1280, 2560)}
 
 
