@@ -26,7 +26,8 @@ pixels wide, the networks were as sure as of faces."""
 _WEIGHTS = (2.3, 3.0, 0.6, 8.0, 1.1)
 """What each network's score counts: the detection's own, then those of the audit's detector, RetinaFace and CenterFace
 on an upright crop, then the presence of a mesh. By logistic regression on 960 detections of faces (16 to 128 pixels,
-eight angles, bright, dim, noisy, partly covered) and 268 where there was none: textures, plants, an animal, hands, hair."""
+eight angles, bright, dim, noisy, partly covered) and 268 where there was
+none: textures, plants, an animal, hands, hair."""
 _ENOUGH = 5.4
 """Sum from which a detection counts as a face."""
 _SAME = 0.3
