@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import struct
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 
 from infra.errors import MediaError, UsageError
-from infra.media.still import read_picture, write_picture
+from infra.media.still import decode_picture, read_picture, write_picture
 
 PICTURE = np.zeros((40, 60, 3), np.uint8)
 PICTURE[:20, :30] = (200, 30, 60)
@@ -49,11 +51,96 @@ def test_orientation_is_applied_and_metadata_dropped(tmp_path: Path) -> None:
     assert b"Exif" not in result.read_bytes()
 
 
-def test_transparency_and_depth_are_dropped(tmp_path: Path) -> None:
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(depth: int, colour: int, row: bytes, *extra: bytes) -> bytes:
+    """A PNG of two pixels beside each other."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, depth, colour, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" + row))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + pixels + chunk(b"IEND", b"")
+
+
+# In each of them the first pixel is transparent and hides (30, 20, 10) or a grey of 10; the second is opaque.
+TRANSPARENT = {
+    "rgba": png(8, 6, bytes([10, 20, 30, 0, 40, 50, 60, 255])),
+    "rgba of 16 bit": png(16, 6, struct.pack(">8H", 2570, 5140, 7710, 0, 10280, 12850, 15420, 65535)),
+    "grey and alpha": png(8, 4, bytes([10, 0, 40, 255])),
+    "grey and alpha of 16 bit": png(16, 4, struct.pack(">4H", 2570, 0, 10280, 65535)),
+    "palette": png(8, 3, b"\0\1", chunk(b"PLTE", bytes([10, 20, 30, 40, 50, 60])), chunk(b"tRNS", b"\0\xff")),
+    "key": png(8, 2, bytes([10, 20, 30, 40, 50, 60]), chunk(b"tRNS", struct.pack(">3H", 10, 20, 30))),
+    "grey key": png(8, 0, bytes([10, 40]), chunk(b"tRNS", struct.pack(">H", 10))),
+    "grey key of 4 bit": png(4, 0, bytes([0x14]), chunk(b"tRNS", struct.pack(">H", 1))),
+    "grey key of 16 bit": png(16, 0, struct.pack(">2H", 2570, 10280), chunk(b"tRNS", struct.pack(">H", 2570))),
+}
+
+
+@pytest.mark.parametrize("form", TRANSPARENT)
+def test_what_is_transparent_is_white_in_every_form_of_png(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(TRANSPARENT[form])
+    colours, alpha = decode_picture(path)
+    assert alpha is not None and alpha.tolist() == [[0, 255]]
+    assert colours[0, 0].max() <= 30, "the hidden colour is what the file holds"
+    seen = read_picture(path)
+    assert seen[0, 0].tolist() == [255, 255, 255]
+    assert np.array_equal(seen[0, 1], colours[0, 1]) and 40 <= seen[0, 1].max() <= 68
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".tif", ".png"])
+def test_what_is_transparent_is_white_in_every_format(suffix: str, tmp_path: Path) -> None:
+    picture = np.full((32, 32, 4), (90, 60, 30, 255), np.uint8)
+    picture[:16, :, 3] = 0
+    picture[16:, 20:, 3] = 128
+    path = tmp_path / f"a{suffix}"
+    cv2.imwrite(str(path), picture, [cv2.IMWRITE_WEBP_QUALITY, 101])
+    seen = read_picture(path)
+    assert (seen[:16] == 255).all()
+    assert seen[20, 5].tolist() == [90, 60, 30]
+    assert np.abs(seen[20, 25] - np.array([172, 157, 142])).max() <= 1
+
+
+def test_bitmaps_with_alpha_masks_are_laid_over_white_too(tmp_path: Path) -> None:
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(48)
+    header = struct.pack("<IiiHHIIiiII", 108, 2, 1, 1, 32, 3, 8, 0, 0, 0, 0) + masks
+    path = tmp_path / "a.bmp"
+    pixels = bytes([1, 2, 3, 0, 4, 5, 6, 255])
+    path.write_bytes(b"BM" + struct.pack("<IHHI", 14 + 108 + 8, 0, 0, 14 + 108) + header + pixels)
+    assert read_picture(path).tolist() == [[[255, 255, 255], [4, 5, 6]]]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_transparency_is_turned_upright_with_the_colours(orientation: int, tmp_path: Path) -> None:
+    colours = np.zeros((6, 10, 3), np.uint8)
+    colours[:2, :7] = (1, 2, 3)
+    colours[3, 8] = (9, 9, 9)
+    alpha = np.where(colours.any(axis=2), 255, 0).astype(np.uint8)
+    plain = cv2.imencode(".png", np.dstack([colours, alpha]))[1].tobytes()
+    exif = b"MM\x00*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    path = tmp_path / "a.png"
+    path.write_bytes(plain[:33] + chunk(b"eXIf", exif) + plain[33:])
+    seen, shown = decode_picture(path)
+    assert shown is not None and seen.shape[:2] == ((10, 6) if orientation >= 5 else (6, 10))
+    assert np.array_equal(shown > 0, seen.any(axis=2)), "colours were put where they are not transparent"
+
+
+def test_depth_is_dropped(tmp_path: Path) -> None:
     deep = tmp_path / "deep.png"
     cv2.imwrite(str(deep), np.full((8, 9, 4), 65535, np.uint16))
     assert read_picture(deep).shape == (8, 9, 3)
     assert read_picture(deep).dtype == np.uint8
+
+
+def test_animations_and_pages_are_refused(ffmpeg: Callable[..., None], tmp_path: Path) -> None:
+    moving = ("-f", "lavfi", "-i", "testsrc2=size=64x48:rate=5:duration=1")
+    ffmpeg(*moving, "-f", "apng", tmp_path / "a.png")
+    ffmpeg(*moving, tmp_path / "a.webp")
+    cv2.imwritemulti(str(tmp_path / "a.tif"), [PICTURE, PICTURE])
+    for path in tmp_path.iterdir():
+        with pytest.raises(MediaError) as caught:
+            read_picture(path)
+        assert (path.name, caught.value.reason) == (path.name, "several_pictures")
 
 
 def test_refusals(tmp_path: Path) -> None:
