@@ -8,7 +8,7 @@ from infra.media.limits import MediaLimits
 from infra.media.probe import VideoInfo, probe_video
 from infra.settings import Settings
 
-VERSION = 1
+VERSION = 2
 
 
 def run(source: Path, settings: Settings, limits: MediaLimits | None = None) -> VideoInfo:

@@ -156,7 +156,7 @@ class FfmpegBoundaries:
 
     def finish(self) -> list[int]:
         """Return the first frame of every shot but the first. Raises ToolError when ffmpeg fails."""
-        arguments = commands.scene_changes(self._source, self._info.stream, self._threshold, MediaLimits().max_pixels)
+        arguments = commands.scene_changes(self._source, self._info, self._threshold, MediaLimits().max_pixels)
         result = child.run("ffmpeg", arguments, ChildLimits())
         if result.status != 0:
             raise ToolError(f"The scene filter failed (ffmpeg ended with status {result.status}).")

@@ -10,9 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ffmpeg
 from ffmpeg._utils import convert_kwargs_to_cmd_line_args
+
+from infra.media import shown
+
+if TYPE_CHECKING:
+    from infra.media.probe import VideoInfo
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,gif,asf,ogg"
 PROTOCOLS = "file,pipe"
@@ -34,6 +40,11 @@ def guard(max_pixels: int, threads: int = 1) -> dict[str, str | int | None]:
     }
 
 
+def _whole(max_pixels: int, threads: int = 1) -> dict[str, str | int | None]:
+    # Otherwise decoders leave a part of what the codec crops on the left, so that rows begin at aligned addresses.
+    return guard(max_pixels, threads) | {"flags": "+unaligned"}
+
+
 def _ffprobe(path: Path, options: Mapping[str, str | int | None]) -> list[str]:
     arguments: list[str] = convert_kwargs_to_cmd_line_args(dict(options))
     return ["-hide_banner", "-v", "error", *arguments, "-i", address(path)]
@@ -50,6 +61,31 @@ def probe_headers(path: Path, max_pixels: int) -> list[str]:
     return _ffprobe(path, guard(max_pixels) | shown)
 
 
+def probe_coded_size(path: Path, stream: int, max_pixels: int) -> list[str]:
+    """ffprobe: width and height of the first frame that is in a stream of an mp4, with what the codec crops away."""
+    shown: dict[str, str | int | None] = {
+        "apply_cropping": 0,
+        "ignore_editlist": 1,
+        "select_streams": stream,
+        "read_intervals": "%+#1",
+        "show_frames": None,
+        "show_entries": "frame=width,height",
+        "of": "compact=p=0:nk=0",
+    }
+    return _ffprobe(path, guard(max_pixels) | shown)
+
+
+def probe_setup(path: Path, stream: int, max_pixels: int) -> list[str]:
+    """ffprobe: the bytes with which a stream's decoder is set up, as a dump in hexadecimal digits."""
+    shown: dict[str, str | int | None] = {
+        "select_streams": stream,
+        "show_data": None,
+        "show_entries": "stream=extradata",
+        "of": "default=nk=1:nw=1",
+    }
+    return _ffprobe(path, guard(max_pixels) | shown)
+
+
 def probe_frames(path: Path, stream: int, max_pixels: int, threads: int = 1) -> list[str]:
     """ffprobe: one line for each decoded frame of a stream (time stamp, duration, size)."""
     shown: dict[str, str | int | None] = {
@@ -58,38 +94,39 @@ def probe_frames(path: Path, stream: int, max_pixels: int, threads: int = 1) -> 
         "show_entries": "frame=best_effort_timestamp,pkt_duration,duration,width,height",
         "of": "compact=p=0:nk=0",
     }
-    return _ffprobe(path, guard(max_pixels, threads) | shown)
+    return _ffprobe(path, _whole(max_pixels, threads) | shown)
 
 
-def probe_packets(path: Path, max_pixels: int) -> list[str]:
-    """ffprobe: one line for each packet of every stream (stream, time stamp), nothing decoded."""
+def probe_packets(path: Path, max_pixels: int, whole_movie: bool = False) -> list[str]:
+    """ffprobe: one line for each packet of every stream (stream, time stamp, place, what is discarded of it), nothing
+    decoded. whole_movie: also what an mp4's edit list hides; other containers do not know the option.
+    """
     shown: dict[str, str | int | None] = {
         "show_packets": None,
-        "show_entries": "packet=stream_index,pts",
+        "show_entries": "packet=stream_index,pts,size,pos,flags:packet_side_data",
         "of": "compact=p=0:nk=0",
     }
-    return _ffprobe(path, guard(max_pixels) | shown)
+    return _ffprobe(path, guard(max_pixels) | ({"ignore_editlist": 1} if whole_movie else {}) | shown)
 
 
-def decode_frames(
-    path: Path, stream: int, width: int, height: int, pixel_format: str, full_range: bool, max_pixels: int, threads: int
-) -> list[str]:
-    """ffmpeg: every frame of a stream, upright, width x height, as planar 8 bit YUV in limited range on a pipe.
+def decode_frames(path: Path, info: VideoInfo, max_pixels: int, threads: int) -> list[str]:
+    """ffmpeg: every frame of a stream as a viewer shows it, upright, as planar 8 bit YUV in limited range on a pipe.
 
-    The scale filter is spelled out although it usually has nothing to do: a stream that changes its size half way
-    must not shift the frame boundaries in the pipe.
+    info: what `probe_video` said about the same file; gives stream, size, format, transparency and cropping. The
+    scale filter is spelled out although it usually has nothing to do: a stream that changes its size half way must
+    not shift the frame boundaries in the pipe.
     """
-    scale = f"scale={width}:{height}"
-    if full_range:
+    scale = f"scale={info.width}:{info.height}"
+    if info.full_range:
         scale += ":in_range=full:out_range=limited"
-    source = ffmpeg.input(address(path), **guard(max_pixels, threads))
+    source = ffmpeg.input(address(path), **_whole(max_pixels, threads), **shown.decoder(info))
     return _arguments(
-        source[str(stream)].output(
+        source[str(info.stream)].output(
             "pipe:1",
-            vf=f"{scale},format={pixel_format}",
+            vf=",".join([*shown.filters(info), scale, f"format={info.pixel_format}"]),
             vsync="passthrough",
             format="rawvideo",
-            pix_fmt=pixel_format,
+            pix_fmt=info.pixel_format,
         )
     )
 
@@ -107,12 +144,31 @@ def decode_sound(path: Path, stream: int, rate: int, start: Fraction, max_pixels
     return _arguments(source[str(stream)].output("pipe:1", **options))
 
 
-def scene_changes(path: Path, stream: int, threshold: float, max_pixels: int) -> list[str]:
-    """ffmpeg: the paper's scene filter; prints `frame:N pts:P ...` for each frame whose score exceeds the threshold."""
-    source = ffmpeg.input(address(path), **guard(max_pixels))
-    chain = f"select='gt(scene,{threshold:g})',metadata=mode=print:file=-"
-    options = {"copyts": None, "vf": chain, "vsync": "passthrough", "format": "null"}
-    return _arguments(source[str(stream)].output("-", **options))
+def decode_samples(
+    path: Path, stream: int, channels: int, whole_movie: bool, whole_packets: bool, max_pixels: int
+) -> list[str]:
+    """ffmpeg: an audio stream as 16 bit samples of all channels in turn on a pipe, at its own rate and without gaps.
+
+    whole_movie: also what an mp4's edit list hides; other containers do not know the option. whole_packets: also the
+    samples that packets tell a decoder to discard.
+    """
+    extra: dict[str, str | int] = {}
+    if whole_packets:
+        extra["flags2"] = "+skip_manual"
+    if whole_movie:
+        extra["ignore_editlist"] = 1
+    source = ffmpeg.input(address(path), **guard(max_pixels), **extra)
+    options = {"ac": channels, "acodec": "pcm_s16le", "format": "s16le"}
+    return _arguments(source[str(stream)].output("pipe:1", **options))
+
+
+def scene_changes(path: Path, info: VideoInfo, threshold: float, max_pixels: int) -> list[str]:
+    """ffmpeg: the paper's scene filter, on frames as a viewer shows them; prints `frame:N pts:P ...` for each frame
+    whose score exceeds the threshold."""
+    source = ffmpeg.input(address(path), **_whole(max_pixels), **shown.decoder(info))
+    chain = [*shown.filters(info), f"select='gt(scene,{threshold:g})'", "metadata=mode=print:file=-"]
+    options = {"copyts": None, "vf": ",".join(chain), "vsync": "passthrough", "format": "null"}
+    return _arguments(source[str(info.stream)].output("-", **options))
 
 
 def join(
@@ -121,13 +177,15 @@ def join(
     destination: Path,
     timescale: int,
     audio: Mapping[int, str],
+    filters: Mapping[int, str],
     video_offset: Fraction,
     max_pixels: int,
 ) -> list[str]:
     """ffmpeg: the encoded picture and the source's audio streams into one mp4 without any other content.
 
-    audio: stream index in the source -> "copy" or an encoder's name. video_offset: seconds by which the first frame
-    follows the beginning of the source's clock; may be zero, never negative.
+    audio: stream index in the source -> "copy" or an encoder's name. filters: for streams that are encoded, by the same
+    index. video_offset: seconds by which the first frame follows the beginning of the source's clock; may be zero,
+    never negative.
     """
     picture = ffmpeg.input(
         address(encoded),
@@ -144,6 +202,8 @@ def join(
             codecs[f"c:a:{position}"] = codec
             if codec != "copy":
                 codecs[f"b:a:{position}"] = "192k"
+            if index in filters:
+                codecs[f"filter:a:{position}"] = filters[index]
     hygiene: dict[str, str | int] = {
         "map_metadata": -1,
         "map_metadata:s": -1,

@@ -30,13 +30,12 @@ def open_frames(
 
     info: what `probe_video` said about the same file. threads: of the decoder. queued: frames waiting at most, which
     bounds the memory whatever the length. Yields exactly info.frame_count frames with index and pts set, upright,
-    8 bit, limited range. Leaving the block early ends the child. Raises MediaError `frame_mismatch` when the file
-    delivers more or fewer frames than were probed, ToolError when ffmpeg dies or falls silent.
+    8 bit, limited range, as a viewer shows them: cropped, and what is transparent over black. Leaving the block early
+    ends the child. Raises MediaError `frame_mismatch` when the file delivers more or fewer frames than were probed,
+    ToolError when ffmpeg dies or falls silent.
     """
     limits = limits or MediaLimits()
-    arguments = commands.decode_frames(
-        path, info.stream, info.width, info.height, info.pixel_format, info.full_range, limits.max_pixels, threads
-    )
+    arguments = commands.decode_frames(path, info, limits.max_pixels, threads)
     with child.started("ffmpeg", arguments, ChildLimits()) as (process, _log):
         assert process.stdout is not None
         with contextlib.suppress(OSError, AttributeError):

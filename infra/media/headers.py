@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """One stream as the container declares it. kind: video, audio, subtitle, data, attachment or unknown."""
+    """One stream as the container declares it. kind: video, audio, subtitle, data, attachment or unknown.
+
+    enabled: False for a track that is switched off, which players treat as if it were not there. hidden: seconds at
+    the beginning of the decoded sound that an edit list hides although ffmpeg decodes them. length: seconds of it that
+    are presented, 0 when the container sets no end.
+    """
 
     index: int
     kind: str
@@ -22,6 +27,25 @@ class StreamInfo:
     channels: int
     sample_rate: int
     cover: bool
+    enabled: bool
+    hidden: Fraction
+    length: Fraction
+
+    @staticmethod
+    def of(entry: dict[str, Any]) -> StreamInfo:
+        """One stream as ffprobe describes it, taken to be presented as a whole."""
+        return StreamInfo(
+            index=int(entry["index"]),
+            kind=str(entry.get("codec_type", "unknown")),
+            codec=str(entry.get("codec_name", "unknown")),
+            time_base=fraction(entry.get("time_base", "0/1")),
+            channels=int(entry.get("channels", 0)),
+            sample_rate=int(entry.get("sample_rate", 0)),
+            cover=is_cover(entry),
+            enabled=True,
+            hidden=Fraction(0),
+            length=Fraction(0),
+        )
 
 
 def is_cover(stream: dict[str, Any]) -> bool:
@@ -94,16 +118,3 @@ def colour_tag(stream: dict[str, Any], name: str) -> str:
     """A colour tag, empty when the header does not say."""
     value = str(stream.get(name, ""))
     return "" if value in ("unknown", "reserved", "unspecified") else value
-
-
-def stream_info(entry: dict[str, Any]) -> StreamInfo:
-    """One stream as the container declares it."""
-    return StreamInfo(
-        index=int(entry["index"]),
-        kind=str(entry.get("codec_type", "unknown")),
-        codec=str(entry.get("codec_name", "unknown")),
-        time_base=fraction(entry.get("time_base", "0/1")),
-        channels=int(entry.get("channels", 0)),
-        sample_rate=int(entry.get("sample_rate", 0)),
-        cover=is_cover(entry),
-    )

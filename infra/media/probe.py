@@ -24,9 +24,10 @@ from infra.media.headers import (
     mean_rate,
     pixel_aspect,
     rotation_of,
-    stream_info,
 )
+from infra.media.hevc import has_layers
 from infra.media.limits import ChildLimits, MediaLimits
+from infra.media.shown import check_within_edits, has_alpha, presentation
 
 _PLAYLISTS = (
     b"#EXTM3U",
@@ -47,13 +48,14 @@ _HDR = frozenset({"smpte2084", "arib-std-b67"})
 class VideoInfo:
     """Everything about a source that later stages need to reproduce its time and its look. Holds no tags, no names.
 
-    width, height: pixels after rotation, as a viewer sees them. pts: (n,) int64, the presentation time of every
-    frame in units of time_base, strictly increasing. last_duration: how long the last frame stays, same units.
+    width, height: pixels after cropping and rotation, as a viewer sees them. pts: (n,) int64, the presentation time of
+    every frame in units of time_base, strictly increasing. last_duration: how long the last frame stays, same units.
     fps: mean frame rate. start: seconds, when the container's clock begins (its earliest stream). duration: seconds
     as the container states it, or by the frames. stream: index of the picture stream in the file. rotation: degrees,
     counterclockwise, that the decoder applies: 0, 90, 180 or 270. pix_fmt, bit_depth, full_range, color_*: of the
     source; an empty colour tag means that the file does not say. sample_aspect: pixel aspect ratio after rotation, 0
-    when the file does not say. container: ffmpeg's name of the format.
+    when the file does not say. container: ffmpeg's name of the format. alpha: whether the picture may be transparent.
+    crop: pixels that a viewer cuts off the decoded picture: left, top, right, bottom.
     """
 
     width: int
@@ -77,6 +79,8 @@ class VideoInfo:
     streams: tuple[StreamInfo, ...]
     chapters: int
     container: str
+    alpha: bool
+    crop: tuple[int, int, int, int]
 
     @property
     def frame_count(self) -> int:
@@ -85,8 +89,8 @@ class VideoInfo:
 
     @property
     def audio(self) -> dict[int, str]:
-        """Audio streams: index in the file -> codec name."""
-        return {stream.index: stream.codec for stream in self.streams if stream.kind == "audio"}
+        """Audio streams that are not switched off: index in the file -> codec name."""
+        return {stream.index: stream.codec for stream in self.streams if stream.kind == "audio" and stream.enabled}
 
     @property
     def pixel_format(self) -> str:
@@ -102,7 +106,8 @@ def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1)
     """Examine a local video file; decodes it once to learn the time of every frame.
 
     Raises MediaError with one of the reasons missing, empty, playlist, not_media, truncated, no_video, too_large,
-    unsupported_hdr, unsupported_rotation, size_changes, bad_timestamps. Raises ToolError when ffprobe itself is
+    unsupported_hdr, unsupported_rotation, unsupported_crop, unsupported_edits, unsupported_layers, bad_structure,
+    size_changes, bad_timestamps. Raises ToolError when ffprobe itself is
     missing or runs past its limits. Not guaranteed: that every packet is intact; damaged pictures that the decoder
     can conceal are frames like any other.
     """
@@ -120,11 +125,18 @@ def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1)
     _check_size(width, height, declared_frames(picture, description), limits)
     if picture.get("color_transfer") in _HDR:
         raise MediaError("unsupported_hdr", "The video is HDR (PQ or HLG); convert it to standard range first.")
+    shown = presentation(path, description, picture)
+    if picture.get("codec_name") == "hevc" and has_layers(_setup(path, int(picture["index"]), limits)):
+        raise MediaError("unsupported_layers", "The picture has layers (transparency or a second view); re-encode it.")
     time_base = Fraction(picture["time_base"])
     pts, durations = _frame_times(path, picture, limits, threads, (width, height))
     fps = mean_rate(picture, pts, time_base)
     last = last_frame_duration(picture, pts, int(durations[-1]), fps * time_base)
-    sample_aspect = pixel_aspect(picture)
+    check_within_edits((int(pts[0]) * time_base, int(pts[-1]) * time_base), shown.edits)
+    sample_aspect = pixel_aspect(picture) * shown.stretch
+    width -= shown.crop[0] + shown.crop[2]
+    height -= shown.crop[1] + shown.crop[3]
+    _check_size(width, height, len(pts), limits)
     if rotation in (90, 270):
         width, height = height, width
         sample_aspect = 1 / sample_aspect if sample_aspect else sample_aspect
@@ -150,9 +162,11 @@ def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1)
         color_transfer=colour_tag(picture, "color_transfer"),
         color_primaries=colour_tag(picture, "color_primaries"),
         sample_aspect=sample_aspect,
-        streams=tuple(stream_info(entry) for entry in description["streams"]),
+        streams=shown.streams,
         chapters=len(description.get("chapters", [])),
         container=str(container.get("format_name", "")),
+        alpha=has_alpha(picture),
+        crop=shown.crop,
     )
 
 
@@ -194,6 +208,17 @@ def _picture_stream(path: Path, description: dict[str, Any], messages: str) -> d
     if "time_base" not in chosen or chosen.get("codec_name", "unknown") == "unknown":
         raise MediaError("not_media", "The picture stream uses a codec that this ffmpeg cannot decode.")
     return chosen
+
+
+def _setup(path: Path, stream: int, limits: MediaLimits) -> bytes:
+    arguments = commands.probe_setup(path, stream, limits.max_pixels)
+    found = child.run("ffprobe", arguments, ChildLimits(wall_s=120, cpu_s=120))
+    # Lines read "00000010: 0011 2233 ...  text": sixteen bytes each, in groups of four digits.
+    lines = [line[10:50] for line in found.output.decode("ascii", "replace").splitlines() if line[8:10] == ": "]
+    try:
+        return bytes.fromhex("".join(lines).replace(" ", ""))
+    except ValueError:
+        raise ToolError("ffprobe described a stream in a form that is not known.") from None
 
 
 def _check_size(width: int, height: int, frames: int, limits: MediaLimits) -> None:

@@ -50,7 +50,8 @@ def test_real_clips_keep_time_and_sound(name: str, clip: Callable[[str], Path], 
     assert times(again) == times(info)
     assert again.last_duration * again.time_base == info.last_duration * info.time_base
     assert (again.width, again.height) == (info.width, info.height)
-    assert (read.audio_streams, read.copied) == (len(info.audio), True)
+    # The sound of one was cut from a longer recording without being encoded again; see tests/infra/test_presented.py.
+    assert (read.audio_streams, read.copied) == (len(info.audio), name != "pyfeat_face_noface.mov")
     assert leftovers(result) == ()
     if info.audio:
         assert int(again.pts[0]) * again.time_base == int(info.pts[0]) * info.time_base

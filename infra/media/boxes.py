@@ -1,0 +1,268 @@
+"""What an mp4 or QuickTime file says about its presentation: tracks, edit lists, clean apertures.
+
+ffmpeg does not report these. Only headers are read, in bounded pieces; nothing is decoded.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from infra.errors import MediaError
+
+_MOST_BOXES = 100_000
+_LARGEST_READ = 4 << 20
+_PARENTS = frozenset({b"moov", b"trak", b"edts", b"mdia", b"minf", b"dinf", b"stbl"})
+_NO_TAGS = (
+    struct.pack(">I4sI", 53, b"meta", 0)
+    + struct.pack(">I4s8x4s4s9x", 33, b"hdlr", b"mdir", b"appl")
+    + struct.pack(">I4s", 8, b"ilst")
+)
+"""What ffmpeg writes where there are no tags."""
+_VISUAL_ENTRY = 78
+"""Bytes of a picture's sample entry before the boxes in it."""
+
+Crop = tuple[int, int, int, int]
+"""Pixels that are cut off: left, top, right, bottom."""
+NO_CROP: Crop = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Box:
+    """kind: four characters. start, end: bytes of the file that are its content. header: where the box begins."""
+
+    kind: bytes
+    header: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One entry of an edit list: duration in seconds, media_time in ticks (-1 is a pause), rate (1 is normal)."""
+
+    duration: Fraction
+    media_time: int
+    rate: Fraction
+
+
+@dataclass(frozen=True)
+class MovieTrack:
+    """One track. kind: `vide`, `soun`, or another handler. group: alternate group, 0 is none. timescale: ticks a
+    second. crop: what the clean aperture cuts off, in coded pixels before any rotation."""
+
+    number: int
+    kind: str
+    enabled: bool
+    group: int
+    timescale: int
+    edits: tuple[Edit, ...]
+    crop: Crop
+
+
+@dataclass(frozen=True)
+class Movie:
+    """The tracks of a file, in order. fragmented: whether samples may lie in fragments."""
+
+    tracks: tuple[MovieTrack, ...]
+    fragmented: bool
+
+
+def read_movie(path: Path) -> Movie:
+    """Read the headers of a local mp4 or QuickTime file.
+
+    Raises MediaError `bad_structure` when they are damaged, compressed, or contradict each other.
+    """
+    with path.open("rb") as file:
+        end = path.stat().st_size
+        moov = next((box for box in walk(file, 0, end) if box.kind == b"moov"), None)
+        if moov is None:
+            raise _damaged()
+        scale, fragmented = 0, False
+        found: list[Box] = []
+        for box in walk(file, moov.start, moov.end):
+            if box.kind == b"mvhd":
+                scale = _timescale(_content(file, box))
+            elif box.kind == b"trak":
+                found.append(box)
+            elif box.kind == b"mvex":
+                fragmented = True
+            elif box.kind == b"cmov":
+                raise MediaError("bad_structure", "The file's index is compressed; remux the video first.")
+        if not scale:
+            raise _damaged()
+        return Movie(tuple(_track(file, box, scale) for box in found), fragmented)
+
+
+def box_names(path: Path) -> tuple[set[bytes], bool]:
+    """Kinds of all boxes of a file down to the sample tables, and whether bytes lie outside of them.
+
+    Padding with content counts as a box called `free+`; a list of tags that is empty does not count. Raises MediaError
+    `bad_structure`.
+    """
+    names, rest = set(), False
+    with path.open("rb") as file:
+        pending = [(0, path.stat().st_size)]
+        while pending:
+            start, end = pending.pop()
+            reached = start
+            for box in walk(file, start, end):
+                reached = box.end
+                if box.kind == b"udta" and _content(file, box) == _NO_TAGS:
+                    continue
+                names.add(box.kind)
+                if box.kind in (b"free", b"skip") and any(_content(file, box)):
+                    names.add(b"free+")
+                if box.kind in _PARENTS:
+                    pending.append((box.start, box.end))
+            rest = rest or reached != end
+    return names, rest
+
+
+def unreferenced(path: Path, samples: Iterable[tuple[int, int]]) -> bool:
+    """Whether media data boxes hold bytes that no sample covers. samples: (first byte, number of bytes) each."""
+    with path.open("rb") as file:
+        free = [(box.start, box.end) for box in walk(file, 0, path.stat().st_size) if box.kind == b"mdat"]
+    reached = 0
+    spans = sorted(samples)
+    for start, end in free:
+        reached = start
+        for position, size in spans:
+            if position > reached:
+                break
+            reached = max(reached, position + size)
+        if reached < end:
+            return True
+    return False
+
+
+def walk(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
+    """The boxes between two bytes of a file, in order.
+
+    Raises MediaError `bad_structure` for a box that is smaller than its header or reaches beyond `end`. Fewer than
+    eight bytes at the end belong to no box and are passed over, and so is what follows a zero in place of a box.
+    """
+    position = start
+    for _ in range(_MOST_BOXES):
+        if end - position < 8:
+            return
+        file.seek(position)
+        size, kind = struct.unpack(">I4s", _exactly(file, 8))
+        header = 8
+        if size == 1:
+            size, header = struct.unpack(">Q", _exactly(file, 8))[0], 16
+        elif size == 0:
+            if kind == bytes(4):
+                return
+            size = end - position
+        if size < header or position + size > end:
+            raise _damaged()
+        yield Box(kind, position, position + header, position + size)
+        position += size
+    raise _damaged()
+
+
+def _track(file: BinaryIO, trak: Box, movie_scale: int) -> MovieTrack:
+    parts: dict[bytes, Box] = {}
+    inner = {b"mdia", b"minf", b"stbl", b"edts"}
+    pending = [trak]
+    while pending:
+        parent = pending.pop()
+        for box in walk(file, parent.start, parent.end):
+            # A second box of a kind is one that readers may disagree about.
+            if box.kind in (b"tkhd", b"mdhd", b"elst", b"stsd", b"hdlr") and (box.kind, parent.kind) != (
+                b"hdlr",
+                b"minf",
+            ):
+                if box.kind in parts:
+                    raise _damaged()
+                parts[box.kind] = box
+            elif box.kind in inner:
+                pending.append(box)
+    try:
+        header = _content(file, parts[b"tkhd"])
+        wide = header[0] == 1
+        number = struct.unpack(">I", header[20:24] if wide else header[12:16])[0]
+        group = struct.unpack(">h", header[46:48] if wide else header[34:36])[0]
+        kind = _content(file, parts[b"hdlr"])[8:12].decode("latin-1")
+        timescale = _timescale(_content(file, parts[b"mdhd"]))
+        edits = _edits(_content(file, parts[b"elst"]), movie_scale) if b"elst" in parts else ()
+        crop = _aperture(file, parts[b"stsd"]) if kind == "vide" else NO_CROP
+    except (KeyError, struct.error, IndexError, ZeroDivisionError):
+        raise _damaged() from None
+    return MovieTrack(number, kind, bool(header[3] & 1), group, timescale, edits, crop)
+
+
+def _edits(content: bytes, scale: int) -> tuple[Edit, ...]:
+    form = ">QqhH" if content[0] == 1 else ">IihH"
+    size, count = struct.calcsize(form), struct.unpack(">I", content[4:8])[0]
+    if 8 + count * size > len(content):
+        raise _damaged()
+    edits = []
+    for position in range(8, 8 + count * size, size):
+        duration, media_time, whole, part = struct.unpack(form, content[position : position + size])
+        edits.append(Edit(Fraction(duration, scale), media_time, whole + Fraction(part, 65536)))
+    return tuple(edits)
+
+
+def _aperture(file: BinaryIO, stsd: Box) -> Crop:
+    """What the clean apertures of all sample entries cut off; they must agree."""
+    crops = set()
+    for entry in walk(file, stsd.start + 8, stsd.end):
+        content = _content(file, entry)
+        width, height = struct.unpack(">HH", content[24:28])
+        crop = NO_CROP
+        for box in walk(file, entry.start + _VISUAL_ENTRY, entry.end):
+            if box.kind == b"lhvC":
+                raise MediaError("unsupported_layers", "The picture has layers; re-encode it first.")
+            if box.kind == b"clap":
+                crop = clean_aperture(_content(file, box), width, height)
+        crops.add(crop)
+    if len(crops) != 1:
+        raise MediaError("unsupported_crop", "The picture changes its clean aperture; re-encode it first.")
+    return crops.pop()
+
+
+def clean_aperture(content: bytes, width: int, height: int) -> Crop:
+    """What a `clap` box cuts off a picture of width x height; a part of a pixel counts as cut.
+
+    Raises MediaError `unsupported_crop` when less than a pixel would be left or the aperture lies outside.
+    """
+    values = struct.unpack(">IIIIiIiI", content[:32])
+    wide, high, across, down = (Fraction(values[i], values[i + 1]) for i in (0, 2, 4, 6))
+    left, top = (width - wide) / 2 + across, (height - high) / 2 + down
+    right, bottom = width - left - wide, height - top - high
+    cut = (math.ceil(left), math.ceil(top), math.ceil(right), math.ceil(bottom))
+    if min(cut) < 0 or cut[0] + cut[2] >= width or cut[1] + cut[3] >= height:
+        raise MediaError(
+            "unsupported_crop", "The picture's clean aperture lies outside the picture; re-encode it first."
+        )
+    return cut
+
+
+def _timescale(content: bytes) -> int:
+    scale: int = struct.unpack(">I", content[20:24] if content[0] == 1 else content[12:16])[0]
+    return scale
+
+
+def _content(file: BinaryIO, box: Box) -> bytes:
+    if box.end - box.start > _LARGEST_READ:
+        raise _damaged()
+    file.seek(box.start)
+    return _exactly(file, box.end - box.start)
+
+
+def _exactly(file: BinaryIO, count: int) -> bytes:
+    data = file.read(count)
+    if len(data) != count:
+        raise _damaged()
+    return data
+
+
+def _damaged() -> MediaError:
+    return MediaError("bad_structure", "The file's index is damaged or ambiguous; remux the video first.")
