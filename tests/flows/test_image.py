@@ -4,10 +4,12 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from flows import image
 from flows.context import Context, Outcome, Services
 from flows.image import convert_picture
 from flows.manifest import Ledger
@@ -15,6 +17,8 @@ from flows.sources import find
 from infra.cache import Key
 from infra.errors import Withheld
 from infra.lease import Leases
+from infra.media.frame import YuvFrame
+from infra.media.hidden import hidden_in_picture
 from infra.media.still import PICTURE_SUFFIXES, read_picture, write_picture
 from infra.settings import IdentityScope, Settings
 from infra.store import Store
@@ -85,6 +89,81 @@ def test_doubt_and_failure_publish_nothing(
         row = run(source, services, broken, overwrite=True).row
     assert (row.verdict, row.reason) == (Verdict.FAILED, "unexpected")
     assert "Jane" not in caplog.text
+
+
+def drawn_on(picture: Image, context: Context) -> tuple[Image, Verdict, str]:
+    """As the real chain leaves a picture: through the colours of frames, and changed in one place."""
+    frame = YuvFrame.from_bgr(picture)
+    frame.write_bgr(np.full((20, 20, 3), 90, np.uint8), 40, 40)
+    return frame.to_bgr(), Verdict.PUBLISHED, ""
+
+
+def cut_out(hidden: int) -> NDArray[np.uint8]:
+    """A disc of noise on a transparent ground that hides a grey."""
+    rows, columns = np.mgrid[:100, :100]
+    alpha = np.where(np.hypot(rows - 50, columns - 50) < 30, 255, 0).astype(np.uint8)
+    colours = np.random.default_rng(4).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    colours[alpha == 0] = hidden
+    return np.dstack([colours, alpha])
+
+
+def test_transparency_is_kept_and_what_it_hides_is_not(services: Services, tmp_path: Path) -> None:
+    made = []
+    for hidden in (0, 200):
+        source = tmp_path / f"{hidden}.png"
+        cv2.imwrite(str(source), cut_out(hidden))
+        outcome = run(source, services, drawn_on)
+        result = tmp_path / "out" / outcome.row.output
+        assert hidden_in_picture(result) == ()
+        made.append(cv2.imread(str(result), cv2.IMREAD_UNCHANGED))
+    assert np.array_equal(*made), "nothing depends on what is hidden"
+    colours, alpha = made[0][..., :3], made[0][..., 3]
+    assert (colours[alpha == 0] == 255).all() and (alpha[:15] == 0).all()
+    assert (alpha[40:60, 40:60] == 255).all() and np.abs(colours[40:60, 40:60].astype(int) - 90).max() <= 2
+    inside = cut_out(0)[..., 3] > 0
+    inside[39:61, 39:61] = False
+    assert np.abs(colours.astype(int) - cut_out(0)[..., :3])[inside].max() <= 3
+
+
+def test_the_chain_sees_transparency_over_white(services: Services, tmp_path: Path) -> None:
+    seen: list[Image] = []
+
+    def look(picture: Image, context: Context) -> tuple[Image, Verdict, str]:
+        seen.append(picture)
+        return drawn_on(picture, context)
+
+    source = tmp_path / "a.png"
+    cv2.imwrite(str(source), cut_out(10))
+    run(source, services, look)
+    assert seen[0].shape == (100, 100, 3) and (seen[0][:15] == 255).all()
+
+
+def test_a_face_that_alpha_draws_is_published_as_a_white_page(services: Services, shared: Path, tmp_path: Path) -> None:
+    """White everywhere, with a portrait as transparency: over white it is blank, over black it is a person."""
+    portrait = cv2.imread(str(sorted((shared / "stills" / "people").glob("*.jpg"))[0]), cv2.IMREAD_GRAYSCALE)
+    assert portrait is not None
+    source = tmp_path / "a.png"
+    cv2.imwrite(str(source), np.dstack([np.full((*portrait.shape, 3), 255, np.uint8), portrait]))
+    outcome = run(source, services, drawn_on)
+    result = cv2.imread(str(tmp_path / "out" / outcome.row.output), cv2.IMREAD_UNCHANGED)
+    assert result is not None and result.shape[2] == 3
+    assert np.delete(result.reshape(-1, 3), 0, axis=0).min() >= 88
+    assert (np.abs(result.astype(int) - 255).max(axis=2) > 3).sum() <= 400, "only what the chain drew"
+
+
+def test_nothing_is_published_that_holds_more_than_it_shows(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(path: Path, picture: Image) -> None:
+        write_picture(path, picture)
+        path.write_bytes(path.read_bytes() + b"Jane")
+
+    source = tmp_path / "a.png"
+    write_picture(source, np.zeros((20, 30, 3), np.uint8))
+    monkeypatch.setattr(image, "write_picture", careless)
+    row = run(source, services).row
+    assert row.verdict is Verdict.FAILED and row.output == ""
+    assert not (tmp_path / "out" / "images").exists()
 
 
 def test_bad_pictures(services: Services, tmp_path: Path) -> None:
