@@ -87,11 +87,11 @@ def probe_setup(path: Path, stream: int, max_pixels: int) -> list[str]:
 
 
 def probe_frames(path: Path, stream: int, max_pixels: int, threads: int = 1) -> list[str]:
-    """ffprobe: one line for each decoded frame of a stream (time stamp, duration, size)."""
+    """ffprobe: one line for each decoded frame of a stream (time stamp, duration, size, pixel format)."""
     shown: dict[str, str | int | None] = {
         "select_streams": stream,
         "show_frames": None,
-        "show_entries": "frame=best_effort_timestamp,pkt_duration,duration,width,height",
+        "show_entries": "frame=best_effort_timestamp,pkt_duration,duration,width,height,pix_fmt",
         "of": "compact=p=0:nk=0",
     }
     return _ffprobe(path, _whole(max_pixels, threads) | shown)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 class StreamInfo:
     """One stream as the container declares it. kind: video, audio, subtitle, data, attachment or unknown.
 
-    enabled: False for a track that is switched off, which players treat as if it were not there. hidden: seconds at
-    the beginning of the decoded sound that an edit list hides although ffmpeg decodes them. length: seconds of it that
-    are presented, 0 when the container sets no end.
+    enabled: False for a track that is switched off and not offered for choice, as if it were not there. hidden: seconds
+    at the beginning of the decoded sound that an edit list hides although ffmpeg decodes them. length: seconds of it
+    that are presented, 0 when the container sets no end.
     """
 
     index: int

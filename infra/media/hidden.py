@@ -61,6 +61,8 @@ def hidden_in_video(path: Path, limits: MediaLimits | None = None) -> tuple[str,
         return tuple(sorted(found | {"structure"}))
     except ToolError:
         return tuple(sorted(found | {"unreadable"}))
+    if has_alpha(streams[0], str(description["format"]["format_name"])):
+        found.add("alpha")
     if any(shown.crop):
         found.add("crop")
     found |= _in_picture(streams[0], whole.get(0, []), played.get(0, []), coded)
@@ -116,8 +118,6 @@ def _in_picture(entry: dict[str, Any], whole: list[Packet], played: list[Packet]
     found = set()
     if len(whole) != sum(not packet.dropped for packet in played):
         found.add("picture")
-    if has_alpha(entry):
-        found.add("alpha")
     beyond = (coded[0] - int(entry.get("width", 0)), coded[1] - int(entry.get("height", 0)))
     # The codec's own blocks reach beyond the picture; an encoder repeats its edge there.
     if max(beyond) >= _MACROBLOCK:

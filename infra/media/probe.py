@@ -129,7 +129,7 @@ def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1)
     if picture.get("codec_name") == "hevc" and has_layers(_setup(path, int(picture["index"]), limits)):
         raise MediaError("unsupported_layers", "The picture has layers (transparency or a second view); re-encode it.")
     time_base = Fraction(picture["time_base"])
-    pts, durations = _frame_times(path, picture, limits, threads, (width, height))
+    pts, durations, formats = _frame_times(path, picture, limits, threads, (width, height))
     fps = mean_rate(picture, pts, time_base)
     last = last_frame_duration(picture, pts, int(durations[-1]), fps * time_base)
     check_within_edits((int(pts[0]) * time_base, int(pts[-1]) * time_base), shown.edits)
@@ -165,7 +165,7 @@ def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1)
         streams=shown.streams,
         chapters=len(description.get("chapters", [])),
         container=str(container.get("format_name", "")),
-        alpha=has_alpha(picture),
+        alpha=has_alpha(picture, str(container.get("format_name", "")), formats),
         crop=shown.crop,
     )
 
@@ -230,7 +230,8 @@ def _check_size(width: int, height: int, frames: int, limits: MediaLimits) -> No
 
 def _frame_times(
     path: Path, picture: dict[str, Any], limits: MediaLimits, threads: int, size: tuple[int, int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], set[str]]:
+    """Presentation time and duration of each frame, in ticks, and the pixel formats that occur."""
     arguments = commands.probe_frames(path, int(picture["index"]), limits.max_pixels, threads)
     # About 100 bytes a line; a file with more frames than allowed is ended on the way, whatever its header claims.
     result = child.run("ffprobe", arguments, ChildLimits(), max_output=160 * limits.max_frames)
@@ -252,4 +253,5 @@ def _frame_times(
     if pts.size > 1 and not bool(np.all(np.diff(pts) > 0)):
         raise MediaError("bad_timestamps", "The frames' presentation times do not increase; remux it first.")
     durations = [f.get("duration", f.get("pkt_duration", "0")) for f in fields]
-    return pts, np.array([int(d) if d.isdigit() else 0 for d in durations], dtype=np.int64)
+    formats = {f.get("pix_fmt", "") for f in fields}
+    return pts, np.array([int(d) if d.isdigit() else 0 for d in durations], dtype=np.int64), formats

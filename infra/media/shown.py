@@ -6,7 +6,7 @@ cropping, and does not apply edit lists to fragments. Everything that decodes a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -39,11 +39,17 @@ class Presentation:
     edits: tuple[Fraction, Fraction] | None
 
 
-def has_alpha(picture: Mapping[str, Any]) -> bool:
-    """Whether a picture stream, as ffprobe describes it, carries transparency. Palettes count: they may."""
+def has_alpha(picture: Mapping[str, Any], container: str, formats: Iterable[str] = ()) -> bool:
+    """Whether a picture stream, as ffprobe describes it, carries transparency. Palettes count: they may.
+
+    container: ffmpeg's name of the format. formats: pixel formats of the frames, which may differ from the header's.
+    """
+    if container == "avi" and picture.get("codec_name") == "rawvideo":
+        # The fourth byte of an uncompressed AVI's pixels means nothing, and is mostly 0.
+        return False
     tags = {name.lower(): str(value) for name, value in picture.get("tags", {}).items()}
     layered = picture.get("codec_name") in _ALPHA_DECODERS and tags.get("alpha_mode", "0") != "0"
-    return layered or str(picture.get("pix_fmt", "")).startswith(_ALPHA_FORMATS)
+    return layered or any(name.startswith(_ALPHA_FORMATS) for name in [str(picture.get("pix_fmt", "")), *formats])
 
 
 def decoder(info: VideoInfo) -> dict[str, str]:
@@ -122,15 +128,17 @@ def _sound(stream: StreamInfo, track: MovieTrack | None, fragmented: bool) -> St
     if track is None:
         raise _disagree()
     played = [edit for edit in track.edits if edit.media_time >= 0]
-    if track.enabled:
+    # Players offer the members of an alternate group for choice; another track that is off is as if it were not there.
+    offered = track.enabled or track.group != 0
+    if offered:
         _check_edits(track.edits)
     # ffmpeg plays the last packet of each piece to its end, which is beyond the piece.
-    if track.enabled and len(played) > 1:
+    if offered and len(played) > 1:
         raise MediaError("unsupported_edits", "The sound is put together from pieces; re-encode the video first.")
     total = sum((edit.duration for edit in played), Fraction(0))
     # ffmpeg begins where the edit list says, but not in fragments; it never ends within a packet.
     hidden = Fraction(played[0].media_time, track.timescale) if fragmented and played else Fraction(0)
-    return replace(stream, enabled=track.enabled, hidden=hidden, length=total)
+    return replace(stream, enabled=offered, hidden=hidden, length=total)
 
 
 def _check_edits(edits: Sequence[Edit]) -> None:

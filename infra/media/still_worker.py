@@ -38,8 +38,10 @@ def main(path: str, max_pixels: str) -> int:
     alpha = _alpha(np, whole, data.tobytes())
     if alpha is not None:
         exif = [np.asarray(block).tobytes() for kind, block in zip(kinds, blocks, strict=True) if kind == _EXIF]
-        alpha = _upright(np, alpha, _orientation(exif[0] if exif else b""))
-        if alpha.shape != colours.shape[:2]:
+        orientation = _orientation(exif[0] if exif else b"")
+        alpha = _upright(alpha, orientation)
+        stored = _upright(whole if whole.ndim == 2 else whole[..., :3], orientation)
+        if not _same(np, stored, colours):
             return UNCLEAR
     out = sys.stdout.buffer
     out.write(struct.pack("<III", colours.shape[0], colours.shape[1], alpha is not None))
@@ -99,8 +101,17 @@ def _orientation(exif: bytes) -> int:
     return 1
 
 
-def _upright(np: Any, plane: Any, orientation: int) -> Any:
-    turned = plane.T if orientation >= 5 else plane
+def _same(np: Any, stored: Any, colours: Any) -> bool:
+    """Whether stored colours, turned, are those of the upright picture; depth over 8 bits may be rounded."""
+    if stored.shape[:2] != colours.shape[:2] or stored.dtype not in (np.uint8, np.uint16):
+        return False
+    planes = stored[..., None] if stored.ndim == 2 else stored
+    coarse = planes if planes.dtype == np.uint8 else planes >> 8
+    return bool((np.abs(coarse.astype(np.int16) - colours) <= (planes.dtype != np.uint8)).all())
+
+
+def _upright(plane: Any, orientation: int) -> Any:
+    turned = plane.swapaxes(0, 1) if orientation >= 5 else plane
     if orientation in (2, 3, 6, 7):
         turned = turned[:, ::-1]
     if orientation in (3, 4, 7, 8):

@@ -52,9 +52,12 @@ def with_edits(source: Path, target: Path, track: int, edits: Sequence[tuple[int
     return target
 
 
-def switched_off(source: Path, target: Path, track: int) -> Path:
+def switched_off(source: Path, target: Path, track: int, group: int = 0) -> Path:
+    """group: alternate group that the track then belongs to, 0 is none."""
+
     def off(content: bytes) -> bytes:
-        return content[:3] + bytes([content[3] & ~1]) + content[4:]
+        flags = content[:3] + bytes([content[3] & ~1])
+        return flags + content[4:34] + struct.pack(">H", group) + content[36:]
 
     target.write_bytes(change_box(source.read_bytes(), (b"moov", b"trak", b"tkhd"), off, track))
     return target

@@ -77,6 +77,27 @@ def test_the_transparent_colour_of_a_gif_is_black(ffmpeg: Run, tmp_path: Path) -
     assert all(picture[:, :28].max() == 0 and picture[24, 50, 2] > 235 for picture in seen)
 
 
+def test_transparency_that_begins_half_way_is_black(ffmpeg: Run, tmp_path: Path) -> None:
+    opaque, layered, listed, both = (tmp_path / name for name in ("a.mkv", "b.mkv", "both.txt", "both.mkv"))
+    ffmpeg("-f", "lavfi", "-i", "color=red:s=64x48:r=10:d=1", "-c:v", "png", "-pix_fmt", "rgb24", opaque)
+    ffmpeg("-f", "lavfi", "-i", LAYERED, "-c:v", "png", "-pix_fmt", "rgba", layered)
+    listed.write_text("file a.mkv\nfile b.mkv\n")
+    ffmpeg("-f", "concat", "-i", listed, "-c", "copy", both)
+    assert probe_video(both).pix_fmt == "rgb24", "the header does not say it"
+    seen = frames(both)
+    assert len(seen) == 20 and all(picture[24, 8, 2] > 235 for picture in seen[:10])
+    assert all(picture[:, :28].max() <= 6 and picture[24, 50, 2] > 235 for picture in seen[10:])
+
+
+def test_the_fourth_byte_of_an_uncompressed_avi_is_no_transparency(ffmpeg: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    ffmpeg(
+        "-f", "lavfi", "-i", "color=red:s=64x48:r=10:d=1,format=bgra,colorchannelmixer=aa=0", "-c:v", "rawvideo", path
+    )
+    assert probe_video(path).pix_fmt == "bgra"
+    assert all(picture[24, 8, 2] > 235 for picture in frames(path))
+
+
 def test_the_scene_filter_sees_what_is_shown(ffmpeg: Run, tmp_path: Path) -> None:
     """The hidden half jumps from green to white; the shown half stays."""
     path = tmp_path / "a.mov"
@@ -189,6 +210,7 @@ def test_sound_that_is_switched_off_is_not_part_of_the_video(plain: Path, ffmpeg
     ffmpeg("-i", plain, "-i", plain, "-map", "0:v", "-map", "0:a", "-map", "1:a", "-c", "copy", two)
     assert list(probe_video(two).audio) == [1, 2]
     assert list(probe_video(containers.switched_off(two, tmp_path / "a.mp4", 2)).audio) == [1]
+    assert list(probe_video(containers.switched_off(two, tmp_path / "b.mp4", 2, group=1)).audio) == [1, 2], "a choice"
     matroska = tmp_path / "a.mkv"
     ffmpeg("-i", two, "-map", "0", "-c", "copy", "-disposition:a:1", "0", matroska)
     assert list(probe_video(matroska).audio) == [1, 2], "a player offers what is not the default"

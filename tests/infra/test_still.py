@@ -110,19 +110,47 @@ def test_bitmaps_with_alpha_masks_are_laid_over_white_too(tmp_path: Path) -> Non
     assert read_picture(path).tolist() == [[[255, 255, 255], [4, 5, 6]]]
 
 
+def turned_tiff(picture: np.ndarray, orientation: int) -> bytes:
+    """An uncompressed TIFF whose directory, put at its end, has an orientation."""
+    plain = cv2.imencode(".tiff", picture, [cv2.IMWRITE_TIFF_COMPRESSION, 1])[1].tobytes()
+    (start,) = struct.unpack("<I", plain[4:8])
+    (count,) = struct.unpack("<H", plain[start : start + 2])
+    entries = [plain[start + 2 + 12 * n : start + 14 + 12 * n] for n in range(count)]
+    entries = [entry for entry in entries if entry[:2] != b"\x12\x01"]
+    entries.append(struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0))
+    entries.sort(key=lambda entry: struct.unpack("<H", entry[:2]))
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    return plain[:4] + struct.pack("<I", len(plain)) + plain[8:] + directory
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_transparency_is_turned_upright_with_the_colours(orientation: int, tmp_path: Path) -> None:
+def test_transparency_is_turned_upright_with_the_colours(orientation: int, suffix: str, tmp_path: Path) -> None:
     colours = np.zeros((6, 10, 3), np.uint8)
     colours[:2, :7] = (1, 2, 3)
     colours[3, 8] = (9, 9, 9)
-    alpha = np.where(colours.any(axis=2), 255, 0).astype(np.uint8)
-    plain = cv2.imencode(".png", np.dstack([colours, alpha]))[1].tobytes()
+    picture = np.dstack([colours, np.where(colours.any(axis=2), 255, 0).astype(np.uint8)])
     exif = b"MM\x00*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
-    path = tmp_path / "a.png"
-    path.write_bytes(plain[:33] + chunk(b"eXIf", exif) + plain[33:])
+    plain = cv2.imencode(".png", picture)[1].tobytes()
+    lossless = [cv2.IMWRITE_WEBP_QUALITY, 101]
+    block = np.frombuffer(exif, np.uint8)
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(
+        {
+            ".png": lambda: plain[:33] + chunk(b"eXIf", exif) + plain[33:],
+            ".webp": lambda: cv2.imencodeWithMetadata(".webp", picture, [0], [block], lossless)[1].tobytes(),
+            ".tif": lambda: turned_tiff(picture, orientation),
+        }[suffix]()
+    )
     seen, shown = decode_picture(path)
     assert shown is not None and seen.shape[:2] == ((10, 6) if orientation >= 5 else (6, 10))
     assert np.array_equal(shown > 0, seen.any(axis=2)), "colours were put where they are not transparent"
+
+
+def test_lossy_pictures_with_transparency_are_read(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (61, 47, 4), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "a.webp"), cv2.GaussianBlur(noise, (0, 0), 2), [cv2.IMWRITE_WEBP_QUALITY, 80])
+    assert decode_picture(tmp_path / "a.webp")[1] is not None
 
 
 def test_depth_is_dropped(tmp_path: Path) -> None:
