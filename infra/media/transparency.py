@@ -24,9 +24,10 @@ def over_white(colours: Image, alpha: Plane | None) -> Image:
     """Lay (h, w, 3) uint8 colours over white by (h, w) uint8 alpha; None is opaque."""
     if alpha is None:
         return colours
-    weight = alpha[..., None].astype(np.uint16)
-    mixed = (colours * weight + WHITE * (255 - weight).astype(np.uint32) + 127) // 255
-    return np.asarray(mixed, np.uint8)
+    mixed, part = colours.copy(), alpha < 255
+    weight = alpha[part][:, None].astype(np.int32)
+    mixed[part] = (colours[part] * weight + WHITE * (255 - weight) + 127) // 255
+    return mixed
 
 
 def with_transparency(before: Image, after: Image, alpha: Plane | None) -> Image:
@@ -44,10 +45,12 @@ def with_transparency(before: Image, after: Image, alpha: Plane | None) -> Image
     shape = np.where(changed > 0, 255, alpha).astype(np.uint8)
     if bool((shape == 255).all()) or not is_simple(shape):
         return after
-    weight = np.maximum(shape, 1)[..., None].astype(np.int32)
-    colours = WHITE - ((WHITE - after.astype(np.int32)) * 255 + weight // 2) // weight
+    colours, soft = after.copy(), (shape > 0) & (shape < 255)
+    weight = shape[soft][:, None].astype(np.int32)
+    lifted = WHITE - ((WHITE - after[soft].astype(np.int32)) * 255 + weight // 2) // weight
+    colours[soft] = np.clip(lifted, 0, 255).astype(np.uint8)
     colours[shape == 0] = WHITE
-    return np.dstack([np.clip(colours, 0, 255).astype(np.uint8), shape])
+    return np.dstack([colours, shape])
 
 
 def is_simple(alpha: Plane) -> bool:
@@ -58,26 +61,26 @@ def is_simple(alpha: Plane) -> bool:
     """
     body = (alpha >= 128).astype(np.uint8)
     side = min(alpha.shape)
-    thick = max(_LEAST_THICK, round(_THICK_SIDE * side)) | 1
+    radius = max(_LEAST_THICK, round(_THICK_SIDE * side)) / 2
     reach = max(_LEAST_SOFT, round(_SOFT_SIDE * side))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (thick, thick))
-    # The border continues outwards as it is, so that a body may reach it.
-    framed = np.pad(body, thick, mode="edge")
     clear = np.pad(1 - body, 1, constant_values=1)
-    if cv2.connectedComponents(framed, connectivity=8)[0] > 2 or cv2.connectedComponents(clear, connectivity=4)[0] > 2:
+    if cv2.connectedComponents(body, connectivity=8)[0] > 2 or cv2.connectedComponents(clear, connectivity=4)[0] > 2:
         return False
+    # The border continues outwards as it is, so that a body may reach it.
+    framed = np.pad(body, 2 * round(radius) + 2, mode="edge")
     for part in (framed, 1 - framed):
-        opened = cv2.morphologyEx(part, cv2.MORPH_OPEN, disc)
+        core = _distance(part) >= radius
         # Corners are pointed, so what is thin may be as long as thick is wide.
-        near = cv2.dilate(opened, np.ones((3, 3), np.uint8), iterations=thick)
-        if bool((part > near).any()):
+        if bool((part.astype(bool) & (_distance(~core) > 3 * radius)).any()):
             return False
     soft = (alpha > 0) & (alpha < 255)
-    around = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    edge = (cv2.dilate((alpha == 255).astype(np.uint8), around) > 0) & (
-        cv2.dilate((alpha == 0).astype(np.uint8), around) > 0
-    )
+    edge = (_distance(alpha < 255) <= 1.5 * reach) & (_distance(alpha > 0) <= 1.5 * reach)
     return not bool((soft & ~edge).any())
+
+
+def _distance(part: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Pixels from each true pixel to the nearest false one, 0 at those; very large where none is false."""
+    return np.asarray(cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
 
 
 def colour_is_constant(colours: Image, alpha: Plane) -> bool:
