@@ -21,7 +21,7 @@ from tasks.measure.table import table
 from tasks.measure.unrest import Unrest
 from tasks.records import Scene, Tracks
 
-VERSION = 5
+VERSION = 6
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,13 @@ def test_a_picture_with_transparency(good: Path, ffmpeg: Run, tmp_path: Path) ->
     assert "alpha" in hidden_in_video(layered)
 
 
+def test_a_setup_of_the_sound_that_could_hold_a_text(good: Path, ffmpeg: Run, tmp_path: Path) -> None:
+    """Vorbis is set up with some kilobytes, one of them a comment; results never hold it."""
+    path = tmp_path / "a.mp4"
+    ffmpeg("-i", good, "-c:v", "copy", "-c:a", "libvorbis", *CLEAN, path)
+    assert "codec_header" in hidden_in_video(path)
+
+
 def picture(alpha: np.ndarray | None = None, colour: int = 255) -> np.ndarray:
     random = np.random.default_rng(1)
     shown = random.integers(0, 256, (200, 200, 3), dtype=np.uint8)
