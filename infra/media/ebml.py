@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +17,7 @@ from infra.media.boxes import Crop
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 _TRACKS, _TRACK, _TYPE, _ENABLED, _VIDEO = 0x1654AE6B, 0xAE, 0x83, 0xB9, 0xE0
 _DISPLAY_WIDTH = 0x54B0
+_DELAY = 0x56AA
 _CHAPTERS, _EDITION, _ORDERED = 0x1043A770, 0x45B9, 0x45DD
 _CROPS = (0x54CC, 0x54BB, 0x54DD, 0x54AA)
 """PixelCropLeft, Top, Right, Bottom."""
@@ -35,12 +37,14 @@ class Element:
 
 @dataclass(frozen=True)
 class MatroskaTrack:
-    """One track. kind: video, audio or other. display: whether a display size is stated for the cropped picture."""
+    """One track. kind: video, audio or other. display: whether a display size is stated for the cropped picture.
+    delay: seconds that a player discards at the beginning, in the original's name CodecDelay."""
 
     kind: str
     enabled: bool
     crop: Crop
     display: bool
+    delay: Fraction
 
 
 @dataclass(frozen=True)
@@ -74,20 +78,24 @@ def read_matroska(path: Path) -> Matroska:
 
 
 def _track(file: BinaryIO, entry: Element) -> MatroskaTrack:
-    kind, enabled, display = 0, True, False
+    kind, enabled, display, delay = 0, True, False, 0
     cuts = dict.fromkeys(_CROPS, 0)
     for element in _children(file, entry):
         if element.number == _TYPE:
             kind = _number(file, element)
         elif element.number == _ENABLED:
             enabled = bool(_number(file, element))
+        elif element.number == _DELAY:
+            delay = max(delay, _number(file, element))
         elif element.number == _VIDEO:
             for value in _children(file, element):
                 if value.number in cuts:
                     cuts[value.number] = _number(file, value)
                 display = display or value.number == _DISPLAY_WIDTH
     left, top, right, bottom = cuts.values()
-    return MatroskaTrack(_KINDS.get(kind, "other"), enabled, (left, top, right, bottom), display)
+    return MatroskaTrack(
+        _KINDS.get(kind, "other"), enabled, (left, top, right, bottom), display, Fraction(delay, 10**9)
+    )
 
 
 def _children(file: BinaryIO, parent: Element) -> Iterator[Element]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.errors import MediaError
 from infra.media.boxes import NO_CROP, Crop, Edit, Movie, MovieTrack, read_movie
-from infra.media.ebml import Matroska, read_matroska
+from infra.media.ebml import Matroska, MatroskaTrack, read_matroska
 from infra.media.headers import StreamInfo
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """ffmpeg's own decoders of these codecs drop the layer that holds transparency."""
 COARSEST_CLOCK = Fraction(1, 500)
 """Seconds by which the clock of an edit list rounds at most."""
+
+
+_LONGEST_DELAY = Fraction(1, 10)
 
 
 @dataclass(frozen=True)
@@ -180,11 +183,17 @@ def _of_matroska(matroska: Matroska, streams: tuple[StreamInfo, ...], picture: M
     if shown.display:
         # The display size is that of the cropped picture; ffprobe divides by the whole one.
         stretch = Fraction(width * (height - top - bottom), height * (width - left - right))
-    described = tuple(
-        replace(stream, enabled=tracks[stream.index].enabled) if stream.index in tracks else stream
-        for stream in streams
-    )
+    described = tuple(_delayed(stream, tracks.get(stream.index)) for stream in streams)
     return Presentation(shown.crop, stretch, described, None)
+
+
+def _delayed(stream: StreamInfo, track: MatroskaTrack | None) -> StreamInfo:
+    if track is None or stream.kind != "audio":
+        return stream
+    # ffmpeg discards what an Opus header says, which is the same as long as it is short, and nothing of other codecs.
+    if stream.codec == "opus" and track.enabled and track.delay > _LONGEST_DELAY:
+        raise MediaError("unsupported_edits", "The beginning of the sound is hidden; re-encode the video first.")
+    return replace(stream, enabled=track.enabled, hidden=Fraction(0) if stream.codec == "opus" else track.delay)
 
 
 def _is_turned(picture: Mapping[str, Any]) -> bool:

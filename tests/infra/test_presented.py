@@ -107,6 +107,47 @@ def test_sound_that_fragments_hide_is_not_in_the_result(ffmpeg: Run, tmp_path: P
     assert loud_tone(everything(result)) < 0.01 and not read.copied
 
 
+def delayed(ffmpeg: Run, folder: Path, codec: str) -> Path:
+    """A Matroska file whose header tells a player to discard the first 0.6 seconds of the sound."""
+    whole = source(ffmpeg, folder / "whole.mkv", "-c:a", codec)
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        str(whole),
+        "-map",
+        "0:a",
+        "-map",
+        "0:v",
+        "-c",
+        "copy",
+        "-f",
+        "matroska",
+        "-",
+    ]
+    data = subprocess.run(command, check=True, capture_output=True).stdout
+    delay = containers.element(0x56AA, (600_000_000).to_bytes(4, "big"))
+    path = folder / "delayed.mkv"
+    way = (containers.SEGMENT, containers.TRACKS, containers.TRACK)
+    path.write_bytes(containers.add_elements(data, way, delay))
+    return path
+
+
+@pytest.mark.parametrize("codec", ["aac", "libmp3lame"])
+def test_sound_that_a_delay_of_matroska_hides_is_not_in_the_result(codec: str, ffmpeg: Run, tmp_path: Path) -> None:
+    _, result, read = convert(delayed(ffmpeg, tmp_path, codec))
+    samples = everything(result)
+    assert loud_tone(samples) < 0.01 and not read.copied
+    assert len(samples) / RATE == pytest.approx(1.43, abs=0.08)
+
+
+def test_a_long_delay_of_opus_is_refused(ffmpeg: Run, tmp_path: Path) -> None:
+    with pytest.raises(MediaError) as caught:
+        probe_video(delayed(ffmpeg, tmp_path, "libopus"))
+    assert caught.value.reason == "unsupported_edits"
+
+
 def test_what_a_picture_hides_is_not_in_the_result(ffmpeg: Run, tmp_path: Path) -> None:
     """The first half second is red and cut away; packets of it stay in the source, none in the result."""
     red = tmp_path / "red.mp4"
