@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,13 +17,6 @@ from infra.errors import MediaError
 
 _MOST_BOXES = 100_000
 _LARGEST_READ = 4 << 20
-_PARENTS = frozenset({b"moov", b"trak", b"edts", b"mdia", b"minf", b"dinf", b"stbl"})
-_NO_TAGS = (
-    struct.pack(">I4sI", 53, b"meta", 0)
-    + struct.pack(">I4s8x4s4s9x", 33, b"hdlr", b"mdir", b"appl")
-    + struct.pack(">I4s", 8, b"ilst")
-)
-"""What ffmpeg writes where there are no tags."""
 _VISUAL_ENTRY = 78
 """Bytes of a picture's sample entry before the boxes in it."""
 
@@ -87,7 +80,7 @@ def read_movie(path: Path) -> Movie:
         found: list[Box] = []
         for box in walk(file, moov.start, moov.end):
             if box.kind == b"mvhd":
-                scale = _timescale(_content(file, box))
+                scale = _timescale(content(file, box))
             elif box.kind == b"trak":
                 found.append(box)
             elif box.kind == b"mvex":
@@ -97,48 +90,6 @@ def read_movie(path: Path) -> Movie:
         if not scale:
             raise _damaged()
         return Movie(tuple(_track(file, box, scale) for box in found), fragmented)
-
-
-def box_names(path: Path) -> tuple[set[bytes], bool]:
-    """Kinds of all boxes of a file down to the sample tables, and whether bytes lie outside of them.
-
-    Padding with content counts as a box called `free+`; a list of tags that is empty does not count. Raises MediaError
-    `bad_structure`.
-    """
-    names, rest = set(), False
-    with path.open("rb") as file:
-        pending = [(0, path.stat().st_size)]
-        while pending:
-            start, end = pending.pop()
-            reached = start
-            for box in walk(file, start, end):
-                reached = box.end
-                if box.kind == b"udta" and _content(file, box) == _NO_TAGS:
-                    continue
-                names.add(box.kind)
-                if box.kind in (b"free", b"skip") and any(_content(file, box)):
-                    names.add(b"free+")
-                if box.kind in _PARENTS:
-                    pending.append((box.start, box.end))
-            rest = rest or reached != end
-    return names, rest
-
-
-def unreferenced(path: Path, samples: Iterable[tuple[int, int]]) -> bool:
-    """Whether media data boxes hold bytes that no sample covers. samples: (first byte, number of bytes) each."""
-    with path.open("rb") as file:
-        free = [(box.start, box.end) for box in walk(file, 0, path.stat().st_size) if box.kind == b"mdat"]
-    reached = 0
-    spans = sorted(samples)
-    for start, end in free:
-        reached = start
-        for position, size in spans:
-            if position > reached:
-                break
-            reached = max(reached, position + size)
-        if reached < end:
-            return True
-    return False
 
 
 def walk(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
@@ -185,13 +136,13 @@ def _track(file: BinaryIO, trak: Box, movie_scale: int) -> MovieTrack:
             elif box.kind in inner:
                 pending.append(box)
     try:
-        header = _content(file, parts[b"tkhd"])
+        header = content(file, parts[b"tkhd"])
         wide = header[0] == 1
         number = struct.unpack(">I", header[20:24] if wide else header[12:16])[0]
         group = struct.unpack(">h", header[46:48] if wide else header[34:36])[0]
-        kind = _content(file, parts[b"hdlr"])[8:12].decode("latin-1")
-        timescale = _timescale(_content(file, parts[b"mdhd"]))
-        edits = _edits(_content(file, parts[b"elst"]), movie_scale) if b"elst" in parts else ()
+        kind = content(file, parts[b"hdlr"])[8:12].decode("latin-1")
+        timescale = _timescale(content(file, parts[b"mdhd"]))
+        edits = _edits(content(file, parts[b"elst"]), movie_scale) if b"elst" in parts else ()
         crop = _aperture(file, parts[b"stsd"]) if kind == "vide" else NO_CROP
     except (KeyError, struct.error, IndexError, ZeroDivisionError):
         raise _damaged() from None
@@ -214,14 +165,13 @@ def _aperture(file: BinaryIO, stsd: Box) -> Crop:
     """What the clean apertures of all sample entries cut off; they must agree."""
     crops = set()
     for entry in walk(file, stsd.start + 8, stsd.end):
-        content = _content(file, entry)
-        width, height = struct.unpack(">HH", content[24:28])
+        width, height = struct.unpack(">HH", content(file, entry)[24:28])
         crop = NO_CROP
         for box in walk(file, entry.start + _VISUAL_ENTRY, entry.end):
             if box.kind == b"lhvC":
                 raise MediaError("unsupported_layers", "The picture has layers; re-encode it first.")
             if box.kind == b"clap":
-                crop = clean_aperture(_content(file, box), width, height)
+                crop = clean_aperture(content(file, box), width, height)
         crops.add(crop)
     if len(crops) != 1:
         raise MediaError("unsupported_crop", "The picture changes its clean aperture; re-encode it first.")
@@ -250,7 +200,8 @@ def _timescale(content: bytes) -> int:
     return scale
 
 
-def _content(file: BinaryIO, box: Box) -> bytes:
+def content(file: BinaryIO, box: Box) -> bytes:
+    """The content of a small box. Raises MediaError `bad_structure` when it is larger than 4 MiB or cut off."""
     if box.end - box.start > _LARGEST_READ:
         raise _damaged()
     file.seek(box.start)

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+
+from infra.errors import ToolError
+from infra.media import child, commands
+from infra.media.limits import ChildLimits, MediaLimits
 
 _VPS = 32
 _START = re.compile(rb"\x00\x00\x01")
+
+
+def decoder_setup(path: Path, stream: int, limits: MediaLimits) -> bytes:
+    """The bytes with which a stream's decoder is set up, empty where there are none. Raises ToolError."""
+    arguments = commands.probe_setup(path, stream, limits.max_pixels)
+    found = child.run("ffprobe", arguments, ChildLimits(wall_s=120, cpu_s=120))
+    # Lines read "00000010: 0011 2233 ...  text": sixteen bytes each, in groups of four digits.
+    lines = [line[10:50] for line in found.output.decode("ascii", "replace").splitlines() if line[8:10] == ": "]
+    try:
+        return bytes.fromhex("".join(lines).replace(" ", ""))
+    except ValueError:
+        raise ToolError("ffprobe described a stream in a form that is not known.") from None
 
 
 def has_layers(setup: bytes) -> bool:

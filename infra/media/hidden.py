@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.errors import MediaError, ToolError
-from infra.media.boxes import box_names, unreferenced
 from infra.media.headers import StreamInfo
+from infra.media.leftover_bytes import box_names, unreferenced
 from infra.media.limits import MediaLimits
 from infra.media.png import hidden_in_png
 from infra.media.presented import discarded

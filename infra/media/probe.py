@@ -25,7 +25,7 @@ from infra.media.headers import (
     pixel_aspect,
     rotation_of,
 )
-from infra.media.hevc import has_layers
+from infra.media.hevc import decoder_setup, has_layers
 from infra.media.limits import ChildLimits, MediaLimits
 from infra.media.shown import check_within_edits, has_alpha, presentation
 
@@ -126,7 +126,7 @@ def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1)
     if picture.get("color_transfer") in _HDR:
         raise MediaError("unsupported_hdr", "The video is HDR (PQ or HLG); convert it to standard range first.")
     shown = presentation(path, description, picture)
-    if picture.get("codec_name") == "hevc" and has_layers(_setup(path, int(picture["index"]), limits)):
+    if picture.get("codec_name") == "hevc" and has_layers(decoder_setup(path, int(picture["index"]), limits)):
         raise MediaError("unsupported_layers", "The picture has layers (transparency or a second view); re-encode it.")
     time_base = Fraction(picture["time_base"])
     pts, durations, formats = _frame_times(path, picture, limits, threads, (width, height))
@@ -208,17 +208,6 @@ def _picture_stream(path: Path, description: dict[str, Any], messages: str) -> d
     if "time_base" not in chosen or chosen.get("codec_name", "unknown") == "unknown":
         raise MediaError("not_media", "The picture stream uses a codec that this ffmpeg cannot decode.")
     return chosen
-
-
-def _setup(path: Path, stream: int, limits: MediaLimits) -> bytes:
-    arguments = commands.probe_setup(path, stream, limits.max_pixels)
-    found = child.run("ffprobe", arguments, ChildLimits(wall_s=120, cpu_s=120))
-    # Lines read "00000010: 0011 2233 ...  text": sixteen bytes each, in groups of four digits.
-    lines = [line[10:50] for line in found.output.decode("ascii", "replace").splitlines() if line[8:10] == ": "]
-    try:
-        return bytes.fromhex("".join(lines).replace(" ", ""))
-    except ValueError:
-        raise ToolError("ffprobe described a stream in a form that is not known.") from None
 
 
 def _check_size(width: int, height: int, frames: int, limits: MediaLimits) -> None:
