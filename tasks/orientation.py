@@ -14,13 +14,13 @@ from models.capabilities import Detector, Image
 from models.detection.turned import QUARTERS, Look, look
 from tasks.framing import roll
 
-_EVERY = 15
+_EVERY = 30
 _SURE = 0.6
 """Score from which a face is counted."""
 
 
 class OrientationVotes:
-    """Counts on every 15th frame which way up the faces are.
+    """Counts on every 30th frame which way up the faces are.
 
     detector: the pipeline's. side: longer side in pixels of the frames that it looks at. Several threads may push.
     """

@@ -64,7 +64,7 @@ class FaceSearch:
     detector: Detector
     witnesses: tuple[Detector, ...]
     landmarker: Landmarker
-    every: int = 10
+    every: int = 12
     still: bool = False
 
     def find(self, image: Image, thorough: bool) -> list[Face]:
