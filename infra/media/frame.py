@@ -85,7 +85,8 @@ class YuvFrame:
             return self
         width, height = (self.height, self.width) if quarters % 2 else (self.width, self.height)
         planes = [np.rot90(plane, -quarters) for plane in self.planes]
-        data = np.concatenate([plane.reshape(-1) for plane in planes]).reshape(self.shape_for(width, height))
+        shape = (height * 3 // 2, width) if self.subsampled else (3, height, width)
+        data = np.concatenate([plane.reshape(-1) for plane in planes]).reshape(shape)
         return YuvFrame(self.index, self.pts, width, height, data)
 
     def to_bgr(self) -> Image:

@@ -94,3 +94,11 @@ def test_a_turned_frame_holds_the_same_samples_and_turns_back(w: int, h: int, ev
         assert np.array_equal(np.rot90(plane, -angle // 90), turned_plane)
     assert np.array_equal(made.turned(-angle).data, data)
     assert frame.turned(0) is frame
+
+
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_a_turned_picture_of_even_sides_keeps_its_full_colour(angle: int) -> None:
+    picture = np.random.default_rng(5).integers(0, 255, (4, 6, 3)).astype(np.uint8)
+    made = YuvFrame.from_bgr(picture).turned(angle)
+    assert not made.subsampled
+    assert np.abs(made.to_bgr().astype(int) - np.rot90(picture, -angle // 90).astype(int)).max() <= 2
