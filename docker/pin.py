@@ -1,9 +1,12 @@
-"""Print the constraints of an image: everything that anonflow needs, at the versions of this environment.
+"""Print constraints: everything that anonflow needs, at the versions of this environment.
 
     python docker/pin.py > docker/constraints.txt
     python docker/pin.py diffusion > docker/constraints-diffusion.txt
+    python docker/pin.py dev torch diffusion containers integration > docker/constraints-tests.txt
 
-Run it in an environment in which the tests have passed. Local versions (`2.13.0+cpu`) are written without their suffix.
+The first two are the images'; `make` installs with the third, so that a new release of a package changes nothing until
+the tests have passed with it (`make drift` shows such releases). Run it in an environment in which they have.
+Local versions (`2.13.0+cpu`) are written without their suffix.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""The images' packages are pinned, all of them, to versions that pyproject.toml allows."""
+"""What the images and `make` install is pinned, all of it, to versions that pyproject.toml allows."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -14,7 +16,11 @@ from packaging.version import Version
 
 from tests.docker.support import ROOT
 
-FILES = {"constraints.txt": (), "constraints-diffusion.txt": ("diffusion",)}
+FILES = {
+    "constraints.txt": (),
+    "constraints-diffusion.txt": ("diffusion",),
+    "constraints-tests.txt": ("dev", "torch", "diffusion", "containers", "integration"),
+}
 each = pytest.mark.parametrize("name", FILES)
 
 
@@ -64,9 +70,30 @@ def test_the_plain_image_has_no_torch() -> None:
     )
 
 
-def test_both_images_have_the_same_versions() -> None:
-    plain, diffusion = pinned("constraints.txt"), pinned("constraints-diffusion.txt")
-    assert plain.items() <= diffusion.items()
+def test_the_images_have_the_versions_of_the_tests() -> None:
+    plain, diffusion, tests = map(pinned, FILES)
+    assert plain.items() <= diffusion.items() <= tests.items()
+
+
+@pytest.mark.skipif(not os.environ.get("ANONFLOW_LOCK"), reason="This environment was not made by make.")
+def test_these_tests_run_on_what_is_pinned() -> None:
+    installed = {}
+    for name in pinned("constraints-tests.txt"):
+        try:
+            installed[name] = Version(Version(version(name)).public)
+        except PackageNotFoundError:
+            # Of an extra that this environment goes without, or of another Python.
+            continue
+    wanted = pinned("constraints-tests.txt")
+    apart = [f"{name} {found}, not {wanted[name]}" for name, found in installed.items() if found != wanted[name]]
+    assert not apart, f"remove .venv and run make setup: {', '.join(apart)}"
+
+
+def test_no_scheduler_meets_a_database_layer_that_it_cannot_use(pin: ModuleType) -> None:
+    """tests/flows/test_schedules.py shows the pair at work; this names it when somebody widens the bound."""
+    (bound,) = [requirement for requirement in pin.wanted() if requirement.name == "sqlalchemy"]
+    assert "2.0.58" in bound.specifier
+    assert "2.1.9" not in bound.specifier
 
 
 def test_the_closure_follows_extras_and_markers(pin: ModuleType) -> None:

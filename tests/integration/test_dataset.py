@@ -17,6 +17,10 @@ import pytest
 
 from tests.integration.topology import ROOT, Topology, children, end, wait_for
 
+# Workers are killed and must be missed before others take over, in each test several times. A signal, unlike the method
+# that ends the process, lets the topology end its database, server and store.
+pytestmark = pytest.mark.timeout(1800, method="signal")
+
 STAGES = (
     "probe", "faces", "identities", "samples", "attributes", "motion", "references", "twin", "reassemble", "sound",
     "audit", "publish",

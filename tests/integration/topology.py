@@ -109,8 +109,18 @@ class Topology:
                 command, env=self.environment | environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
             )
 
-    def start_server(self) -> None:
-        """Start, or start again, the Prefect server."""
+    @staticmethod
+    def inherited() -> dict[str, str]:
+        """This process's environment without what configures Prefect, a store or anonflow, but with the weights."""
+        kept = {
+            name: text for name, text in os.environ.items() if not name.startswith(("PREFECT_", "AWS_", "ANONFLOW_"))
+        }
+        weights = os.environ.get("ANONFLOW_WEIGHTS")
+        return kept | ({"ANONFLOW_WEIGHTS": weights} if weights else {})
+
+    def start_server(self, at: int = 0) -> None:
+        """Start, or start again, the Prefect server. at: the port, for the first start."""
+        self._server_port = at or self._server_port
         port = str(self._server_port)
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
         self.server = self.start("server", command)
@@ -173,9 +183,7 @@ def weed() -> str:
 def running(folder: Path) -> Iterator[Topology]:
     """Start database, store and server in a folder, with a private home for anonflow; end all of it afterwards."""
     topology = Topology(folder)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "AWS_", "ANONFLOW_"))}
-    weights = os.environ.get("ANONFLOW_WEIGHTS")
-    topology.environment = kept | ({"ANONFLOW_WEIGHTS": weights} if weights else {})
+    topology.environment = Topology.inherited()
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: [end(worker) for worker in topology.workers])
         _postgres(topology, stack)
@@ -266,8 +274,8 @@ def _store(topology: Topology, stack: contextlib.ExitStack) -> None:
 
 
 def _server(topology: Topology, stack: contextlib.ExitStack) -> None:
-    (topology._server_port,) = free_ports(1)
-    api = f"http://127.0.0.1:{topology._server_port}/api"
+    (port,) = free_ports(1)
+    api = f"http://127.0.0.1:{port}/api"
     topology.environment |= _TUNING | {
         "PREFECT_HOME": str(topology.folder / "prefect"),
         "PREFECT_API_DATABASE_CONNECTION_URL": topology.database,
@@ -276,5 +284,5 @@ def _server(topology: Topology, stack: contextlib.ExitStack) -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
-    topology.start_server()
+    topology.start_server(port)
     stack.callback(lambda: end(topology.server) if topology.server is not None else None)
