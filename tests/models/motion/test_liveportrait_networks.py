@@ -93,7 +93,7 @@ def end_to_end_inputs() -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     return rule.image_u8("lp_src_img", 300, 340), rule.landmarks("lp_lmk106_src", 106, 165, 150, 60, 0.1), frames
 
 
-def test_one_frame_from_end_to_end_and_in_half_precision(files: Files, network: LivePortrait) -> None:
+def test_one_frame_from_end_to_end(network: LivePortrait) -> None:
     golden = np.load(released.HERE / "liveportrait" / "end_to_end.npz")
     picture, landmarks, frames = end_to_end_inputs()
     # The golden crop itself: OpenCV's interpolation moves with the last bits of the matrix.
@@ -118,24 +118,34 @@ def test_one_frame_from_end_to_end_and_in_half_precision(files: Files, network: 
     assert error < 1e-3 and levels <= 1 and apart <= 1
     assert np.array_equal(network.draw(source, rows[0], rows[1:])[0], network.pictures(drawn)[0])
 
-    coarser = LivePortrait(files, Place(CPU.device, torch.bfloat16))
-    coarse = coarser.render(coarser.take_in(cut[..., ::-1].copy()), x_s, x_d).float()
-    cosine = likeness(coarse, drawn)
-    print(f"end to end in bfloat16: cosine {cosine:.6f}")
-    assert cosine >= 0.9999
-
 
 def likeness(one: torch.Tensor, other: torch.Tensor) -> float:
     """Cosine of two pictures."""
     return float(functional.cosine_similarity(one.flatten().double(), other.flatten().double(), dim=0))
 
 
-def rounded_to_half(value: Any) -> Any:
-    return value.half().float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+def rounded(value: Any, dtype: torch.dtype) -> Any:
+    return value.to(dtype).float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
 
-def test_one_frame_in_float16_as_a_card_computes_it(files: Files, network: LivePortrait) -> None:
-    """Weights, and what goes into and comes out of every layer, rounded to float16; sums in float32, as on a card."""
+def round_as_a_card(part: torch.nn.Module, dtype: torch.dtype) -> None:
+    """Let a network round its weights, and what goes into and comes out of every layer, and sum in float32.
+
+    Processors without instructions for a half-precision format compute a convolution in it two hundred times slower.
+    """
+    for parameter in part.parameters():
+        parameter.data = rounded(parameter.data, dtype)
+    for module in part.modules():
+        if not list(module.children()) or isinstance(module, ResidualBlock | Spade):
+            module.register_forward_pre_hook(lambda _, given: tuple(rounded(one, dtype) for one in given))
+            module.register_forward_hook(lambda _, given, result: rounded(result, dtype))
+
+
+@pytest.mark.parametrize(("dtype", "parts"), [(torch.float16, ("warping", "decoder")), (torch.bfloat16, ("decoder",))])
+def test_one_frame_in_half_precision_as_a_card_computes_it(
+    files: Files, network: LivePortrait, dtype: torch.dtype, parts: tuple[str, ...]
+) -> None:
+    """parts: the networks that `LivePortrait` holds in this format."""
     picture, landmarks, _ = end_to_end_inputs()
     to_crop, _ = crop.matrices(crop.square(landmarks, crop.SOURCE), crop.SOURCE)
     cut = crop.crop_image(picture, to_crop, 512)[..., ::-1].copy()
@@ -144,16 +154,28 @@ def test_one_frame_in_float16_as_a_card_computes_it(files: Files, network: LiveP
     moved = still + rule.uniform("half moved", (1, 21, 3), -0.05, 0.05)
     exact = network.render(source, still, moved)
     halved = LivePortrait(files, CPU)
-    for part in (halved.warping, halved.decoder):
-        for parameter in part.parameters():
-            parameter.data = rounded_to_half(parameter.data)
-        for module in part.modules():
-            if not list(module.children()) or isinstance(module, ResidualBlock | Spade):
-                module.register_forward_pre_hook(lambda _, given: tuple(map(rounded_to_half, given)))
-                module.register_forward_hook(lambda _, given, result: rounded_to_half(result))
+    for part in parts:
+        round_as_a_card(getattr(halved, part), dtype)
     cosine = likeness(halved.render(halved.take_in(cut), still, moved), exact)
-    print(f"end to end in float16, emulated: cosine {cosine:.6f}")
+    print(f"end to end in {dtype}, emulated: cosine {cosine:.6f}")
     assert 0.9999 <= cosine < 1.0
+
+
+def test_a_small_network_runs_in_bfloat16(small_files: Files) -> None:
+    """The real format, through every change of it between the networks; how good it is, the test above measures."""
+    exact, coarse = (
+        small(small_files),
+        LivePortrait(small_files, Place(CPU.device, torch.bfloat16), sizes=released.SMALL),
+    )
+    assert {parameter.dtype for parameter in coarse.decoder.parameters()} == {torch.bfloat16}
+    assert {parameter.dtype for parameter in coarse.warping.parameters()} == {torch.float32}
+    (cut,) = crops(1)
+    source = exact.take_in(cut)
+    still = transform(source.motion)
+    expected = exact.render(source, still, still)
+    found = coarse.render(coarse.take_in(cut), still, still)
+    assert found.dtype is torch.bfloat16
+    assert likeness(found.float(), expected) > 0.999
 
 
 def small(files: Files, **options: Any) -> LivePortrait:

@@ -1,0 +1,108 @@
+"""Keeps the test processes small, and fails the suite when one was not.
+
+Networks and test pictures are kept from test to test, because loading them takes seconds. Without a limit a process
+that runs one file after the other ends up holding every network of every profile.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import resource
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra.allocator import few_arenas
+
+LIMIT_GB = 3.0
+"""What a process of the suite may take at its peak, so that two of them fit into a laptop with 8 GB."""
+_RELEASE_GB = 1.2
+_UNIT = 1 if sys.platform == "darwin" else 1024
+_PEAKS = pytest.StashKey[dict[str, float]]()
+_OWN = pytest.StashKey[list[tuple[float, str]]]()
+
+
+def peak_gb() -> float:
+    """Largest resident memory of this process so far, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT / 1e9
+
+
+def present_gb() -> float:
+    """Resident memory of this process now, in GB; the peak where the system does not tell."""
+    pages = Path("/proc/self/statm")
+    return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9 if pages.exists() else peak_gb()
+
+
+def release() -> None:
+    """Forget the networks and whatever the tests' own modules cache, and give the memory back to the system."""
+    from models import profiles
+
+    profiles._instances.clear()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("tests."):
+            for value in list(vars(module).values()):
+                if callable(getattr(value, "cache_clear", None)):
+                    value.cache_clear()
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+def too_large(peaks: dict[str, float]) -> list[str]:
+    """A line for every process whose peak is over the limit."""
+    over = {name: peak for name, peak in peaks.items() if peak > LIMIT_GB}
+    return [f"{name} took {peak:.2f} GB of memory, more than {LIMIT_GB:g}" for name, peak in over.items()]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before there are threads."""
+    few_arenas()
+    config.stash[_PEAKS], config.stash[_OWN] = {}, []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After a file's last test, whose fixtures have ended by now, note its peak and release what it loaded."""
+    if nextitem is not None and nextitem.path == item.path:
+        return
+    item.config.stash[_OWN].append((peak_gb(), item.path.name))
+    if present_gb() > _RELEASE_GB:
+        release()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker reports its peak to the process that started it; that one, or the only one, fails the suite."""
+    config = session.config
+    own = getattr(config, "workeroutput", None)
+    steps = config.stash[_OWN]
+    if own is not None:
+        own["peak_gb"], own["growth"] = peak_gb(), steps
+        return
+    config.stash[_PEAKS]["this process"] = peak_gb()
+    if too_large(config.stash[_PEAKS]) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object, error: object) -> None:
+    """xdist tells the first process that a worker has ended."""
+    said = getattr(node, "workeroutput", {})
+    config, name = node.config, node.gateway.id  # type: ignore[attr-defined]
+    if "peak_gb" in said:
+        config.stash[_PEAKS][name] = said["peak_gb"]
+        config.stash[_OWN].extend((peak, f"{name} {file}") for peak, file in said["growth"])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how much memory the processes took, and after which files a process had grown."""
+    for name, peak in config.stash[_PEAKS].items():
+        terminalreporter.line(f"peak memory of {name}: {peak:.2f} GB")
+    for line in (found := too_large(config.stash[_PEAKS])):
+        terminalreporter.line(line, red=True)
+    if found or os.environ.get("ANONFLOW_TEST_MEMORY"):
+        for peak, file in config.stash[_OWN]:
+            terminalreporter.line(f"  {peak:.2f} GB after {file}")
