@@ -26,7 +26,7 @@ from tasks.report.content import Content
 log = logging.getLogger("anonflow")
 
 VERDICTS, TIMES, PROGRESS, REPORT = "anonflow-verdicts", "anonflow-times", "anonflow-progress", "anonflow-report"
-EVALUATION = "anonflow-evaluation"
+EVALUATION, RECHECK = "anonflow-evaluation", "anonflow-recheck"
 ALARM = "anonflow.dataset.withheld-above-share"
 MOST_LINES = 1000
 """Lines of a table at most: a table of 50,000 would be loaded whole by the page that shows it. The manifest has all."""
@@ -92,6 +92,13 @@ def evaluation(content: Content, suffix: str = "") -> None:
     lines += [f"- **{line.title}: {line.number}** {line.words}" for line in content.headlines]
     lines += ["", *(f"- {count} {what}" for what, count in content.counts)]
     create_markdown_artifact(key=EVALUATION + suffix, markdown="\n".join(lines))
+
+
+def recheck(lines: Sequence[tuple[str, str]], said: str, suffix: str = "") -> None:
+    """A table of the files that failed a recheck: (public id, what became of it and why). said: the whole in a line."""
+    more = f" The first {MOST_LINES}; `anonflow recheck` names all." if len(lines) > MOST_LINES else ""
+    table = [{"public id": public_id, "found": found} for public_id, found in lines[:MOST_LINES]]
+    create_table_artifact(key=RECHECK + suffix, table=table, description=f"{said}.{more}")
 
 
 def alarm(name: str, rows: Sequence[VideoRow], most: float) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from flows import face_records
 from flows.cancelled import LeaseLost
 from flows.context import Context, Outcome, Services, Show, unseen
 from flows.fingerprint import backends, fingerprint, version
@@ -129,15 +130,15 @@ def convert_input(
             earlier = None if settings.overwrite else services.ledger.finished(row.public_id, row.fingerprint, output)
             if earlier is not None:
                 return record(_of_input(earlier, row, services), services, reused=True)
-            rejected, redone = services.ledger.decided(row.public_id)
+            held, redone = services.ledger.decided(row.public_id)
             # Whoever takes a rejection back wants another face.
-            redone += rejected and settings.overwrite
+            redone += held is not None and settings.overwrite
             settings = replace(settings, seed=(settings.seed + redone) % 2**63)
             row = replace(row, redone=redone, seed=settings.seed)
             cache = Cache(services.store)
             # Other settings, or a new version, may well make the same face again.
-            if rejected and not settings.overwrite:
-                return record(tidy(row.rejected(), output, settings, services, cache), services)
+            if held is not None and not settings.overwrite:
+                return record(tidy(row.held_like(held), output, settings, services, cache), services)
             if known := claim.poison or (CRASHED if claim.crashes >= CRASHES else ""):
                 row = replace(row, reason=known, message=GIVEN_UP.get(known, _AGAIN))
                 return record(tidy(row, output, settings, services, cache), services)
@@ -153,6 +154,8 @@ def convert_input(
             )
             _check(claim, services)()
             row = tidy(case.row, output, settings, services, cache)
+            if row.output:
+                face_records.keep(services.destination, row.public_id, case.context.painted, row.output_sha256)
             if row.reason == TIME_LIMIT:
                 services.leases.mark_poisoned(row.public_id, TIME_LIMIT)
             return record(row, services)
@@ -213,6 +216,7 @@ def tidy(row: VideoRow, output: str, settings: Settings, services: Services, cac
     try:
         if not row.output:
             services.destination.remove(output)
+            services.destination.remove(face_records.path_of(row.public_id))
         if not settings.keep_intermediates:
             cache.purge(row.public_id)
     except (OSError, StoreError) as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flows import cli_evaluate, cli_runs, cli_upkeep
+from flows import cli_evaluate, cli_recheck, cli_runs, cli_upkeep
 from flows.cli_cache import cache_app
 from flows.cli_models import models_app
 from flows.options import (
@@ -49,6 +49,7 @@ app.add_typer(cache_app, name="cache")
 app.add_typer(cli_evaluate.review_app, name="review")
 app.command(rich_help_panel="Proof")(cli_evaluate.evaluate)
 app.command(rich_help_panel="Proof")(cli_evaluate.report)
+app.command(rich_help_panel="Proof")(cli_recheck.recheck)
 _RUNS = (cli_runs.deploy, cli_runs.trigger, cli_runs.status, cli_runs.retry_failed, cli_runs.worker)
 for _command in (*_RUNS, cli_upkeep.plan, cli_upkeep.purge):
     app.command(rich_help_panel="Datasets, workers and stores")(_command)

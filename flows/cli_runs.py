@@ -92,13 +92,24 @@ def trigger(
         bool, typer.Option("--evaluate", help="Convert nothing: attack what is converted, and make a report.")
     ] = False,
     fid: Fid = False,
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="Convert nothing: audit again what is published, against its source too.")
+    ] = False,
+    pull: Annotated[bool, typer.Option("--pull", help="With --recheck: move what fails into the store.")] = False,
 ) -> None:
     """Convert what is new or unfinished in a dataset, by whatever workers there are."""
-    if evaluate:
-        _start(name, watch, evaluate=True, fid=fid or None)
-        return
-    if fid:
+    if evaluate and recheck:
+        raise UsageError("Choose one of --evaluate and --recheck.")
+    if fid and not evaluate:
         raise UsageError("--fid belongs to --evaluate.")
+    if pull and not recheck:
+        raise UsageError("--pull belongs to --recheck.")
+    if evaluate:
+        _start(name, watch, "evaluate", fid=fid or None)
+        return
+    if recheck:
+        _start(name, watch, "recheck", pull=pull or None)
+        return
     policy = on_failure.value if on_failure else None
     _start(name, watch, profile=profile or None, policy=policy, shard_seconds=shard_seconds)
 
@@ -111,7 +122,7 @@ def retry_failed(
     _start(name, watch, only_failed=True)
 
 
-def _start(name: str, watch: bool, evaluate: bool = False, **parameters: Any) -> None:
+def _start(name: str, watch: bool, verb: str = "convert", **parameters: Any) -> None:
     _need_server()
     from prefect.exceptions import ObjectNotFound
 
@@ -122,7 +133,7 @@ def _start(name: str, watch: bool, evaluate: bool = False, **parameters: Any) ->
     datasets.load(Store(Settings().cache_url), name)
     given = {key: value for key, value in parameters.items() if value is not None}
     try:
-        flow_run = registration.trigger(name, evaluate, **given)
+        flow_run = registration.trigger(name, verb, **given)
     except ObjectNotFound:
         raise UsageError("The deployments are not registered; run `anonflow deploy`.") from None
     console.print(f"queued as flow run {flow_run}", highlight=False)

@@ -21,6 +21,7 @@ from infra.settings import Settings
 from infra.store import Store
 from tasks.gallery import Gallery
 from tasks.publish import AuditedFile
+from tasks.reassemble import Painted
 from tasks.records import Verdict
 
 T = TypeVar("T")
@@ -43,7 +44,8 @@ class Context:
     """What the stages of one input may use.
 
     public_id: name and cache owner. digest: SHA-256 of the source. folder: private scratch, removed afterwards.
-    evidence: filled in as the stages go, so that a row tells it whatever the verdict.
+    evidence: filled in as the stages go, so that a row tells it whatever the verdict. painted: what the last
+    reassembly did to the faces, which is what a published result shows.
     """
 
     public_id: str
@@ -55,6 +57,7 @@ class Context:
     folder: Path
     show: Show = unseen
     evidence: Evidence = field(default_factory=Evidence)
+    painted: Painted | None = None
 
     def stage(self, name: str, work: Callable[[Advance], T], total: int = 0, label: str = "") -> T:
         """Run a stage, timed and reported as `name` and shown as `label` (if that says more).
@@ -64,7 +67,10 @@ class Context:
 
         def timed() -> T:
             with self.clock.stage(name, total) as advance:
-                return work(advance)
+                value = work(advance)
+            if isinstance(value, Painted):
+                self.painted = value
+            return value
 
         return self.show(label or name, timed)
 

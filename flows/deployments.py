@@ -19,6 +19,7 @@ from prefect.states import Completed, Failed
 from flows import board, datasets
 from flows.cancelled import LeaseLost
 from flows.case import log_unexpected
+from flows.dataset_recheck import DatasetRecheck
 from flows.dataset_report import Evaluation
 from flows.dataset_run import Coordinator, Policy
 from flows.engine import PrefectEngine
@@ -151,6 +152,39 @@ def evaluate_dataset(dataset: str, every: int = EVERY, fid: bool = False) -> Sta
         return _failed(f"Dataset {dataset}", error, logger)
     board.attempt(lambda: board.evaluation(content, f"-{dataset}"))
     return Completed(message=f"{content.outcome.value}: {content.verdict}")
+
+
+@flow(
+    name="recheck-dataset",
+    flow_run_name="recheck · {dataset}",
+    persist_result=False,
+    description="Audit what a dataset has published again, with the worker's version of the audit.",
+)
+def recheck_dataset(dataset: str, pull: bool = False, against_source: bool = True) -> State[None]:
+    """Recheck what was published so far; fails when a file does.
+
+    dataset: its name, as defined by `anonflow deploy`. pull: move what fails into the store, so that nobody is served
+    it. against_source: also hold each result against its source, where that is still there.
+    """
+    logger = get_run_logger()
+    try:
+        store, stop = Store(Settings().cache_url), STOP.get() or threading.Event()
+        run = DatasetRecheck(
+            datasets.load(store, dataset),
+            store,
+            PrefectEngine(stop),
+            Machine.from_environment(),
+            stop,
+            str(runtime.flow_run.id or ""),
+        )
+        done = run.run(pull, against_source, as_task)
+    except LeaseLost:
+        return Completed(name="Left", message="Another worker has taken this recheck over.")
+    except Exception as error:
+        return _failed(f"Dataset {dataset}", error, logger)
+    lines = [(one.public_id, ", ".join(one.reasons) + (" (pulled)" if one.pulled else "")) for one in done.failing]
+    board.attempt(lambda: board.recheck(lines, done.said, f"-{dataset}"))
+    return Failed(message=done.said) if done.failing else Completed(message=done.said)
 
 
 def _failed(what: str, error: Exception, logger: Logger) -> State[None]:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from flows.rows import REJECT, VideoRow, lines, parquet
+from flows.rows import HELD, VideoRow, lines, parquet
 from infra.errors import StoreError, StoreUnavailable
 from infra.store import Store
 from tasks.records import Verdict
@@ -49,21 +49,22 @@ class Ledger:
     def finished(self, public_id: str, fingerprint: str, output: str) -> VideoRow | None:
         """An earlier row of this content that still holds: final verdict, same settings and code, output intact.
 
-        output: where a result of it lies; where one does that a person rejected, removing it was interrupted.
+        output: where a result of it lies; where one does that is held back, removing it was interrupted.
         """
         for row in _newest(self._of(public_id)):
             if row.verdict not in FINAL or row.fingerprint != fingerprint:
                 continue
-            if row.review == REJECT and self._destination.stamp(output) is not None:
+            if row.review in HELD and self._destination.stamp(output) is not None:
                 continue
             if row.verdict not in _OUT or self._destination.digest(row.output) == row.output_sha256:
                 return row
         return None
 
-    def decided(self, public_id: str) -> tuple[bool, int]:
-        """(whether a person rejected the last try at this content, how many tries followed the first)."""
+    def decided(self, public_id: str) -> tuple[VideoRow | None, int]:
+        """(a row that says that the last try at this content is held back, how many tries followed the first)."""
         rows = _newest(self._of(public_id))
-        return any(row.review == REJECT for row in rows), max((row.redone for row in rows), default=0)
+        held = next((row for row in rows if row.review in HELD), None)
+        return held, max((row.redone for row in rows), default=0)
 
     def settled(self, fingerprint: str) -> dict[tuple[str, str], VideoRow]:
         """(input id, stamp of the source) -> row, for all inputs that need no work as far as listings tell.
@@ -74,13 +75,13 @@ class Ledger:
         found = {}
         rows = [row for row in _newest(self.rows()) if row.verdict in FINAL and row.fingerprint == fingerprint]
         folders = {row.output.partition("/")[0] for row in rows if row.output}
-        if any(row.review == REJECT for row in rows):
+        if any(row.review in HELD for row in rows):
             folders |= RESULTS
         there = {path: entry.stamp for folder in folders for path, entry in self._destination.entries(folder).items()}
         owners = {posixpath.splitext(posixpath.basename(path))[0] for path in there}
         for row in rows:
-            if row.review == REJECT and row.public_id in owners:
-                # Removing what was rejected was interrupted.
+            if row.review in HELD and row.public_id in owners:
+                # Removing what was held back was interrupted.
                 continue
             intact = row.verdict not in _OUT or (row.output_stamp and there.get(row.output) == row.output_stamp)
             if intact and row.source_stamp:

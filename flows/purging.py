@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows import datasets
+from flows import datasets, pulling
 from flows.convert import dataset_id
 from flows.manifest import Ledger
 from flows.run_places import (
@@ -14,6 +14,9 @@ from flows.run_places import (
     lease_of,
     present_path,
     present_run,
+    recheck_of,
+    recheck_path,
+    rechecked,
     record_path,
     report_folder,
 )
@@ -26,8 +29,8 @@ from tasks.gallery import Gallery
 
 def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
     """Folders and objects of the store that hold something about a dataset: what was made of its videos, the gallery of
-    its people, its runs, its leases, its evaluation and report, its definition. Raises UsageError for a name that is
-    not defined."""
+    its people, its runs, its leases, its evaluation and report, results that were pulled, its definition. Raises
+    UsageError for a name that is not defined."""
     dataset = datasets.load(store, name)
     settings = dataset.with_settings()
     owners = {row.public_id for row in Ledger(Store(dataset.destination, private=False), tables=False).rows()}
@@ -38,6 +41,7 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
     found = [f"{prefix.value}/{owner}" for owner in sorted(owners) for prefix in Prefix]
     # Of an evaluation that was stopped, by a worker or by a person.
     found += [f"{Prefix.IDENTIFYING.value}/{evaluation_of(owner)}" for owner in (name, *sorted(owners))]
+    found += [pulling.folder_of(owner) for owner in sorted(owners)]
     found += [f"{LEASES}/{owner}" for owner in sorted(owners)]
     found += [people.path.rpartition("/")[0], record_path(name), report_folder(name), *followed_up(name)]
     # What a run left behind that did not end in order.
@@ -51,11 +55,11 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
 def followed_up(name: str) -> list[str]:
     """What tells workers that somebody died in the middle of a dataset. It must go before the flow runs are forgotten,
     or a worker would trigger the dataset while it is purged."""
-    leases = [f"{LEASES}/{lease_of(name)}", f"{LEASES}/{evaluation_of(name)}"]
-    return [*leases, present_path(name), evaluation_path(name)]
+    leases = [f"{LEASES}/{lease}" for lease in (lease_of(name), evaluation_of(name), recheck_of(name))]
+    return [*leases, present_path(name), evaluation_path(name), recheck_path(name)]
 
 
 def refuse_while_running(store: Store, name: str) -> None:
-    """Raises UsageError while a coordinator works on the dataset, or a worker evaluates it."""
-    if coordinated(store, name) or evaluated(store, name):
-        raise UsageError("A run or an evaluation of this dataset is under way; stop it first, or wait for its end.")
+    """Raises UsageError while a coordinator works on the dataset, or a worker evaluates or rechecks it."""
+    if coordinated(store, name) or evaluated(store, name) or rechecked(store, name):
+        raise UsageError("Work on this dataset is under way (a run, an evaluation, a recheck); stop it, or wait.")

@@ -21,8 +21,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables
 
-from flows.board import EVALUATION, PROGRESS, REPORT, TIMES, VERDICTS
-from flows.deployments import convert_dataset, convert_shard_flow, evaluate_dataset
+from flows.board import EVALUATION, PROGRESS, RECHECK, REPORT, TIMES, VERDICTS
+from flows.deployments import convert_dataset, convert_shard_flow, evaluate_dataset, recheck_dataset
 
 POOL, DATASETS, SHARDS = "anonflow", "datasets", "shards"
 
@@ -44,6 +44,7 @@ def deployments(shard_pool: str = POOL) -> tuple[tuple[Any, Deployed], ...]:
         (convert_dataset, Deployed("convert-dataset", "flows.deployments.convert_dataset", POOL, DATASETS)),
         (convert_shard_flow, Deployed("convert-shard", "flows.deployments.convert_shard_flow", shard_pool, queue)),
         (evaluate_dataset, Deployed("evaluate-dataset", "flows.deployments.evaluate_dataset", shard_pool, queue)),
+        (recheck_dataset, Deployed("recheck-dataset", "flows.deployments.recheck_dataset", shard_pool, queue)),
     )
 
 
@@ -94,13 +95,11 @@ def _unscheduled(client: Any, dataset: str) -> Any:
     return deployment
 
 
-def trigger(dataset: str, evaluate: bool = False, key: str | None = None, **parameters: Any) -> UUID:
-    """Queue a run of a dataset now, or an evaluation of it; returns the flow run's id, of the earlier one when there
-    was one with this key.
+def trigger(dataset: str, verb: str = "convert", key: str | None = None, **parameters: Any) -> UUID:
+    """Queue a run of a dataset now; returns the flow run's id, of the earlier one when there was one with this key.
 
-    Raises ObjectNotFound when nothing is registered.
+    verb: convert, evaluate or recheck. Raises ObjectNotFound when nothing is registered.
     """
-    verb = "evaluate" if evaluate else "convert"
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name(f"{verb}-dataset/{verb}-dataset")
         created = client.create_flow_run_from_deployment(
@@ -139,7 +138,7 @@ def forget(dataset: str) -> int:
             for flow_run in found:
                 client.delete_flow_run(flow_run.id)
             count += len(found)
-        for key in (VERDICTS, TIMES, PROGRESS, REPORT, EVALUATION):
+        for key in (VERDICTS, TIMES, PROGRESS, REPORT, EVALUATION, RECHECK):
             wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[f"{key}-{dataset}"]))
             for artifact in client.read_artifacts(artifact_filter=wanted):
                 client.delete_artifact(artifact.id)

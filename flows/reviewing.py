@@ -6,6 +6,7 @@ import posixpath
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from flows import face_records
 from flows.manifest import Ledger
 from flows.rows import VideoRow
 from infra.errors import UsageError
@@ -54,6 +55,7 @@ def apply(review: Review, destination: Store) -> Applied:
             destination.remove(decision.name)
             # In a bucket that keeps versions, what was removed is still there, now or since an interruption.
             remove_for_good(destination, decision.name)
+            remove_for_good(destination, face_records.path_of(_owner(decision.name)))
     ledger.flush()
     return Applied(dict(counts), gone, len(review.decisions) - len(known))
 

@@ -43,6 +43,10 @@ class Evidence:
 
 REJECT = "reject"
 """What `VideoRow.review` says of a result that a person rejected."""
+PULLED = "pulled"
+"""What it says of one that failed `anonflow recheck` and was taken out of the destination."""
+HELD = frozenset({REJECT, PULLED})
+"""Results that no run makes again unless it is asked to, whatever its settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +57,8 @@ class VideoRow(Evidence):
     content apart. ordinal: place in the input list of the run that wrote the row. reason: stable short code, empty for
     published. fingerprint: digest over everything that can change the result. source_stamp, output_stamp: keyed id of
     the source's version, and version of the result, as listings show them; empty when unknown. run: id of the dataset
-    run that wrote the row, if any. review: what a person decided about the result, if anybody did. redone: how often a
+    run that wrote the row, if any. review: what a person decided about the result, if anybody did, or that a recheck
+    took it out. redone: how often a
     person asked for another try; the seed of the row is the run's plus as many. Durations and stage times are seconds.
     """
 
@@ -87,12 +92,25 @@ class VideoRow(Evidence):
 
     def rejected(self) -> VideoRow:
         """The row of an input whose result a person rejected: it is withheld whatever else is known."""
+        said = "A person rejected the result; another is made once one asks to redo it, or by --overwrite."
+        return self._held(REJECT, "review", said)
+
+    def pulled(self, reason: str) -> VideoRow:
+        """The row of an input whose result failed a recheck and was taken out. reason: the first that was found."""
+        said = "The result failed a recheck and was taken out; another is made by --overwrite."
+        return self._held(PULLED, reason, said)
+
+    def held_like(self, earlier: VideoRow) -> VideoRow:
+        """This row, held back as an earlier one of the same content is."""
+        return self.pulled(earlier.reason) if earlier.review == PULLED else self.rejected()
+
+    def _held(self, review: str, reason: str, message: str) -> VideoRow:
         return replace(
             self,
             verdict=Verdict.WITHHELD,
-            reason="review",
-            message="A person rejected the result; another is made once one asks to redo it, or by --overwrite.",
-            review=REJECT,
+            reason=reason,
+            message=message,
+            review=review,
             output="",
             output_sha256="",
             output_bytes=0,

@@ -44,6 +44,11 @@ def evaluation_of(name: str) -> str:
     return f"evaluation-{name}"
 
 
+def recheck_of(dataset: str) -> str:
+    """Name of the lease of the worker that rechecks a dataset."""
+    return f"recheck-{dataset}"
+
+
 def lease_of(dataset: str) -> str:
     """Name of the lease of a dataset's coordinator."""
     return f"coordinator-{dataset}"
@@ -62,6 +67,11 @@ def coordinated(store: Store, dataset: str) -> bool:
 def evaluated(store: Store, dataset: str) -> bool:
     """Whether a worker that evaluates the dataset gave a sign of life lately, as `coordinated`."""
     return _lately(store, evaluation_of(dataset))
+
+
+def rechecked(store: Store, dataset: str) -> bool:
+    """Whether a worker that rechecks the dataset gave a sign of life lately, as `coordinated`."""
+    return _lately(store, recheck_of(dataset))
 
 
 def _lately(store: Store, lease: str) -> bool:
@@ -90,15 +100,30 @@ def evaluation_path(dataset: str) -> str:
     return f"{Prefix.SAFE.value}/evaluations/{dataset}.json"
 
 
-def note_evaluation(store: Store, dataset: str, handle: str, parameters: dict[str, Any]) -> None:
-    """Note by which handle the engine knows the evaluation that is under way, and what it was begun with."""
-    store.write_named(evaluation_path(dataset), json.dumps({"handle": handle, "parameters": parameters}).encode())
+def recheck_path(dataset: str) -> str:
+    """Where the recheck that is under way is noted."""
+    return f"{Prefix.SAFE.value}/rechecks/{dataset}.json"
+
+
+def note_work(store: Store, path: str, handle: str, parameters: dict[str, Any]) -> None:
+    """Note by which handle the engine knows the work that is under way, and what it was begun with."""
+    store.write_named(path, json.dumps({"handle": handle, "parameters": parameters}).encode())
+
+
+def noted_work(store: Store, path: str) -> tuple[str, dict[str, Any]]:
+    """Handle and parameters of the work that is under way, or did not end in order; empty when there is none."""
+    value = store.read_json(path)
+    return (str(value["handle"]), dict(value["parameters"])) if value is not None else ("", {})
 
 
 def present_evaluation(store: Store, dataset: str) -> tuple[str, dict[str, Any]]:
-    """Handle and parameters of the evaluation that is under way, or did not end in order; empty when there is none."""
-    value = store.read_json(evaluation_path(dataset))
-    return (str(value["handle"]), dict(value["parameters"])) if value is not None else ("", {})
+    """Handle and parameters of the evaluation that is under way, as `noted_work`."""
+    return noted_work(store, evaluation_path(dataset))
+
+
+def present_recheck(store: Store, dataset: str) -> tuple[str, dict[str, Any]]:
+    """Handle and parameters of the recheck that is under way, as `noted_work`."""
+    return noted_work(store, recheck_path(dataset))
 
 
 def last_run(store: Store, dataset: str) -> RunRecord | None:

@@ -25,7 +25,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 from flows import deployments, registration
 from flows.cancelled import Cancelled
 from flows.datasets import names as known_datasets
-from flows.run_places import evaluation_of, lease_of, present_evaluation, present_run
+from flows.run_places import evaluation_of, lease_of, present_evaluation, present_recheck, present_run, recheck_of
 from infra.errors import StoreUnavailable
 from infra.lease import Leases
 from infra.settings import Settings
@@ -35,8 +35,19 @@ log = logging.getLogger("anonflow")
 
 _FLOWS = {
     flow.name: flow
-    for flow in (deployments.convert_dataset, deployments.convert_shard_flow, deployments.evaluate_dataset)
+    for flow in (
+        deployments.convert_dataset,
+        deployments.convert_shard_flow,
+        deployments.evaluate_dataset,
+        deployments.recheck_dataset,
+    )
 }
+_RESUMED = (
+    ("convert", lease_of, present_run),
+    ("evaluate", evaluation_of, present_evaluation),
+    ("recheck", recheck_of, present_recheck),
+)
+"""What is triggered, by whose lease it is seen that somebody died, and what says with which parameters."""
 _RESUME_S = 15.0
 _DEATHS = 5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -47,7 +58,7 @@ class AnonflowWorkerResult(BaseWorkerResult):
 
 
 class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWorkerResult]):
-    """Runs convert-dataset, convert-shard and evaluate-dataset on threads of this process."""
+    """Runs convert-dataset, convert-shard, evaluate-dataset and recheck-dataset on threads of this process."""
 
     type = registration.POOL
     _display_name = "anonflow"
@@ -138,20 +149,20 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
 
 
 def resume_orphans(store: Store, leases: Leases) -> list[str]:
-    """Trigger the datasets whose coordinator, or the worker that evaluated them, died, unless several did in a row;
-    returns their names.
+    """Trigger the datasets whose coordinator, or the worker that evaluated or rechecked them, died, unless several did
+    in a row; returns their names.
 
     Several workers may do so at once: for each death there is one flow run.
     """
     resumed = []
     for name in known_datasets(store):
-        for evaluate, lease, present in ((False, lease_of, present_run), (True, evaluation_of, present_evaluation)):
+        for verb, lease, present in _RESUMED:
             deaths = leases.dead(lease(name))
             if not 0 < deaths <= _DEATHS:
                 continue
             handle, parameters = present(store, name)
             try:
-                registration.trigger(name, evaluate, f"resume-{lease(name)}-{handle}-{deaths}", **parameters)
+                registration.trigger(name, verb, f"resume-{lease(name)}-{handle}-{deaths}", **parameters)
             except Exception as error:
                 log.warning("%s could not be resumed (%s); trying again.", name, type(error).__name__)
                 continue

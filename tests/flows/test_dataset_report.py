@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flows import dataset_report, purging, reports, run_places, worker
+from flows import dataset_report, exclusive, purging, reports, run_places, worker
 from flows.cancelled import Cancelled, LeaseLost
 from flows.context import unseen
 from flows.dataset_report import Evaluation
@@ -133,7 +133,7 @@ def test_a_worker_that_lost_its_lease_leaves_its_successor_alone(
 
     def slow(*given: Any) -> None:
         assert store.create_named(f"{LEASE}/000001", b"{}")
-        run_places.note_evaluation(store, "films", "successor", {"every": 2})
+        run_places.note_work(store, run_places.evaluation_path("films"), "successor", {"every": 2})
         # As its own heartbeat would find.
         monkeypatch.setattr(Leases, "held", lambda *_: False)
         given[4]()
@@ -193,7 +193,7 @@ def test_a_report_takes_the_place_of_another_only_when_it_is_complete(
 def test_whoever_takes_over_ends_the_run_of_the_dead(store: Store, tmp_path: Path) -> None:
     engine = LocalEngine()
     die(store)
-    run_places.note_evaluation(store, "films", "theirs", {"every": 3})
+    run_places.note_work(store, run_places.evaluation_path("films"), "theirs", {"every": 3})
     evaluation(store, tmp_path, engine).run(3, unseen)
     assert engine.abandoned == ["theirs"] and store.list_tree("safe") == []
 
@@ -203,8 +203,8 @@ def test_one_who_died_on_another_machine_is_taken_over_as_well(
 ) -> None:
     engine = LocalEngine()
     store.write_named(f"{LEASE}/000000", json.dumps({"machine": "elsewhere", "process": 1, "beat": 3}).encode())
-    run_places.note_evaluation(store, "films", "theirs", {"every": 3})
-    monkeypatch.setattr(dataset_report, "Leases", partial(Leases, ttl_s=0.2))
+    run_places.note_work(store, run_places.evaluation_path("films"), "theirs", {"every": 3})
+    monkeypatch.setattr(exclusive, "Leases", partial(Leases, ttl_s=0.2))
     assert evaluation(store, tmp_path, engine).run(3, unseen) == "content"
     assert engine.abandoned == ["theirs"] and store.list_tree("safe") == []
 
@@ -215,12 +215,12 @@ def test_the_dead_are_followed_up_with_what_they_began_with(
     triggered: list[tuple[object, ...]] = []
     monkeypatch.setattr(worker.registration, "trigger", lambda *given, **rest: triggered.append((*given, rest)))
     define(tmp_path / "Jane", tmp_path / "out")
-    run_places.note_evaluation(store, "films", "theirs", {"every": 3})
+    run_places.note_work(store, run_places.evaluation_path("films"), "theirs", {"every": 3})
     with Leases(store) as leases:
         assert worker.resume_orphans(store, leases) == []
         die(store)
         assert worker.resume_orphans(store, leases) == ["films"]
-        assert triggered == [("films", True, "resume-evaluation-films-theirs-1", {"every": 3})]
+        assert triggered == [("films", "evaluate", "resume-evaluation-films-theirs-1", {"every": 3})]
         for number in range(1, 6):
             die(store, number=number)
         assert worker.resume_orphans(store, leases) == [], "not for ever"
@@ -230,7 +230,7 @@ def test_the_dead_are_followed_up_with_what_they_began_with(
         store.write_named(run_places.present_path("films"), run)
         die(store, "safe/leases/coordinator-films")
         assert worker.resume_orphans(store, leases) == ["films"]
-        assert triggered[1:] == [("films", False, "resume-coordinator-films-r-1", {"only_failed": True})]
+        assert triggered[1:] == [("films", "convert", "resume-coordinator-films-r-1", {"only_failed": True})]
 
 
 def test_a_server_that_does_not_answer_is_asked_again(

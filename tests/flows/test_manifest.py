@@ -194,7 +194,8 @@ def test_what_was_rejected_is_not_done_while_it_lies_there(store: Store) -> None
     assert ledger.finished("a", "f", "videos/a.mp4") is not None and ledger.settled("f")
     store.write_named("videos/a.mp4", b"the rejected one")
     assert ledger.finished("a", "f", "videos/a.mp4") is None and not ledger.settled("f")
-    assert ledger.decided("a") == (True, 0)
+    held, tries = ledger.decided("a")
+    assert held is not None and tries == 0
 
 
 def test_the_last_try_counts_whatever_was_decided_about_an_earlier_one(store: Store) -> None:
@@ -202,9 +203,10 @@ def test_the_last_try_counts_whatever_was_decided_about_an_earlier_one(store: St
     ledger = Ledger(store)
     old = row("a", fingerprint="f", source_stamp="s")
     ledger.record(replace(old, input_id="old name").rejected())
-    assert ledger.decided("a") == (True, 0)
+    held, tries = ledger.decided("a")
+    assert held is not None and tries == 0
     ledger.record(replace(old, input_id="new name", redone=1, verdict=Verdict.WITHHELD, output=""))
-    assert ledger.decided("a") == (False, 1)
+    assert ledger.decided("a") == (None, 1)
     found = ledger.finished("a", "f", "videos/a.mp4")
     assert found is not None and found.input_id == "new name"
     assert {input_id for input_id, _ in ledger.settled("f")} == {"new name"}

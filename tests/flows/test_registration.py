@@ -36,18 +36,20 @@ def test_the_file_describes_what_the_command_makes(described: dict[str, dict[str
 def test_no_parameter_says_where_anything_lies() -> None:
     names = {name for function, _ in registration.deployments() for name in function.parameters.properties}
     assert names == {
-        "dataset", "profile", "policy", "only_failed", "shard_seconds", "alarm_share", "run", "number", "every", "fid"
+        "dataset", "profile", "policy", "only_failed", "shard_seconds", "alarm_share", "run", "number", "every", "fid",
+        "pull", "against_source",
     }  # fmt: skip
 
 
 def test_workers_run_these_flows_and_no_others() -> None:
-    assert set(worker._FLOWS) == {"convert-dataset", "convert-shard", "evaluate-dataset"}
+    assert set(worker._FLOWS) == {"convert-dataset", "convert-shard", "evaluate-dataset", "recheck-dataset"}
     assert worker.AnonflowWorker.type == registration.POOL
     assert deployments.convert_dataset.parameters.properties["shard_seconds"]["default"] == Policy.shard_s
 
 
 def test_shards_may_go_to_another_pool_but_coordinators_stay() -> None:
-    (_, dataset), (_, shard), (_, evaluation) = registration.deployments("anonflow-kubernetes")
+    (_, dataset), (_, shard), (_, evaluation), (_, recheck) = registration.deployments("anonflow-kubernetes")
     assert (dataset.pool, dataset.queue) == ("anonflow", "datasets")
     assert (shard.pool, shard.queue) == ("anonflow-kubernetes", "default")
     assert (evaluation.pool, evaluation.queue) == ("anonflow-kubernetes", "default")
+    assert (recheck.pool, recheck.queue) == ("anonflow-kubernetes", "default")

@@ -125,4 +125,4 @@ def test_old_versions_of_what_was_rejected_go_also_after_an_interruption(
     removed: list[str] = []
     monkeypatch.setattr(reviewing, "remove_for_good", lambda store, path: removed.append(path))
     apply(review, store)
-    assert removed == [review.decisions[0].name]
+    assert removed[0] == review.decisions[0].name

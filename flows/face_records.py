@@ -1,0 +1,89 @@
+"""Where faces were replaced or covered in a result: a table beside its row, for users and for `anonflow recheck`.
+
+It holds positions only. It names the result that it is about by its SHA-256, so that a record of an earlier result is
+never taken for that of a later one.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import Any
+
+import numpy as np
+
+from infra.errors import StoreError, StoreUnavailable
+from infra.store import Store
+from tasks.reassemble import Painted
+
+log = logging.getLogger("anonflow")
+
+FOLDER = "manifest/faces"
+_ABOUT = b"output_sha256"
+_BOX = ("x0", "y0", "x1", "y1")
+_POINTS = tuple(
+    f"{name}_{axis}" for name in ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth") for axis in "xy"
+)
+
+
+def path_of(public_id: str) -> str:
+    """Place of a record relative to the destination."""
+    return f"{FOLDER}/{public_id}.parquet"
+
+
+def save(destination: Store, public_id: str, painted: Painted, output_sha256: str) -> None:
+    """Write the record of a result. Raises StoreUnavailable."""
+    import pyarrow
+    import pyarrow.parquet
+
+    columns: dict[str, Any] = {"frame": painted.frame, "track": painted.track, "replaced": painted.replaced}
+    columns |= {name: painted.boxes[:, n] for n, name in enumerate(_BOX)}
+    points = painted.points.reshape(-1, len(_POINTS))
+    columns |= {name: points[:, n] for n, name in enumerate(_POINTS)}
+    table = pyarrow.table(columns).replace_schema_metadata({_ABOUT: output_sha256.encode()})
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(table, sink, compression="zstd")
+    destination.write_named(path_of(public_id), sink.getvalue())
+
+
+def keep(destination: Store, public_id: str, painted: Painted | None, output_sha256: str) -> None:
+    """Write the record of a published result, if it is known what was painted, or remove that of an earlier one.
+
+    A record that cannot be written is logged: without it a recheck is stricter, so the result need not wait for it.
+    """
+    try:
+        if painted is None:
+            destination.remove(path_of(public_id))
+        else:
+            save(destination, public_id, painted, output_sha256)
+    except (OSError, StoreError) as error:
+        log.warning("%s: where its faces are could not be noted (%s).", public_id, type(error).__name__)
+
+
+def load(destination: Store, public_id: str, output_sha256: str) -> Painted | None:
+    """The record of just this result, None when there is none or it is damaged. Raises StoreUnavailable."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        data = destination.read_named(path_of(public_id))
+    except StoreUnavailable:
+        raise
+    except StoreError:
+        data = None
+    if data is None:
+        return None
+    try:
+        table = pyarrow.parquet.read_table(io.BytesIO(data))
+        columns = {name: table.column(name).to_numpy() for name in ("frame", "track", "replaced", *_BOX, *_POINTS)}
+    except (pyarrow.ArrowInvalid, KeyError, OSError):
+        return None
+    if (table.schema.metadata or {}).get(_ABOUT) != output_sha256.encode():
+        return None
+    return Painted(
+        columns["frame"].astype(np.int64),
+        columns["track"].astype(np.int64),
+        columns["replaced"].astype(bool),
+        np.stack([columns[name] for name in _BOX], axis=1).astype(np.float32),
+        np.stack([columns[name] for name in _POINTS], axis=1).astype(np.float32).reshape(-1, 5, 2),
+    )
