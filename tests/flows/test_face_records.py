@@ -1,0 +1,95 @@
+"""Where faces were replaced, beside each result."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from flows import face_records
+from flows.context import Context, StageResult
+from flows.manifest import Ledger
+from infra.errors import StoreUnavailable
+from infra.media.probe import VideoInfo
+from infra.settings import Settings
+from infra.store import Store
+from tasks.reassemble import Painted
+from tests.conftest import Make
+from tests.flows.support import grey_chain, run
+
+SHA = "a" * 64
+
+
+def painted(count: int = 3) -> Painted:
+    rng = np.random.default_rng(4)
+    return Painted(
+        np.arange(count, dtype=np.int64),
+        np.zeros(count, np.int64),
+        np.arange(count) % 2 == 0,
+        rng.uniform(0, 90, (count, 4)).astype(np.float32),
+        rng.uniform(0, 90, (count, 5, 2)).astype(np.float32),
+    )
+
+
+def same(one: Painted, other: Painted) -> bool:
+    return all(np.array_equal(vars(one)[name], vars(other)[name]) for name in vars(one))
+
+
+def painting(source: Path, info: VideoInfo, context: Context) -> StageResult:
+    """A chain that reassembles twice; what is published is the second."""
+    context.stage("reassemble", lambda advance: painted(1))
+    context.stage("reassemble", lambda advance: painted(3))
+    return grey_chain(source, info, context)
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_what_is_read_is_what_was_written(tmp_path: Path, count: int) -> None:
+    store = Store(str(tmp_path), private=False)
+    face_records.save(store, "id", painted(count), SHA)
+    found = face_records.load(store, "id", SHA)
+    assert found is not None and same(found, painted(count))
+    assert face_records.load(store, "id", "b" * 64) is None, "a record of another result"
+    assert face_records.load(store, "other", SHA) is None
+
+
+def test_users_find_positions_and_nothing_else_in_it(tmp_path: Path) -> None:
+    store = Store(str(tmp_path), private=False)
+    face_records.save(store, "id", painted(), SHA)
+    data = store.read_named(face_records.path_of("id"))
+    assert data is not None
+    table = pyarrow.parquet.read_table(io.BytesIO(data))
+    assert table.column_names[:7] == ["frame", "track", "replaced", "x0", "y0", "x1", "y1"]
+    assert len(table.column_names) == 17 and set(table.schema.metadata) == {b"output_sha256"}
+
+
+def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
+    store = Store(str(tmp_path), private=False)
+    store.write_named(face_records.path_of("id"), b"PAR1 and then nothing")
+    assert face_records.load(store, "id", SHA) is None
+
+
+def test_a_result_is_accompanied_by_what_its_last_reassembly_did(made: Make, home: Path, tmp_path: Path) -> None:
+    summary, _ = run(made("record.mp4"), tmp_path / "out", painting)
+    store = Store(str(tmp_path / "out"), private=False)
+    row = summary.outcomes[0].row
+    found = face_records.load(store, row.public_id, row.output_sha256)
+    assert found is not None and same(found, painted(3))
+    assert len(Ledger(store).rows()) == 1, "a record is no row"
+    # Another result takes its place, about which nothing is known.
+    run(made("record.mp4"), tmp_path / "out", grey_chain, Settings(overwrite=True))
+    assert store.list_tree(face_records.FOLDER) == []
+
+
+def test_a_record_that_cannot_be_written_holds_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreUnavailable("at an address that is nobody's business")
+
+    store = Store(str(tmp_path), private=False)
+    monkeypatch.setattr(store, "write_named", refuse)
+    face_records.keep(store, "id", painted(), SHA)
+    assert "could not be noted (StoreUnavailable)" in caplog.text and "nobody" not in caplog.text
