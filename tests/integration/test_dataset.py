@@ -190,6 +190,35 @@ def test_an_evaluation_outlives_its_worker(topology: Topology, films: Path, tmp_
     assert left == {"definitions", "report-smooth"} and _found(topology, "store/safe/leases") == {}
 
 
+def test_a_recheck_outlives_its_worker_and_pulls_what_was_changed(topology: Topology, films: Path) -> None:
+    # The last by name, so that it is looked at after the kill.
+    victim = max(published(topology, "rough"))
+    remote(topology).pipe_file(f"anonflow/rough/videos/{victim}", b"another file")
+    topology.start_worker("coordinator", [*topology.worker, "--no-shards", "--name", "coordinator"])
+    topology.start_worker("rechecker", [*topology.worker, "--no-datasets", "--name", "rechecker"])
+    command = [sys.executable, "-m", "flows.cli", "trigger", "rough", "--recheck", "--pull", "--watch"]
+    watching = topology.start("trigger-recheck", command)
+    wait_for("a rechecked file", lambda: bool(_found(topology, "rough/manifest/recheck")), 300)
+    (rechecker,) = children(topology.workers[1].pid)
+    os.kill(rechecker, signal.SIGKILL)
+    assert watching.wait(600) == 1, "a file failed"
+    said = (topology.folder / "trigger-recheck.log").read_text()
+    assert f"1 of {len(published(topology, 'smooth'))} files fail (1 output_changed); 1 pulled" in said, said
+    assert topology.anonflow("trigger", "rough", "--recheck", "--watch").returncode == 0
+    for worker in topology.workers:
+        end(worker)
+    topology.workers.clear()
+    states = topology.sql("select state_type from flow_run where name like 'recheck%' order by state_type").split()
+    assert states == ["COMPLETED", "CRASHED", "FAILED"]
+
+    owner = victim.removesuffix(".mp4")
+    assert set(published(topology, "smooth")) - set(published(topology, "rough")) == {victim}
+    assert [path for path in _found(topology, "store/identifying/pulled") if owner in path]
+    assert [reason for verdict, reason, _ in rows(topology, "rough").values() if verdict == "withheld"] == [
+        "output_changed"
+    ]
+
+
 def test_nothing_identifying_reaches_prefect(topology: Topology, films: Path) -> None:
     """Of what ran above: neither the database nor any log knows a source's name, or what the networks saw."""
     texts = {"database": topology.dump()}
