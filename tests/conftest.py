@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.memory"]
+pytest_plugins = ["tests.lanes", "tests.memory"]
 
 # These start a database, a server and a store; `make test-integration` asks for them.
 collect_ignore = [] if os.environ.get("ANONFLOW_INTEGRATION") else ["integration"]

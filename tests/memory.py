@@ -19,7 +19,8 @@ from infra.allocator import few_arenas
 
 LIMIT_GB = 3.0
 """What a process of the suite may take at its peak, so that two of them fit into a laptop with 8 GB."""
-_RELEASE_GB = 1.2
+_RELEASE_GB, _RELEASE_AT_ONCE_GB = 1.0, 2.0
+"""Above these, networks are released after a file, and after any test."""
 _UNIT = 1 if sys.platform == "darwin" else 1024
 _PEAKS = pytest.StashKey[dict[str, float]]()
 _OWN = pytest.StashKey[list[tuple[float, str]]]()
@@ -61,16 +62,21 @@ def too_large(peaks: dict[str, float]) -> list[str]:
 def pytest_configure(config: pytest.Config) -> None:
     """Before there are threads."""
     few_arenas()
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    if workers > 1:
+        # Threads of several processes that wait for each other on the same cores multiply the time of every test.
+        os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // workers, 1)))
     config.stash[_PEAKS], config.stash[_OWN] = {}, []
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """After a file's last test, whose fixtures have ended by now, note its peak and release what it loaded."""
-    if nextitem is not None and nextitem.path == item.path:
-        return
-    item.config.stash[_OWN].append((peak_gb(), item.path.name))
-    if present_gb() > _RELEASE_GB:
+    """After a file's last test, whose fixtures have ended by now, note the peak and release what was loaded; after
+    other tests only where much is."""
+    last = nextitem is None or nextitem.path != item.path
+    if last:
+        item.config.stash[_OWN].append((peak_gb(), item.path.name))
+    if present_gb() > (_RELEASE_GB if last else _RELEASE_AT_ONCE_GB):
         release()
 
 

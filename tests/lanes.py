@@ -1,0 +1,70 @@
+"""Which tests `make test-quick` leaves out: those that take many seconds, by file or by test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+SLOW = frozenset(
+    {
+        "bench/test_diffusion_bench.py",
+        "bench/test_motion_bench.py",
+        "contracts/test_features.py",
+        "contracts/test_inpainter.py",
+        "contracts/test_motion.py",
+        "flows/test_bad_input.py",
+        "flows/test_casting.py",
+        "flows/test_dataset_run.py",
+        "flows/test_diffusion.py",
+        "flows/test_evaluate.py",
+        "flows/test_given_up.py",
+        "flows/test_motion_backends.py",
+        "flows/test_s3_faults.py",
+        "flows/test_schedules.py",
+        "flows/test_stages.py",
+        "flows/test_two_processes.py",
+        "infra/test_media.py",
+        "models/inpainting/test_catalogue_inpainter.py",
+        "models/inpainting/test_controlnet.py",
+        "models/motion/test_lia.py",
+        "models/motion/test_liveportrait_landmarks.py",
+        "models/motion/test_liveportrait_networks.py",
+        "models/test_crown.py",
+        "models/test_curate.py",
+        "models/test_deepface.py",
+        "models/test_inception.py",
+        "models/test_retinaface_resnet50.py",
+        "tasks/measure/test_pair.py",
+        "tasks/report/test_browser.py",
+        "tasks/test_twin.py",
+        "tasks/test_two_faces.py",
+    }
+)
+"""Files below tests/ whose tests load large networks, start servers, or convert real videos."""
+SLOW_TESTS = frozenset(
+    {
+        "flows/test_orchestrate.py::test_flow_shows_verdicts_and_stages_and_no_names",
+        "flows/test_recheck.py::test_what_the_networks_find",
+        "tasks/test_gallery.py::test_processes_never_give_one_twin_to_two_people",
+        "test_readme_commands.py::test_convert_and_image_write_what_the_readme_says",
+    }
+)
+_SLOW_BACKENDS = ("retinaface-resnet50", "vgg-face", "deepface")
+"""The contracts' tests of these; those of all other backends stay."""
+
+
+def slow(item: pytest.Item) -> bool:
+    """Whether a test belongs to the long lane alone."""
+    file = item.path.relative_to(HERE).as_posix() if item.path.is_relative_to(HERE) else ""
+    plain = f"{file}::{item.name.partition('[')[0]}"
+    heavy = file.startswith("contracts/") and any(name in item.name for name in _SLOW_BACKENDS)
+    return file in SLOW or plain in SLOW_TESTS or heavy
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give them the marker."""
+    for item in items:
+        if slow(item):
+            item.add_marker(pytest.mark.slow)
