@@ -22,7 +22,7 @@ from flows.manifest import Ledger
 from flows.pulling import Puller
 from flows.recheck_audit import Networks, audit_of
 from flows.recheck_sources import Against, Sources
-from flows.rows import VideoRow
+from flows.rows import PULLED, VideoRow
 from flows.sources import Job
 from infra.errors import AnonflowError, MediaError, SpaceError, ToolError
 from infra.faults import full_disk
@@ -78,10 +78,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rechecked:
-    """A recheck of a destination. again: files that were looked at in this run, not in an earlier one."""
+    """A recheck of a destination. again: files that were looked at in this run, not in an earlier one. before: results
+    that earlier rechecks pulled, among them what this one pulled before it was stopped."""
 
     outcomes: tuple[Outcome, ...]
     again: int
+    before: int = 0
 
     @property
     def failing(self) -> list[Outcome]:
@@ -97,6 +99,7 @@ class Rechecked:
         alone = sum(not outcome.source for outcome in self.outcomes)
         parts = [f"{len(self.failing)} of {len(self.outcomes)} files fail" + (f" ({why})" if why else "")]
         parts += [f"{pulled} pulled"] * bool(pulled)
+        parts += [f"{self.before} pulled before"] * bool(self.before)
         parts += [f"{self.again} looked at in this run", f"{alone} without their source"]
         return "; ".join(parts)
 
@@ -121,7 +124,8 @@ def recheck(
     destination = Store(request.destination, private=False)
     ledger = Ledger(destination)
     by_output: dict[str, list[VideoRow]] = {}
-    for row in ledger.rows():
+    known = ledger.rows()
+    for row in known:
         if row.verdict in _PUBLISHED and row.output:
             by_output.setdefault(row.output, []).append(row)
     behind = None
@@ -141,7 +145,7 @@ def recheck(
             told(outcome, fresh)
         if request.pull:
             puller.complete()
-    return Rechecked(tuple(outcomes), again)
+    return Rechecked(tuple(outcomes), again, len({row.public_id for row in known if row.review == PULLED}))
 
 
 class _Checker:

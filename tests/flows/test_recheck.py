@@ -256,7 +256,8 @@ def test_what_fails_is_pulled_and_not_lost(three: Path, seen: list[Path], monkey
     rows = {row.public_id: row for row in Ledger(Store(str(three), private=False)).rows()}
     assert (rows["b"].verdict, rows["b"].reason, rows["b"].output) == (Verdict.WITHHELD, "hidden_trailing", "")
     assert b'"pulled"' in (three / "manifest.jsonl").read_bytes(), "the tables follow"
-    assert found(recheck_all(three, pull=True)) == {}
+    after = recheck_all(three, pull=True)
+    assert found(after) == {} and "1 pulled before" in after.said
 
 
 def _painted() -> face_records.Painted:
