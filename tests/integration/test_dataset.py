@@ -209,8 +209,8 @@ def test_a_recheck_outlives_its_worker_and_pulls_what_was_changed(topology: Topo
     for worker in topology.workers:
         end(worker)
     topology.workers.clear()
-    states = topology.sql("select state_type from flow_run where name like 'recheck%' order by state_type").split()
-    assert states == ["COMPLETED", "CRASHED", "FAILED"]
+    states = topology.sql("select state_type from flow_run where name like 'recheck%'").split()
+    assert sorted(states) == ["COMPLETED", "CRASHED", "FAILED"]
 
     owner = victim.removesuffix(".mp4")
     assert set(published(topology, "smooth")) - set(published(topology, "rough")) == {victim}
