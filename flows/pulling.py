@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import posixpath
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -46,16 +47,17 @@ class Puller:
         self._leases.__exit__(kind, error, trace)
         self._ledger.flush()
 
-    def pull(self, row: VideoRow, reason: str) -> bool:
-        """Move the result of a row into the store and set its rows to withheld; False when somebody converts the same
-        content, or has done so since.
+    def pull(self, rows: Sequence[VideoRow], reason: str) -> bool:
+        """Move a result into the store and set its rows to withheld; False when somebody converts the same content, or
+        has done so since. rows: all that name it, as they were when it was looked at.
 
         First the copy, then the rows, then the file goes: whatever interrupts it, the result is somewhere, and no row
         calls published what was taken out. Raises StoreError, StoreUnavailable.
         """
+        row = rows[0]
         with self._leases.holding(row.public_id) as claim:
             present = [other for other in self._ledger.rows() if other.output == row.output]
-            if claim is None or any(other.output_sha256 != row.output_sha256 for other in present):
+            if claim is None or not {other.output_sha256 for other in present} <= {one.output_sha256 for one in rows}:
                 log.warning("%s is being converted, so it was not pulled; run the recheck again.", row.public_id)
                 return False
             self._keep(row.public_id, row.output)

@@ -24,7 +24,7 @@ from flows.recheck_audit import Networks, audit_of
 from flows.recheck_sources import Against, Sources
 from flows.rows import PULLED, VideoRow
 from flows.sources import Job
-from infra.errors import AnonflowError, MediaError, SpaceError, ToolError
+from infra.errors import AnonflowError, MediaError, SpaceError, ToolError, UsageError
 from infra.faults import full_disk
 from infra.media import hidden
 from infra.media.decode import open_frames
@@ -125,6 +125,8 @@ def recheck(
     ledger = Ledger(destination)
     by_output: dict[str, list[VideoRow]] = {}
     known = ledger.rows()
+    if not known:
+        raise UsageError("DESTINATION has no manifest; name a folder that results were converted into.")
     for row in known:
         if row.verdict in _PUBLISHED and row.output:
             by_output.setdefault(row.output, []).append(row)
@@ -139,7 +141,7 @@ def recheck(
             outcome, fresh = show(rows[0].public_id, partial(checker.outcome, rows))
             # What could not be looked at for a cause that nobody foresaw may be well, so it is named but stays.
             if request.pull and outcome.reasons and UNEXPECTED not in outcome.reasons:
-                outcome = replace(outcome, pulled=puller.pull(rows[0], outcome.reasons[0]))
+                outcome = replace(outcome, pulled=puller.pull(rows, outcome.reasons[0]))
             outcomes.append(outcome)
             again += fresh
             told(outcome, fresh)
@@ -174,8 +176,11 @@ class _Checker:
             if path is None:
                 return replace(known, reasons=(MISSING,)), True
             known = replace(known, sha256=digest_file(path))
-            if known.sha256 != row.output_sha256:
+            # Of inputs with equal content the row of one may be older than the file.
+            published = [one for one in rows if one.output_sha256 == known.sha256]
+            if not published:
                 return replace(known, reasons=(CHANGED,)), True
+            row = published[0]
             noted, source = self._noted(known), None
             if self._behind is not None and (noted is None or not noted.source):
                 source = self._behind.of(row.public_id, [one.input_id for one in rows], folder / "sources")

@@ -359,6 +359,37 @@ def test_a_source_that_is_not_there_is_said_at_once(three: Path, seen: list[Path
     assert not seen
 
 
+def test_a_destination_that_is_none_is_refused(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no manifest"):
+        recheck_all(tmp_path / "mistyped")
+
+
+def test_an_older_row_of_equal_content_makes_no_alarm(
+    three: Path, seen: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(Store(str(three), private=False))
+    row = next(row for row in ledger.rows() if row.public_id == "b")
+    ledger.record(replace(row, input_id="older", ordinal=0, output_sha256="0" * 64))
+    assert found(recheck_all(three)) == {}
+    monkeypatch.setattr(hidden, "hidden_in_video", fail("b"))
+    Store(str(three), private=False).remove_tree(f"{recheck.FOLDER}/b")
+    assert [outcome.pulled for outcome in recheck_all(three, pull=True).failing] == [True]
+
+
+def test_what_was_converted_anew_since_is_not_pulled(
+    three: Path, made: Make, seen: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_and_replace(path: Path) -> tuple[str, ...]:
+        if path.stem == "b":
+            publish(three, "b", made("better.mp4", frames=3), 3)
+        return fail("b")(path)
+
+    monkeypatch.setattr(hidden, "hidden_in_video", fail_and_replace)
+    done = recheck_all(three, pull=True)
+    assert set(found(done)) == {"b"} and not done.failing[0].pulled
+    assert digest_file(three / "videos" / "b.mp4") == digest_file(made("better.mp4", frames=3))
+
+
 def test_two_inputs_of_one_content_are_one_file(three: Path, seen: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = Ledger(Store(str(three), private=False))
     twice = next(row for row in ledger.rows() if row.public_id == "b")
