@@ -21,7 +21,7 @@ from flows.manifest import Ledger
 from flows.pulling import Puller, folder_of
 from flows.recheck import Outcome, Rechecked, Request
 from flows.rows import VideoRow
-from infra.errors import StoreUnavailable, UsageError
+from infra.errors import StoreUnavailable, UsageError, WeightsError
 from infra.media import hidden
 from infra.media.still import write_picture
 from infra.privacy import digest_file, key_path, load_key, public_id
@@ -33,6 +33,7 @@ from tests.conftest import Make
 from tests.contracts import support as contracts
 from tests.flows.local_engine import define
 from tests.flows.support import run as convert
+from tests.reference.clips import short_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -118,6 +119,25 @@ def test_what_the_networks_find(made: Make, home: Path, tmp_path: Path) -> None:
     assert done.again == 1, "what has no source was looked at before"
     assert "2 without their source" in done.said and "Jane" not in done.said
     assert recheck_all(out, source=str(folder)).again == 0
+
+
+def test_a_real_result_passes_with_and_without_its_record_and_its_source(home: Path, tmp_path: Path) -> None:
+    from flows.stages import run_stages
+
+    source, out = tmp_path / "Jane.mp4", tmp_path / "out"
+    try:
+        short_clip(source, 1, frames=6)
+    except WeightsError as error:
+        pytest.skip(str(error))
+    (outcome,) = convert(source, out, run_stages)[0].outcomes
+    assert outcome.row.output, outcome.row.message
+    store = Store(str(out), private=False)
+    assert face_records.load(store, outcome.row.public_id, outcome.row.output_sha256) is not None
+    assert found(recheck_all(out)) == {} and found(recheck_all(out, source=str(source))) == {}
+    for folder in (face_records.FOLDER, recheck.FOLDER):
+        store.remove_tree(folder)
+    after = recheck_all(out, source=str(source))
+    assert found(after) == {} and after.outcomes[0].source and after.again == 1
 
 
 @pytest.mark.xfail(strict=False, reason="Until the audit's finder sees faces at every angle.")
