@@ -78,7 +78,8 @@ def test_the_images_have_the_versions_of_the_tests() -> None:
 @pytest.mark.skipif(not os.environ.get("ANONFLOW_LOCK"), reason="This environment was not made by make.")
 def test_these_tests_run_on_what_is_pinned() -> None:
     installed = {}
-    for name in pinned("constraints-tests.txt"):
+    # setuptools comes with a new environment of Python 3.11, whatever is pinned.
+    for name in pinned("constraints-tests.txt").keys() - {"setuptools"}:
         try:
             installed[name] = Version(Version(version(name)).public)
         except PackageNotFoundError:
