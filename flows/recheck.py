@@ -203,14 +203,15 @@ class _Checker:
     ) -> Outcome:
         picture = row.output.startswith("images/")
         threads = self._settings.threads
-        reasons = [f"hidden_{code}" for code in (hidden.hidden_in_picture if picture else hidden.hidden_in_video)(path)]
         record = face_records.load(self._destination, row.public_id, row.output_sha256)
+        earlier = looking.Earlier(networks.load("audit_detector"), networks.load("landmarker"))
         try:
+            codes = hidden.hidden_in_picture(path) if picture else hidden.hidden_in_video(path)
             frames = _frames(path, picture)
-            earlier = looking.Earlier(networks.load("audit_detector"), networks.load("landmarker"))
             looked = looking.look(frames, panel, earlier, record, threads, self._heed)
         except (MediaError, ToolError):
-            return replace(known, reasons=(UNREADABLE, *reasons))
+            return replace(known, reasons=(UNREADABLE,))
+        reasons = [f"hidden_{code}" for code in codes]
         if row.frames and looked.frames != row.frames:
             reasons.insert(0, INCOMPLETE)
         if looked.strays:

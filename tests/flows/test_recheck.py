@@ -21,7 +21,7 @@ from flows.manifest import Ledger
 from flows.pulling import Puller, folder_of
 from flows.recheck import Outcome, Rechecked, Request
 from flows.rows import VideoRow
-from infra.errors import StoreUnavailable, UsageError, WeightsError
+from infra.errors import MediaError, StoreUnavailable, UsageError, WeightsError
 from infra.media import hidden
 from infra.media.still import write_picture
 from infra.privacy import digest_file, key_path, load_key, public_id
@@ -201,6 +201,16 @@ def test_hidden_content_is_named_with_its_kind(
     monkeypatch.setattr(hidden, "hidden_in_video", lambda path: ("trailing", "sound") if path.stem == "b" else ())
     monkeypatch.setattr(hidden, "hidden_in_picture", lambda path: ("metadata",))
     assert found(recheck_all(three)) == {"b": ("hidden_trailing", "hidden_sound"), "picture": ("hidden_metadata",)}
+
+
+def test_a_file_that_cannot_be_searched_for_hidden_content_fails(
+    three: Path, seen: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> tuple[str, ...]:
+        raise MediaError("truncated", "No.")
+
+    monkeypatch.setattr(hidden, "hidden_in_video", refuse)
+    assert set(found(recheck_all(three)).values()) == {("output_unreadable",)}
 
 
 def test_what_nobody_foresaw_is_named_but_stays(
