@@ -1,4 +1,4 @@
-"""Which tests `make test-quick` leaves out: those that take many seconds, by file or by test."""
+"""Which tests `make test-quick` leaves out, and which `make test` runs in processes of their own."""
 
 from __future__ import annotations
 
@@ -52,6 +52,32 @@ SLOW_TESTS = frozenset(
         "test_readme_commands.py::test_convert_and_image_write_what_the_readme_says",
     }
 )
+TORCH = frozenset(
+    {
+        "bench/test_diffusion_bench.py",
+        "bench/test_motion_bench.py",
+        "contracts/test_detector.py",
+        "contracts/test_features.py",
+        "contracts/test_inpainter.py",
+        "contracts/test_motion.py",
+        "flows/test_diffusion.py",
+        "flows/test_evaluate.py",
+        "flows/test_motion_backends.py",
+        "models/inpainting/test_controlnet.py",
+        "models/inpainting/test_schedule.py",
+        "models/motion/test_lia.py",
+        "models/motion/test_liveportrait_algebra.py",
+        "models/motion/test_liveportrait_crop.py",
+        "models/motion/test_liveportrait_landmarks.py",
+        "models/motion/test_liveportrait_networks.py",
+        "models/motion/test_reenact.py",
+        "models/test_inception.py",
+        "models/test_retinaface_resnet50.py",
+        "tasks/test_two_faces.py",
+    }
+)
+"""Files whose tests run torch networks or load diffusers: half a gigabyte that a process keeps to its end, and that a
+conversion by the embedded networks must not find in its process, or the two exceed what `tests.memory` allows."""
 _SLOW_BACKENDS = ("retinaface-resnet50", "vgg-face", "deepface")
 """The contracts' tests of these; those of all other backends stay."""
 
@@ -65,7 +91,9 @@ def slow(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give them the marker."""
+    """Give them their markers."""
     for item in items:
         if slow(item):
             item.add_marker(pytest.mark.slow)
+        if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).as_posix() in TORCH:
+            item.add_marker(pytest.mark.torch)

@@ -1,4 +1,4 @@
-"""The list of slow tests names tests that exist."""
+"""The lists of lanes name tests that exist."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from tests import lanes
 
 
-@pytest.mark.parametrize("file", sorted(lanes.SLOW))
-def test_a_slow_file_exists(file: str) -> None:
+@pytest.mark.parametrize("file", sorted(lanes.SLOW | lanes.TORCH))
+def test_a_listed_file_exists(file: str) -> None:
     assert (lanes.HERE / file).is_file()
 
 
