@@ -155,7 +155,7 @@ def convert_input(
             _check(claim, services)()
             row = tidy(case.row, output, settings, services, cache)
             if row.output:
-                face_records.keep(services.destination, row.public_id, case.context.painted, row.output_sha256)
+                face_records.keep(services.destination, row, case.context.painted)
             if row.reason == TIME_LIMIT:
                 services.leases.mark_poisoned(row.public_id, TIME_LIMIT)
             return record(row, services)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import io
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from flows.rows import VideoRow
 from infra.errors import StoreError, StoreUnavailable
 from infra.store import Store
+from models.capabilities import Face
+from models.detection.turned import turned_face, way_back
 from tasks.reassemble import Painted
 
 log = logging.getLogger("anonflow")
@@ -31,6 +35,17 @@ def path_of(public_id: str) -> str:
     return f"{FOLDER}/{public_id}.parquet"
 
 
+def in_file(painted: Painted, turned: int, width: int, height: int) -> Painted:
+    """The same faces in the pixels of a file of this size whose frames were turned by `turned` degrees clockwise."""
+    if turned == 0 or not len(painted.frame):
+        return painted
+    back = way_back(width, height, turned)
+    faces = [
+        turned_face(Face(box, 0.0, points), back) for box, points in zip(painted.boxes, painted.points, strict=True)
+    ]
+    return replace(painted, boxes=np.stack([f.box for f in faces]), points=np.stack([f.points for f in faces]))
+
+
 def save(destination: Store, public_id: str, painted: Painted, output_sha256: str) -> None:
     """Write the record of a result. Raises StoreUnavailable."""
     import pyarrow
@@ -46,18 +61,21 @@ def save(destination: Store, public_id: str, painted: Painted, output_sha256: st
     destination.write_named(path_of(public_id), sink.getvalue())
 
 
-def keep(destination: Store, public_id: str, painted: Painted | None, output_sha256: str) -> None:
+def keep(destination: Store, row: VideoRow, painted: Painted | None) -> None:
     """Write the record of a published result, if it is known what was painted, or remove that of an earlier one.
+
+    painted: in the pixels of the frames as they were turned for processing.
 
     A record that cannot be written is logged: without it a recheck is stricter, so the result need not wait for it.
     """
     try:
         if painted is None:
-            destination.remove(path_of(public_id))
+            destination.remove(path_of(row.public_id))
         else:
-            save(destination, public_id, painted, output_sha256)
+            placed = in_file(painted, row.turned, row.width, row.height)
+            save(destination, row.public_id, placed, row.output_sha256)
     except (OSError, StoreError) as error:
-        log.warning("%s: where its faces are could not be noted (%s).", public_id, type(error).__name__)
+        log.warning("%s: where its faces are could not be noted (%s).", row.public_id, type(error).__name__)
 
 
 def load(destination: Store, public_id: str, output_sha256: str) -> Painted | None:

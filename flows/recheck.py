@@ -168,7 +168,7 @@ class _Checker:
     def outcome(self, rows: Sequence[VideoRow]) -> tuple[Outcome, bool]:
         """(what is known about the file of these rows, whether it had to be looked at)."""
         row = rows[0]
-        networks = Networks(replace(self._settings, profile=row.profile or "embedded"))
+        networks = Networks(replace(self._settings, profile=row.profile or "embedded"), row.frames)
         known = Outcome(row.public_id, row.output, row.output_sha256, audit_of(networks.settings))
         with tempfile.TemporaryDirectory("", "recheck-", self._folder, ignore_cleanup_errors=True) as name:
             folder = Path(name)
@@ -218,7 +218,7 @@ class _Checker:
             reasons.insert(0, STRAY)
         if source is not None:
             # The source is looked at by the networks that every installation has.
-            against = Against(source, picture, Networks(self._settings))
+            against = Against(source, picture, Networks(self._settings, row.frames), older=record is None)
             reasons += against.reasons(frames, looked, panel, threads, self._heed)
         where = tuple(sorted({stray.frame for stray in looked.strays}))
         return replace(known, reasons=tuple(reasons), frames=where, source=source is not None)

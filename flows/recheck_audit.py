@@ -18,8 +18,9 @@ _ROLES = ("audit_detector", "confirming_detector", "framing_detector", "audit_em
 class Networks(Steps):
     """Loads the networks of a profile as the stages of an input do; it runs no stage."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, frames: int) -> None:
         self.settings = settings
+        self.frames = frames
 
     def load_all(self, role: str, **options: Any) -> list[Any]:
         """All networks that do a role in the profile, in order."""

@@ -62,18 +62,20 @@ class Sources:
 @dataclass(frozen=True)
 class Against:
     """What a result is held against. source: its local file. picture: whether it is one. networks: those by which the
-    faces of the source are found, as a conversion finds them."""
+    faces of the source are found, as a conversion finds them. older: the result is of a version that kept no record of
+    its faces, and showed what was transparent."""
 
     source: Path
     picture: bool
     networks: Networks
+    older: bool
 
     def reasons(
         self, frames: OpenFrames, looked: Looked, panel: Panel, threads: int, check: Callable[[], None]
     ) -> list[str]:
         """Why a result that was `looked` at must not stay, as far as its source tells. frames: opens the result's."""
         try:
-            found = [TRANSPARENT] if translucent(self.source) else []
+            found = [TRANSPARENT] if self.older and translucent(self.source) else []
             if not any(looked.twins.values()):
                 return found
             vectors = self._references(panel, threads).vectors

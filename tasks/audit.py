@@ -82,7 +82,9 @@ def run(
             compared.append(Compared(row, [b[0] for b in both], [b[1] for b in both], seen))
         thorough = frame.index % panel.search.every == 0 or frame.index in cuts
         found = panel.search.find(image, thorough)
-        loose = [face for face in found if not any(_belongs(face, painted, row) for row in own)]
+        # A face found where one was covered is a stray.
+        shown = [painted.boxes[row] for row in own if painted.replaced[row]]
+        loose = [face for face in found if not any(belongs(face, box) for box in shown)]
         left = panel.search.confirmed(image, loose)
         return [Stray(frame.index, face.box, face.score) for face in left], compared
 
@@ -99,12 +101,9 @@ def run(
     return report(count, compared, painted, panel.judges, strays)
 
 
-def _belongs(face: Face, painted: Painted, row: int) -> bool:
-    """Whether a detection is the replaced face of this row, or a part of it: what is painted over shows nothing of the
-    source. A face found where one was redacted is a stray."""
-    if not painted.replaced[row]:
-        return False
-    box = painted.boxes[row]
+def belongs(face: Face, box: Floats) -> bool:
+    """Whether a detection is the replaced face in a (4,) box, or a part of it: what is painted over shows nothing of
+    the source."""
     middle = (face.box[:2] + face.box[2:]) / 2
     inside = bool((middle >= box[:2]).all() and (middle <= box[2:]).all())
     side = float(np.sqrt(max(np.prod(box[2:] - box[:2]), 0.0)))

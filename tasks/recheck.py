@@ -18,6 +18,7 @@ from infra.parallel import ordered
 from models.capabilities import Detector, Face, Floats, Image, Landmarker
 from models.motion.mesh import face_of
 from tasks import audit
+from tasks.audit import belongs
 from tasks.audit_report import Report, Stray
 from tasks.faces import OpenFrames
 from tasks.judges import Panel
@@ -62,14 +63,6 @@ class Looked:
     twins: Mapping[int, Sequence[Face]]
 
 
-def every_face(image: Image, panel: Panel) -> list[Face]:
-    """Every face that the present audit sees in a (H, W, 3) uint8 BGR picture, doubtful ones too.
-
-    This is the one place in which a recheck asks the audit's finder.
-    """
-    return list(panel.detector.detect([image])[0])
-
-
 def look(
     frames: OpenFrames,
     panel: Panel,
@@ -93,8 +86,9 @@ def look(
     def one(frame: YuvFrame) -> tuple[int, list[Face], list[Face]]:
         image = frame.to_bgr()
         twins = earlier.twins(image) if known is None else known.get(frame.index, [])
-        loose = [face for face in every_face(image, panel) if not _among(face.box, twins)]
-        return frame.index, list(twins), audit.confirmed(image, loose, panel)
+        found = panel.search.find(image, frame.index % panel.search.every == 0)
+        loose = [face for face in found if not any(belongs(face, twin.box) for twin in twins)]
+        return frame.index, list(twins), panel.search.confirmed(image, loose)
 
     seen: dict[int, list[Face]] = {}
     left: list[tuple[int, Face]] = []

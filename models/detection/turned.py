@@ -42,19 +42,25 @@ def turned(image: Image, angle: int) -> tuple[Image, Floats]:
         raise ValueError(f"an image is turned by multiples of 45 degrees, not by {angle}")
     height, width = image.shape[:2]
     angle %= 360
-    cos, sin = _unit(angle)
-    turn = np.array([[cos, -sin], [sin, cos]])
-    corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], float) @ turn.T
-    low = np.floor(corners.min(axis=0) + 1e-6)
-    back = np.hstack([turn.T, (turn.T @ low)[:, None]]).astype(np.float32)
+    turn, low, high = _turn(width, height, angle)
+    back = way_back(width, height, angle)
     if angle == 0:
         return image, back
     if angle in _QUARTER_TURNS:
         return np.asarray(cv2.rotate(image, _QUARTER_TURNS[angle]), np.uint8), back
-    size = np.ceil(corners.max(axis=0) - low - 1e-6).astype(int) + 1
+    size = np.ceil(high - low - 1e-6).astype(int) + 1
     forward = np.hstack([turn, -low[:, None]])
     canvas = cv2.warpAffine(image, forward, (int(size[0]), int(size[1])), flags=cv2.INTER_LINEAR)
     return np.asarray(canvas, np.uint8), back
+
+
+def way_back(width: int, height: int, angle: int) -> Floats:
+    """The (2, 3) float32 map from the pixels of a picture that was turned clockwise by an angle in degrees to its own.
+
+    width, height: pixels of the picture before it was turned.
+    """
+    turn, low, _ = _turn(width, height, angle)
+    return np.hstack([turn.T, (turn.T @ low)[:, None]]).astype(np.float32)
 
 
 def turned_face(face: Face, back: Floats) -> Face:
@@ -125,6 +131,14 @@ def _resized(image: Image, side: int) -> Image:
     return np.asarray(
         cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR), np.uint8
     )
+
+
+def _turn(width: int, height: int, angle: int) -> tuple[Floats, Floats, Floats]:
+    """The (2, 2) turn, and the smallest and largest (2,) coordinates that corners of the picture get by it."""
+    cos, sin = _unit(angle)
+    turn = np.array([[cos, -sin], [sin, cos]])
+    corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], float) @ turn.T
+    return turn, np.floor(corners.min(axis=0) + 1e-6), corners.max(axis=0)
 
 
 def _unit(angle: int) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,14 @@ import pytest
 from flows import face_records
 from flows.context import Context, StageResult
 from flows.manifest import Ledger
+from flows.rows import VideoRow
 from infra.errors import StoreUnavailable
 from infra.media.probe import VideoInfo
 from infra.settings import Settings
 from infra.store import Store
+from models.detection.turned import turned
 from tasks.reassemble import Painted
+from tasks.records import Verdict
 from tests.conftest import Make
 from tests.flows.support import grey_chain, run
 
@@ -91,5 +95,19 @@ def test_a_record_that_cannot_be_written_holds_up_nothing(
 
     store = Store(str(tmp_path), private=False)
     monkeypatch.setattr(store, "write_named", refuse)
-    face_records.keep(store, "id", painted(), SHA)
+    row = VideoRow(public_id="id", input_id="in", ordinal=1, verdict=Verdict.PUBLISHED, output_sha256=SHA)
+    face_records.keep(store, row, painted())
     assert "could not be noted (StoreUnavailable)" in caplog.text and "nobody" not in caplog.text
+
+
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_faces_of_a_file_that_was_turned_are_placed_in_the_file(angle: int) -> None:
+    picture = np.zeros((120, 200, 3), np.uint8)
+    picture[30:50, 70:90] = 255
+    canvas, _ = turned(picture, angle)
+    (y0, x0), (y1, x1) = np.argwhere(canvas[..., 0]).min(axis=0), np.argwhere(canvas[..., 0]).max(axis=0)
+    one = painted(1)
+    one = replace(one, boxes=np.float32([[x0, y0, x1, y1]]), points=np.float32([[[x0, y0]] * 5]))
+    placed = face_records.in_file(one, angle, 200, 120)
+    assert np.allclose(placed.boxes, [[70, 30, 89, 49]])
+    assert face_records.in_file(one, 0, 200, 120) is one

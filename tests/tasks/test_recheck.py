@@ -34,8 +34,10 @@ class PerFrame:
 
 def panel(found: Sequence[Sequence[Face]], far: float = 0.9) -> Panel:
     detector = PerFrame(found)
+    search = support.Search([])
+    search.find = lambda image, thorough: detector.detect([image])[0]
     judge = Judge(support.Embedder(lambda frame, face: far), 0.5)
-    return Panel(detector, detector, support.Detector([]), (detector,), (judge,))
+    return Panel(search, support.Detector([]), (detector,), (judge,))
 
 
 def looked(found: Sequence[Sequence[Face]], earlier: Sequence[Sequence[Face]], record: Painted | None = None) -> Looked:
@@ -99,15 +101,13 @@ def test_a_record_says_exactly_what_was_replaced() -> None:
     assert {frame: len(faces) for frame, faces in done.twins.items()} == {0: 1, 1: 1, 2: 0}
 
 
-def test_a_doubtful_face_that_no_further_look_sees_is_none() -> None:
-    doubtful = support.face(240, 100, 60, score=0.6)
+def test_a_face_that_the_search_does_not_confirm_is_none() -> None:
     pictures = [np.full((240, 320, 3), 0, np.uint8)]
     blind = support.Detector([])
-    seen = Panel(support.Detector([doubtful]), blind, blind, (blind,), ())
     old = Earlier(blind, support.Landmarker())
-    assert recheck.look(support.opener(pictures), seen, old, None).strays == ()
-    sure = Panel(support.Detector([support.face(240, 100, 60, score=0.9)]), blind, blind, (blind,), ())
-    assert len(recheck.look(support.opener(pictures), sure, old, None).strays) == 1
+    for confirms in (False, True):
+        board = Panel(support.Search([OTHER], confirms), blind, (blind,), ())
+        assert len(recheck.look(support.opener(pictures), board, old, None).strays) == int(confirms)
 
 
 @pytest.mark.parametrize(("far", "recognised"), [(0.9, 0), (0.1, 2)])
