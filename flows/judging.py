@@ -35,21 +35,25 @@ def panel(steps: Steps) -> Panel:
     own = steps.load_all("audit_embedders")
     hasty = {e.name for e in own} & QUICK if runtime.quick() else set()
     quick = [profiles.load("embedder", e.name, precision="bf16") if e.name in hasty else None for e in own]
-    still = steps.frames == 1
-    search = FaceSearch(
-        detector=steps.load("audit_detector", long_side=turned.AS_IT_IS, min_score=residual.CANDIDATE),
-        witnesses=tuple(steps.load(role, long_side=framing.UPRIGHT, min_score=0.1) for role in _WITNESSES),
-        landmarker=steps.load("landmarker"),
-        every=1 if still else FaceSearch.every,
-        still=still,
-    )
     return Panel(
-        search=search,
+        search=search(steps),
         careless=steps.load("framing_detector"),
         framing=tuple(steps.load(role, long_side=framing.UPRIGHT) for role in ("audit_detector", "framing_detector")),
         judges=tuple(
             Judge(embedder, calibration(embedder.name).far_1, rough) for embedder, rough in zip(own, quick, strict=True)
         ),
+    )
+
+
+def search(steps: Steps) -> FaceSearch:
+    """The search of a result for faces that were left."""
+    still = steps.frames == 1
+    return FaceSearch(
+        detector=steps.load("audit_detector", long_side=turned.AS_IT_IS, min_score=residual.CANDIDATE),
+        witnesses=tuple(steps.load(role, long_side=framing.UPRIGHT, min_score=0.1) for role in _WITNESSES),
+        landmarker=steps.load("landmarker"),
+        every=1 if still else FaceSearch.every,
+        still=still,
     )
 
 

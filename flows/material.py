@@ -117,7 +117,7 @@ def _scan(steps: Steps, footage: Footage) -> tuple[Scan, str]:
     settings = steps.context.settings
 
     def scan(advance: Advance) -> Scan:
-        detector, confirming = _detectors(steps, footage)
+        detector, confirming = detectors(steps, footage)
         votes = OrientationVotes(detector, settings.detector_side)
 
         def look(some: Footage, watch: Callable[[int, Image], None] | None) -> tuple[tuple[Scene, ...], Tracks]:
@@ -146,7 +146,7 @@ def _scan(steps: Steps, footage: Footage) -> tuple[Scan, str]:
     return steps.cached("faces", faces.VERSION, Scan, scan, (steps.context.digest,), roles, parameters)
 
 
-def _detectors(steps: Steps, footage: Footage) -> tuple[Detector, Detector]:
+def detectors(steps: Steps, footage: Footage) -> tuple[Detector, Detector]:
     """The detector and the confirming one. A still can be looked at from all sides and closely, where all frames of a
     video cannot."""
     side, weak, doubtful = steps.context.settings.detector_side, footage.faces.weak, 0.3

@@ -1,0 +1,81 @@
+"""Those who look for faces, as a run builds them: the audit's search of videos and of stills, and the pipeline."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from types import SimpleNamespace
+from typing import Any, cast
+
+from bench.recall.counting import Finder
+from flows import judging, material
+from flows.material import Footage
+from flows.steps import Steps
+from infra.settings import Settings
+from models.capabilities import Detector, Face, Image
+from tasks.faces import FaceSettings
+from tasks.residual import FaceSearch
+
+_KEPT = 64
+
+
+def finders() -> dict[str, Finder]:
+    """The audit's thorough look at a frame of a video, its look at a still, and the pipeline's detections on a frame of
+    a video that start a track."""
+    video, still = (judging.search(_steps(frames)) for frames in (2, 1))
+    # Both look at a frame in part the same way, which takes most of the time.
+    detector = _Remembering(video.detector)
+    return {
+        "audit, video": _of(replace(video, detector=detector)),
+        "audit, still": _of(replace(still, detector=detector)),
+        "pipeline, video": _pipeline(),
+    }
+
+
+def _of(search: FaceSearch) -> Finder:
+    return Finder(lambda image: search.find(image, thorough=True), search.is_face)
+
+
+def _pipeline() -> Finder:
+    footage = Footage(contextlib.nullcontext, (0, 0), 2, cast(Any, None))  # type: ignore[arg-type]
+    detector, _ = material.detectors(_steps(footage.frames), footage)
+    return Finder(
+        lambda image: detector.detect([image])[0],
+        lambda _, face: face.score >= FaceSettings.strong,
+    )
+
+
+def _steps(frames: int) -> Steps:
+    """What loads the networks of a run with the usual settings."""
+    return Steps(cast(Any, SimpleNamespace(settings=Settings())), frames)
+
+
+class _Remembering:
+    """Detector that knows its answers for the pictures it saw last."""
+
+    batch = 1
+
+    def __init__(self, detector: Detector) -> None:
+        self.name = detector.name
+        self._detector = detector
+        self._known: OrderedDict[bytes, list[Face]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
+        return [self._one(frame) for frame in frames]
+
+    def _one(self, frame: Image) -> list[Face]:
+        key = blake2b(frame.tobytes() + repr(frame.shape).encode()).digest()
+        with self._lock:
+            if key in self._known:
+                return self._known[key]
+        found = self._detector.detect([frame])[0]
+        with self._lock:
+            self._known[key] = found
+            while len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        return found
