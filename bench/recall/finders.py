@@ -24,25 +24,27 @@ _KEPT = 64
 
 
 def finders() -> dict[str, Finder]:
-    """The audit's thorough look at a frame of a video, its look at a still, and the pipeline's detections on a frame of
-    a video that start a track."""
+    """The audit's thorough look at a frame of a video, the one at the frames in between, its look at a still, and the
+    pipeline's detections that start a track, on a frame of a video and on a still."""
     video, still = (judging.search(_steps(frames)) for frames in (2, 1))
     # Both look at a frame in part the same way, which takes most of the time.
     detector = _Remembering(video.detector)
     return {
-        "audit, video": _of(replace(video, detector=detector)),
-        "audit, still": _of(replace(still, detector=detector)),
-        "pipeline, video": _pipeline(),
+        "audit-video": _of(replace(video, detector=detector)),
+        "audit-between": _of(replace(video, detector=detector), thorough=False),
+        "audit-still": _of(replace(still, detector=detector)),
+        "pipeline-video": _pipeline(2),
+        "pipeline-still": _pipeline(1),
     }
 
 
-def _of(search: FaceSearch) -> Finder:
-    return Finder(lambda image: search.find(image, thorough=True), search.is_face)
+def _of(search: FaceSearch, thorough: bool = True) -> Finder:
+    return Finder(lambda image: search.find(image, thorough), search.is_face)
 
 
-def _pipeline() -> Finder:
-    footage = Footage(contextlib.nullcontext, (0, 0), 2, cast(Any, None))  # type: ignore[arg-type]
-    detector, _ = material.detectors(_steps(footage.frames), footage)
+def _pipeline(frames: int) -> Finder:
+    footage = Footage(contextlib.nullcontext, (0, 0), frames, cast(Any, None))  # type: ignore[arg-type]
+    detector, _ = material.detectors(_steps(frames), footage)
     return Finder(
         lambda image: detector.detect([image])[0],
         lambda _, face: face.score >= FaceSettings.strong,

@@ -109,6 +109,7 @@ def test_a_detection_in_a_known_face_is_explained() -> None:
     assert faceless.explained(face(np.float32([120, 120, 220, 220])), known)
     assert faceless.explained(face(np.float32([140, 170, 160, 190])), known)
     assert not faceless.explained(face(np.float32([190, 190, 290, 290])), known)
+    assert not faceless.explained(face(np.float32([0, 0, 300, 300])), known)
     assert not faceless.explained(face(np.float32([140, 170, 160, 190])), known[:0])
 
 
