@@ -160,7 +160,6 @@ def detectors(steps: Steps, footage: Footage) -> tuple[Detector, Detector]:
         TurnedDetector(
             steps.load("detector", long_side=AS_IT_IS, min_score=weak),
             lambda width, height: residual.looks(width, height, thorough=True, still=True),
-            residual.LEAST_SIDE,
         ),
         TurnedDetector(
             steps.load("confirming_detector", long_side=AS_IT_IS, min_score=doubtful),

@@ -7,7 +7,7 @@ closely and upright, by networks of other kinds, before it counts as a face.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from models.capabilities import Detector, Face, Image, Landmarker
@@ -20,9 +20,9 @@ CANDIDATE = 0.3
 SURE = 0.85
 """Score from which a detection is a face whatever the others say. Without a face the best scored 0.82, a hand before a
 shirt."""
-LEAST_SIDE = 14.0
-"""Side in pixels, as the detector gets to see it, under which nothing counts: of knots in a wall hanging, 7 to 12
-pixels wide, the networks were as sure as of faces."""
+_LEAST = 14.0
+"""Side in pixels under which nothing counts in a look of 1280 pixels and more, and half of that in one of 640: of knots
+in a wall hanging, 7 to 12 pixels wide in the former, the networks were as sure as of faces."""
 _WEIGHTS = (2.3, 3.0, 0.6, 8.0, 1.1)
 """What each network's score counts: the detection's own, then those of the audit's detector, RetinaFace and CenterFace
 on an upright crop, then the presence of a mesh. By logistic regression on 960 detections of faces (16 to 128 pixels,
@@ -40,14 +40,18 @@ def looks(width: int, height: int, thorough: bool, still: bool = False) -> list[
     """The looks at a frame of this size in pixels; a thorough one goes round and comes closer, to a still most."""
     longest = max(width, height)
     if not thorough:
-        return [Look(0, _BASE)]
-    found = [Look(angle, _BASE) for angle in (*QUARTERS, *DIAGONALS)]
+        return _around((0,), _BASE)
+    found = _around((*QUARTERS, *DIAGONALS), _BASE)
     fine = min(_FINE, 2 * longest)
     if fine > 1.2 * _BASE:
-        found += [Look(angle, fine) for angle in (QUARTERS + DIAGONALS if still else QUARTERS)]
+        found += _around((*QUARTERS, *DIAGONALS) if still else QUARTERS, fine)
     if still and longest > 1.5 * _FINE:
-        found += [Look(angle, min(_STILL, longest)) for angle in (*QUARTERS, *DIAGONALS)]
+        found += _around((*QUARTERS, *DIAGONALS), min(_STILL, longest))
     return found
+
+
+def _around(angles: Iterable[int], side: int) -> list[Look]:
+    return [Look(angle, side, _LEAST * min(side / _FINE, 1.0)) for angle in angles]
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ class FaceSearch:
     CenterFace. landmarker: of the pipeline. every: frames from one thorough look to the next; a face that is on show in
     between only is seen upright alone. still: for a picture, which is looked at as closely as can be.
 
-    Not guaranteed: faces under about 16 pixels at the side of 1280 (2560 in stills), or turned 20 degrees and more away
-    from every multiple of 90 and under 48 pixels there; see docs/results.md.
+    Not guaranteed: faces under 24 pixels where the longer side is 1280 (2560 in stills), in videos under 48 where they
+    are turned by other angles than quarters, and profiles; see docs/results.md.
     """
 
     detector: Detector
@@ -70,7 +74,7 @@ class FaceSearch:
     def find(self, image: Image, thorough: bool) -> list[Face]:
         """All detections on a frame, doubtful ones too, best score first; points follow the head's own axes."""
         wanted = looks(image.shape[1], image.shape[0], thorough, self.still)
-        return look(self.detector, image, wanted, LEAST_SIDE)
+        return look(self.detector, image, wanted)
 
     def confirmed(self, image: Image, faces: Sequence[Face]) -> list[Face]:
         """Those detections that count as faces."""

@@ -27,10 +27,12 @@ _QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROT
 @dataclass(frozen=True)
 class Look:
     """One look at a frame. angle: degrees by which the frame is turned clockwise first, a multiple of 45. side: longer
-    side in pixels of the frame as it is looked at, before it is turned."""
+    side in pixels of the frame as it is looked at, before it is turned. least: side in pixels, as the detector gets to
+    see it, under which a detection does not count."""
 
     angle: int
     side: int
+    least: float = 0.0
 
 
 def turned(image: Image, angle: int) -> tuple[Image, Floats]:
@@ -77,11 +79,10 @@ def turned_face(face: Face, back: Floats) -> Face:
     return Face(box.astype(np.float32), face.score, points.astype(np.float32))
 
 
-def look(detector: Detector, image: Image, looks: Iterable[Look], least: float = 0.0) -> list[Face]:
+def look(detector: Detector, image: Image, looks: Iterable[Look]) -> list[Face]:
     """The faces that the detector sees in any of the looks, in the image's coordinates; each once, best score first.
 
-    detector: one that takes pictures as they are (`AS_IT_IS`). least: side in
-    pixels of a look under which a detection does not count. Boxes may reach outside the image.
+    detector: one that takes pictures as they are (`AS_IT_IS`). Boxes may reach outside the image.
     """
     found: list[Face] = []
     scaled: dict[int, Image] = {}
@@ -90,7 +91,7 @@ def look(detector: Detector, image: Image, looks: Iterable[Look], least: float =
             scaled[one.side] = _resized(image, one.side)
         picture, back = turned(scaled[one.side], one.angle)
         scale = np.array([image.shape[1] / scaled[one.side].shape[1], image.shape[0] / scaled[one.side].shape[0]])
-        for face in (face for face in detector.detect([picture])[0] if face.size >= least):
+        for face in (face for face in detector.detect([picture])[0] if face.size >= one.least):
             placed = turned_face(face, back)
             box, points = placed.box * np.tile(scale, 2), placed.points * scale
             found.append(Face(box.astype(np.float32), face.score, points.astype(np.float32)))
@@ -99,19 +100,18 @@ def look(detector: Detector, image: Image, looks: Iterable[Look], least: float =
 
 class TurnedDetector:
     """Detector that looks at every frame in several ways. detector: as for `look`. looks: width, height of a frame in
-    pixels -> the looks at it. least: as for `look`."""
+    pixels -> the looks at it."""
 
     batch = 1
 
-    def __init__(self, detector: Detector, looks: Callable[[int, int], Sequence[Look]], least: float = 0.0) -> None:
+    def __init__(self, detector: Detector, looks: Callable[[int, int], Sequence[Look]]) -> None:
         self.name = detector.name
         self._detector = detector
         self._looks = looks
-        self._least = least
 
     def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
         """Return the faces of each (H, W, 3) uint8 BGR frame, best score first; boxes may reach outside the frame."""
-        return [look(self._detector, f, self._looks(f.shape[1], f.shape[0]), self._least) for f in frames]
+        return [look(self._detector, f, self._looks(f.shape[1], f.shape[0])) for f in frames]
 
 
 def merged(faces: Sequence[Face], overlap: float = SAME_FACE) -> list[Face]:

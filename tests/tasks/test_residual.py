@@ -58,14 +58,15 @@ def test_what_makes_a_detection_a_face(
 
 
 def test_what_is_too_small_for_the_detector_is_no_candidate() -> None:
-    found = support.Detector([support.face(100, 100, 13.9), support.face(200, 100, 14.1)])
+    found = support.Detector([support.face(100, 100, 6.9), support.face(200, 100, 7.1)])
     search = FaceSearch(found, (), Meshes(0))
     (face,) = search.find(np.zeros((320, 640, 3), np.uint8), False)
-    assert face.size == pytest.approx(14.1, abs=0.01)
+    assert face.size == pytest.approx(7.1, abs=0.01)
 
 
 def test_a_thorough_look_goes_round_and_comes_closer() -> None:
-    assert looks(1280, 720, False) == [Look(0, 640)]
+    assert looks(1280, 720, False) == [Look(0, 640, 7.0)]
+    assert {look.least for look in looks(1280, 720, True)} == {7.0, 14.0}
     thorough = looks(1280, 720, True)
     assert {look.angle for look in thorough if look.side == 640} == set(range(0, 360, 45))
     assert {look.angle for look in thorough if look.side == 1280} == set(range(0, 360, 90))
