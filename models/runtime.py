@@ -28,6 +28,9 @@ _KEPT_SHAPES = 300
 """Layers prepared for the shape of an input that a network keeps. Pictures have many sizes, and with OpenVINO's own
 number a process that looked at 40 of them kept half as much again."""
 
+MOST_COPIES = max(os.cpu_count() or 1, 1)
+"""Calls of one network that run at the same time, where its owner does not say."""
+
 _core: ov.Core | None = None
 _core_lock = threading.Lock()
 _compile_lock = threading.Lock()
@@ -128,7 +131,7 @@ class Network:
         if shapes:
             self._model.reshape({self._model.input(key): ov.PartialShape(list(shape)) for key, shape in shapes.items()})
         self._precision = precision
-        self._limit = copies if copies is not None else max(os.cpu_count() or 1, 1)
+        self._limit = copies if copies is not None else MOST_COPIES
         self._free: queue.LifoQueue[ov.InferRequest] = queue.LifoQueue()
         self._made = 0
         self._lock = threading.Lock()

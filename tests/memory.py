@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from infra.allocator import few_arenas
+from models import runtime
 
 LIMIT_GB = 3.0
 """What a process of the suite may take at its peak, so that two of them fit into a laptop with 8 GB."""
-_RELEASE_GB, _RELEASE_AT_ONCE_GB = 1.0, 2.0
+_RELEASE_GB, _RELEASE_AT_ONCE_GB = 0.8, 1.2
 """Above these, networks are released after a file, and after any test."""
 _UNIT = 1 if sys.platform == "darwin" else 1024
 _PEAKS = pytest.StashKey[dict[str, float]]()
@@ -65,7 +66,10 @@ def pytest_configure(config: pytest.Config) -> None:
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
     if workers > 1:
         # Threads of several processes that wait for each other on the same cores multiply the time of every test.
-        os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // workers, 1)))
+        share = max((os.cpu_count() or 1) // workers, 1)
+        os.environ.setdefault("OMP_NUM_THREADS", str(share))
+        # Every copy of a network has its own weights.
+        runtime.MOST_COPIES = share
     config.stash[_PEAKS], config.stash[_OWN] = {}, []
 
 
