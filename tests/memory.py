@@ -19,9 +19,8 @@ from infra.allocator import few_arenas
 from models import runtime
 
 LIMIT_GB = 5.5
-"""What a process of the suite may take at its peak. Measured: 3.4 GB, and 4.5 in the part that needs torch. A conversion
-takes 2.5 GB, on top of what the runtimes keep of networks that were released. 3 would be right for a laptop with 8 GB.
-"""
+"""What a process of the suite may take at its peak. Measured: 3.4 GB, and 4.5 in the part that needs torch. A
+conversion takes 2.5 GB, on top of what the runtimes keep of networks that were released. A laptop with 8 GB wants 3."""
 _RELEASE_GB, _RELEASE_AT_ONCE_GB = 0.8, 1.2
 """Above these, networks are released after a file, and after any test."""
 _UNIT = 1 if sys.platform == "darwin" else 1024
