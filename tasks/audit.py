@@ -24,8 +24,6 @@ from tasks.samples import Samples, detected_in_crop, face_in_crop
 from tasks.tracking import overlap
 
 VERSION = 7
-_WEAK, _WIDER = 0.5, 3.0
-"""Score under which, and times the side of a replaced face up to which, a detection around the face is no other one."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +107,4 @@ def belongs(face: Face, box: Floats) -> bool:
     middle = (face.box[:2] + face.box[2:]) / 2
     inside = bool((middle >= box[:2]).all() and (middle <= box[2:]).all())
     side = float(np.sqrt(max(np.prod(box[2:] - box[:2]), 0.0)))
-    if overlap(face.box, box) > 0.25 or (inside and face.size <= side):
-        return True
-    # A weak detection around the face takes head and shoulders for one; a larger face would be seen better.
-    shared = np.prod(np.maximum(np.minimum(face.box[2:], box[2:]) - np.maximum(face.box[:2], box[:2]), 0.0))
-    return face.score < _WEAK and face.size < _WIDER * side and float(shared) > 0.7 * side**2
+    return overlap(face.box, box) > 0.25 or (inside and face.size <= side)

@@ -113,7 +113,7 @@ def test_what_lies_on_a_painted_face_is_its_own_and_what_is_larger_or_beside_it_
     eye = support.face(70, 90, 20)
     assert judged(0.9, [FACE, eye], EVERY).clean
     shoulders = support.face(85, 105, 150, 0.4)
-    assert judged(0.9, [FACE, shoulders], EVERY).clean
+    assert not judged(0.9, [FACE, shoulders], EVERY).clean, "a larger face may show the source, however weakly seen"
     larger, beside = support.face(80, 100, 150), support.face(140, 100, 40)
     assert [stray.frame for stray in judged(0.9, [FACE, larger], EVERY).strays] == [0, 1, 2, 3]
     assert [stray.frame for stray in judged(0.9, [FACE, beside], EVERY).strays] == [0, 1, 2, 3]
