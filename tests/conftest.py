@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Callable
@@ -58,9 +59,12 @@ def made(tmp_path_factory: pytest.TempPathFactory, ffmpeg: Callable[..., None]) 
     folder = tmp_path_factory.mktemp("made")
 
     def make(name: str, *options: str, size: str = "160x120", frames: int = 12, tracks: int = 1) -> Path:
-        path = folder / name
+        # One folder for each way to make it: two tests that ask for other videos by one name get their own.
+        asked = repr((options, size, frames, tracks))
+        path = folder / hashlib.sha256(asked.encode()).hexdigest()[:8] / name
         if path.exists():
             return path
+        path.parent.mkdir(exist_ok=True)
         seconds = frames / 12
         inputs = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate=12:duration={seconds}"]
         maps = ["-map", "0:v"]
