@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from models.capabilities import Detector, Face, Image, Landmarker
 from models.detection.turned import DIAGONALS, QUARTERS, Look, look
 from tasks.framing import framings
@@ -28,6 +30,8 @@ _WEIGHTS = (2.3, 3.0, 0.6, 8.0, 1.1)
 on an upright crop, then the presence of a mesh. By logistic regression on 960 detections of faces (16 to 128 pixels,
 eight angles, bright, dim, noisy, partly covered) and 268 where there was
 none: textures, plants, an animal, hands, hair."""
+_LARGE = 256.0
+"""Side in pixels over which nothing counts in closer looks: at half of that and less the others see it better."""
 _ENOUGH = 5.4
 """Sum from which a detection counts as a face."""
 _SAME = 0.3
@@ -51,7 +55,7 @@ def looks(width: int, height: int, thorough: bool, still: bool = False) -> list[
 
 
 def _around(angles: Iterable[int], side: int) -> list[Look]:
-    return [Look(angle, side, _LEAST * min(side / _FINE, 1.0)) for angle in angles]
+    return [Look(a, side, _LEAST * min(side / _FINE, 1.0), np.inf if side <= _BASE else _LARGE) for a in angles]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ QUARTERS = (0, 90, 180, 270)
 DIAGONALS = (45, 135, 225, 315)
 SAME_FACE = 0.3
 """Overlap from which detections of two looks are one face."""
+_LEAST_PART = 0.25
+"""Least size of a part of a face that is taken for a face, as a share of the whole."""
 AS_IT_IS = 1 << 14
 """Long side in pixels for a detector that is not to change the size of what it gets here."""
 _QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
@@ -27,12 +29,14 @@ _QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROT
 @dataclass(frozen=True)
 class Look:
     """One look at a frame. angle: degrees by which the frame is turned clockwise first, a multiple of 45. side: longer
-    side in pixels of the frame as it is looked at, before it is turned. least: side in pixels, as the detector gets to
-    see it, under which a detection does not count."""
+    side in pixels of the frame as it is looked at, before it is turned. least, most: sides in pixels, as the detector
+    gets to see it, under and over which a detection does not count: of a face that is too large for it a detector sees
+    parts, and takes them for faces that are turned."""
 
     angle: int
     side: int
     least: float = 0.0
+    most: float = np.inf
 
 
 def turned(image: Image, angle: int) -> tuple[Image, Floats]:
@@ -91,7 +95,7 @@ def look(detector: Detector, image: Image, looks: Iterable[Look]) -> list[Face]:
             scaled[one.side] = _resized(image, one.side)
         picture, back = turned(scaled[one.side], one.angle)
         scale = np.array([image.shape[1] / scaled[one.side].shape[1], image.shape[0] / scaled[one.side].shape[0]])
-        for face in (face for face in detector.detect([picture])[0] if face.size >= one.least):
+        for face in (face for face in detector.detect([picture])[0] if one.least <= face.size <= one.most):
             placed = turned_face(face, back)
             box, points = placed.box * np.tile(scale, 2), placed.points * scale
             found.append(Face(box.astype(np.float32), face.score, points.astype(np.float32)))
@@ -115,11 +119,23 @@ class TurnedDetector:
 
 
 def merged(faces: Sequence[Face], overlap: float = SAME_FACE) -> list[Face]:
-    """The faces without those that overlap a better one, best score first."""
+    """The faces without those that overlap a better one, or are a part of it, best score first."""
     if not faces:
         return []
     boxes, scores = np.stack([face.box for face in faces]), np.array([face.score for face in faces], np.float32)
-    return [faces[index] for index in suppress(boxes, scores, overlap)]
+    found: list[Face] = []
+    for face in (faces[index] for index in suppress(boxes, scores, overlap)):
+        if not any(_part(face, better) for better in found):
+            found.append(face)
+    return found
+
+
+def _part(face: Face, better: Face) -> bool:
+    """Whether a detection is somewhat smaller than a better one in whose box its middle lies. A far smaller one is
+    something else: a picture on a shirt, a face behind a shoulder."""
+    middle = (face.box[:2] + face.box[2:]) / 2
+    inside = bool((middle >= better.box[:2]).all() and (middle <= better.box[2:]).all())
+    return inside and _LEAST_PART * better.size <= face.size <= better.size
 
 
 def _resized(image: Image, side: int) -> Image:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.capabilities import Face
-from models.detection.turned import DIAGONALS, QUARTERS, Look, look, merged, turned, turned_face
+from models.detection.turned import AS_IT_IS, DIAGONALS, QUARTERS, Look, look, merged, turned, turned_face
+from tasks import residual
 from tests.contracts import support as contracts
 from tests.tasks import support
 
@@ -78,6 +79,33 @@ def test_one_face_seen_in_several_looks_is_kept_once_as_it_scored_best() -> None
     faces = [support.face(80, 60, 40, 0.6), support.face(83, 61, 42, 0.9), support.face(160, 60, 40, 0.5)]
     assert [face.score for face in merged(faces)] == [0.9, 0.5]
     assert merged([]) == []
+
+
+def test_a_part_of_a_face_is_no_face_of_its_own_and_what_is_far_smaller_is() -> None:
+    whole, chin = support.face(200, 200, 200, 0.99), support.face(220, 250, 80, 0.9)
+    beside, shirt, around = (
+        support.face(330, 200, 80, 0.9),
+        support.face(200, 270, 40, 0.8),
+        support.face(200, 200, 420, 0.7),
+    )
+    assert merged([whole, chin]) == [whole]
+    assert merged([whole, beside, shirt, around]) == [whole, beside, shirt, around]
+
+
+def test_what_is_too_large_for_a_look_is_left_to_the_others() -> None:
+    found = support.Detector([support.face(100, 100, 60), support.face(250, 100, 30)])
+    seen = look(found, np.zeros((240, 320, 3), np.uint8), [Look(0, 320, 0.0, 50.0)])
+    assert [round(face.size) for face in seen] == [30]
+
+
+@pytest.mark.parametrize("name", ["synthetic/00", "synthetic/05", "synthetic/09"])
+def test_a_face_that_fills_the_picture_is_one_face(name: str) -> None:
+    still = contracts.still(name)
+    face = contracts.face(name)
+    x0, y0, x1, y1 = np.clip(face.box + face.size * np.float32([-0.4, -0.5, 0.4, 0.4]), 0, still.shape[0]).astype(int)
+    close = cv2.resize(still[y0:y1, x0:x1], (640, 640), interpolation=cv2.INTER_AREA)
+    detector = contracts.load("detector", "retinaface-mobilenet", long_side=AS_IT_IS, min_score=0.6)
+    assert len(look(detector, close, residual.looks(640, 640, thorough=True, still=True))) == 1
 
 
 def test_faces_are_given_in_the_pixels_of_the_image() -> None:
