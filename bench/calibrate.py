@@ -2,8 +2,9 @@
 
 Usage: python bench/calibrate.py [--check]   (ANONFLOW_SHARED names the folder with the test stills and clips)
 
-People were labelled by eye. Every pair of people counts the same, however many pictures they have, and so does every
-person in the genuine pairs. Mirrored copies are used for genuine pairs only. With --check nothing is written.
+Faces are framed as the product frames them, by the mesh. People were labelled by eye. Every pair of people counts the
+same, however many pictures they have, and so does every person in the genuine pairs. Mirrored copies are used for
+genuine pairs only. With --check nothing is written.
 An embedder whose weights are not in place keeps what the file says of it, and so do the published thresholds.
 """
 
@@ -14,7 +15,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from models import profiles, weights  # noqa: E402
 from models.capabilities import Face, Image  # noqa: E402
 from models.embedding.calibration import FILE  # noqa: E402
 from models.embedding.vectors import distances  # noqa: E402
+from tasks.framing import framed  # noqa: E402
 
 MIN_SIDE = 32.0
 PER_PERSON = 6
@@ -137,7 +139,10 @@ def collect(shared: Path) -> list[Sample]:
         spans = [span for span in SPANS if span.clip == clip]
         samples += from_clip(shared / "clips" / clip, spans, detector)
     demo = weights.path("demo-clip")
-    return samples + list(from_clip(demo, [Span(demo.name, DEMO, 0, 170)], detector))
+    samples += list(from_clip(demo, [Span(demo.name, DEMO, 0, 170)], detector))
+    landmarker = profiles.load("landmarker", "mesh")
+    views = [framed(sample.frame, sample.face, landmarker) for sample in samples]
+    return [replace(sample, face=view) for sample, view in zip(samples, views, strict=True) if view is not None]
 
 
 def impostors(samples: list[Sample], table: NDArray[np.float32], keep: Any) -> tuple[Any, Any, int]:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from enum import IntEnum
 
 import numpy as np
 
+from flows.footing import Footing
 from flows.material import Material
 from flows.steps import Steps
+from infra.errors import Withheld
 from models.embedding.calibration import calibration
 from models.twins import Twin
 from tasks import twin
+from tasks.controls import Controls
 from tasks.gallery import Gallery, Others, Place
 from tasks.identities import Identity
 from tasks.records import Attempt
+from tasks.site import Site
 from tasks.twin import Request, TwinResult, TwinSettings
 
 _LOYAL = 3
 """A twin that a person has in another video whose audit is still to come is tried by the first so many attempts, each
 stronger; one that passed an audit by all of them."""
-_ROLES = ("inpainter", "motion", "embedder", "parser")
+_ROLES = ("inpainter", "motion", "embedder", "landmarker")
 _NOBODY_LEFT, _SOMEBODY_ELSES = "no_candidate", "taken"
 
 
@@ -38,12 +42,22 @@ class Crowd(IntEnum):
     """Another video may show it too. Never two people of one video, nor of a dataset whose people keep their twins."""
 
 
-class Casting:
-    """Finds twins for the identities of one input. people: who already appeared in the dataset."""
+@dataclass(frozen=True)
+class _Footed:
+    """Where an identity's twins are painted, and by what they are measured."""
 
-    def __init__(self, steps: Steps, material: Material, people: Gallery) -> None:
+    site: Site
+    controls: Controls
+
+
+class Casting:
+    """Finds twins for the identities of one input. footing: where they are painted, and by what they are measured.
+    people: who already appeared in the dataset."""
+
+    def __init__(self, steps: Steps, material: Material, footing: Footing, people: Gallery) -> None:
         self._steps = steps
         self._material = material
+        self._footing = footing
         self._people = people
         self._crowds = [crowd for crowd in Crowd if crowd is not Crowd.SHARED or people.may_share]
         self._known: dict[int, int] = {}
@@ -58,11 +72,21 @@ class Casting:
         """
         if tries < 1:
             raise ValueError("A twin cannot be found without a try.")
+        if (site := self._footing.site(identity)) is None:
+            return TwinResult(identity.index, None, twin.strength_of(1), ())
+        try:
+            controls = self._footing.controls(identity)
+        except Withheld as doubt:
+            nan = float("nan")
+            return TwinResult(
+                identity.index, None, twin.strength_of(1), (Attempt(1, -1, nan, nan, nan, False, doubt.reason),)
+            )
+        found = _Footed(site, controls)
         refused: set[int] = set()
         while True:
             place = self._place(identity)
             strangers = self._people.others(place)
-            result, crowd = self._least_crowded(identity, place, strangers, standing, tries, refused)
+            result, crowd = self._least_crowded(identity, found, place, strangers, standing, tries, refused)
             if self._keep(identity, place, strangers, result.twin, crowd, refused):
                 return result
             if place.settled and place.candidate in refused:
@@ -109,6 +133,7 @@ class Casting:
     def _least_crowded(
         self,
         identity: Identity,
+        footed: _Footed,
         place: Place,
         strangers: Others,
         standing: Mapping[int, TwinResult],
@@ -120,7 +145,7 @@ class Casting:
         before = len(earlier)
         for crowd in self._crowds:
             left = tries - (len(earlier) - before)
-            result = self._run(identity, place, strangers, earlier, standing, left, crowd, refused)
+            result = self._run(identity, footed, place, strangers, earlier, standing, left, crowd, refused)
             result = replace(result, attempts=(*earlier, *result.attempts))
             last = result.attempts[-1] if result.attempts else None
             if result.twin is not None or last is None or last.reason != _NOBODY_LEFT:
@@ -158,6 +183,7 @@ class Casting:
     def _run(
         self,
         identity: Identity,
+        footed: _Footed,
         place: Place,
         strangers: Others,
         earlier: Sequence[Attempt],
@@ -179,7 +205,6 @@ class Casting:
         others = [i.pooled for i in material.identities.identities if i.index != identity.index]
         others += [*apart, *(t.embedding for t in twins)]
         wanted = TwinSettings(
-            threshold=calibration(material.identities.embedder).far_1,
             attempts=tries,
             first=first,
             seed=steps.context.settings.seed,
@@ -193,7 +218,7 @@ class Casting:
             taken=tuple(sorted({*reserved, *refused, *(t.candidate for t in twins), *(a.candidate for a in earlier)})),
             anybody=crowd is self._crowds[-1],
         )
-        inpainter, motion, embedder, parser = (steps.load(role) for role in _ROLES)
+        inpainter, motion, embedder, landmarker = (steps.load(role) for role in _ROLES)
         number = f"twin {identity.index + 1}"
         result, _ = steps.cached(
             "twin",
@@ -201,20 +226,18 @@ class Casting:
             TwinResult,
             lambda _: twin.run(
                 request,
-                material.scan.tracks,
-                material.samples,
-                material.appearances,
-                material.drivings,
-                material.identities.embedder,
+                footed.site,
+                footed.controls,
+                material.appearances.appearances[identity.index],
                 inpainter,
                 motion,
                 embedder,
-                parser,
+                landmarker,
                 wanted,
                 steps.context.settings.threads,
             ),
-            (material.digest,),
-            _ROLES,
+            (material.digest, footed.controls.digest()),
+            (*_ROLES, "parser"),
             asdict(wanted) | {"request": request.digest()},
             number if first == 1 else f"{number} attempt {first}",
         )

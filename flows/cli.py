@@ -15,6 +15,7 @@ from flows import cli_evaluate, cli_recheck, cli_runs, cli_upkeep
 from flows.cli_cache import cache_app
 from flows.cli_models import models_app
 from flows.options import (
+    Around,
     Attempts,
     CacheUrl,
     Crop,
@@ -31,7 +32,7 @@ from flows.options import (
 )
 from infra.allocator import few_arenas
 from infra.errors import AnonflowError, UsageError
-from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings
+from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings, Surroundings
 
 if TYPE_CHECKING:
     from flows.convert import Summary
@@ -70,6 +71,7 @@ def convert(
     overwrite: Overwrite = False,
     identity_scope: Scope = IdentityScope.VIDEO,
     on_failure: Failure = OnFailure.WITHHOLD,
+    surroundings: Around = Surroundings.ACCEPT,
     max_attempts: Attempts = 5,
     scenes: Annotated[SceneBackend, typer.Option(help="What finds shot boundaries.")] = SceneBackend.PYSCENEDETECT,
     motion_crop: Crop = MotionCrop.MESH,
@@ -96,6 +98,7 @@ def convert(
         seed=seed,
         identity_scope=identity_scope,
         on_failure=on_failure,
+        surroundings=surroundings,
         max_attempts=max_attempts,
         workers=workers,
         threads=threads,
@@ -128,6 +131,7 @@ def image(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     on_failure: Failure = OnFailure.WITHHOLD,
+    surroundings: Around = Surroundings.ACCEPT,
     motion_crop: Crop = MotionCrop.MESH,
     hard_frames: Hard = HardFrames.MESH,
     cache: CacheUrl = "",
@@ -140,6 +144,7 @@ def image(
         profile=profile,
         seed=seed,
         on_failure=on_failure,
+        surroundings=surroundings,
         backends=backends,
         motion_crop=motion_crop,
         hard_frames=hard_frames,

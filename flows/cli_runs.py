@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.options import Attempts, Failure, Fid, People, Person, Profile, Scope, Seed, TimeLimit
+from flows.options import Around, Attempts, Failure, Fid, People, Person, Profile, Scope, Seed, TimeLimit
 from infra.errors import UsageError
-from infra.settings import IdentityScope, OnFailure, Settings
+from infra.settings import IdentityScope, OnFailure, Settings, Surroundings
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -35,6 +35,7 @@ def deploy(
     seed: Seed = 0,
     identity_scope: Scope = IdentityScope.VIDEO,
     on_failure: Failure = OnFailure.WITHHOLD,
+    surroundings: Around = Surroundings.ACCEPT,
     max_attempts: Attempts = 5,
     time_limit: TimeLimit = 300.0,
     schedule: Annotated[str | None, typer.Option(help="Cron expression in UTC; an empty one ends it.")] = None,
@@ -61,6 +62,7 @@ def deploy(
             seed=seed,
             identity_scope=identity_scope,
             on_failure=on_failure,
+            surroundings=surroundings,
             max_attempts=max_attempts,
             time_limit=time_limit,
         )

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from infra.errors import UsageError
-from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings
+from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings, Surroundings
 from infra.store import Prefix, Store
 
 FOLDER = f"{Prefix.IDENTIFYING.value}/definitions"
@@ -23,6 +23,7 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "hard_frames": HardFrames,
     "identity_scope": IdentityScope,
     "on_failure": OnFailure,
+    "surroundings": Surroundings,
     "scene_backend": SceneBackend,
 }
 _ALWAYS = frozenset({"name", "source", "destination", "settings"})

@@ -13,6 +13,7 @@ from models.embedding.calibration import calibration
 from tasks import (
     attributes,
     audit,
+    controls,
     faces,
     frontal,
     identities,
@@ -28,8 +29,8 @@ from tasks import (
 )
 
 _STAGES: tuple[Any, ...] = (
-    attributes, audit, faces, frontal, identities, motion, probe, publish, reassemble, rehearse, samples, scenes,
-    twin, verify,
+    attributes, audit, controls, faces, frontal, identities, motion, probe, publish, reassemble, rehearse, samples,
+    scenes, twin, verify,
 )  # fmt: skip
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from flows.progress import Advance
 from flows.steps import Steps
 from infra.errors import Withheld
 from models import profiles, runtime
-from models.capabilities import Floats
 from models.detection import turned
 from models.embedding.calibration import calibration
 from models.twins import Twin
@@ -16,14 +14,14 @@ from tasks import audit, framing, residual
 from tasks import rehearse as rehearse_task
 from tasks.audit import References
 from tasks.audit_report import Report
+from tasks.controls import Controls
 from tasks.faces import OpenFrames
-from tasks.identities import Identity
-from tasks.judges import QUICK, Judge, Panel
-from tasks.motion import Drivings
+from tasks.judges import QUICK, Judge, Panel, Reference
 from tasks.reassemble import Painted
-from tasks.records import Tracks
+from tasks.rehearse import Rehearsal
 from tasks.residual import FaceSearch
 from tasks.samples import Samples
+from tasks.site import Site
 from tasks.twin import TwinResult
 from tasks.verify import Trial
 
@@ -37,8 +35,8 @@ def panel(steps: Steps) -> Panel:
     quick = [profiles.load("embedder", e.name, precision="bf16") if e.name in hasty else None for e in own]
     return Panel(
         search=search(steps),
-        careless=steps.load("framing_detector"),
-        framing=tuple(steps.load(role, long_side=framing.UPRIGHT) for role in ("audit_detector", "framing_detector")),
+        witness=steps.load("audit_detector", long_side=framing.UPRIGHT),
+        landmarker=steps.load("landmarker"),
         judges=tuple(
             Judge(embedder, calibration(embedder.name).far_1, rough) for embedder, rough in zip(own, quick, strict=True)
         ),
@@ -57,40 +55,29 @@ def search(steps: Steps) -> FaceSearch:
     )
 
 
-def references(steps: Steps, tracks: Tracks, samples: Samples, inputs: tuple[str, ...]) -> tuple[References, str]:
+def references(steps: Steps, samples: Samples, inputs: tuple[str, ...]) -> tuple[References, str]:
     """Embeddings of the sources for every judge, and their digest; inputs: digests of the tracks and samples."""
     return steps.cached(
         "references",
         audit.VERSION,
         References,
-        lambda _: audit.references(tracks, samples, panel(steps)),
+        lambda _: audit.references(samples, panel(steps)),
         inputs,
-        ("audit_detector", "framing_detector", "audit_embedders"),
+        ("audit_embedders",),
     )
 
 
-def rehearse(
-    steps: Steps,
-    identity: Identity,
-    result: TwinResult,
-    samples: Samples,
-    drivings: Drivings,
-    sources: list[Floats],
-    margin: float = 0.0,
-) -> bool:
-    """Whether the audit would recognise an identity behind its twin, or nearly would, as far as the samples tell."""
-    motions = {index: drivings.drivings[index] for index in identity.tracks}
-    own = [sample for index in identity.tracks for sample in samples.of(index)]
-    if result.twin is None:
-        return False
-    trial = Trial(result.twin, motions, steps.load("motion"), result.strength)
+def rehearse(steps: Steps, result: TwinResult, twin: Twin, site: Site, controls: Controls) -> Rehearsal:
+    """Whether the audit would recognise an identity behind its twin, as far as the samples tell, and how it knows the
+    twin there."""
+    motion, (inpainter,) = steps.load("motion"), profiles.roles(steps.context.settings)["inpainter"].backends
+    trial = Trial(twin, site.drivings, motion, result.strength)
+    own = twin.candidate if inpainter == controls.made_by else -1
     return steps.context.stage(
         "rehearsal",
-        lambda advance: rehearse_task.recognises(
-            trial, own, panel(steps), sources, steps.context.settings.threads, advance, margin
-        ),
-        len(own),
-        f"rehearsal {identity.index + 1} attempt {result.attempts[-1].number}",
+        lambda _: rehearse_task.run(trial, site.samples, panel(steps), controls, own, steps.context.settings.threads),
+        len(site.samples),
+        f"rehearsal {result.identity + 1} attempt {result.attempts[-1].number}",
     )
 
 
@@ -98,23 +85,22 @@ def judge(
     steps: Steps,
     frames: OpenFrames,
     painted: Painted,
-    sources: list[Floats],
-    twins: Mapping[int, Twin],
+    sources: Sequence[Sequence[Reference]],
+    twins: Mapping[int, Sequence[Reference]],
     cuts: Collection[int] = (),
     label: str = "",
 ) -> Report:
     """Audit a finished file, every frame of it. Raises Withheld when it has more or fewer frames than the input.
 
-    twins: track -> the twin that is to be seen on it. cuts: the first frames of scenes.
+    sources: per judge, everybody of the input. twins: track -> per judge, the twin that is to be seen on it. cuts: the
+    first frames of scenes.
     """
     threads, judges = steps.context.settings.threads, panel(steps)
-
-    def look(advance: Advance) -> Report:
-        seen = {id(twin): judges.portrait(twin) for twin in twins.values()}
-        portraits = {track: seen[id(twin)] for track, twin in twins.items()}
-        return audit.run(frames, painted, sources, judges, threads, advance, portraits, cuts)
-
-    report = steps.plain("audit", look, label)
+    report = steps.plain(
+        "audit",
+        lambda advance: audit.run(frames, painted, sources, judges, threads, advance, twins, cuts),
+        label,
+    )
     # What the audit did not see may still show the source, and after a lost frame it compared the wrong places.
     if report.frames != steps.frames:
         raise Withheld(

@@ -85,12 +85,17 @@ def gather(steps: Steps, footage: Footage) -> Material:
         footage = footage.turned(scan.turn)
         tracks = scan.tracks
         found, d_samples = steps.cached(
-            "samples", samples.VERSION, Samples, lambda _: samples.run(footage.open, tracks), (d_scan,)
+            "samples",
+            samples.VERSION,
+            Samples,
+            lambda _: samples.run(footage.open, tracks, steps.load("landmarker")),
+            (d_scan,),
+            ("landmarker",),
         )
         warm.result()
         # The references need other networks than the identities and attributes, so both go on at the same time.
         here = contextvars.copy_context()
-        judged = beside.submit(here.run, judging.references, steps, tracks, found, (d_scan, d_samples))
+        judged = beside.submit(here.run, judging.references, steps, found, (d_samples,))
         people, d_people = _identities(steps, tracks, found, (d_scan, d_samples))
         looks, d_looks = _attributes(steps, tracks, found, people, (d_scan, d_samples, d_people))
         drivings, d_motion = steps.cached(

@@ -26,7 +26,7 @@ from infra.settings import Settings
 from infra.store import Store
 from models import profiles
 from models.embedding.calibration import calibration
-from tasks import framing, scenes
+from tasks import scenes
 from tasks.faces import FaceSettings, SceneConsumer
 from tasks.measure import pair as measuring
 from tasks.measure.look import Instruments
@@ -35,7 +35,7 @@ from tasks.measure.pairing import same_time
 from tasks.measure.records import Measured
 from tasks.report.sheet import sheet
 
-_ROLES = ("detector", "confirming_detector", "framing_detector", "landmarker", "embedder", "attackers", "age_gender",
+_ROLES = ("detector", "confirming_detector", "landmarker", "embedder", "attackers", "age_gender",
           "emotion", "quality")  # fmt: skip
 
 
@@ -53,7 +53,6 @@ def instruments(settings: Settings) -> Instruments:
     return Instruments(
         detector=one("detector", long_side=settings.detector_side, min_score=FaceSettings.weak),
         confirming=one("confirming_detector", min_score=0.3),
-        framing=one("framing_detector", long_side=framing.UPRIGHT),
         landmarker=one("landmarker"),
         people=one("embedder"),
         same=calibration(people).eer_distance,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure
+from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, Surroundings
 from models.backends import BACKENDS, CHOOSABLE
 
 Source = Annotated[
@@ -21,6 +21,9 @@ Profile = Annotated[str, typer.Option(help="Table of networks to use.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Convert again what the manifest already lists.")]
 Failure = Annotated[OnFailure, typer.Option(help="What to do with a face that cannot be replaced safely.")]
+Around = Annotated[
+    Surroundings, typer.Option(help="Whether a person whom hair, head and light give away may be published.")
+]
 Scope = Annotated[IdentityScope, typer.Option(help="How far one person keeps one twin.")]
 Crop = Annotated[MotionCrop, typer.Option(help="What LivePortrait's crops are fitted to.")]
 Attempts = Annotated[int, typer.Option(help="Tries at a twin per person.")]

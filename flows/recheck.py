@@ -218,7 +218,9 @@ class _Checker:
             reasons.insert(0, STRAY)
         if source is not None:
             # The source is looked at by the networks that every installation has.
-            against = Against(source, picture, Networks(self._settings, row.frames), older=record is None)
+            against = Against(
+                source, picture, Networks(self._settings, row.frames), older=record is None, limits=_limits(row)
+            )
             reasons += against.reasons(frames, looked, panel, threads, self._heed)
         where = tuple(sorted({stray.frame for stray in looked.strays}))
         return replace(known, reasons=tuple(reasons), frames=where, source=source is not None)
@@ -257,6 +259,11 @@ def _frames(path: Path, picture: bool) -> OpenFrames:
         return frames_of(read_picture(path))
     info = probe_video(path)
     return lambda: open_frames(path, info)
+
+
+def _limits(row: VideoRow) -> dict[str, float]:
+    """Embedder -> the distance that the result's own audit asked for in place; none of an audit by another rule."""
+    return {one["embedder"]: one["threshold"] for one in row.audit if "matched" in one and one["threshold"] is not None}
 
 
 def _note_path(outcome: Outcome) -> str:

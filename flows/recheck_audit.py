@@ -12,7 +12,7 @@ from infra.settings import Settings
 from models import profiles
 from tasks import audit, recheck
 
-_ROLES = ("audit_detector", "confirming_detector", "framing_detector", "audit_embedders")
+_ROLES = ("audit_detector", "confirming_detector", "framing_detector", "landmarker", "audit_embedders")
 
 
 class Networks(Steps):

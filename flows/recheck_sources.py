@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,10 +14,11 @@ from infra.media.decode import open_frames
 from infra.media.probe import probe_video
 from infra.media.still import PICTURE_SUFFIXES, read_picture
 from infra.privacy import PrivacyFilter, digest_file, install, public_id
+from models.embedding.calibration import calibration
 from tasks import audit, faces, recheck, samples, scenes
-from tasks.audit import References
 from tasks.faces import FaceSettings, OpenFrames, SceneConsumer
-from tasks.judges import Panel
+from tasks.judges import Panel, Reference
+from tasks.limits import mean
 from tasks.measure.pair import Known, frames_of
 from tasks.recheck import Looked
 from tasks.transparency import translucent
@@ -63,12 +64,14 @@ class Sources:
 class Against:
     """What a result is held against. source: its local file. picture: whether it is one. networks: those by which the
     faces of the source are found, as a conversion finds them. older: the result is of a version that kept no record of
-    its faces, and showed what was transparent."""
+    its faces, and showed what was transparent. limits: embedder -> the distance that the result's own audit asked for
+    in place; without one, that under which hardly any two strangers lie."""
 
     source: Path
     picture: bool
     networks: Networks
     older: bool
+    limits: Mapping[str, float]
 
     def reasons(
         self, frames: OpenFrames, looked: Looked, panel: Panel, threads: int, check: Callable[[], None]
@@ -78,16 +81,17 @@ class Against:
             found = [TRANSPARENT] if self.older and translucent(self.source) else []
             if not any(looked.twins.values()):
                 return found
-            vectors = self._references(panel, threads).vectors
+            known = self._known(panel, threads)
         except (MediaError, ToolError):
             return [UNCOMPARED]
-        if not vectors or not all(len(some) for some in vectors):
+        if not all(known):
             return [*found, UNCOMPARED]
-        report = recheck.compare(frames, looked, vectors, panel, threads, check)
+        report = recheck.compare(frames, looked, known, panel, threads, check)
         return [*found, RECOGNISED] if any(score.recognised for score in report.scores) else found
 
-    def _references(self, panel: Panel, threads: int) -> References:
-        """The source's faces as the audit knows them, from the same frames as in a conversion by the present code."""
+    def _known(self, panel: Panel, threads: int) -> list[list[Reference]]:
+        """Per judge, the people of the source's tracks as the audit knows them, from the same frames as in a conversion
+        by the present code."""
         settings = self.networks.settings
         limits = replace(FaceSettings(), workers=threads, small_side=settings.scene_side)
         scene: SceneConsumer = Known((), 0)
@@ -108,7 +112,15 @@ class Against:
             self.networks.load("landmarker"),
             limits,
         )
-        return audit.references(tracks, samples.run(opened, tracks), panel)
+        cut = samples.run(opened, tracks, self.networks.load("landmarker"))
+        rows = [[k for k, s in enumerate(cut.samples) if s.track == track.index] for track in tracks.tracks]
+        rows = [some for some in rows if some]
+        known = []
+        for judge, vectors in zip(panel.judges, audit.references(cut, panel).vectors, strict=True):
+            name = judge.embedder.name
+            limit = self.limits.get(name, calibration(name).nearest_stranger)
+            known.append([Reference(mean(vectors[some]), limit, vectors[some]) for some in rows])
+        return known
 
 
 def _fetched(job: Job, folder: Path) -> Path | None:

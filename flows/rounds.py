@@ -8,23 +8,24 @@ pass the audit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from flows import judging
+from flows import footing, judging
 from flows.casting import Casting
 from flows.context import Context
 from flows.covers import Covers
+from flows.footing import Footing
 from flows.material import Footage, Material, gather
 from flows.steps import Steps
 from infra.errors import Withheld
 from infra.settings import OnFailure
-from models.twins import Twin
 from tasks.audit_report import Report
 from tasks.faces import OpenFrames
 from tasks.identities import Identity
+from tasks.judges import Reference
 from tasks.reassemble import Extra, Painted
 from tasks.records import Tracks, Verdict
 from tasks.twin import TwinResult
@@ -45,12 +46,6 @@ BOUND = (
     "The twin that this person has in other videos of the dataset does not pass here; "
     "convert it with --identity-scope video for a twin of its own."
 )
-REHEARSED = 2.0
-"""A twin is rehearsed before the video is rendered when its identity is seen on so many times more frames than were
-sampled; with fewer, a round costs little more than the rehearsal."""
-MARGIN, MARGIN_TRIES = 0.05, 2
-"""Share of a threshold by which a rehearsed twin must exceed it while so many tries are left. Measured again with other
-reference frames, the smallest distance of a clip came out up to 2.5 % (SFace) and 9 % (dlib) smaller."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +73,10 @@ class Rounds:
         self._context = steps.context
         self._material = material
         self._render = render
-        self._casting = Casting(steps, material, steps.context.people)
+        self._footing = Footing(steps, material)
+        self._casting = Casting(steps, material, self._footing, steps.context.people)
         self._twins: dict[int, TwinResult] = {}
+        self._seen: dict[int, tuple[Reference, ...]] = {}
         self._covers = Covers(material.footage.size, steps.frames, material.scan.scenes)
         self._granted: set[int] = set()
 
@@ -98,7 +95,7 @@ class Rounds:
                 self._steps,
                 rendered.frames,
                 rendered.painted,
-                self._material.references,
+                self._footing.known(),
                 self._shown(),
                 [scene.first for scene in self._material.scan.scenes],
                 f"audit {number}",
@@ -127,26 +124,22 @@ class Rounds:
         if result.twin is not None or not result.attempts:
             return
         if self._context.settings.on_failure is OnFailure.WITHHOLD and not self._small(identity):
-            raise Withheld(result.attempts[-1].reason, BOUND if self._casting.bound(identity) else NOBODY_FITS)
+            raise Withheld(result.attempts[-1].reason, BOUND if self._casting.bound(identity) else why(result))
 
     def _rehearsal_fails(self, index: int) -> bool:
-        """Whether a rehearsal is worth its time, and the audit's judges recognise the identity in it, or nearly do
-        while there are tries left."""
-        material, identity = self._material, self._material.identities.identities[index]
-        frames = sum(material.scan.tracks.tracks[track].length for track in identity.tracks)
-        samples = sum(len(material.samples.of(track)) for track in identity.tracks)
-        if self._twins[index].twin is None or frames < REHEARSED * samples:
+        """Whether the audit's judges recognise an identity in the sampled frames; they learn its twin's looks there."""
+        identity, result = self._material.identities.identities[index], self._twins[index]
+        site = self._footing.site(identity)
+        if result.twin is None or site is None:
             return False
-        margin = MARGIN if self._left(index) >= MARGIN_TRIES else 0.0
-        return judging.rehearse(
-            self._steps, identity, self._twins[index], material.samples, material.drivings, material.references, margin
-        )
+        found = judging.rehearse(self._steps, result, result.twin, site, self._footing.controls(identity))
+        self._seen[index] = found.twin
+        return found.recognised or not found.twin
 
-    def _shown(self) -> dict[int, Twin]:
-        """Track -> its twin."""
-        people = self._material.identities.identities
-        pairs = [(identity, self._twins[identity.index].twin) for identity in people]
-        return {track: twin for identity, twin in pairs if twin is not None for track in identity.tracks}
+    def _shown(self) -> dict[int, Sequence[Reference]]:
+        """Track -> per judge, the twin that is to be seen on it."""
+        people = [i for i in self._material.identities.identities if self._twins[i.index].twin is not None]
+        return {track: self._seen[identity.index] for identity in people for track in identity.tracks}
 
     def _next(self, report: Report) -> dict[int, int]:
         """How many tries each identity still has whose twin failed; redacts or withholds where there are none."""
@@ -211,6 +204,20 @@ class Rounds:
         if compared:
             worst = min(compared, key=lambda score: score.smallest - score.threshold)
             self._context.found(worst_frame=worst.worst_frame, worst_distance=worst.smallest)
+
+
+def why(result: TwinResult) -> str:
+    """Why no attempt at a twin was accepted, in words and distances."""
+    if result.attempts[-1].reason in footing.MEANINGS:
+        return footing.MEANINGS[result.attempts[-1].reason]
+    near = [attempt for attempt in result.attempts if attempt.reason == "too_close"]
+    if not near:
+        return NOBODY_FITS
+    return (
+        f"Every twin that was tried came too near to the source: at a distance of {near[-1].distance:.2f} where more "
+        f"than {near[-1].threshold:.2f} is asked for. In this footage the source's own pictures lie within "
+        f"{near[-1].genuine:.2f} of one another, strangers of the same kind at {near[-1].strangers:.2f}."
+    )
 
 
 def verdict_of(results: list[TwinResult], painted: Painted) -> tuple[Verdict, str]:

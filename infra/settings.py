@@ -25,6 +25,17 @@ class OnFailure(StrEnum):
     WITHHOLD = "withhold"
 
 
+class Surroundings(StrEnum):
+    """What becomes of a person whom hair, ears, head and light give away whatever the face: strangers of the same kind,
+    painted into the same frames, are taken for the source by a general matcher too often.
+
+    accept: the result is judged beside such strangers. strict: the person is covered or the video withheld.
+    """
+
+    ACCEPT = "accept"
+    STRICT = "strict"
+
+
 class MotionCrop(StrEnum):
     """What a motion network's crops are fitted to: the face mesh, or LivePortrait's own 203 landmarks."""
 
@@ -64,7 +75,7 @@ class Settings:
     """Settings of one run.
 
     profile: table of backends. backends: (role, backend) pairs that replace what the profile says. motion_crop,
-    hard_frames, identity_scope, on_failure: see the enums. seed: of every random choice.
+    hard_frames, identity_scope, on_failure, surroundings: see the enums. seed: of every random choice.
     max_attempts: tries at a twin per identity. workers: videos at a time. threads: processor threads a single video
     may use for decoding and encoding. crf, preset: of x264. scene_backend; scene_threshold: change score of a
     boundary, None takes the backend's own default; scene_similarity: mean RGB difference (0 to 255) below which two
@@ -82,6 +93,7 @@ class Settings:
     seed: int = 0
     identity_scope: IdentityScope = IdentityScope.VIDEO
     on_failure: OnFailure = OnFailure.WITHHOLD
+    surroundings: Surroundings = Surroundings.ACCEPT
     max_attempts: int = 5
     workers: int = 1
     threads: int = 2

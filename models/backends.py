@@ -149,6 +149,8 @@ _EMBEDDED = {
     "parser": Role("parser", ("bisenet",)),
     "inpainter": Role("inpainter", ("mobilestylegan",)),
     "motion": Role("motion", ("mesh",)),
+    "strangers": Role("inpainter", ("mobilestylegan",)),
+    "strangers_motion": Role("motion", ("mesh",)),
 }
 # Makes nothing: what `anonflow evaluate` looks through. The attackers' last has never had a part in any result.
 _EVALUATION: dict[str, Role] = {

@@ -90,7 +90,8 @@ def check(settings: Settings) -> None:
     for (_, name), entry in _entries(known).items():
         if settings.identity_scope not in entry.scopes:
             raise UsageError(f"{name} makes a person anew for every video; leave --identity-scope at video.")
-        if entry.embedder and known["embedder"].backends != (entry.embedder,):
+        chooses = name in known.get("inpainter", _NOBODY).backends
+        if chooses and entry.embedder and known["embedder"].backends != (entry.embedder,):
             raise UsageError(f"{name} compares people by {entry.embedder} only; add --embedder {entry.embedder}.")
     mover = known["motion"].backends[0]
     if settings.motion_crop is not MotionCrop.MESH and "motion_crop" not in backend("motion", mover).settings:

@@ -93,6 +93,17 @@ class Inpainter(Protocol):
         infra.errors.Withheld when no further attempt could."""
 
 
+@runtime_checkable
+class Strangers(Protocol):
+    """Makes people against whom a twin is measured."""
+
+    name: str
+
+    def strangers(self, job: TwinJob, count: int) -> list[Twin]:
+        """Return up to `count` people of the source's kind, the best fitting first, drawn without a look at their
+        distance from the source, or at who else has them."""
+
+
 @dataclass(frozen=True)
 class Driving:
     """The motion of one track, independent of any twin. Identifying.

@@ -15,7 +15,7 @@ from models.capabilities import AgeGender, Appearance, Emotion, Ethnicity, Face,
 from models.landmarks import topology
 from tasks.identities import Identities
 from tasks.records import Tracks
-from tasks.samples import Samples, face_in_crop, mesh_in_crop
+from tasks.samples import Samples, mesh_in_crop
 
 VERSION = 4
 _GLASSES_LABEL = "glasses"
@@ -45,7 +45,7 @@ def run(
     for identity in identities.identities:
         own = [sample for track in identity.tracks for sample in samples.of(track)]
         crops = [sample.crop for sample in own]
-        faces = [face_in_crop(sample, by_index[sample.track]) for sample in own]
+        faces = [sample.face for sample in own]
         meshes = [mesh_in_crop(sample, by_index[sample.track]) for sample in own]
         ages = age_gender.estimate(crops, faces)
         moods = _means(emotion.labels, emotion.estimate(crops, faces))

@@ -1,8 +1,8 @@
 """The audit: every frame of the final file is looked at by a detector and two embedders that made none of it.
 
-A frame is recognised when its face is nearer to the source than 99 % of strangers are (the distance at a false accept
-rate of 1 % of that embedder, stored with it). No recognised frame, and no face that was neither replaced nor redacted,
-may be published. Not assessed: voice, body, hair, clothes, background, text.
+A frame is recognised when its face is nearer to a source than the limit that was measured in the source's own footage,
+between the source's own samples and strangers in the same place (see `tasks.limits`). No recognised frame, and no face
+that was neither replaced nor redacted, may be published. Not assessed: voice, body, hair, clothes, background, text.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ import numpy as np
 
 from infra.media.frame import YuvFrame
 from infra.parallel import ordered
-from models.capabilities import Face, Floats, Image
+from models.capabilities import Face, Floats
 from tasks.audit_report import Compared, Report, Stray, report
-from tasks.judges import Panel
+from tasks.judges import Panel, Reference
 from tasks.reassemble import Painted
-from tasks.records import Tracks
-from tasks.samples import Samples, detected_in_crop, face_in_crop
+from tasks.samples import Samples
 from tasks.tracking import overlap
 
-VERSION = 7
+VERSION = 8
 
 
 @dataclass(frozen=True)
@@ -33,35 +32,37 @@ class References:
     vectors: tuple[Floats, ...]
 
 
-def references(tracks: Tracks, samples: Samples, panel: Panel) -> References:
-    """Embed every sample for every judge: framed as a painted face is, and as it was detected on the whole frame."""
-    crops: list[Image] = []
-    faces: list[Face] = []
-    by_index = {track.index: track for track in tracks.tracks}
-    for sample in samples.samples:
-        track = by_index[sample.track]
-        seen, _ = panel.views(sample.crop, face_in_crop(sample, track))
-        seen.append(detected_in_crop(sample, track))
-        crops += [sample.crop] * len(seen)
-        faces += seen
+def references(samples: Samples, panel: Panel) -> References:
+    """Embed every sample for every judge."""
+    crops = [sample.crop for sample in samples.samples]
+    faces = [sample.face for sample in samples.samples]
     return References(tuple(judge.embedder.embed(crops, faces) for judge in panel.judges))
 
 
 def run(
     frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]],
     painted: Painted,
-    sources: Sequence[Floats],
+    sources: Sequence[Sequence[Reference]],
     panel: Panel,
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
-    twins: Mapping[int, Sequence[Floats]] | None = None,
+    twins: Mapping[int, Sequence[Reference]] | None = None,
     cuts: Collection[int] = (),
 ) -> Report:
-    """Audit an encoded file against `references`; frames opens the decoded frames of the result.
+    """Audit an encoded file.
 
-    cuts: frames with which scenes begin, each of which gets a thorough look.
-    twins: track -> the `Panel.portrait` of the twin that is to be seen on it; None does not look whether it is. Raises
-    KeyError for a replaced face whose twin is missing: nothing may pass unseen.
+    Args:
+        frames: opens the decoded frames of the result.
+        painted: what was done to the faces.
+        sources: per judge, everybody who must not be recognised.
+        panel: who audits.
+        workers: threads.
+        progress: told how many frames are done.
+        twins: track -> per judge, the twin that is to be seen on it; None does not look whether it is.
+        cuts: frames with which scenes begin, each of which gets a thorough look.
+
+    Raises:
+        KeyError: for a replaced face whose twin is missing: nothing may pass unseen.
     """
     rows: dict[int, list[int]] = {}
     for index, frame in enumerate(painted.frame.tolist()):
@@ -73,13 +74,9 @@ def run(
         compared: list[Compared] = []
         for row in (r for r in own if painted.replaced[r]):
             expected = Face(painted.boxes[row], 0.0, painted.points[row])
-            framed, seen = panel.views(image, expected)
-            portrait = [None] * len(panel.judges) if twins is None else twins[int(painted.track[row])]
-            both = [
-                judge.compare(image, framed, own, twin)
-                for judge, own, twin in zip(panel.judges, sources, portrait, strict=True)
-            ]
-            compared.append(Compared(row, [b[0] for b in both], [b[1] for b in both], seen))
+            face, seen = panel.view(image, expected)
+            twin = None if twins is None else twins[int(painted.track[row])]
+            compared.append(Compared(row, panel.compare(image, face, sources, twin), seen))
         thorough = frame.index % panel.search.every == 0 or frame.index in cuts
         found = panel.search.find(image, thorough)
         # A face found where one was covered is a stray.

@@ -8,19 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.capabilities import Floats
-from tasks.judges import Judge
+from tasks.judges import Judge, Likeness
 from tasks.reassemble import Painted
 
 _UNTRUE = 0.1
-"""Share of a track's painted faces that may be lost or unlike the twin (farther from it than strangers are). Beyond,
-the data are of no use, and an embedder that is far from what is no face has proved nothing. On four published clips the
-distances to the twin were .70 of the thresholds at most."""
+"""Share of a track's painted faces that may be lost or unlike the twin. Beyond, the data are of no use, and an embedder
+that is far from what is no face has proved nothing."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """What one embedder found over all replaced faces: cosine distances to the nearest source reference, and the mean
-    distance to the twins that were to be shown (NaN when they are not known)."""
+    """What one embedder found over all replaced faces: cosine distances to the sources' templates.
+
+    threshold: the limit in place at the worst frame, where `smallest` was found. recognised: frames within the limit.
+    to_twin: mean distance from the twins that were to be shown (NaN when they are not known). matched: frames that a
+    general matcher (1 % false accepts, single pairs) takes for a source, surroundings included.
+    """
 
     embedder: str
     threshold: float
@@ -29,6 +32,7 @@ class Score:
     worst_frame: int
     recognised: int
     to_twin: float = float("nan")
+    matched: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Compared:
-    """One replaced face: its row in `Painted`, each judge's distance to the sources and to the twin, and whether the
-    audit's own detector sees a face."""
+    """One replaced face: its row in `Painted`, what each judge says of it, and whether a face is seen there."""
 
     row: int
-    distances: list[float]
-    to_twin: list[float]
+    likeness: list[Likeness]
     seen: bool
 
 
@@ -78,33 +80,32 @@ def report(
     scores = []
     recognised: set[int] = set()
     for number, judge in enumerate(judges):
-        values = np.array([one.distances[number] for one in compared])
+        found = [one.likeness[number] for one in compared]
         where = np.array([one.row for one in compared], dtype=np.int64)
-        # A distance that is no number proves nothing, so it counts as recognised.
-        bad = ~(values > judge.threshold)
+        bad = np.array([one.recognised for one in found], bool)
         recognised |= set(painted.track[where[bad]].tolist())
-        worst = int(painted.frame[where[int(np.argmin(values))]]) if len(values) else -1
+        room = np.nan_to_num(np.array([one.distance - one.limit for one in found]), nan=-np.inf)
+        worst = int(np.argmin(room)) if found else -1
         scores.append(
             Score(
                 judge.embedder.name,
-                judge.threshold,
-                float(values.min()) if len(values) else float("nan"),
-                float(values.mean()) if len(values) else float("nan"),
-                worst,
+                found[worst].limit if found else judge.threshold,
+                found[worst].distance if found else float("nan"),
+                float(np.mean([one.distance for one in found])) if found else float("nan"),
+                int(painted.frame[where[worst]]) if found else -1,
                 int(bad.sum()),
-                float(np.mean([one.to_twin[number] for one in compared])) if compared else float("nan"),
+                float(np.mean([one.to_twin for one in found])) if found else float("nan"),
+                sum(one.matched for one in found),
             )
         )
     lost = sum(not one.seen for one in compared)
-    untrue = _untrue(compared, painted, judges)
-    return Report(count, len(compared), tuple(scores), lost, tuple(strays), tuple(sorted(recognised)), untrue)
-
-
-def _untrue(compared: Sequence[Compared], painted: Painted, judges: Sequence[Judge]) -> tuple[int, ...]:
-    """The tracks of whose painted faces more than `_UNTRUE` are none, or are not the twin to some judge."""
-    limits = [judge.threshold for judge in judges]
-    track = np.array([painted.track[one.row] for one in compared], dtype=np.int64)
-    wrong = np.array(
-        [not one.seen or any(d > limit for d, limit in zip(one.to_twin, limits, strict=True)) for one in compared], bool
+    return Report(
+        count, len(compared), tuple(scores), lost, tuple(strays), tuple(sorted(recognised)), _untrue(compared, painted)
     )
+
+
+def _untrue(compared: Sequence[Compared], painted: Painted) -> tuple[int, ...]:
+    """The tracks of whose painted faces more than `_UNTRUE` are none, or are not the twin to some judge."""
+    track = np.array([painted.track[one.row] for one in compared], dtype=np.int64)
+    wrong = np.array([not one.seen or any(said.unlike for said in one.likeness) for one in compared], bool)
     return tuple(int(t) for t in np.unique(track) if wrong[track == t].mean() > _UNTRUE)

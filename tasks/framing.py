@@ -1,4 +1,8 @@
-"""How a face is framed for the audit's embedders: as it was painted, and as detectors frame it."""
+"""How a face is framed for embedders: everywhere by the mesh as it is read from the very picture that is embedded.
+
+Two framings of one picture move its embedding, so a source and a twin must be framed by the same rule, not one by a
+detector's box and the other by the mesh that was painted.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,36 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from models.capabilities import Detector, Face, Floats, Image
+from models.capabilities import Detector, Face, Floats, Image, Landmarker
+from models.motion.mesh import face_of
+from tasks.tracking import overlap
 
 UPRIGHT = 224
 """Side in pixels of the upright crop in which detectors frame a face for the embedders."""
+
+
+PRESENT = 0.5
+"""Presence from which a mesh is believed."""
+_SAME = 0.25
+"""Overlap (IoU) from which a mesh is the expected face's."""
+
+
+def framed(image: Image, expected: Face, landmarker: Landmarker) -> Face | None:
+    """The expected face of a picture as embedders are to see it: outline and five points of the mesh read there.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        expected: roughly where the face is; only where the reading begins.
+        landmarker: reads the mesh.
+
+    Returns:
+        The face in pixels of the image, or None where no mesh is to be trusted, or it is not the expected face's.
+    """
+    mesh = landmarker.locate([image], [expected])[0]
+    if mesh.presence <= PRESENT or not np.isfinite(mesh.points).all():
+        return None
+    face = face_of(mesh.points)
+    return face if overlap(face.box, expected.box) > _SAME else None
 
 
 def roll(face: Face) -> float:

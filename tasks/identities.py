@@ -12,9 +12,9 @@ import numpy as np
 
 from models.capabilities import Embedder, Floats
 from tasks.records import Tracks
-from tasks.samples import Samples, face_in_crop
+from tasks.samples import Samples
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,7 @@ def run(tracks: Tracks, samples: Samples, embedder: Embedder, threshold: float) 
     vectors: dict[int, Floats] = {}
     for track in tracks.tracks:
         own = samples.of(track.index)
-        faces = [face_in_crop(sample, track) for sample in own]
-        vectors[track.index] = embedder.embed([sample.crop for sample in own], faces)
+        vectors[track.index] = embedder.embed([sample.crop for sample in own], [sample.face for sample in own])
     order = [track.index for track in tracks.tracks if len(vectors[track.index])]
     if not order:
         return Identities((), embedder.name)

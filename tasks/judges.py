@@ -3,35 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from models.capabilities import Detector, Embedder, Face, Floats, Image
-from models.motion.mesh import face_of
-from models.twins import Twin
-from tasks.framing import framings, roll
+from models.capabilities import Detector, Embedder, Face, Floats, Image, Landmarker
+from tasks.framing import framed, framings
 from tasks.residual import FaceSearch
-from tasks.tracking import overlap
 
 _ROUGHLY = 0.06
-"""Share of a threshold by which a quick distance must exceed it to count. In bfloat16 the largest error over 4,186
-pairs of real faces was 2 % of the threshold (dlib) and 1.3 % (SFace)."""
-_TILTED = 25.0
-"""Degrees of roll from which a face is framed as a detector does on the whole frame, too. Up to 30 degrees its points
-lay within 9 % of the face's size of the mesh's (eight people); beyond, up to 13 % off, they show embedders less of the
-face and more of what is the source's still: a twin came to 0.54 from its source, strangers as tilted to 0.69 (SFace).
-"""
+"""Share of a limit by which a quick distance must exceed it to count. In bfloat16 the largest error over 4,186 pairs of
+real faces was 2 % of the general threshold (dlib) and 1.3 % (SFace)."""
 QUICK = frozenset({"dlib-resnet", "sface"})
 """The embedders of which that was measured; others are not asked at a lower precision."""
+_NOBODY: Floats = np.zeros((0, 1), np.float32)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A person as one embedder knows them in one video. Identifying.
+
+    template: (D,) unit vector. limit: cosine distance up to which a face is taken for this person, see `tasks.limits`.
+    vectors: (n, D) of single samples, for what a general matcher would say; none for a twin.
+    """
+
+    template: Floats
+    limit: float
+    vectors: Floats = field(default_factory=lambda: _NOBODY)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What one judge says of one face. distance, limit: to the source to which it is nearest, measured by the limits.
+    matched: a general matcher takes it for a sample of some source. to_twin: distance from the twin's template, NaN
+    without a twin. unlike: it is farther from the twin than its limit."""
+
+    distance: float
+    limit: float
+    matched: bool = False
+    to_twin: float = float("nan")
+    unlike: bool = False
+
+    @property
+    def recognised(self) -> bool:
+        """Whether it is taken for a source. A distance that is no number proves nothing, so it counts."""
+        return not self.distance > self.limit
 
 
 @dataclass(frozen=True)
 class Judge:
-    """An embedder with the cosine distance under which a face counts as recognised.
+    """An embedder with the cosine distance under which 1 % of all pairs of strangers lie.
 
-    quick: the same network at a lower precision, asked first; its answer counts only where it is far from the
-    threshold, so that the verdict is the embedder's own. None: there is no quicker way on this machine.
+    quick: the same network at a lower precision, asked first; its answer counts only where it is far from every limit,
+    so that the verdict is the embedder's own. None: there is no quicker way on this machine.
     """
 
     embedder: Embedder
@@ -39,61 +63,56 @@ class Judge:
     quick: Embedder | None = None
 
     def compare(
-        self, image: Image, faces: Sequence[Face], sources: Floats, twin: Floats | None = None
-    ) -> tuple[float, float]:
-        """Cosine distances of a face, framed in several ways: the smallest to (n, D) references, and that of the first
-        framing to the twin (D,).
+        self, image: Image, face: Face, sources: Sequence[Reference], twin: Reference | None = None
+    ) -> Likeness:
+        """How like a face is to the sources and to the twin that is to be seen.
 
-        The first is 0 when there are no references, so that a face nobody can compare counts as recognised; the second
-        is NaN without a twin or references.
+        Without sources it is recognised: nobody could compare it.
         """
-        if not len(sources):
-            return 0.0, float("nan")
+        if not sources:
+            return Likeness(0.0, 0.0)
         if self.quick is not None:
-            found = _compare(self.quick, image, faces, sources, twin)
-            if found[0] > self.threshold * (1 + _ROUGHLY):
+            found = self._likeness(self.quick.embed([image], [face])[0], sources, twin)
+            if found.distance > found.limit * (1 + _ROUGHLY):
                 return found
-        return _compare(self.embedder, image, faces, sources, twin)
+        return self._likeness(self.embedder.embed([image], [face])[0], sources, twin)
 
-
-def _compare(
-    embedder: Embedder, image: Image, faces: Sequence[Face], sources: Floats, twin: Floats | None
-) -> tuple[float, float]:
-    vectors = embedder.embed([image] * len(faces), faces)
-    nearest = float((1.0 - vectors @ sources.T).min())
-    if twin is None:
-        return nearest, float("nan")
-    # A distance that is no number is no likeness.
-    return nearest, float(np.nan_to_num(1.0 - vectors[0] @ twin, nan=np.inf))
+    def _likeness(self, vector: Floats, sources: Sequence[Reference], twin: Reference | None) -> Likeness:
+        both = [(1.0 - float(source.template @ vector), source.limit) for source in sources]
+        # A distance that is no number is the nearest of all.
+        distance, limit = min(both, key=lambda one: float(np.nan_to_num(one[0] - one[1], nan=-np.inf)))
+        matched = any(
+            (1.0 - source.vectors @ vector < self.threshold).any() for source in sources if len(source.vectors)
+        )
+        if twin is None:
+            return Likeness(distance, limit, matched)
+        away = 1.0 - float(twin.template @ vector)
+        return Likeness(distance, limit, matched, away, not away <= twin.limit)
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Who audits. search: looks for faces that were left. framing: look at an upright crop of each face (`UPRIGHT`
-    pixels wide) and give the points by which the judges frame it, beside those it was painted at; the first is the
-    audit's own, by the others the thresholds were calibrated. careless: frames tilted faces as it finds them on the
-    whole frame.
+    """Who audits. search: looks for faces that were left. witness: the audit's own detector, asked on an upright crop
+    of each face (`framing.UPRIGHT` pixels wide) whether it sees one there. landmarker: frames faces for the judges.
     """
 
     search: FaceSearch
-    careless: Detector
-    framing: tuple[Detector, ...]
+    witness: Detector
+    landmarker: Landmarker
     judges: tuple[Judge, ...]
 
-    def views(self, image: Image, expected: Face) -> tuple[list[Face], bool]:
-        """(every way to frame one face for the judges, whether the audit's own detector sees it on an upright crop)."""
-        framed = framings(image, expected, self.framing)
-        result = [expected, *(face for face in framed if face is not None)]
-        if abs(roll(expected)) >= np.radians(_TILTED):
-            near = [face for face in self.careless.detect([image])[0] if overlap(face.box, expected.box) > 0.25]
-            result += sorted(near, key=lambda face: -overlap(face.box, expected.box))[:1]
-        return result, bool(framed) and framed[0] is not None
+    def view(self, image: Image, expected: Face) -> tuple[Face, bool]:
+        """(an expected face as the judges are to see it, whether a face is seen there by detector and landmarker)."""
+        (found,) = framings(image, expected, [self.witness])
+        face = framed(image, expected, self.landmarker)
+        return face or expected, found is not None and face is not None
 
-    def distances(self, image: Image, views: Sequence[Face], sources: Sequence[Floats]) -> list[float]:
-        """Each judge's smallest distance of a face, framed in several ways, to its (n, D) references."""
-        return [judge.compare(image, views, own)[0] for judge, own in zip(self.judges, sources, strict=True)]
-
-    def portrait(self, twin: Twin) -> list[Floats]:
-        """Each judge's embedding (D,) of a twin's picture."""
-        face = face_of(twin.mesh)
-        return [judge.embedder.embed([twin.picture], [face])[0] for judge in self.judges]
+    def compare(
+        self, image: Image, face: Face, sources: Sequence[Sequence[Reference]], twin: Sequence[Reference] | None = None
+    ) -> list[Likeness]:
+        """What each judge says of a face. sources, twin: per judge."""
+        twins = [None] * len(self.judges) if twin is None else list(twin)
+        return [
+            judge.compare(image, face, known, own)
+            for judge, known, own in zip(self.judges, sources, twins, strict=True)
+        ]

@@ -21,11 +21,11 @@ from tasks import audit
 from tasks.audit import belongs
 from tasks.audit_report import Report, Stray
 from tasks.faces import OpenFrames
-from tasks.judges import Panel
+from tasks.judges import Panel, Reference
 from tasks.reassemble import Painted
 from tasks.tracking import overlap
 
-VERSION = 1
+VERSION = 2
 _SAME = 0.25
 """Overlap from which two boxes are of one face, as in the audit."""
 _PRESENT = 0.5
@@ -104,12 +104,12 @@ def look(
 def compare(
     frames: OpenFrames,
     looked: Looked,
-    sources: Sequence[Floats],
+    sources: Sequence[Sequence[Reference]],
     panel: Panel,
     workers: int = 2,
     check: Callable[[], None] = lambda: None,
 ) -> Report:
-    """The present audit's comparison of every twin with the `audit.references` of its source.
+    """The present audit's comparison of every twin with its sources, per judge.
 
     Strays of the report say nothing, since `look` knows better which faces were replaced.
     """

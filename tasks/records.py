@@ -81,8 +81,12 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try at a twin. distance: smallest verification distance (cosine) to the source over the probed frames, NaN
-    where there was nothing to compare. made_with: parameters of an inpainter that has any."""
+    """One try at a twin. Cosine distances of the verifying embedder, NaN where there was nothing to compare.
+
+    distance: the twin's score against the source (see `tasks.limits`). threshold: the limit in place. genuine: how far
+    the source's own samples lie from one another. strangers: score of a typical control stranger. made_with: parameters
+    of an inpainter that has any.
+    """
 
     number: int
     candidate: int
@@ -92,3 +96,5 @@ class Attempt:
     accepted: bool
     reason: str
     made_with: dict[str, float] = field(default_factory=dict)
+    genuine: float = float("nan")
+    strangers: float = float("nan")

@@ -1,51 +1,83 @@
-"""The rehearsal: the audit's question, put to the sampled frames before the whole video is rendered.
+"""The rehearsal: the audit's question, put to all sampled frames before the whole video is rendered.
 
 A twin that the audit will reject is found out in seconds instead of a round. It replaces nothing: what passes is
-rendered, encoded and audited on every frame all the same.
+rendered, encoded and audited on every frame all the same. It also learns what the audit must see where the twin is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from infra.parallel import ordered
+import numpy as np
+
 from models.capabilities import Floats
-from models.twins import Performance
-from tasks.judges import Panel
+from tasks import limits
+from tasks.controls import Controls
+from tasks.judges import Panel, Reference
+from tasks.limits import InPlace
 from tasks.samples import Sample
-from tasks.verify import Trial
+from tasks.verify import Trial, show
 
-VERSION = 3
+VERSION = 5
+_SHARE = 0.8
+"""Where the twin's limit lies between its own distances (0) and other people's (1). What is asked is whether the twin
+is seen at all; whether the source is has its own, stricter limits."""
 
 
-def recognises(
+@dataclass(frozen=True)
+class Rehearsal:
+    """recognised: a judge takes the twin for the source. twin: how each judge knows the twin in this footage."""
+
+    recognised: bool
+    twin: tuple[Reference, ...]
+
+
+def run(
     trial: Trial,
     samples: Sequence[Sample],
     panel: Panel,
-    sources: Sequence[Floats],
+    controls: Controls,
+    candidate: int = -1,
     workers: int = 2,
-    progress: Callable[[int], None] | None = None,
-    margin: float = 0.0,
-) -> bool:
-    """Whether any judge recognises the source in any sample that the twin is painted into.
+) -> Rehearsal:
+    """Rehearse a twin.
 
-    Stops at the first one. sources: (n, D) references per judge. margin: share of a judge's threshold by which every
-    distance must exceed it. Not asked: the encoder's losses, the frames between the samples, and whether a face was
-    left. Tilted faces are framed as a detector does on the sample's crop, not on the whole frame as in the audit.
+    Args:
+        trial: the twin.
+        samples: of its identity.
+        panel: whose judges are asked.
+        controls: of the identity; the verifying embedder comes first there, then the judges.
+        candidate: which of the control strangers the twin is, or -1.
+        workers: threads.
+
+    Returns:
+        Whether a judge recognises the source, by a single sample or by the score over all, and how judges know the
+        twin. Where nothing can be painted nothing is recognised, and the twin is known nowhere.
+
+    Not asked: the encoder's losses, the frames between the samples, and whether a face was left.
     """
+    shown = show(trial, samples, panel.landmarker, [judge.embedder for judge in panel.judges], workers)
+    if not shown.samples:
+        return Rehearsal(False, ())
+    recognised = False
+    twins = []
+    for k, vectors in enumerate(shown.vectors, 1):
+        measured, source = controls.of(k, candidate), controls.sources[k]
+        distances = source.distances(vectors, shown.samples)
+        recognised |= measured.refuses(float(limits.score(distances)))
+        recognised |= not bool((distances > measured.limit).all())
+        twin = limits.source_of(vectors, shown.samples)
+        twins.append(_known(twin, shown.samples, measured, controls.middles[k]))
+    return Rehearsal(recognised, tuple(twins))
 
-    def look(performed: tuple[Sample, Performance | None]) -> bool:
-        painted = trial.paint(performed)
-        if painted is None:
-            return False
-        image, face = painted
-        distances = panel.distances(image, panel.views(image, face)[0], sources)
-        # A distance that is no number proves nothing.
-        return not all(d > (1.0 + margin) * judge.threshold for d, judge in zip(distances, panel.judges, strict=True))
 
-    for done, found in enumerate(ordered(look, trial.perform(samples), workers, 2 * workers), 1):
-        if progress is not None:
-            progress(done)
-        if found:
-            return True
-    return False
+def _known(twin: limits.Source, samples: Sequence[Sample], measured: InPlace, strangers: Floats) -> Reference:
+    """How a judge knows a twin in this footage: within most of what other people are away from it in the same frames,
+    which a face that is nobody's, or the source's, exceeds."""
+    template = twin.template
+    reach = max(float(np.quantile(twin.genuine(samples), limits.GENUINE)), measured.reach)
+    away = np.sort(1.0 - strangers @ template)
+    # The nearest may be the twin itself, as a control stranger.
+    typical = float(np.median(away[1:]))
+    return Reference(template, reach + _SHARE * max(typical - reach, 0.0))

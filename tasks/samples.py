@@ -12,19 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from infra.media.frame import YuvFrame
-from models.capabilities import Face, Floats, Image
+from models.capabilities import Face, Floats, Image, Landmarker
 from models.landmarks import topology
-from tasks import frontal
+from tasks import framing, frontal
 from tasks.records import Track, Tracks
 
-VERSION = 3
+VERSION = 4
 _MARGIN = 1.0
 
 
 @dataclass(frozen=True)
 class Sample:
     """One face on one frame. crop: (h, w, 3) uint8 BGR around it; x, y: the crop's place in the frame (pixels).
-    row: of the track. tied: it is a candidate for the frontal frame."""
+    row: of the track. tied: it is a candidate for the frontal frame. face: as embedders see it, in pixels of the crop,
+    see `tasks.framing`."""
 
     track: int
     row: int
@@ -33,6 +34,7 @@ class Sample:
     y: int
     crop: Image
     tied: bool
+    face: Face
 
 
 @dataclass(frozen=True)
@@ -44,28 +46,6 @@ class Samples:
     def of(self, track: int) -> list[Sample]:
         """The samples of one track."""
         return [sample for sample in self.samples if sample.track == track]
-
-
-def face_in_crop(sample: Sample, track: Track) -> Face:
-    """The sampled face in the coordinates of its crop.
-
-    Its points are the mesh's, as a painted face's are; those of `detected_in_crop` where no mesh is to be trusted.
-    """
-    detected = detected_in_crop(sample, track)
-    mesh = mesh_in_crop(sample, track)
-    if track.presence[sample.row] <= 0.5 or not np.isfinite(mesh).all():
-        return detected
-    return Face(detected.box, 1.0, topology.five_points(mesh))
-
-
-def detected_in_crop(sample: Sample, track: Track) -> Face:
-    """The sampled face with the detector's own points, in the coordinates of its crop.
-
-    On whole frames these stay upright where the head is tilted far.
-    """
-    shift = np.array([sample.x, sample.y], np.float32)
-    box = track.boxes[sample.row] - np.tile(shift, 2)
-    return Face(box.astype(np.float32), 1.0, (track.points[sample.row] - shift).astype(np.float32))
 
 
 def mesh_in_crop(sample: Sample, track: Track) -> Floats:
@@ -92,8 +72,13 @@ def rows(track: Track, width: int, height: int, most: int) -> tuple[list[int], l
     return sorted(unique), tied
 
 
-def run(frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]], tracks: Tracks, most: int = 24) -> Samples:
-    """Cut the samples out of the video, at most `most` per track."""
+def run(
+    frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]],
+    tracks: Tracks,
+    landmarker: Landmarker,
+    most: int = 24,
+) -> Samples:
+    """Cut the samples out of the video, at most `most` per track. landmarker: frames their faces for embedders."""
     wanted: dict[int, list[tuple[Track, int, bool]]] = {}
     for track in tracks.tracks:
         chosen, tied = rows(track, tracks.width, tracks.height, most)
@@ -106,13 +91,16 @@ def run(frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]], tracks
             for frame in stream:
                 if frame.index in wanted:
                     image = frame.to_bgr()
-                    result += [_cut(image, frame.index, track, row, tied) for track, row, tied in wanted[frame.index]]
+                    result += [
+                        _cut(image, frame.index, track, row, tied, landmarker)
+                        for track, row, tied in wanted[frame.index]
+                    ]
                 if frame.index >= final:
                     break
     return Samples(tuple(sorted(result, key=lambda s: (s.track, s.row))))
 
 
-def _cut(image: Image, index: int, track: Track, row: int, tied: bool) -> Sample:
+def _cut(image: Image, index: int, track: Track, row: int, tied: bool, landmarker: Landmarker) -> Sample:
     box = track.boxes[row]
     points = track.mesh[row, :468, :2]
     if np.isfinite(points).all():
@@ -122,4 +110,9 @@ def _cut(image: Image, index: int, track: Track, row: int, tied: bool) -> Sample
     high = np.clip(np.ceil(box[2:] + _MARGIN * side).astype(int), 2, [image.shape[1], image.shape[0]])
     low = np.minimum(low, np.maximum(high - 2, 0))
     crop = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
-    return Sample(track.index, row, index, int(low[0]), int(low[1]), crop, tied)
+    shift = low.astype(np.float32)
+    seen = Face((track.boxes[row] - np.tile(shift, 2)).astype(np.float32), 1.0, (track.points[row] - shift))
+    if track.presence[row] > framing.PRESENT and np.isfinite(track.mesh[row]).all():
+        seen = Face(seen.box, 1.0, topology.five_points(track.mesh[row]) - shift)
+    face = framing.framed(crop, seen, landmarker) or seen
+    return Sample(track.index, row, index, int(low[0]), int(low[1]), crop, tied, face)

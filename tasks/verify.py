@@ -1,7 +1,7 @@
 """Anonymity verification (AnonNET section 3.5): is the twin, in the place of the source, still the source?
 
-The twin is painted into the sampled frames and each painted face is compared with every sample of the source. The
-auditing embedders take no part, so that the audit stays an independent judge.
+The twin is painted into sampled frames, and how far the painted faces lie from the source is held against strangers in
+the same place (see `tasks.limits`). The auditing embedders take no part, so that the audit stays an independent judge.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from infra.parallel import batches, ordered
-from models.capabilities import Embedder, Face, Floats, Image
+from models.capabilities import Embedder, Face, Floats, Image, Landmarker
 from models.motion import rows
 from models.twins import Driving, MotionModel, Performance, Strength, Twin
+from tasks.framing import framed
 from tasks.samples import Sample
+from tasks.site import shifted
 
-VERSION = 1
+VERSION = 2
+LOOKED_AT = 6
+"""Samples into which a twin is painted to verify it."""
 
 
 @dataclass(frozen=True)
@@ -46,24 +50,51 @@ class Trial:
         return image, Face(patch.box, 1.0, patch.points)
 
 
-def smallest_distance(
-    trial: Trial, samples: Sequence[Sample], source: Floats, embedder: Embedder, workers: int = 1
-) -> float:
-    """Smallest cosine distance between the painted samples and the (n, D) source embeddings.
+@dataclass(frozen=True)
+class Shown:
+    """A twin on samples, those it could be painted into. vectors: per embedder (m, D)."""
 
-    NaN when no sample could be painted, which the caller must treat as a failure.
+    samples: tuple[Sample, ...]
+    vectors: tuple[Floats, ...]
+
+
+def show(
+    trial: Trial,
+    samples: Sequence[Sample],
+    landmarker: Landmarker,
+    embedders: Sequence[Embedder],
+    workers: int = 1,
+) -> Shown:
+    """Paint a twin into samples and embed its face in each.
+
+    Args:
+        trial: the twin.
+        samples: into which it is painted.
+        landmarker: frames the painted faces.
+        embedders: networks that look at them.
+        workers: threads.
+
+    Returns:
+        The samples that could be painted, and what each embedder sees there.
     """
 
-    def look(performed: tuple[Sample, Performance | None]) -> float | None:
-        shown = trial.paint(performed)
-        if shown is None:
+    def look(performed: tuple[Sample, Performance | None]) -> tuple[Sample, list[Floats]] | None:
+        painted = trial.paint(performed)
+        if painted is None:
             return None
-        return float((1.0 - embedder.embed([shown[0]], [shown[1]]) @ source.T).min())
+        image, place = painted
+        face = framed(image, place, landmarker) or place
+        return performed[0], [embedder.embed([image], [face])[0] for embedder in embedders]
 
-    distances = [d for d in ordered(look, trial.perform(samples), workers, 2 * workers) if d is not None]
-    return float(np.min(distances)) if distances else float("nan")
+    seen = [one for one in ordered(look, trial.perform(samples), workers, 2 * workers) if one is not None]
+    width = range(len(embedders))
+    return Shown(
+        tuple(sample for sample, _ in seen),
+        tuple(np.array([vectors[k] for _, vectors in seen], np.float32) for k in width),
+    )
 
 
-def shifted(driving: Driving, sample: Sample) -> Driving:
-    """The one row of a driving motion that belongs to a sample, in the coordinates of its crop."""
-    return rows.moved(rows.take(driving, sample.row), -sample.x, -sample.y)
+def spread(samples: Sequence[Sample], most: int = LOOKED_AT) -> list[Sample]:
+    """At most so many samples, spread evenly."""
+    at = np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(int))
+    return [samples[k] for k in at]

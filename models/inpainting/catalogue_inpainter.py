@@ -8,8 +8,9 @@ from infra.errors import Withheld
 from models import profiles
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
-from models.inpainting.choosing import acceptable, candidates, parents
+from models.inpainting.choosing import acceptable, candidates, parents, strangers
 from models.inpainting.mobilestylegan import MobileStyleGAN
+from models.motion.mesh import face_of
 from models.twins import AT_REST, Twin, TwinJob
 
 
@@ -30,6 +31,13 @@ class CatalogueInpainter:
                 return twin
         raise Withheld("no_candidate", "Every blended synthetic person is too close to a face of the dataset.")
 
+    def strangers(self, job: TwinJob, count: int) -> list[Twin]:
+        """Up to `count` people of the source's kind, the best fitting first, whoever else has them and however near
+        they are."""
+        people = catalogue.load()
+        made = (self._make(people, candidate) for candidate in strangers(people, job, count))
+        return [twin for twin in made if twin is not None]
+
     def _make(self, people: Catalogue, candidate: int) -> Twin | None:
         """The twin of this number; None for a blend without a clear face."""
         first, second = parents(candidate, len(people))
@@ -42,5 +50,6 @@ class CatalogueInpainter:
         if not faces:
             return None
         mesh = profiles.load("landmarker", "mesh").locate([picture], faces[:1])[0]
-        embedding = np.asarray(profiles.load("embedder", people.embedder).embed([picture], faces[:1])[0], np.float32)
+        embedder = profiles.load("embedder", people.embedder)
+        embedding = np.asarray(embedder.embed([picture], [face_of(mesh.points)])[0], np.float32)
         return Twin(picture, mesh.points, candidate, AT_REST, embedding)

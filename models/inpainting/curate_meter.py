@@ -22,6 +22,7 @@ from models.landmarks.mesh import MeshLandmarker
 from models.landmarks.topology import LEFT_BROW, LEFT_EYE, OVAL, RIGHT_BROW, RIGHT_EYE
 from models.masks.bisenet import BiSeNet
 from models.motion import geometry, raster, sampling
+from models.motion.mesh import face_of
 
 FEATURES = ("yaw", "pitch", "mouth", "smile", "eyes", "age", "female", "ita", "beard", "light")
 """What the catalogue stores of everybody."""
@@ -89,7 +90,7 @@ class Meter:
         }
         if parse:
             values |= shares(self.parser.parse([picture])[0], self.parser.labels, mesh.points)
-        return Measures(values, mesh.points, self.embedder.embed([picture], faces[:1])[0])
+        return Measures(values, mesh.points, self.embedder.embed([picture], [face_of(mesh.points)])[0])
 
 
 def shares(labels: NDArray[np.uint8], names: tuple[str, ...], points: Floats) -> dict[str, float]:

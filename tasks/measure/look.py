@@ -38,12 +38,11 @@ SAMPLED = 24
 
 @dataclass(frozen=True)
 class Instruments:
-    """The networks. framing: the detector by whose points embedders frame a face, on an upright crop. people: embedder
-    that tells who is who within a file, same: the cosine distance up to which two tracks are one person."""
+    """The networks. landmarker: frames faces, too, as embedders see them. people: embedder that tells who is who within
+    a file, same: the cosine distance up to which two tracks are one person."""
 
     detector: Detector
     confirming: Detector
-    framing: Detector
     landmarker: Landmarker
     people: Embedder
     same: float
@@ -159,7 +158,7 @@ class Looker:
         return np.asarray(self._tools.features.describe([shown])[0])
 
     def _framed(self, image: Image, face: Face) -> Face:
-        return framing.framings(image, face, [self._tools.framing])[0] or face
+        return framing.framed(image, face, self._tools.landmarker) or face
 
     def _spread(self) -> set[tuple[int, int]]:
         """(track, row) of the rows to look at closely."""

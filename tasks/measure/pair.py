@@ -21,7 +21,7 @@ from tasks.measure.table import table
 from tasks.measure.unrest import Unrest
 from tasks.records import Scene, Tracks
 
-VERSION = 6
+VERSION = 7
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _look(
 
 def _people(reel: Reel, tracks: Tracks, tools: Instruments) -> dict[int, int]:
     """Track -> person; a track that nobody could embed is somebody of its own."""
-    found = identities.run(tracks, samples.run(reel.open, tracks), tools.people, tools.same)
+    found = identities.run(tracks, samples.run(reel.open, tracks, tools.landmarker), tools.people, tools.same)
     known = {track: identity.index for identity in found.identities for track in identity.tracks}
     alone = iter(range(len(found.identities), len(found.identities) + len(tracks.tracks)))
     return {track.index: known[track.index] if track.index in known else next(alone) for track in tracks.tracks}

@@ -12,6 +12,7 @@ import pytest
 
 from flows import casting, judging, rounds
 from flows.context import Context
+from flows.footing import Footing
 from flows.material import Footage, Material, Scan
 from flows.progress import Clock
 from flows.rounds import Rendered
@@ -24,8 +25,10 @@ from tasks import twin as twin_task
 from tasks.attributes import Appearances
 from tasks.audit_report import Report, Score, Stray
 from tasks.gallery import Gallery
+from tasks.identities import Identity
 from tasks.reassemble import Extra, Painted
 from tasks.records import Attempt, Scene, Verdict
+from tasks.rehearse import Rehearsal
 from tasks.twin import Request, TwinResult, TwinSettings
 from tasks.verify import Trial
 from tests.flows.support import Collector
@@ -44,7 +47,7 @@ class Script:
     """Rounds whose twins and audits are scripted. reports: one per round, the last repeats.
 
     failing: attempts (numbers) that find no twin. unpaintable: tracks that cannot be replaced. rehearsals: whether
-    each of them recognises the source; without any none is held.
+    each of them recognises the source; those that follow do not.
     """
 
     def __init__(
@@ -64,7 +67,6 @@ class Script:
         self.rounds: list[tuple[list[TwinResult], list[Extra]]] = []
         self.rehearsals = list(rehearsals)
         self.rehearsed: list[int] = []
-        self.margins: list[float] = []
         store = Store(f"file://{folder}/store")
         clock = Clock(1, "video", Collector())
         chosen = Settings(cache_url=f"file://{folder}/store", **settings)
@@ -79,18 +81,21 @@ class Script:
         )  # fmt: skip
         monkeypatch.setattr(rounds, "gather", lambda steps, footage: self.material)
         monkeypatch.setattr(Steps, "load", lambda steps, role, **options: None)
-        monkeypatch.setattr(judging, "panel", lambda steps: SimpleNamespace(portrait=lambda twin: []))
+        monkeypatch.setattr(judging, "panel", lambda steps: None)
+        monkeypatch.setattr(Footing, "site", lambda footing, one: self.site(one))
+        monkeypatch.setattr(Footing, "controls", lambda footing, one: support.controls(self.material.samples, one))
+        monkeypatch.setattr(Footing, "known", lambda footing: [])
         monkeypatch.setattr(casting.twin, "run", self.twin)
         monkeypatch.setattr(judging.audit, "run", self.audit)
-        monkeypatch.setattr(judging.rehearse_task, "recognises", self.rehearse)
-        monkeypatch.setattr(rounds, "REHEARSED", 1.0 if rehearsals else 1000.0)
+        monkeypatch.setattr(judging.rehearse_task, "run", self.rehearse)
+
+    def site(self, identity: Identity) -> Any:
+        return None if identity.index in self.unpaintable else SimpleNamespace(samples=(), drivings={})
 
     def twin(self, request: Request, *arguments: Any) -> TwinResult:
         (wanted,) = (value for value in arguments if isinstance(value, TwinSettings))
         self.asked.append((request, wanted))
         index, attempts = request.identity.index, []
-        if index in self.unpaintable:
-            return TwinResult(index, None, twin_task.strength_of(wanted.first), ())
         for number in range(wanted.first, wanted.first + wanted.attempts):
             good = number not in self.failing
             candidate = request.prefer if request.settled else 100 * index + number
@@ -103,10 +108,10 @@ class Script:
     def audit(self, *arguments: Any, **options: Any) -> Report:
         return self.reports[min(len(self.rounds), len(self.reports)) - 1]
 
-    def rehearse(self, trial: Trial, *arguments: Any) -> bool:
+    def rehearse(self, trial: Trial, *arguments: Any) -> Rehearsal:
         self.rehearsed.append(trial.twin.candidate)
-        self.margins.append(arguments[-1])
-        return self.rehearsals.pop(0)
+        known = self.rehearsals.pop(0) if self.rehearsals else False
+        return Rehearsal(known, (support.SOURCE,))
 
     def render(self, twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
         self.rounds.append((list(twins), list(extras)))

@@ -14,6 +14,7 @@ import pytest
 
 from flows.casting import Casting
 from flows.context import Context, StageResult
+from flows.footing import Footing
 from flows.material import Footage, gather
 from flows.stages import run_stages
 from flows.steps import Steps
@@ -24,6 +25,8 @@ from infra.settings import IdentityScope, OnFailure, Settings
 from infra.store import Store
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
+from models.inpainting.catalogue_inpainter import CatalogueInpainter
+from models.twins import Twin, TwinJob
 from tasks import gallery, scenes, twin
 from tasks.gallery import Gallery, Place
 from tasks.records import Verdict
@@ -67,7 +70,7 @@ def cast(source: Path, info: VideoInfo, context: Context) -> TwinResult:
     steps = Steps(context, info.frame_count)
     material = gather(steps, footage)
     (identity,) = material.identities.identities
-    return Casting(steps, material, context.people).find(identity, {}, 5)
+    return Casting(steps, material, Footing(steps, material), context.people).find(identity, {}, 5)
 
 
 def only_cast(source: Path, info: VideoInfo, context: Context) -> StageResult:
@@ -212,7 +215,15 @@ def test_where_nobody_else_is_left_two_videos_share_a_twin_and_the_manifest_says
         name: getattr(everybody, name)[fits[:1]] if isinstance(getattr(everybody, name), np.ndarray) else value
         for name, value in asdict(everybody).items()
     }
-    monkeypatch.setattr(catalogue, "load", lambda: Catalogue(**only))
+    search = CatalogueInpainter.inpaint
+
+    def among_few(inpainter: CatalogueInpainter, job: TwinJob) -> Twin:
+        # Only who serves as a twin: strangers to measure by are still there.
+        with monkeypatch.context() as few:
+            few.setattr(catalogue, "load", lambda: Catalogue(**only))
+            return search(inpainter, job)
+
+    monkeypatch.setattr(CatalogueInpainter, "inpaint", among_few)
     summary, _ = run(two_clips, tmp_path / "few", only_cast, settings)
     rows = [outcome.row for outcome in summary.outcomes]
     assert [row.reason for row in rows] == ["0", "0"]

@@ -22,8 +22,8 @@ from tests.integration.topology import ROOT, Topology, children, end, wait_for
 pytestmark = pytest.mark.timeout(1800, method="signal")
 
 STAGES = (
-    "probe", "faces", "identities", "samples", "attributes", "motion", "references", "twin", "reassemble", "sound",
-    "audit", "publish",
+    "probe", "faces", "identities", "samples", "attributes", "motion", "references", "controls", "twin", "reassemble",
+    "sound", "audit", "publish",
 )  # fmt: skip
 SMALL = ("--shard-seconds", "1")
 MORTAL = """

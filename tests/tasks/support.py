@@ -14,10 +14,14 @@ import numpy as np
 from infra.media.frame import YuvFrame
 from models.capabilities import Face, Floats, Image, Mesh
 from models.detection import turned
-from models.landmarks import pose
+from models.landmarks import pose, topology
+from models.masks.bisenet import LABELS
 from models.twins import AT_REST, Driving, Patch, Performance, Strength, Twin
-from tasks import faces, framing, residual
+from tasks import faces, framing, limits, residual
+from tasks.controls import Controls
 from tasks.identities import Identities, Identity
+from tasks.judges import Reference
+from tasks.limits import InPlace
 from tasks.motion import Drivings, MotionLimits
 from tasks.motion import run as drive
 from tasks.records import Scene, Track, Tracks
@@ -77,9 +81,13 @@ def samples(found: Tracks, rows: Sequence[int] = (0, 4)) -> Samples:
     """Samples of made tracks that show noise; each crop is the whole frame."""
     rng = np.random.default_rng(5)
     crop = rng.integers(60, 200, (found.height, found.width, 3)).astype(np.uint8)
-    return Samples(
-        tuple(Sample(t.index, row, t.first + row, 0, 0, crop, row == rows[0]) for t in found.tracks for row in rows)
-    )
+    return Samples(tuple(sample(t, row, crop, row == rows[0]) for t in found.tracks for row in rows))
+
+
+def sample(track: Track, row: int, crop: Image, tied: bool = True) -> Sample:
+    """A sample of a track whose crop is the whole frame."""
+    seen = Face(track.boxes[row], 1.0, topology.five_points(track.mesh[row]))
+    return Sample(track.index, row, track.first + row, 0, 0, crop, tied, seen)
 
 
 def people(found: Tracks, dimension: int = 4) -> Identities:
@@ -89,6 +97,21 @@ def people(found: Tracks, dimension: int = 4) -> Identities:
         vector = np.eye(dimension, dtype=np.float32)[number]
         some.append(Identity(number, (one.index,), vector[None], vector))
     return Identities(tuple(some), "fake")
+
+
+SOURCE = Reference(np.eye(4, dtype=np.float32)[0], 0.5)
+"""Somebody from whom `Embedder` tells the distance, to be kept at more than 0.5."""
+
+
+def controls(found: Samples, identity: Identity, judges: int = 0) -> Controls:
+    """Control strangers by whom a face is too near up to 0.6, or 0.744 where it would be an outlier among them; the
+    source's own samples lie within 0.2 and strangers at 1."""
+    own = [s for s in found.samples if s.track in identity.tracks]
+    source = limits.source_of(np.repeat(np.eye(4, dtype=np.float32)[:1], len(own), axis=0), own)
+    measured = InPlace(np.full(len(own), 0.2, np.float32), np.ones((8, 3), np.float32))
+    middles = np.repeat(np.eye(4, dtype=np.float32)[3:], 8, axis=0)
+    count = 1 + judges
+    return Controls("strangers", tuple(range(8)), (measured,) * count, (source,) * count, (middles,) * count, 0.25)
 
 
 def drivings(found: Tracks, identities: Identities) -> Drivings:
@@ -210,6 +233,15 @@ class Landmarker:
             x, y = (one.box[:2] + one.box[2:]) / 2
             result.append(Mesh(mesh(float(x), float(y), one.size), self.present(one), np.zeros(52, np.float32)))
         return result
+
+
+class Parser:
+    """Takes everything for skin."""
+
+    name, labels = "fake", LABELS
+
+    def parse(self, crops: Sequence[Image]) -> list[Image]:
+        return [np.ones(crop.shape[:2], np.uint8) for crop in crops]
 
 
 class Embedder:

@@ -77,7 +77,7 @@ def test_real_faces_of_two_people_are_two_identities() -> None:
         track = support.track(index, 10 * index, 1, float(x), float(y), face.size)
         track.boxes[0], track.points[0] = face.box, face.points
         tracks.append(track)
-        cuts.append(Sample(index, 0, 10 * index, 0, 0, contracts.still(name), True))
+        cuts.append(Sample(index, 0, 10 * index, 0, 0, contracts.still(name), True, face))
     found = support.tracks(*tracks, frames=40)
     people = identities.run(found, Samples(tuple(cuts)), embedder, calibration("facenet").eer_distance)
     assert [i.tracks for i in people.identities] == [(0, 2), (1, 3)]

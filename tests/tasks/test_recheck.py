@@ -37,7 +37,7 @@ def panel(found: Sequence[Sequence[Face]], far: float = 0.9) -> Panel:
     search = support.Search([])
     search.find = lambda image, thorough: detector.detect([image])[0]
     judge = Judge(support.Embedder(lambda frame, face: far), 0.5)
-    return Panel(search, support.Detector([]), (detector,), (judge,))
+    return Panel(search, detector, support.Landmarker(), (judge,))
 
 
 def looked(found: Sequence[Sequence[Face]], earlier: Sequence[Sequence[Face]], record: Painted | None = None) -> Looked:
@@ -106,7 +106,7 @@ def test_a_face_that_the_search_does_not_confirm_is_none() -> None:
     blind = support.Detector([])
     old = Earlier(blind, support.Landmarker())
     for confirms in (False, True):
-        board = Panel(support.Search([OTHER], confirms), blind, (blind,), ())
+        board = Panel(support.Search([OTHER], confirms), blind, support.Landmarker(), ())
         assert len(recheck.look(support.opener(pictures), board, old, None).strays) == int(confirms)
 
 
@@ -114,7 +114,7 @@ def test_a_face_that_the_search_does_not_confirm_is_none() -> None:
 def test_every_twin_is_compared_with_the_source(far: float, recognised: int) -> None:
     done = looked([[FACE]] * 2, [[FACE]] * 2)
     pictures = [np.full((240, 320, 3), 10 * index, np.uint8) for index in range(2)]
-    sources = [np.eye(4, dtype=np.float32)[:1]]
+    sources = [[support.SOURCE]]
     report = recheck.compare(support.opener(pictures), done, sources, panel([[FACE]] * 2, far))
     assert [score.recognised for score in report.scores] == [recognised]
 

@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 
 from infra.errors import Withheld
 from models.capabilities import Appearance
-from models.masks.bisenet import LABELS
 from models.twins import Front, Twin, TwinJob
 from tasks import twin
-from tasks.attributes import Appearances
-from tasks.motion import Drivings
-from tasks.samples import Sample, Samples
+from tasks.limits import InPlace
+from tasks.site import site_of
 from tasks.twin import Request, TwinSettings
 from tests.tasks import support
 
@@ -38,41 +36,29 @@ class Inpainter:
         return support.twin(100 + len(self.jobs) - 1 if job.prefer < 0 else job.prefer)
 
 
-class Parser:
-    name, labels = "fake", LABELS
-
-    def parse(self, crops: list[np.ndarray]) -> list[np.ndarray]:
-        return [np.ones(crop.shape[:2], np.uint8) for crop in crops]
-
-
 def find(
     distances: list[float],
     inpainter: Inpainter | None = None,
-    usable: bool = True,
     prefer: int = -1,
     settled: bool = False,
     motion: support.Painter | None = None,
-    unread: bool = False,
     **changes: Any,
 ) -> tuple[twin.TwinResult, Inpainter]:
     """Run with one distance per attempt (the last one repeats)."""
     found = support.tracks(support.track())
-    people = support.people(found)
-    drivings = support.drivings(found, people)
-    if not usable:
-        drivings = replace(drivings, drivings=(replace(drivings.drivings[0], usable=np.zeros(8, bool)),))
-    if unread:
-        blank = np.full((8, 3), np.nan, np.float32)
-        drivings = replace(drivings, drivings=(replace(drivings.drivings[0], template=blank),))
-    inpainter = inpainter or Inpainter()
+    people, cut = support.people(found), support.samples(found)
+    painter, inpainter = motion or support.Painter(), inpainter or Inpainter()
+    site = site_of(people.identities[0], found, cut, support.drivings(found, people), painter, support.Parser())
+    assert site is not None
 
     def far(frame: object, face: object) -> float:
         return distances[min(len(inpainter.jobs), len(distances)) - 1]
 
-    request = Request(people.identities[0], "video:0", prefer, np.zeros((0, 4), np.float32), (7, 9), settled)
+    identity = people.identities[0]
+    request = Request(identity, "video:0", prefer, np.zeros((0, 4), np.float32), (7, 9), settled)
     result = twin.run(
-        request, found, support.samples(found), Appearances((Appearance(30, 0.9),)), drivings, "fake", inpainter,
-        motion or support.Painter(), support.Embedder(far), Parser(), TwinSettings(threshold=0.6, seed=3, **changes),
+        request, site, support.controls(cut, identity), Appearance(30, 0.9), inpainter, painter,
+        support.Embedder(far), support.Landmarker(), TwinSettings(seed=3, **changes),
     )  # fmt: skip
     return result, inpainter
 
@@ -86,12 +72,14 @@ def test_the_first_twin_far_enough_is_taken_and_every_attempt_recorded() -> None
         (3, 102, True, "accepted"),
     ]
     assert [a.distance for a in result.attempts] == pytest.approx([0.2, 0.59, 0.9], abs=1e-5)
-    assert all(a.threshold == 0.6 for a in result.attempts)
+    assert [a.threshold for a in result.attempts] == pytest.approx([0.6] * 3)
+    assert [a.genuine for a in result.attempts] == pytest.approx([0.2] * 3)
+    assert [a.strangers for a in result.attempts] == pytest.approx([1.0] * 3)
     assert [job.attempt for job in inpainter.jobs] == [1, 2, 3]
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.floats(0.0, 0.5999), min_size=1, max_size=8), st.integers(1, 6))
+@given(st.lists(st.floats(0.0, 0.59), min_size=1, max_size=8), st.integers(1, 6))
 def test_a_rejected_twin_is_never_returned(distances: list[float], attempts: int) -> None:
     result, inpainter = find(distances, attempts=attempts)
     assert result.twin is None and len(result.attempts) == attempts == len(inpainter.jobs)
@@ -145,14 +133,27 @@ def test_no_candidate_ends_the_search_without_a_twin() -> None:
     assert np.isnan(result.attempts[-1].distance) and result.attempts[-1].candidate == -1
 
 
+def test_an_outlier_among_strangers_is_refused_though_it_is_beyond_the_limit() -> None:
+    result, _ = find([0.7, 0.76])
+    assert [a.accepted for a in result.attempts] == [False, True]
+
+
+def test_a_twin_that_is_a_control_stranger_itself_is_measured_by_the_others() -> None:
+    """Seven strangers at 1.0 and itself at 0.7: beside itself it would be the less of an outlier."""
+    found = support.tracks(support.track())
+    people, cut = support.people(found), support.samples(found)
+    identity = people.identities[0]
+    strange = np.ones((8, 3), np.float32)
+    strange[1:4] = 0.5
+    one = InPlace(np.full(2, 0.2, np.float32), strange)
+    made = replace(support.controls(cut, identity), made_by="fake", candidates=tuple(range(100, 108)), measured=(one,))
+    assert made.of(0, 101).strangers.shape == (7, 3) and made.of(0, 100).typical == made.of(0, 7).typical == 1.0
+    assert (made.of(0, 101).strangers == 0.5).all(axis=1).sum() == 2
+
+
 def test_a_distance_that_is_no_number_is_a_failure() -> None:
     result, _ = find([float("nan")], attempts=2)
     assert result.twin is None and not any(a.accepted for a in result.attempts)
-
-
-def test_a_face_that_can_never_be_painted_is_not_tried() -> None:
-    result, inpainter = find([0.9], usable=False)
-    assert result.twin is None and result.attempts == () and inpainter.jobs == []
 
 
 def test_the_same_request_gives_the_same_seed_and_digest() -> None:
@@ -164,14 +165,6 @@ def test_the_same_request_gives_the_same_seed_and_digest() -> None:
     others = [replace(base, key="b"), replace(base, prefer=3), replace(base, taken=(1, 2)), replace(base, settled=True),
               replace(base, others=np.ones((1, 4), np.float32))]  # fmt: skip
     assert len({base.digest(), *(other.digest() for other in others)}) == 6
-
-
-def test_bare_skin_is_skin_and_not_glasses() -> None:
-    labels = np.ones((64, 64), np.uint8)
-    labels[:, 32:] = LABELS.index("glasses")
-    mask = twin.bare_skin(labels, Parser())
-    assert mask.shape == (64, 64) and mask.dtype == np.uint8
-    assert (mask[8:-8, 8:24] == 255).all() and not mask[:, 32:].any()
 
 
 def test_a_found_twin_wears_its_masks() -> None:
@@ -194,75 +187,3 @@ def test_the_motion_model_gets_to_know_every_twin_before_it_is_tried() -> None:
 
     result, _ = find([0.1, 0.9], attempts=3, motion=Shy())
     assert result.twin is not None and result.twin.front is not None and len(result.attempts) == 2
-
-
-def test_samples_that_the_motion_model_could_not_read_are_not_tried() -> None:
-    result, inpainter = find([0.9], unread=True)
-    assert result.twin is None and result.attempts == () and not inpainter.jobs
-
-
-def test_nobody_else_is_in_the_picture_that_a_motion_model_gets_to_know() -> None:
-    """Two faces that touch: what is shown around one face must not be the other's."""
-    near, far = support.track(0, n=4, x=120, side=80), support.track(1, first=1, n=3, x=190, side=70)
-    found = support.tracks(near, far, frames=4)
-    crop = np.full((support.HEIGHT, support.WIDTH, 3), 40, np.uint8)
-    x0, y0, x1, y1 = far.boxes[1].astype(int)
-    crop[y0:y1, x0:x1] = (0, 0, 255)
-    seen = twin.without_others(Sample(0, 2, 2, 0, 0, crop, True), found)
-    assert (seen[..., 2] != 255).all() and (crop[..., 2] == 255).any()
-    assert (seen[100:140, 90:110] == 40).all(), "the own face stays"
-    # On a frame where the other is not, nothing is taken away; nor elsewhere in a crop that is a part of the frame.
-    assert np.array_equal(twin.without_others(Sample(0, 0, 0, 0, 0, crop, True), found), crop)
-    part = np.ascontiguousarray(crop[40:200, 60:260])
-    assert (twin.without_others(Sample(0, 2, 2, 60, 40, part, True), found)[..., 2] != 255).all()
-
-
-def test_the_motion_model_is_introduced_on_a_picture_without_the_others() -> None:
-    pictures: list[np.ndarray] = []
-
-    class Curious(support.Painter):
-        def introduce(self, some, driving, row, frame, strength):  # type: ignore[no-untyped-def]
-            pictures.append(frame)
-            return some
-
-    found = support.tracks(support.track(0, x=120, side=80), support.track(1, x=230, side=70))
-    people = support.people(found)
-    cut = support.samples(found)
-    request = Request(people.identities[0], "video:0", -1, np.zeros((0, 4), np.float32), ())
-    twin.run(
-        request, found, cut, Appearances((Appearance(30, 0.9),) * 2), support.drivings(found, people), "fake",
-        Inpainter(), Curious(), support.Embedder(lambda *_: 0.9), Parser(), TwinSettings(threshold=0.6),
-    )  # fmt: skip
-    assert len(pictures) == 1 and (pictures[0][100:140, 215:245] == 128).all()
-    assert not (pictures[0][100:140, 100:140] == 128).all()
-
-
-def test_a_motion_model_gets_to_know_the_clear_frontal_frame_where_there_is_one() -> None:
-    rows: list[int] = []
-
-    class Curious(support.Painter):
-        def introduce(self, some, driving, row, frame, strength):  # type: ignore[no-untyped-def]
-            rows.append(driving.first)
-            return some
-
-    near = support.track(0, n=8, x=120, side=80)
-    for beside, hidden, expected in ((True, 0.0, 4), (False, 0.4, 4), (False, 0.0, 0), (True, 0.4, 0)):
-        # The other is there on the first frames only; when both frames are bad there is no choice.
-        other = support.track(1, n=8 if beside and hidden else 2, x=230, side=70)
-        found = support.tracks(near, other) if beside else support.tracks(near)
-        people = support.people(found)
-        some = support.drivings(found, people).drivings
-        shares = np.full(8, 0.0, np.float32)
-        shares[:2] = hidden
-        template = np.zeros((8, 1), np.float32)
-        drivings = Drivings((replace(some[0], hidden=shares, template=template), *some[1:]))
-        request = Request(people.identities[0], "video:0", -1, np.zeros((0, 4), np.float32), ())
-        cut = Samples(
-            tuple(replace(s, tied=True) for s in support.samples(found).samples if s.row < found.tracks[s.track].length)
-        )
-        rows.clear()
-        twin.run(
-            request, found, cut, Appearances((Appearance(30, 0.9),) * 2), drivings, "fake", Inpainter(),
-            Curious(columns=1), support.Embedder(lambda *_: 0.9), Parser(), TwinSettings(threshold=0.6),
-        )  # fmt: skip
-        assert rows == [expected], (beside, hidden)

@@ -13,10 +13,9 @@ from infra.errors import WeightsError
 from models import profiles
 from models.capabilities import Image
 from models.twins import AT_REST, MotionModel, Strength, Twin
-from tasks import motion, reassemble, verify
+from tasks import motion, reassemble, site
 from tasks.identities import Identities, Identity
 from tasks.records import Tracks
-from tasks.samples import Sample
 from tasks.twin import TwinResult
 from tests.contracts import support as contracts
 from tests.tasks import support
@@ -48,9 +47,9 @@ def convert(
     results = []
     for number, driving in enumerate(drivings.drivings):
         row = int(np.flatnonzero(driving.usable)[0])
-        sample = Sample(number, row, driving.first + row, 0, 0, pictures[driving.first + row], True)
+        sample = support.sample(renumbered.tracks[number], row, pictures[driving.first + row])
         twin = model.introduce(
-            person(only[number]), verify.shifted(driving, sample), 0, pictures[driving.first + row], Strength()
+            person(only[number]), site.shifted(driving, sample), 0, pictures[driving.first + row], Strength()
         )
         results.append(TwinResult(number, twin, Strength(), ()))
     sink = support.Sink()

@@ -1,4 +1,4 @@
-"""Verification: the smallest distance between painted samples and the source."""
+"""Verification: a twin on sampled frames, as embedders see it."""
 
 from __future__ import annotations
 
@@ -10,54 +10,68 @@ import pytest
 
 from models.capabilities import Face, Image
 from models.twins import Strength
-from tasks import verify
+from tasks import site, verify
+from tasks.verify import Shown
 from tests.tasks import support
 
 Far = Callable[[Image, Face], float]
-SOURCE = np.eye(4, dtype=np.float32)[:1]
 
 
-def smallest(far: Far, usable: bool = True, source: np.ndarray = SOURCE) -> float:
+def shown(*far: Far, usable: bool = True, presence: float = 1.0) -> Shown:
     found = support.tracks(support.track())
     people = support.people(found)
     driving = support.drivings(found, people).drivings[0]
     if not usable:
         driving = replace(driving, usable=np.zeros(8, bool))
-    cut = support.samples(found, (0, 2, 4)).samples
-    twin, embedder = support.twin(), support.Embedder(far)
-    trial = verify.Trial(twin, {0: driving}, support.Painter(), Strength())
-    return verify.smallest_distance(trial, cut, source, embedder)
+    trial = verify.Trial(support.twin(), {0: driving}, support.Painter(), Strength())
+    landmarker = support.Landmarker(lambda _: presence)
+    return verify.show(trial, support.samples(found, (0, 2, 4)).samples, landmarker, [support.Embedder(f) for f in far])
 
 
-def test_the_smallest_distance_over_the_samples_counts() -> None:
+def test_every_embedder_sees_every_sample_in_order() -> None:
     answers = iter([0.9, 0.4, 0.7])
-    assert smallest(lambda frame, face: next(answers)) == pytest.approx(0.4, abs=1e-6)
+    seen = shown(lambda *_: next(answers), lambda *_: 0.2)
+    assert [sample.row for sample in seen.samples] == [0, 2, 4]
+    assert 1 - seen.vectors[0][:, 0] == pytest.approx([0.9, 0.4, 0.7], abs=1e-6)
+    assert 1 - seen.vectors[1][:, 0] == pytest.approx([0.2] * 3, abs=1e-6)
 
 
-def test_the_nearest_source_embedding_counts() -> None:
-    both = np.stack([[0, 0, 1, 0], [0, 1, 0, 0]]).astype(np.float32)
-    assert smallest(lambda frame, face: 1.0, source=both) == pytest.approx(0.0, abs=1e-6)
+def test_what_cannot_be_painted_is_not_seen() -> None:
+    assert shown(lambda *_: 0.9, usable=False).samples == ()
 
 
-def test_nothing_painted_is_no_number() -> None:
-    assert np.isnan(smallest(lambda frame, face: 0.9, usable=False))
+def test_the_embedder_sees_the_painted_face_in_its_surroundings_by_the_mesh_that_is_read_there() -> None:
+    boxes = []
 
-
-def test_the_embedder_sees_the_painted_face_in_its_surroundings() -> None:
     def look(frame: Image, face: Face) -> float:
         x0, y0, x1, y1 = np.round(face.box).astype(int)
-        inside = frame[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2]
+        inside = frame[y0 + 4 : y1 - 4, x0 + 4 : x1 - 4]
         assert (inside == (20, 90, 170)).all() and frame.reshape(-1, 3).std() > 20
+        boxes.append(face.box)
         return 0.5
 
-    assert smallest(look) == pytest.approx(0.5, abs=1e-6)
+    shown(look)
+    read = [np.array(box) for box in boxes]
+    boxes.clear()
+    shown(look, presence=0.1)
+    assert not np.allclose(read, boxes, atol=0.5), "without a mesh, where it was painted"
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, [0]), (3, [0, 1, 2]), (9, [0, 1, 2, 3, 5, 6, 7, 8]), (24, 8)])
+def test_samples_are_spread_evenly(count: int, expected: list[int] | int) -> None:
+    found = support.samples(support.tracks(support.track(n=24), frames=24), range(count)).samples
+    rows = [sample.row for sample in verify.spread(found)]
+    if isinstance(expected, int):
+        assert len(rows) == expected and rows[0] == 0 and rows[-1] == 23 and max(np.diff(rows)) <= 4
+    else:
+        assert rows == expected or len(rows) == len(expected)
 
 
 def test_shifted_motion_lies_in_the_crop() -> None:
     found = support.tracks(support.track(step=2.0))
     driving = support.drivings(found, support.people(found)).drivings[0]
     sample = replace(support.samples(found, (3,)).samples[0], x=40, y=20)
-    moved = verify.shifted(driving, sample)
+    moved = site.shifted(driving, sample)
     assert moved.meshes.shape == (1, 478, 3) and moved.first == 3
     assert np.allclose(moved.meshes[0], driving.meshes[3] - np.float32([40, 20, 0]), atol=1e-4)
     placed = moved.scale[0] * moved.shapes[0] @ moved.rotation[0].T + moved.shift[0]

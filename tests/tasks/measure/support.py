@@ -74,15 +74,11 @@ class Attacker:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def instruments(
-    attackers: Sequence[Embedder] = (), framed: Sequence[Face] = (), far: Callable[[Image, Face], float] = lambda *_: 0
-) -> Instruments:
-    """framed: what the framing detector sees on every upright crop."""
+def instruments(attackers: Sequence[Embedder] = (), far: Callable[[Image, Face], float] = lambda *_: 0) -> Instruments:
     detector = support.Detector([])
     return Instruments(
         detector=detector,
         confirming=detector,
-        framing=support.Detector(framed),
         landmarker=support.Landmarker(),
         people=support.Embedder(far),
         same=0.5,

@@ -10,8 +10,8 @@ import pytest
 
 from infra.media.frame import YuvFrame
 from models.attributes import skin
-from models.capabilities import Face
 from models.landmarks import topology
+from models.motion.mesh import face_of
 from tasks.measure import figures, quality
 from tasks.measure.look import SAMPLED, Looker, Row
 from tasks.records import Track, Tracks
@@ -28,11 +28,10 @@ def looker(
     mapping: Sequence[int] | np.ndarray = SAME,
     every: int = 1,
     attacker: Attacker | None = None,
-    framed: Sequence[Face] = (),
     people: dict[int, int] | None = None,
 ) -> Looker:
     known = people or {track.index: track.index for track in ours.tracks}
-    tools = instruments([attacker or Attacker()], framed)
+    tools = instruments([attacker or Attacker()])
     return Looker(ours, theirs, known, np.asarray(mapping, np.int64), tools, every)
 
 
@@ -106,7 +105,8 @@ def test_each_number_is_of_its_own_mesh_and_picture() -> None:
     theirs = replace(theirs, blendshapes=np.full((8, 52), 0.5, np.float32))
     attacker = Attacker()
     row = one(looker(support.tracks(ours), support.tracks(theirs), attacker=attacker).look((FRAMES[0], FRAMES[1])))
-    assert attacker.faces[1].box == pytest.approx(support.box(170, 120, 80)), "where it is, not where the source was"
+    expected = face_of(theirs.mesh[0])
+    assert attacker.faces[1].box == pytest.approx(expected.box), "where it is, not where the source was"
     assert attacker.faces[1].points == pytest.approx(topology.five_points(theirs.mesh[0]))
     for side, track, frame in zip(row.sides, (ours, theirs), FRAMES, strict=False):
         assert side is not None
@@ -129,7 +129,7 @@ def test_where_no_face_is_seen_the_attacker_is_granted_its_place(theirs: tuple[T
     row = one(looker(support.tracks(support.track()), support.tracks(*theirs), attacker=attacker).look(FRAMES[:2]))  # type: ignore[arg-type]
     assert not row.found and row.sides[1] is not None
     granted = attacker.faces[1]
-    assert granted.box == pytest.approx(support.box(160, 120, 90)) and granted.points == pytest.approx(
+    assert granted.box == pytest.approx(face_of(support.mesh(160, 120, 90)).box) and granted.points == pytest.approx(
         attacker.faces[0].points
     )
     assert np.isfinite(row.sides[1].vectors[0]).all()
@@ -155,20 +155,20 @@ def test_a_file_of_half_the_size_is_looked_at_in_its_own_pixels(seen: bool) -> N
     )
     row = one(rows)
     assert row.found == seen and row.side == pytest.approx(90)
-    assert attacker.faces[1].box == pytest.approx(support.box(80, 60, 45), abs=0.01)
+    assert attacker.faces[1].box == pytest.approx(face_of(support.mesh(80, 60, 45)).box, abs=0.01)
     assert attacker.faces[1].points == pytest.approx(attacker.faces[0].points / 2, abs=0.01)
     assert row.sides[1] is not None and row.sides[0].aligned.size and not row.sides[1].aligned.size
     assert np.isnan(rows[1]).all(), "pictures of two sizes cannot be compared pixel by pixel"
 
 
-def test_attackers_see_the_face_as_the_framing_detector_does() -> None:
-    attacker = Attacker()
-    # 2.2 face sides of 90 pixels are 224 wide in the upright crop.
-    framed = support.face(112 + 20, 112, 100)
-    one(looker(*[support.tracks(support.track())] * 2, attacker=attacker, framed=[framed]).look((FRAMES[0], FRAMES[0])))
-    scale = 198 / 224
+def test_attackers_see_the_face_by_the_mesh_that_is_read_in_each_picture() -> None:
+    attacker, found = Attacker(), support.tracks(support.track())
+    one(looker(found, found, attacker=attacker).look((FRAMES[0], FRAMES[0])))
+    expected = face_of(support.mesh(160, 120, 90))
+    assert len(attacker.faces) == 2
     for face in attacker.faces:
-        assert face.box == pytest.approx(support.box(160 + 20 * scale, 120, 100 * scale), abs=0.6)
+        assert face.box == pytest.approx(expected.box, abs=0.01)
+        assert face.points == pytest.approx(expected.points, abs=0.01)
 
 
 @pytest.mark.parametrize("unknown", [np.nan, 1.0], ids=["no mesh", "no face in the mesh"])

@@ -11,7 +11,6 @@ from infra.media.decode import open_frames
 from infra.media.frame import YuvFrame
 from infra.media.probe import probe_video
 from models.capabilities import Image
-from tasks import framing
 from tasks.faces import FaceSettings
 from tasks.measure.look import Instruments
 from tasks.measure.pair import Known, Reel, frames_of, run, settings_for
@@ -36,7 +35,6 @@ def tools() -> Instruments:
     return Instruments(
         detector=load("detector", "retinaface-mobilenet", long_side=640, min_score=FaceSettings.weak),
         confirming=load("detector", "centerface", min_score=0.3),
-        framing=load("detector", "retinaface-mobilenet", long_side=framing.UPRIGHT),
         landmarker=load("landmarker", "mesh"),
         people=load("embedder", "facenet"),
         same=0.55,

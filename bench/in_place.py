@@ -1,0 +1,214 @@
+"""Power and false alarms of the limits in place, beside one threshold for strangers in general.
+
+Usage: python bench/in_place.py CLIP... [--json FILE]
+
+For every person of the clips: control strangers as the product makes them, further strangers of the kind who play the
+candidates, and leaks that are planted in place: source pixels blended into painted strangers, half a face unpainted,
+the source's own texture moved by the mesh, and uncovered frames. ArcFace, which takes no part in the product, is
+measured beside the others. The old rule compares the smallest of all single pairs with the distance at 1 % false
+accepts; "same at equal alarms" is that rule with the threshold at which it refuses as many strangers as the limits in
+place do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from flows.context import Context, StageResult  # noqa: E402
+from flows.convert import convert  # noqa: E402
+from flows.footing import Footing  # noqa: E402
+from flows.material import Footage, Material, gather  # noqa: E402
+from flows.sources import VIDEO_SUFFIXES, find  # noqa: E402
+from flows.steps import Steps  # noqa: E402
+from infra.errors import Withheld  # noqa: E402
+from infra.media.decode import open_frames  # noqa: E402
+from infra.media.probe import VideoInfo  # noqa: E402
+from infra.settings import Settings  # noqa: E402
+from models import profiles  # noqa: E402
+from models.capabilities import Embedder, Face, Floats, Image  # noqa: E402
+from models.embedding.calibration import calibration  # noqa: E402
+from models.twins import AT_REST, Twin  # noqa: E402
+from tasks import controls, limits, scenes  # noqa: E402
+from tasks.identities import Identity  # noqa: E402
+from tasks.limits import InPlace  # noqa: E402
+from tasks.samples import Sample  # noqa: E402
+from tasks.site import Site  # noqa: E402
+from tasks.twin import strength_of  # noqa: E402
+from tasks.verify import Shown, Trial, show, spread  # noqa: E402
+
+NETWORKS = ("facenet", "dlib-resnet", "sface", "arcface")
+OWN = ("facenet", "dlib-resnet", "sface")
+"""The product's networks."""
+SHARES = (0.75, 0.5, 0.25)
+HALF, TEXTURE, UNCOVERED = "half the face unpainted", "the source's own texture", "an uncovered frame"
+CANDIDATES = 4
+LEAST_FACE = 64.0
+
+
+@dataclass
+class Counts:
+    """What was refused, by what was shown and network; per frame: whether each single frame was within its limit."""
+
+    refused: dict[tuple[str, str], list[bool]] = field(default_factory=dict)
+    frames: dict[tuple[str, str], list[bool]] = field(default_factory=dict)
+    smallest: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+
+    def add(self, what: str, network: str, found: InPlace, distances: Floats, pairs: Floats) -> None:
+        """Note one face. pairs: its distances to every single sample, as a share of the general threshold."""
+        self.refused.setdefault((what, network), []).append(found.refuses(float(limits.score(distances))))
+        self.frames.setdefault((what, network), []).extend((distances <= found.limit).tolist())
+        self.smallest.setdefault((what, network), []).append(float(pairs.min()))
+
+
+@dataclass(frozen=True)
+class Mixed(Trial):
+    """A twin of which a share, or one half, is the source's own pixels."""
+
+    mixed: float = 0.0
+    half: bool = False
+
+    def paint(self, performed: Any) -> tuple[Image, Face] | None:
+        """As painted, with the source showing."""
+        painted = super().paint(performed)
+        if painted is None:
+            return None
+        image, face = painted
+        crop = performed[0].crop
+        if self.half:
+            image = image.copy()
+            middle = int((face.box[0] + face.box[2]) / 2)
+            image[:, middle:] = crop[:, middle:]
+            return image, face
+        blend = self.mixed * crop.astype(np.float32) + (1 - self.mixed) * image
+        return np.round(blend).astype(np.uint8), face
+
+
+def measure(site: Site, identity: Identity, own: Sequence[Sample], material: Material, counts: Counts) -> None:
+    """Measure one person."""
+    embedders: list[Embedder] = [profiles.load("embedder", name) for name in NETWORKS]
+    landmarker, motion = profiles.load("landmarker", "mesh"), profiles.load("motion", "mesh")
+    crops, faces = [s.crop for s in own], [s.face for s in own]
+    sources = [limits.source_of(e.embed(crops, faces), own) for e in embedders]
+    appearance, strength = material.appearances.appearances[identity.index], strength_of(1)
+    generator = profiles.load("inpainter", "mobilestylegan")
+    known = controls.run(site, identity, appearance, sources, embedders, generator, motion, landmarker, strength)
+    job = controls.job_of(site, identity, appearance, NETWORKS[0])
+    everybody = generator.strangers(job, controls.COUNT + CANDIDATES)
+    some = spread(site.samples)
+
+    def look(what: str, trial: Trial, candidate: int) -> None:
+        seen: Shown = show(trial, some, landmarker, embedders)
+        for k, (name, vectors) in enumerate(zip(NETWORKS, seen.vectors, strict=True)):
+            distances = sources[k].distances(vectors, seen.samples)
+            pairs = (1.0 - vectors @ sources[k].vectors.T) / calibration(name).far_1
+            counts.add(what, name, known.of(k, candidate), distances, pairs)
+
+    for number, twin in enumerate(everybody):
+        trial = Trial(site.fit(twin, motion, strength), site.drivings, motion, strength)
+        look("a stranger", trial, twin.candidate)
+        if number < CANDIDATES:
+            for share in SHARES:
+                look(f"{share:.0%} source", Mixed(*_parts(trial), share), twin.candidate)
+            look(HALF, Mixed(*_parts(trial), half=True), twin.candidate)
+    himself = Twin(site.front.crop, site.mesh, -1, AT_REST, np.zeros(1, np.float32))
+    look(TEXTURE, Trial(site.fit(himself, motion, strength), site.drivings, motion, strength), -1)
+    for k, name in enumerate(NETWORKS):
+        for distance in sources[k].genuine(own):
+            alone = np.array([distance], np.float32)
+            counts.add(UNCOVERED, name, known.measured[k], alone, alone / calibration(name).far_1)
+
+
+def _parts(trial: Trial) -> tuple[Any, ...]:
+    return trial.twin, trial.drivings, trial.motion, trial.strength
+
+
+def people_of(clip: Path, counts: Counts) -> int:
+    """Measure everybody of a clip whose face is large enough; returns their number."""
+    measured = 0
+
+    def chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
+        nonlocal measured
+        footage = Footage(
+            lambda: open_frames(source, info),
+            (info.width, info.height),
+            info.frame_count,
+            lambda: scenes.consumer_for(context.settings, source, info),
+        )
+        steps = Steps(context, info.frame_count)
+        material = gather(steps, footage)
+        footing = Footing(steps, material)
+        for identity in material.identities.identities:
+            site = footing.site(identity)
+            own = [s for s in material.samples.samples if s.track in identity.tracks]
+            if site is not None and max(s.face.size for s in own) >= LEAST_FACE:
+                measure(site, identity, own, material, counts)
+                measured += 1
+        raise Withheld("measured", "Only measured.")
+
+    class Silent:
+        def stage(self, *_: Any) -> None: ...
+        def finished(self, *_: Any) -> None: ...
+        def unchanged(self, *_: Any) -> None: ...
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(cache_url=f"file://{folder}/store")
+        jobs = find(str(clip), VIDEO_SUFFIXES, f"{folder}/out")
+        convert(jobs, f"{folder}/out", settings, Silent(), False, chain)
+    return measured
+
+
+def rate(values: Sequence[bool] | NDArray[np.bool_]) -> float:
+    """Share of what is true."""
+    return float(np.mean(values))
+
+
+def table(counts: Counts) -> list[str]:
+    """The figures as lines of Markdown."""
+    kinds = ["a stranger", *(f"{share:.0%} source" for share in SHARES), HALF, TEXTURE, UNCOVERED]
+    strange = np.min([counts.smallest["a stranger", name] for name in OWN], axis=0)
+    refused = {what: np.any([counts.refused[what, name] for name in OWN], axis=0) for what in kinds}
+    # The old rule's threshold, as a share of itself, at which it would refuse as many strangers.
+    equal = float(np.quantile(strange, rate(refused["a stranger"])))
+    lines = [
+        "| shown | cases | any network | FaceNet | dlib | SFace | ArcFace | old rule | same at equal alarms |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for what in kinds:
+        smallest = np.min([counts.smallest[what, name] for name in OWN], axis=0)
+        shares = [rate(refused[what]), *(rate(counts.refused[what, name]) for name in NETWORKS)]
+        shares += [rate(smallest < 1), rate(smallest < equal)]
+        lines.append(f"| {what} | {len(smallest)} | " + " | ".join(f"{value:.1%}" for value in shares) + " |")
+    return lines
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", nargs="+", type=Path)
+    parser.add_argument("--json", type=Path, help="also write every count there")
+    arguments = parser.parse_args()
+    counts, people = Counts(), 0
+    for clip in arguments.clips:
+        people += people_of(clip, counts)
+        print(f"{clip.name}: {people} people so far", file=sys.stderr)
+    print("\n".join(table(counts)))
+    if arguments.json:
+        found = {f"{what}|{name}": values for (what, name), values in counts.refused.items()}
+        arguments.json.write_text(json.dumps({"people": people, "refused": found}), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

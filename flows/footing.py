@@ -1,0 +1,133 @@
+"""What is measured of each identity in its own footage before a twin can be judged, and who must not be recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from flows.material import Material
+from flows.steps import Steps
+from infra.errors import Withheld
+from infra.settings import Surroundings
+from models.embedding.calibration import calibration
+from tasks import controls, limits
+from tasks.controls import Controls
+from tasks.identities import Identity
+from tasks.judges import Reference
+from tasks.limits import Source
+from tasks.site import Site, site_of
+from tasks.twin import strength_of
+
+MOST_MISTAKEN = 0.01
+"""Share of painted control strangers taken for the source that `--surroundings strict` allows."""
+_ROLES = ("strangers", "strangers_motion", "embedder", "audit_embedders", "landmarker", "parser")
+INDISTINCT, SURROUNDINGS = "indistinct", "surroundings"
+MEANINGS = {
+    INDISTINCT: "A network does not tell this person from strangers in this footage: too small, blurred or covered.",
+    SURROUNDINGS: "Hair, head and light give this person away whatever the face; --surroundings accept publishes it.",
+    controls.TOO_FEW: "Too few synthetic people fit this face to measure a twin by.",
+}
+
+
+class Footing:
+    """The sites and control strangers of the identities of one input; each is measured when it is first needed."""
+
+    def __init__(self, steps: Steps, material: Material) -> None:
+        self._steps = steps
+        self._material = material
+        self._sites: dict[int, Site | None] = {}
+        self._controls: dict[int, Controls] = {}
+
+    def site(self, identity: Identity) -> Site | None:
+        """Where an identity's twins are painted; None where none could be shown."""
+        if identity.index not in self._sites:
+            material = self._material
+            motion, parser = self._steps.load("motion"), self._steps.load("parser")
+            self._sites[identity.index] = site_of(
+                identity, material.scan.tracks, material.samples, material.drivings, motion, parser
+            )
+        return self._sites[identity.index]
+
+    def controls(self, identity: Identity) -> Controls:
+        """What was measured of an identity that has a site.
+
+        Raises:
+            Withheld: `no_candidate`, `no_controls` where nobody is there to measure by; `indistinct` where a network
+                does not tell the source from strangers; `surroundings` where those give too much away for the settings.
+        """
+        found = self._controls.get(identity.index)
+        if found is None:
+            found = self._controls[identity.index] = self._measure(identity)
+            self._note()
+        if not all(measured.told_apart for measured in found.measured):
+            raise Withheld(INDISTINCT, MEANINGS[INDISTINCT])
+        strict = self._steps.context.settings.surroundings is Surroundings.STRICT
+        if strict and found.mistaken > MOST_MISTAKEN:
+            raise Withheld(SURROUNDINGS, MEANINGS[SURROUNDINGS])
+        return found
+
+    def _measure(self, identity: Identity) -> Controls:
+        steps, material, site = self._steps, self._material, self.site(identity)
+        if site is None:
+            raise ValueError("An identity without a site cannot be measured.")
+
+        def measure() -> Controls:
+            strangers, motion, embedder, landmarker = (
+                steps.load(role) for role in ("strangers", "strangers_motion", "embedder", "landmarker")
+            )
+            return controls.run(
+                site,
+                identity,
+                material.appearances.appearances[identity.index],
+                self._sources(identity),
+                (embedder, *steps.load_all("audit_embedders")),
+                strangers,
+                motion,
+                landmarker,
+                strength_of(1),
+                steps.context.settings.threads,
+            )
+
+        return steps.cached(
+            "controls",
+            controls.VERSION,
+            Controls,
+            lambda _: measure(),
+            (material.digest,),
+            _ROLES,
+            {"identity": identity.index},
+            f"controls {identity.index + 1}",
+        )[0]
+
+    def _note(self) -> None:
+        self._steps.context.found(surroundings=max(found.mistaken for found in self._controls.values()))
+
+    def _sources(self, identity: Identity) -> list[Source]:
+        """What the verifying embedder and each judge see of an identity."""
+        samples = self._material.samples.samples
+        own = [k for k, sample in enumerate(samples) if sample.track in identity.tracks]
+        vectors = [identity.embeddings, *(some[own] for some in self._material.references)]
+        return [limits.source_of(some, [samples[k] for k in own]) for some in vectors]
+
+    @cached_property
+    def _judges(self) -> Sequence[str]:
+        return [embedder.name for embedder in self._steps.load_all("audit_embedders")]
+
+    def known(self) -> list[list[Reference]]:
+        """Per judge, every identity: with the limit in its own footage, or, where nothing was measured, with the
+        general distance under which hardly any two strangers lie."""
+        people = self._material.identities.identities
+        found = []
+        for k, name in enumerate(self._judges, 1):
+            general = calibration(name).nearest_stranger
+            found.append(
+                [
+                    Reference(
+                        self._sources(one)[k].template,
+                        self._controls[one.index].measured[k].limit if one.index in self._controls else general,
+                        self._sources(one)[k].vectors,
+                    )
+                    for one in people
+                ]
+            )
+        return found

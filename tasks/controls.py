@@ -1,0 +1,174 @@
+"""Control strangers (see `tasks.limits`): people of the source's kind, painted into its own sampled frames.
+
+They are drawn from the catalogue whatever makes the twins, and painted by the mesh, so that a backend which lets the
+source through is measured against people who are none of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from infra.errors import Withheld
+from models.capabilities import Appearance, Embedder, Face, Floats, Landmarker
+from models.embedding.calibration import calibration
+from models.twins import MotionModel, Strangers, Strength, Twin, TwinJob
+from tasks import framing, limits
+from tasks.identities import Identity
+from tasks.limits import InPlace, Source
+from tasks.samples import Sample
+from tasks.site import Site
+from tasks.verify import Trial, show, spread
+
+VERSION = 1
+TOO_FEW = "no_controls"
+"""Reason where there are not enough control strangers."""
+COUNT = 8
+"""Control strangers of an identity."""
+_FEW = 4
+"""Samples below which the source's own distances are taken from mirrored ones: there are no others."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What was measured of one identity in place. Identifying.
+
+    made_by, candidates: (k,) who the control strangers are. measured: per embedder, the verifying one first. sources:
+    what each embedder sees of the source. middles: per embedder (k, D) unit means of the control strangers' painted
+    samples. mistaken: share of pairs of a painted control stranger and a source sample that a general matcher at 1 %
+    false accepts takes for one person, the largest over the embedders.
+    """
+
+    made_by: str
+    candidates: tuple[int, ...]
+    measured: tuple[InPlace, ...]
+    sources: tuple[Source, ...]
+    middles: tuple[Floats, ...]
+    mistaken: float
+
+    def digest(self) -> str:
+        """Hex SHA-256 of what a twin is measured by, for a cache key."""
+        digest = hashlib.sha256()
+        for one in self.measured:
+            digest.update(np.ascontiguousarray(one.genuine, np.float32).tobytes())
+            digest.update(np.ascontiguousarray(one.strangers, np.float32).tobytes())
+        return digest.hexdigest()
+
+    def of(self, embedder: int, candidate: int) -> InPlace:
+        """By what a twin is measured: all control strangers but itself, when it is one of them."""
+        found = self.measured[embedder]
+        if candidate in self.candidates:
+            return found.without(self.candidates.index(candidate))
+        return found
+
+
+def run(
+    site: Site,
+    identity: Identity,
+    appearance: Appearance,
+    sources: Sequence[Source],
+    embedders: Sequence[Embedder],
+    strangers: Strangers,
+    motion: MotionModel,
+    landmarker: Landmarker,
+    strength: Strength,
+    workers: int = 1,
+) -> Controls:
+    """Measure one identity in place.
+
+    Args:
+        site: where twins of the identity are painted.
+        identity: whose.
+        appearance: by which its kind is told.
+        sources: what each embedder sees of it.
+        embedders: the verifying one, then the audit's.
+        strangers: makes people of a kind.
+        motion: paints them.
+        landmarker: frames painted faces.
+        strength: how a first attempt is painted.
+        workers: threads.
+
+    Raises:
+        Withheld: `no_controls` where fewer than `COUNT` people could be painted.
+    """
+    job = job_of(site, identity, appearance, embedders[0].name)
+    some = spread(site.samples)
+    people: list[Twin] = []
+    seen: list[tuple[Floats, ...]] = []
+    shown: tuple[Sample, ...] | None = None
+    for twin in strangers.strangers(job, COUNT):
+        one = show(
+            Trial(site.fit(_halved(twin), motion, strength), site.drivings, motion, strength),
+            some,
+            landmarker,
+            embedders,
+            workers,
+        )
+        # All are compared on the same samples; where one cannot be painted, nobody can.
+        shown = one.samples if shown is None else shown
+        if one.samples and one.samples == shown:
+            people.append(twin)
+            seen.append(one.vectors)
+    if len(people) < COUNT or shown is None:
+        raise Withheld(TOO_FEW, "Too few synthetic people fit this face to measure a twin by.")
+    measured = []
+    for k, (embedder, source) in enumerate(zip(embedders, sources, strict=True)):
+        strange = np.stack([source.distances(vectors[k], shown) for vectors in seen])
+        measured.append(InPlace(_genuine(source, site, embedder, landmarker), strange))
+    return Controls(
+        strangers.name,
+        tuple(twin.candidate for twin in people),
+        tuple(measured),
+        tuple(sources),
+        tuple(np.stack([limits.mean(vectors[k]) for vectors in seen]) for k in range(len(embedders))),
+        max(_mistaken(e, s, [v[k] for v in seen]) for k, (e, s) in enumerate(zip(embedders, sources, strict=True))),
+    )
+
+
+def job_of(site: Site, identity: Identity, appearance: Appearance, embedder: str) -> TwinJob:
+    """By what people of an identity's kind are found. embedder: name of the one behind its embeddings."""
+    return TwinJob(
+        frame=site.surroundings,
+        mesh=site.mesh,
+        appearance=appearance,
+        source=identity.embeddings,
+        others=np.zeros((0, identity.embeddings.shape[1]), np.float32),
+        embedder=embedder,
+        taken=(),
+        seed=0,
+        attempt=1,
+    )
+
+
+def _halved(twin: Twin) -> Twin:
+    """The twin with a picture of half the size: nobody sees it, and fitting it costs a quarter."""
+    height, width = twin.picture.shape[:2]
+    small = cv2.resize(twin.picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return replace(twin, picture=np.asarray(small, np.uint8), mesh=np.asarray(twin.mesh / 2, np.float32))
+
+
+def _genuine(source: Source, site: Site, embedder: Embedder, landmarker: Landmarker) -> Floats:
+    """Distances of the source's samples from one another, or, of few, of the mirrored ones from them."""
+    # Where no twin is shown, as on profiles, the source need not be like itself.
+    if len(site.samples) >= _FEW:
+        return source.genuine(site.samples)
+    crops = [np.ascontiguousarray(sample.crop[:, ::-1]) for sample in site.samples]
+    faces = [_mirrored(sample.face, sample.crop.shape[1]) for sample in site.samples]
+    faces = [framing.framed(crop, face, landmarker) or face for crop, face in zip(crops, faces, strict=True)]
+    return np.asarray(1.0 - embedder.embed(crops, faces) @ source.template, np.float32)
+
+
+def _mirrored(face: Face, width: int) -> Face:
+    x0, y0, x1, y1 = face.box
+    points = face.points[[1, 0, 2, 4, 3]].copy()
+    points[:, 0] = width - 1 - points[:, 0]
+    return Face(np.array([width - 1 - x1, y0, width - 1 - x0, y1], np.float32), face.score, points)
+
+
+def _mistaken(embedder: Embedder, source: Source, strangers: Sequence[Floats]) -> float:
+    threshold = calibration(embedder.name).far_1
+    return float(np.mean([(1.0 - vectors @ source.vectors.T < threshold).mean() for vectors in strangers]))
