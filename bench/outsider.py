@@ -136,11 +136,11 @@ def interval(values: NDArray[np.float64]) -> str:
 
 
 def results_of(folder: Path, before: list[Path]) -> list[Path | None]:
-    """The result of each original, in order; None where it was withheld or its face is covered."""
+    """The result of each original, in order; None where it was withheld."""
     rows = [json.loads(line) for line in (folder / "manifest.jsonl").read_text("utf-8").splitlines()]
     by_place = {row["ordinal"]: row for row in rows}
     shown = (by_place.get(n) for n in range(1, len(before) + 1))
-    return [folder / row["output"] if row and row["verdict"] == "published" else None for row in shown]
+    return [folder / row["output"] if row and row["output"] else None for row in shown]
 
 
 def measure(folder: Path, results: list[Path]) -> list[str]:
