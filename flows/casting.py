@@ -12,6 +12,7 @@ from flows.footing import Footing
 from flows.material import Material
 from flows.steps import Steps
 from infra.errors import Withheld
+from infra.settings import Surroundings
 from models.embedding.calibration import calibration
 from models.twins import Twin
 from tasks import twin
@@ -208,6 +209,7 @@ class Casting:
             attempts=tries,
             first=first,
             seed=steps.context.settings.seed,
+            strict=steps.context.settings.surroundings is Surroundings.STRICT,
         )
         request = Request(
             identity=identity,

@@ -8,7 +8,6 @@ from functools import cached_property
 from flows.material import Material
 from flows.steps import Steps
 from infra.errors import Withheld
-from infra.settings import Surroundings
 from models.embedding.calibration import calibration
 from tasks import controls, limits
 from tasks.controls import Controls
@@ -18,13 +17,10 @@ from tasks.limits import Source
 from tasks.site import Site, site_of
 from tasks.twin import strength_of
 
-MOST_MISTAKEN = 0.01
-"""Share of painted control strangers taken for the source that `--surroundings strict` allows."""
 _ROLES = ("strangers", "strangers_motion", "embedder", "audit_embedders", "landmarker", "parser")
-INDISTINCT, SURROUNDINGS = "indistinct", "surroundings"
+INDISTINCT = "indistinct"
 MEANINGS = {
     INDISTINCT: "A network does not tell this person from strangers in this footage: too small, blurred or covered.",
-    SURROUNDINGS: "Hair, head and light give this person away whatever the face; --surroundings accept publishes it.",
     controls.TOO_FEW: "Too few synthetic people fit this face to measure a twin by.",
 }
 
@@ -53,7 +49,7 @@ class Footing:
 
         Raises:
             Withheld: `no_candidate`, `no_controls` where nobody is there to measure by; `indistinct` where a network
-                does not tell the source from strangers; `surroundings` where those give too much away for the settings.
+                does not tell the source from strangers.
         """
         found = self._controls.get(identity.index)
         if found is None:
@@ -61,9 +57,6 @@ class Footing:
             self._note()
         if not all(measured.told_apart for measured in found.measured):
             raise Withheld(INDISTINCT, MEANINGS[INDISTINCT])
-        strict = self._steps.context.settings.surroundings is Surroundings.STRICT
-        if strict and found.mistaken > MOST_MISTAKEN:
-            raise Withheld(SURROUNDINGS, MEANINGS[SURROUNDINGS])
         return found
 
     def _measure(self, identity: Identity) -> Controls:

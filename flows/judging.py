@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from flows.steps import Steps
 from infra.errors import Withheld
+from infra.settings import Surroundings
 from models import profiles, runtime
 from models.detection import turned
 from models.embedding.calibration import calibration
@@ -28,8 +29,9 @@ from tasks.verify import Trial
 _WITNESSES = ("audit_detector", "framing_detector", "confirming_detector")
 
 
-def panel(steps: Steps) -> Panel:
-    """The auditing networks; the embedders with the distances at which they confuse 1 % of strangers."""
+def panel(steps: Steps, strict: bool = False) -> Panel:
+    """The auditing networks; the embedders with the distances at which they confuse 1 % of strangers. strict: what
+    these confuse is recognised."""
     own = steps.load_all("audit_embedders")
     hasty = {e.name for e in own} & QUICK if runtime.quick() else set()
     quick = [profiles.load("embedder", e.name, precision="bf16") if e.name in hasty else None for e in own]
@@ -38,9 +40,14 @@ def panel(steps: Steps) -> Panel:
         witness=steps.load("audit_detector", long_side=framing.UPRIGHT),
         landmarker=steps.load("landmarker"),
         judges=tuple(
-            Judge(embedder, calibration(embedder.name).far_1, rough) for embedder, rough in zip(own, quick, strict=True)
+            Judge(embedder, calibration(embedder.name).far_1, rough, strict)
+            for embedder, rough in zip(own, quick, strict=True)
         ),
     )
+
+
+def _strict(steps: Steps) -> bool:
+    return steps.context.settings.surroundings is Surroundings.STRICT
 
 
 def search(steps: Steps) -> FaceSearch:
@@ -75,7 +82,9 @@ def rehearse(steps: Steps, result: TwinResult, twin: Twin, site: Site, controls:
     own = twin.candidate if inpainter == controls.made_by else -1
     return steps.context.stage(
         "rehearsal",
-        lambda _: rehearse_task.run(trial, site.samples, panel(steps), controls, own, steps.context.settings.threads),
+        lambda _: rehearse_task.run(
+            trial, site.samples, panel(steps, _strict(steps)), controls, own, steps.context.settings.threads
+        ),
         len(site.samples),
         f"rehearsal {result.identity + 1} attempt {result.attempts[-1].number}",
     )
@@ -95,7 +104,7 @@ def judge(
     sources: per judge, everybody of the input. twins: track -> per judge, the twin that is to be seen on it. cuts: the
     first frames of scenes.
     """
-    threads, judges = steps.context.settings.threads, panel(steps)
+    threads, judges = steps.context.settings.threads, panel(steps, _strict(steps))
     report = steps.plain(
         "audit",
         lambda advance: audit.run(frames, painted, sources, judges, threads, advance, twins, cuts),

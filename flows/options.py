@@ -22,7 +22,8 @@ Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Convert again what the manifest already lists.")]
 Failure = Annotated[OnFailure, typer.Option(help="What to do with a face that cannot be replaced safely.")]
 Around = Annotated[
-    Surroundings, typer.Option(help="Whether a person whom hair, head and light give away may be published.")
+    Surroundings,
+    typer.Option(help="Whether a general matcher may take a twin for the source, for hair and light."),
 ]
 Scope = Annotated[IdentityScope, typer.Option(help="How far one person keeps one twin.")]
 Crop = Annotated[MotionCrop, typer.Option(help="What LivePortrait's crops are fitted to.")]

@@ -28,7 +28,7 @@ from tasks.identities import Identity
 from tasks.judges import Reference
 from tasks.reassemble import Extra, Painted
 from tasks.records import Tracks, Verdict
-from tasks.twin import TwinResult
+from tasks.twin import MATCHED, TwinResult
 
 STRAY_ROUNDS = 3
 """Rounds in which residual faces are covered by growing regions. Then the video is withheld, or the whole picture is
@@ -38,6 +38,10 @@ SMALL_FACE = 64.0
 pass: embedders cannot tell strangers apart at that size, and a flat fill loses little."""
 SMALL_ATTEMPTS = 2
 """A small face that the audit recognised is tried again up to this many attempts in all."""
+SEEN_BY_ANY = (
+    "A general matcher takes every twin that was tried for the source; --surroundings accept judges beside strangers "
+    "in the same place instead."
+)
 NOBODY_FITS = "No synthetic person fits and is far enough from the source."
 UNTRUE, NOT_SEEN = "twin_not_seen", "Where the twin was painted the audit does not see its face; tries are used up."
 USED_UP = "The audit recognises the source in the result; tries are used up."
@@ -210,6 +214,8 @@ def why(result: TwinResult) -> str:
     """Why no attempt at a twin was accepted, in words and distances."""
     if result.attempts[-1].reason in footing.MEANINGS:
         return footing.MEANINGS[result.attempts[-1].reason]
+    if result.attempts[-1].reason == MATCHED:
+        return SEEN_BY_ANY
     near = [attempt for attempt in result.attempts if attempt.reason == "too_close"]
     if not near:
         return NOBODY_FITS

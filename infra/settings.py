@@ -26,10 +26,11 @@ class OnFailure(StrEnum):
 
 
 class Surroundings(StrEnum):
-    """What becomes of a person whom hair, ears, head and light give away whatever the face: strangers of the same kind,
-    painted into the same frames, are taken for the source by a general matcher too often.
+    """What must not happen besides a twin that is nearer to the source than strangers in the same place.
 
-    accept: the result is judged beside such strangers. strict: the person is covered or the video withheld.
+    strict: nor may a general matcher take the twin for the source on any frame, although hair, ears, head and light
+    bring every stranger nearer; so twins are chosen who lie far from the source, often of another kind. accept:
+    whatever the surroundings give away is accepted, and twins are chosen by kind.
     """
 
     ACCEPT = "accept"
@@ -93,7 +94,7 @@ class Settings:
     seed: int = 0
     identity_scope: IdentityScope = IdentityScope.VIDEO
     on_failure: OnFailure = OnFailure.WITHHOLD
-    surroundings: Surroundings = Surroundings.ACCEPT
+    surroundings: Surroundings = Surroundings.STRICT
     max_attempts: int = 5
     workers: int = 1
     threads: int = 2

@@ -27,6 +27,7 @@ class TwinJob:
     source: (n, D) embeddings of the source. others: (m, D) embeddings of every other identity and twin so far.
     embedder: name of the embedder they come from. taken: candidates that other identities of the run already have.
     prefer: the candidate that this identity already has elsewhere in the dataset, or -1.
+    kind_first: those most of the source's kind serve, however near they are; otherwise those who lie far from it.
     anybody: whoever is left may serve, also where those who would probably pass are all too near to others.
     seed: of the identity, the same in every run. attempt: 1, 2, ... ; later attempts must differ more.
     """
@@ -42,6 +43,7 @@ class TwinJob:
     attempt: int
     prefer: int = -1
     anybody: bool = False
+    kind_first: bool = False
 
 
 @dataclass(frozen=True)

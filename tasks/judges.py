@@ -36,18 +36,19 @@ class Reference:
 class Likeness:
     """What one judge says of one face. distance, limit: to the source to which it is nearest, measured by the limits.
     matched: a general matcher takes it for a sample of some source. to_twin: distance from the twin's template, NaN
-    without a twin. unlike: it is farther from the twin than its limit."""
+    without a twin. unlike: it is farther from the twin than its limit. strict: what is matched is recognised."""
 
     distance: float
     limit: float
     matched: bool = False
     to_twin: float = float("nan")
     unlike: bool = False
+    strict: bool = False
 
     @property
     def recognised(self) -> bool:
         """Whether it is taken for a source. A distance that is no number proves nothing, so it counts."""
-        return not self.distance > self.limit
+        return not self.distance > self.limit or (self.strict and self.matched)
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,14 @@ class Judge:
     """An embedder with the cosine distance under which 1 % of all pairs of strangers lie.
 
     quick: the same network at a lower precision, asked first; its answer counts only where it is far from every limit,
-    so that the verdict is the embedder's own. None: there is no quicker way on this machine.
+    so that the verdict is the embedder's own. None: there is no quicker way on this machine. strict: a face that a
+    general matcher takes for a source by any single sample is recognised, however near strangers in the same place are.
     """
 
     embedder: Embedder
     threshold: float
     quick: Embedder | None = None
+    strict: bool = False
 
     def compare(
         self, image: Image, face: Face, sources: Sequence[Reference], twin: Reference | None = None
@@ -72,22 +75,25 @@ class Judge:
         if not sources:
             return Likeness(0.0, 0.0)
         if self.quick is not None:
-            found = self._likeness(self.quick.embed([image], [face])[0], sources, twin)
-            if found.distance > found.limit * (1 + _ROUGHLY):
+            found = self._likeness(self.quick.embed([image], [face])[0], sources, twin, 1 + _ROUGHLY * self.strict)
+            sure = found.distance > found.limit * (1 + _ROUGHLY)
+            if sure and not (self.strict and found.matched):
                 return found
         return self._likeness(self.embedder.embed([image], [face])[0], sources, twin)
 
-    def _likeness(self, vector: Floats, sources: Sequence[Reference], twin: Reference | None) -> Likeness:
+    def _likeness(
+        self, vector: Floats, sources: Sequence[Reference], twin: Reference | None, slack: float = 1.0
+    ) -> Likeness:
         both = [(1.0 - float(source.template @ vector), source.limit) for source in sources]
         # A distance that is no number is the nearest of all.
         distance, limit = min(both, key=lambda one: float(np.nan_to_num(one[0] - one[1], nan=-np.inf)))
-        matched = any(
-            (1.0 - source.vectors @ vector < self.threshold).any() for source in sources if len(source.vectors)
-        )
+        near = slack * self.threshold
+        samples = [source.vectors for source in sources if len(source.vectors)]
+        matched = any(not bool((1.0 - vectors @ vector >= near).all()) for vectors in samples)
         if twin is None:
-            return Likeness(distance, limit, matched)
+            return Likeness(distance, limit, matched, strict=self.strict)
         away = 1.0 - float(twin.template @ vector)
-        return Likeness(distance, limit, matched, away, not away <= twin.limit)
+        return Likeness(distance, limit, matched, away, not away <= twin.limit, self.strict)
 
 
 @dataclass(frozen=True)

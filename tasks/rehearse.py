@@ -67,6 +67,8 @@ def run(
         distances = source.distances(vectors, shown.samples)
         recognised |= measured.refuses(float(limits.score(distances)))
         recognised |= not bool((distances > measured.limit).all())
+        judge = panel.judges[k - 1]
+        recognised |= judge.strict and not bool((1.0 - vectors @ source.vectors.T >= judge.threshold).all())
         twin = limits.source_of(vectors, shown.samples)
         twins.append(_known(twin, shown.samples, measured, controls.middles[k]))
     return Rehearsal(recognised, tuple(twins))

@@ -120,10 +120,11 @@ def tone_wanted(appearance: Appearance, source: Floats | None) -> float:
     return float(np.clip(appearance.skin_ita, likely - TONE_TRUST, likely + TONE_TRUST))
 
 
-def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = None) -> Floats:
+def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = None, attempt: int = 1) -> Floats:
     """(n,) how badly each entry fits an appearance; infinite where it must not serve.
 
     source: (m, D) embeddings of the source by the catalogue's embedder, to match its coarse kind; None to leave it out.
+    attempt: later attempts care less for the beard, which recognisers lean on.
 
     Adults only for adults, children only for children; glasses only for glasses; the other gender never, unless the
     source's is undecided.
@@ -131,7 +132,7 @@ def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = N
     child = wanted.age < AGE_BOUNDS[0]
     cost = np.abs(catalogue.age - wanted.age) / 8.0
     cost = cost + np.abs(catalogue.ita - tone_wanted(wanted, source)) / 40.0
-    cost = cost + np.abs(catalogue.beard - wanted.beard) / 0.15
+    cost = cost + np.abs(catalogue.beard - wanted.beard) / (0.15 * attempt)
     if abs(wanted.female - 0.5) > 0.15:
         cost = np.where((catalogue.female >= 0.5) == (wanted.female >= 0.5), cost, np.inf)
     if source is not None and len(source):

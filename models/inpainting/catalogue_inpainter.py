@@ -6,9 +6,9 @@ import numpy as np
 
 from infra.errors import Withheld
 from models import profiles
-from models.inpainting import catalogue
+from models.inpainting import by_kind, catalogue, choosing
 from models.inpainting.catalogue import Catalogue
-from models.inpainting.choosing import acceptable, candidates, parents, strangers
+from models.inpainting.choosing import parents
 from models.inpainting.mobilestylegan import MobileStyleGAN
 from models.motion.mesh import face_of
 from models.twins import AT_REST, Twin, TwinJob
@@ -25,9 +25,12 @@ class CatalogueInpainter:
     def inpaint(self, job: TwinJob) -> Twin:
         """Return a neutral, frontal twin. Raises Withheld `no_candidate` when nobody in the catalogue fits."""
         people = catalogue.load()
-        for candidate in candidates(people, job):
+        rule = by_kind if job.kind_first else choosing
+        for candidate in rule.candidates(people, job):
             twin = self._make(people, candidate)
-            if twin is not None and (candidate == job.prefer or acceptable(twin.embedding[None], people, job).all()):
+            if twin is None:
+                continue
+            if candidate == job.prefer or rule.acceptable(twin.embedding[None], people, job).all():
                 return twin
         raise Withheld("no_candidate", "Every blended synthetic person is too close to a face of the dataset.")
 
@@ -35,7 +38,7 @@ class CatalogueInpainter:
         """Up to `count` people of the source's kind, the best fitting first, whoever else has them and however near
         they are."""
         people = catalogue.load()
-        made = (self._make(people, candidate) for candidate in strangers(people, job, count))
+        made = (self._make(people, candidate) for candidate in by_kind.strangers(people, job, count))
         return [twin for twin in made if twin is not None]
 
     def _make(self, people: Catalogue, candidate: int) -> Twin | None:

@@ -1,9 +1,9 @@
-"""Who of the catalogue serves as a twin: one of those who are most of the source's kind, at random.
+"""Who of the catalogue serves as a twin where it must look far from the source, whoever looks.
 
-The distance from the source takes no part: whether a face is too near is asked where it is painted, beside strangers in
-the same place (see `tasks.limits`). So neither the kind suffers nor does the choice encode the source. Where other
-people have those already (large datasets use up the catalogue) the middle between two entries of that age and tone
-serves, and only at last whoever else is left.
+Of the entries that fit the source's appearance and are far from everybody, one of the ten that fit best, in later
+attempts of the ten farthest from the source in embedding space; at random, so that the twin does not encode the source.
+Where other people have those already (large datasets use up the catalogue) the middle between two entries of that age
+and tone serves, and only at last whoever else is left.
 """
 
 from __future__ import annotations
@@ -17,16 +17,37 @@ from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.twins import TwinJob
 
-POOL = 5
-"""Among how many of the best fitting one is drawn."""
+SHORTLIST = (10, 60, 95)
+"""How many of the best fitting likely entries are considered at each attempt, the last for all that follow. At first
+those that fit best, of the source's kind if there are any; then the farther ones, which pass more often: of ten each
+with `LIKELY` 0.8, 5 against 8 passed for one man, 7 against 10 for a woman, 3 against 4 and 1 against 3 for two men.
+"""
+POOL = 10
+"""Among how many of the shortlist's farthest from the source one is drawn."""
+FEW_LIKELY = 25
+"""How many of the best fitting candidates are considered at least where too few are likely, or where they are blends.
+"""
 NEAR_TONE, NEAR_AGE = 20.0, 10.0
-"""Degrees of ITA and years that an entry may be off, while enough others remain. With 15 years a man of about thirty,
-measured 35, became one of fifty with grey hair."""
+"""Degrees of ITA and years that an entry may be off, while enough others remain: what is farthest from a face otherwise
+tends to have another skin, and a dark face lightened to a pale one looks like chalk. With 15 years a man of about
+thirty, measured 35, became one of fifty with grey hair."""
 PARENTS = 95
-"""Blends are made among this many of the best fitting entries."""
+"""Blends are made among this many of the best fitting entries. Among 24, too few lie far from the source: of 276 pairs
+0 to 83 for five people, of the 4,465 among 95 between 461 and 3,164; 25 of those, made and measured, kept .85 and more.
+"""
+FAR = 0.55
+"""Cosine distance (FaceNet) that a candidate's picture must keep from the source at the first attempt: about where its
+errors are equal. The painted face must keep more, see `tasks.verify`."""
+LIKELY = 0.85
+"""Cosine distance (FaceNet) of a candidate's picture from the source that is asked for while enough entries have it:
+painted into the source's frames, hair, light and expression take about a sixth of the distance away, and the rest must
+exceed the threshold of verification. Of 43 candidates nearer than 0.72, painted, three did; of 21 farther ones seven.
+With 0.8 the best fitting twins passed the audit, but measured again a few frames of two clips lay below a threshold.
+Among groups that FaceNet hardly tells apart (East Asian faces) this leaves hardly anybody, and a twin of another group.
+"""
 APART = 0.45
 """Cosine distance (FaceNet) that a candidate must keep from everybody else."""
-_AT_A_TIME = 64
+AT_A_TIME = 64
 
 
 def parents(candidate: int, count: int) -> tuple[int, int]:
@@ -40,94 +61,114 @@ def candidates(people: Catalogue, job: TwinJob) -> list[int]:
     """Entries' indices, or numbers of blends (see `parents`), in the order in which they are to be tried; at least one,
     and deterministic in the job's seed and attempt. Blends are judged by the middle of their parents' embeddings only.
 
-    Raises Withheld `no_candidate` when nobody fits, or, unless `job.anybody`, when all of the kind are other people's
-    or too near to others.
+    Raises Withheld `no_candidate` when nobody fits, or, unless `job.anybody`, when those who would probably pass are
+    all too near to others.
     """
     if job.prefer >= 0:
         return [job.prefer]
-    cost = _cost(people, job)
-    kindred = _kindred(people, job, cost)
-    rng = np.random.default_rng([job.seed & 0xFFFFFFFF, job.seed >> 32 & 0xFFFFFFFF, job.attempt])
-    pools = [_pool(people, job, cost, kindred)]
-    if job.anybody:
-        pools.append([one for one in _pool(people, job, cost, np.isfinite(cost)) if one not in pools[0]])
-    found = [one for pool in pools for one in _shuffled(pool, rng)]
-    if not found:
-        raise Withheld("no_candidate", "Every fitting synthetic person is too close to a face of the dataset.")
-    return found
-
-
-def strangers(people: Catalogue, job: TwinJob, count: int) -> list[int]:
-    """`count` entries of the source's kind, the best fitting first, whoever else has them: against whom a twin is
-    measured. Where fewer are of the kind, those next in age fill up, whatever their gender and glasses."""
-    cost = catalogue.mismatch(people, job.appearance, _comparable(people, job)).astype(np.float64)
-    found = _best(cost, _kindred(people, job, cost, count))[:count]
-    others = np.argsort(np.abs(people.age - job.appearance.age), kind="stable")
-    return [*found, *(int(i) for i in others if int(i) not in found)][:count]
-
-
-def acceptable(embeddings: Floats, people: Catalogue, job: TwinJob) -> NDArray[np.bool_]:
-    """(n,) whether each of (n, D) unit embeddings is nobody else; all when they cannot be compared with the job's."""
-    if job.embedder != people.embedder or not len(job.others):
-        return np.ones(len(embeddings), dtype=bool)
-    return np.asarray((1.0 - embeddings @ job.others.T).min(axis=1) >= APART)
-
-
-def _comparable(people: Catalogue, job: TwinJob) -> Floats | None:
-    """The source's embeddings where the catalogue's can be compared with them."""
-    return job.source if job.embedder == people.embedder and len(job.source) else None
-
-
-def _cost(people: Catalogue, job: TwinJob) -> NDArray[np.float64]:
-    cost = catalogue.mismatch(people, job.appearance, _comparable(people, job)).astype(np.float64)
+    comparable = job.embedder == people.embedder and len(job.source) > 0
+    source = job.source if comparable else None
+    cost = catalogue.mismatch(people, job.appearance, source, job.attempt).astype(np.float64)
     if not np.isfinite(cost).any():
         raise Withheld("no_candidate", "No synthetic person of the catalogue fits this face; withhold or redact it.")
-    return cost
-
-
-def _kindred(people: Catalogue, job: TwinJob, cost: NDArray[np.float64], least: int = POOL) -> NDArray[np.bool_]:
-    """(n,) who is near in tone and age; everybody who fits where those are fewer than `least`."""
-    source = _comparable(people, job)
-    fits = np.isfinite(cost)
     alike = (np.abs(people.ita - catalogue.tone_wanted(job.appearance, source)) <= NEAR_TONE) & (
         np.abs(people.age - job.appearance.age) <= NEAR_AGE
     )
-    return fits & alike if (fits & alike).sum() >= least else fits
+    pool, reserve = _pools(people, job, cost, alike, comparable)
+    if not pool and not reserve:
+        raise Withheld("no_candidate", "Every fitting synthetic person is too close to a face of the dataset.")
+    rng = np.random.default_rng([job.seed & 0xFFFFFFFF, job.seed >> 32 & 0xFFFFFFFF, job.attempt])
+    return _turned(pool, rng) + _turned(reserve, rng)
 
 
-def _pool(people: Catalogue, job: TwinJob, cost: NDArray[np.float64], among: NDArray[np.bool_]) -> list[int]:
-    """Up to POOL free candidates, the best fitting; blends where fewer than half as many entries are left."""
-    free = among & acceptable(people.embeddings, people, job) & ~np.isin(np.arange(len(people)), job.taken)
-    pool = _best(cost, free)[:POOL]
-    if len(pool) < POOL // 2:
-        pool = (pool + _blends(people, _best(cost, among)[:PARENTS], cost, job))[:POOL]
-    return pool
+def acceptable(embeddings: Floats, people: Catalogue, job: TwinJob) -> NDArray[np.bool_]:
+    """(n,) whether each of (n, D) unit embeddings is far enough from the source and is nobody else; all when they
+    cannot be compared with the job's."""
+    result = np.ones(len(embeddings), dtype=bool)
+    if job.embedder != people.embedder:
+        return result
+    if len(job.source):
+        result &= (1.0 - embeddings @ job.source.T).min(axis=1) >= FAR + 0.02 * (job.attempt - 1)
+    if len(job.others):
+        result &= (1.0 - embeddings @ job.others.T).min(axis=1) >= APART
+    return result
 
 
-def _shuffled(pool: list[int], rng: np.random.Generator) -> list[int]:
-    return [pool[k] for k in rng.permutation(len(pool))]
+def _pools(
+    people: Catalogue, job: TwinJob, cost: NDArray[np.float64], alike: NDArray[np.bool_], comparable: bool
+) -> tuple[list[int], list[int]]:
+    """Up to POOL candidates, among whom chance decides, and as many in reserve, for when none of the first will do."""
+    longest = SHORTLIST[min(job.attempt, len(SHORTLIST)) - 1]
+    fits = np.isfinite(cost)
+    free = fits & acceptable(people.embeddings, people, job) & ~np.isin(np.arange(len(people)), job.taken)
+    away = _away(people.embeddings, people, job)
+
+    def farthest(entries: list[int]) -> list[int]:
+        return sorted(entries, key=lambda i: -away[i])[:POOL]
+
+    promising = alike & (away >= LIKELY)
+    crowded: list[int] = []
+    # The attempts before this one have rejected one each; a shortage beyond that is other people's doing.
+    if comparable and (fits & promising).sum() - (job.attempt - 1) >= POOL:
+        likely = best(cost, free & promising)
+        if len(likely) >= POOL:
+            return farthest(likely[:longest]), []
+        crowded = farthest(likely)
+        if len(crowded) < POOL // 2:
+            mates = best(cost, fits & alike & (away >= FAR))[:PARENTS]
+            crowded = (crowded + _blends(people, mates, cost, job, LIKELY, longest))[:POOL]
+        # Those who are left look like the source.
+        if not job.anybody:
+            return crowded, []
+    near = alike if (free & alike).sum() >= POOL else np.ones_like(alike)
+    likely = best(cost, free & near & (away >= LIKELY))
+    last = farthest(likely[:longest] if len(likely) >= POOL else best(cost, free & near)[: max(longest, FEW_LIKELY)])
+    if len(last) < POOL // 2:
+        mates = best(cost, fits & near & (away >= FAR))[:PARENTS]
+        last = (last + _blends(people, mates, cost, job, 0.0, longest))[:POOL]
+    return (crowded, last) if crowded else (last, [])
 
 
-def _best(cost: NDArray[np.float64], among: NDArray[np.bool_]) -> list[int]:
+def _turned(pool: list[int], rng: np.random.Generator) -> list[int]:
+    """The same ones, beginning somewhere."""
+    first = int(rng.integers(len(pool))) if pool else 0
+    return pool[first:] + pool[:first]
+
+
+def best(cost: NDArray[np.float64], among: NDArray[np.bool_]) -> list[int]:
     """Indices of entries, the best fitting first."""
     return [int(i) for i in np.argsort(cost, kind="stable") if among[i]]
 
 
-def _blends(people: Catalogue, mates: list[int], cost: NDArray[np.float64], job: TwinJob) -> list[int]:
-    """Free blends of well fitting entries, those of the best pairs first."""
+def _blends(
+    people: Catalogue, mates: list[int], cost: NDArray[np.float64], job: TwinJob, least: float, longest: int
+) -> list[int]:
+    """Free blends of well fitting entries, of the best pairs those farthest from the source.
+
+    least: distance from the source that the middle of their embeddings must keep beside what is acceptable.
+    """
     first, second = (np.array(mates, int)[k] for k in np.triu_indices(len(mates), 1))
     # One face, one number, whichever of its parents fits this source better.
     numbers = len(people) + np.minimum(first, second) * len(people) + np.maximum(first, second)
     open_ = ~np.isin(numbers, job.taken)
     first, second, numbers = first[open_], second[open_], numbers[open_]
     order = np.argsort(cost[first] + cost[second], kind="stable")
-    found: list[int] = []
+    wanted, found = max(longest, FEW_LIKELY), []
     # Everybody of a large dataset beside every pair would be gigabytes.
-    for start in range(0, len(order), _AT_A_TIME):
-        part = order[start : start + _AT_A_TIME]
+    for start in range(0, len(order), AT_A_TIME):
+        part = order[start : start + AT_A_TIME]
         middle = people.embeddings[first[part]] + people.embeddings[second[part]]
         middle /= np.linalg.norm(middle, axis=1, keepdims=True)
-        found += [int(numbers[part[k]]) for k in np.flatnonzero(acceptable(middle, people, job))]
-        if len(found) >= POOL:
+        away = _away(middle, people, job)
+        fine = acceptable(middle, people, job) & (away >= least)
+        found += [(float(away[k]), int(numbers[part[k]])) for k in np.flatnonzero(fine)]
+        if len(found) >= wanted:
             break
-    return found[:POOL]
+    return [number for _, number in sorted(found[:wanted], key=lambda one: -one[0])[:POOL]]
+
+
+def _away(embeddings: Floats, people: Catalogue, job: TwinJob) -> Floats:
+    """(n,) distance of each embedding from the nearest of the source's; infinite where they cannot be compared."""
+    if job.embedder != people.embedder or len(job.source) == 0:
+        return np.full(len(embeddings), np.inf, np.float32)
+    return np.asarray((1.0 - embeddings @ job.source.T).min(axis=1), np.float32)

@@ -81,7 +81,7 @@ class Script:
         )  # fmt: skip
         monkeypatch.setattr(rounds, "gather", lambda steps, footage: self.material)
         monkeypatch.setattr(Steps, "load", lambda steps, role, **options: None)
-        monkeypatch.setattr(judging, "panel", lambda steps: None)
+        monkeypatch.setattr(judging, "panel", lambda *_: None)
         monkeypatch.setattr(Footing, "site", lambda footing, one: self.site(one))
         monkeypatch.setattr(Footing, "controls", lambda footing, one: support.controls(self.material.samples, one))
         monkeypatch.setattr(Footing, "known", lambda footing: [])

@@ -194,6 +194,24 @@ def test_what_a_general_matcher_takes_for_the_source_is_counted_and_refuses_noth
     assert report.clean and report.scores[0].matched == 4 and report.scores[0].recognised == 0
 
 
+@pytest.mark.parametrize(("rough", "asked"), [(0.9, 0), (0.52, 1), (0.4, 1)])
+def test_strictly_whom_a_general_matcher_takes_for_the_source_is_recognised(rough: float, asked: int) -> None:
+    """Far from the limit in place, but not from a single sample."""
+    near = Reference(np.eye(4, dtype=np.float32)[0], 0.2, np.eye(4, dtype=np.float32)[:1])
+    exact: list[int] = []
+
+    def look(*_: object) -> float:
+        exact.append(1)
+        return rough
+
+    judge = Judge(support.Embedder(look), 0.5, support.Embedder(lambda *_: rough), strict=True)
+    report = audit.run(
+        support.opener(support.noise(1)), painted((0, 3, True, FACE)), [[near]], panel([FACE], [judge]), 1
+    )
+    assert report.clean is (rough >= 0.5) and report.recognised_tracks == (() if rough >= 0.5 else (3,))
+    assert len(exact) == asked, "a quick answer counts where it is far from both limits"
+
+
 def test_references_are_of_every_sample_as_it_is_framed() -> None:
     found = support.tracks(support.track())
     cut = support.samples(found, (1, 3))

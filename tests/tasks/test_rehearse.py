@@ -19,14 +19,14 @@ from tests.tasks import support
 Far = Callable[[Image, Face], float]
 
 
-def rehearsed(*far: Far, usable: bool = True, workers: int = 1) -> Rehearsal:
+def rehearsed(*far: Far, usable: bool = True, workers: int = 1, strict: bool = False) -> Rehearsal:
     """Three samples; the limit in place is 0.6 for one of them, 0.744 for the score of all."""
     found = support.tracks(support.track())
     people = support.people(found)
     driving = support.drivings(found, people).drivings[0]
     if not usable:
         driving = replace(driving, usable=np.zeros(8, bool))
-    judges = tuple(Judge(support.Embedder(each), 0.5) for each in far)
+    judges = tuple(Judge(support.Embedder(each), 0.85, strict=strict) for each in far)
     panel = Panel(support.Search([]), support.Detector([]), support.Landmarker(), judges)
     cut = support.samples(found, (0, 2, 4))
     trial = Trial(support.twin(), {0: driving}, support.Painter(), Strength())
@@ -46,6 +46,13 @@ def test_far_samples_are_not_recognised_and_one_judge_is_enough() -> None:
     assert not rehearsed(lambda *_: 0.9, lambda *_: 0.76).recognised
     assert rehearsed(lambda *_: 0.9, lambda *_: 0.59).recognised
     assert rehearsed(lambda *_: 0.9, lambda *_: 0.7).recognised, "an outlier among strangers"
+
+
+def test_strictly_a_single_pair_under_the_general_threshold_is_enough() -> None:
+    answers = [0.9, 0.84, 0.9]
+    for strict in (False, True):
+        given = iter(answers)
+        assert rehearsed(lambda *_: next(given), strict=strict).recognised is strict  # noqa: B023
 
 
 def test_no_number_counts_as_recognised() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from infra.errors import Withheld
 from models.capabilities import Appearance
+from models.embedding.calibration import calibration
 from models.twins import Front, Twin, TwinJob
 from tasks import twin
 from tasks.limits import InPlace
@@ -42,9 +43,10 @@ def find(
     prefer: int = -1,
     settled: bool = False,
     motion: support.Painter | None = None,
+    limit: float = 0.6,
     **changes: Any,
 ) -> tuple[twin.TwinResult, Inpainter]:
-    """Run with one distance per attempt (the last one repeats)."""
+    """Run with one distance per attempt (the last one repeats). limit: in place."""
     found = support.tracks(support.track())
     people, cut = support.people(found), support.samples(found)
     painter, inpainter = motion or support.Painter(), inpainter or Inpainter()
@@ -56,9 +58,15 @@ def find(
 
     identity = people.identities[0]
     request = Request(identity, "video:0", prefer, np.zeros((0, 4), np.float32), (7, 9), settled)
+    known = support.controls(cut, identity)
+    if limit != 0.6:
+        strange = np.full((8, 3), 2 * limit, np.float32)
+        known = replace(known, measured=(InPlace(np.zeros(2, np.float32), strange),))
+    embedder = support.Embedder(far)
+    embedder.name = "facenet"
     result = twin.run(
-        request, site, support.controls(cut, identity), Appearance(30, 0.9), inpainter, painter,
-        support.Embedder(far), support.Landmarker(), TwinSettings(seed=3, **changes),
+        request, site, known, Appearance(30, 0.9), inpainter, painter,
+        embedder, support.Landmarker(), TwinSettings(**{"seed": 3, "strict": False} | changes),
     )  # fmt: skip
     return result, inpainter
 
@@ -136,6 +144,20 @@ def test_no_candidate_ends_the_search_without_a_twin() -> None:
 def test_an_outlier_among_strangers_is_refused_though_it_is_beyond_the_limit() -> None:
     result, _ = find([0.7, 0.76])
     assert [a.accepted for a in result.attempts] == [False, True]
+
+
+def test_strictly_a_general_matcher_must_not_take_it_for_the_source_either() -> None:
+    """Beyond the limit in place at 0.8, within the general threshold of FaceNet at 0.58."""
+    result, inpainter = find([0.8, 0.9], strict=True)
+    assert [a.reason for a in result.attempts] == ["accepted"] and not inpainter.jobs[0].kind_first
+    near = calibration("facenet").far_1
+    assert near < 0.6, "else the limit in place decides"
+    result, inpainter = find([0.8], limit=0.3, strict=True)
+    assert result.twin is not None
+    result, _ = find([near - 0.02, near + 0.02], limit=0.3, strict=True)
+    assert [a.reason for a in result.attempts] == ["matched", "accepted"]
+    result, inpainter = find([near - 0.02], limit=0.3)
+    assert result.twin is not None and inpainter.jobs[0].kind_first
 
 
 def test_a_twin_that_is_a_control_stranger_itself_is_measured_by_the_others() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from infra.errors import Withheld
-from models.inpainting import catalogue, choosing
+from models.inpainting import by_kind, catalogue
 from models.inpainting.catalogue_inpainter import CatalogueInpainter
 from models.twins import Twin
 from tests.contracts import support
@@ -23,10 +23,10 @@ def test_a_blend_that_is_too_near_is_replaced_by_the_next(
     inpainter: CatalogueInpainter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = catalogue.load()
-    wanted = job(taken=tuple(range(len(people))))
+    wanted = job(taken=tuple(range(len(people))), kind_first=True)
     somebody = wanted.source
     wanted = replace(wanted, others=somebody)
-    order = choosing.candidates(people, wanted)
+    order = by_kind.candidates(people, wanted)
     assert min(order) >= len(people)
     first = inpainter.inpaint(wanted)
     assert first.candidate == order[0]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import Withheld
-from models.capabilities import Appearance
+from models.capabilities import Appearance, Floats
 from models.inpainting import catalogue, choosing
 from models.inpainting.catalogue import Catalogue
 from models.twins import TwinJob
@@ -115,18 +115,18 @@ def test_nobody_who_is_taken_is_chosen_again(seed: int, rounds: int) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**62), st.integers(1, 5))
-def test_everybody_chosen_is_far_from_others(seed: int, attempt: int) -> None:
+def test_everybody_chosen_is_far_from_source_and_others(seed: int, attempt: int) -> None:
     others = PEOPLE.embeddings[[1, 4, 7]]
     wanted = job(ADULT, seed=seed, attempt=attempt, others=others)
     vectors = PEOPLE.embeddings[_members(chosen_of(PEOPLE, wanted))].sum(axis=0)
     vector = vectors / np.linalg.norm(vectors)
+    assert 1 - float(vector @ wanted.source[0]) >= choosing.FAR + 0.02 * (attempt - 1) - 1e-5
     assert float((1 - others @ vector).min()) >= choosing.APART - 1e-5
 
 
-def test_nobody_is_left_when_everybody_is_somebody_else() -> None:
+def test_nobody_is_left_when_everybody_is_the_source() -> None:
     with pytest.raises(Withheld) as raised:
-        people = women(60, (33, 37))
-        chosen_of(people, job(ADULT, others=people.embeddings))
+        chosen_of(PEOPLE, job(ADULT, source=PEOPLE.embeddings))
     assert raised.value.reason == "no_candidate"
 
 
@@ -141,13 +141,14 @@ def test_the_number_of_a_blend_names_its_parents(count: int, data: st.DataObject
     assert choosing.parents(a, count) == (a, -1)
 
 
-def women(size: int, ages: tuple[float, float], near: float = 0.0) -> Catalogue:
-    """People who differ from `ADULT` in age alone. near: how much of the source is in each embedding."""
+def women(near: Floats, ages: tuple[float, float]) -> Catalogue:
+    """People who differ from `ADULT` in age alone. near: (n,) how much of the source is in each embedding."""
+    size = len(near)
     rest = np.random.default_rng(5).normal(size=(size, DIMENSION - 1))
-    rest *= np.sqrt(1 - near**2) / np.linalg.norm(rest, axis=1, keepdims=True)
+    rest *= np.sqrt(1 - near[:, None] ** 2) / np.linalg.norm(rest, axis=1, keepdims=True)
     return replace(
         made(size),
-        embeddings=np.concatenate([np.full((size, 1), near), rest], axis=1).astype(np.float32),
+        embeddings=np.concatenate([near[:, None], rest], axis=1).astype(np.float32),
         age=np.linspace(*ages, size, dtype=np.float32),
         female=np.full(size, ADULT.female, np.float32),
         ita=np.full(size, ADULT.skin_ita, np.float32),
@@ -156,95 +157,90 @@ def women(size: int, ages: tuple[float, float], near: float = 0.0) -> Catalogue:
     )
 
 
-def best_of(people: Catalogue, wanted: TwinJob, count: int) -> set[int]:
-    cost = catalogue.mismatch(people, wanted.appearance, wanted.source)
-    return set(np.argsort(cost, kind="stable")[:count].tolist())
+@pytest.mark.parametrize("count", [0, choosing.POOL - 1])
+def test_where_few_are_likely_the_farther_of_the_fitting_serve(count: int) -> None:
+    """Not the best fitting, who look most like the source."""
+    size = 200
+    near = np.linspace(0.42, 0.3, size, dtype=np.float32)
+    near[100 : 100 + count] = 0.05
+    people = women(near, ages=(40, 48))
+    source, wanted = np.eye(1, DIMENSION, dtype=np.float32), replace(ADULT, age=40.0)
+    chosen = {chosen_of(people, job(wanted, source=source, seed=seed)) for seed in range(80)}
+    away = 1.0 - people.embeddings[:, 0]
+    best = np.argsort(catalogue.mismatch(people, wanted, source, 1), kind="stable")[: choosing.FEW_LIKELY]
+    assert len(chosen) == choosing.POOL
+    assert set(chosen) <= set(best.tolist())
+    assert away[sorted(chosen)].min() >= np.sort(away[best])[-choosing.POOL] - 1e-6
 
 
-@pytest.mark.parametrize("near", [0.0, 0.4, 0.9])
-def test_the_kind_decides_and_not_the_distance_from_the_source(near: float) -> None:
-    people = women(200, (33, 47), near)
-    wanted = job(replace(ADULT, age=40.0))
-    chosen = {chosen_of(people, replace(wanted, seed=seed)) for seed in range(120)}
-    assert chosen == best_of(people, wanted, choosing.POOL)
+def crowd(likely: int, size: int = choosing.PARENTS) -> tuple[Catalogue, TwinJob]:
+    """People who fit alike, so many of them far enough from the source; the others are barely acceptable."""
+    near = np.full(size, 0.42, np.float32)
+    near[:likely] = np.linspace(-0.4, 0.1, likely, dtype=np.float32)
+    return women(near, ages=(33, 37)), job(ADULT)
 
 
-def test_who_is_too_old_or_of_another_tone_serves_only_where_hardly_anybody_else_does() -> None:
-    people = women(40, (35, 37))
-    people.ita[:20] += 40
-    assert min(chosen_of(people, job(ADULT, seed=seed)) for seed in range(60)) >= 20
-    people.ita[: 40 - choosing.POOL + 1] = 70
-    assert min(chosen_of(people, job(ADULT, seed=seed)) for seed in range(60)) < 40 - choosing.POOL + 1
-
-
-def test_strangers_are_the_best_of_the_kind_whoever_has_them_and_however_near_they_are() -> None:
-    people = women(60, (30, 40), near=0.8)
-    wanted = job(ADULT, taken=tuple(range(60)), others=people.embeddings, seed=3)
-    found = choosing.strangers(people, wanted, 8)
-    assert set(found) == best_of(people, wanted, 8) and len(found) == 8
-    assert choosing.strangers(people, replace(wanted, seed=9), 8) == found
-
-
-def test_strangers_are_found_for_kinds_that_hardly_anybody_is_of() -> None:
-    """A child with glasses, of whom the catalogue has none: others stand in, those of the kind first."""
-    wanted = job(Appearance(age=9, female=0.1, skin_ita=30, glasses=1.0))
-    people = catalogue.load()
-    found = choosing.strangers(people, wanted, 8)
-    assert len(set(found)) == 8
-    fits = np.isfinite(catalogue.mismatch(people, wanted.appearance, None))
-    assert all(fits[found[: int(fits.sum())]])
+def middle_of(people: Catalogue, candidate: int) -> Floats:
+    """Embedding by which a candidate is judged."""
+    vector = people.embeddings[[m for m in choosing.parents(candidate, len(people)) if m >= 0]].sum(axis=0)
+    return vector / np.linalg.norm(vector)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**62), st.integers(1, 5), st.integers(20, 60), st.integers(0, choosing.POOL - 1))
-def test_where_entries_are_taken_blends_of_the_kind_serve(seed: int, attempt: int, size: int, left: int) -> None:
-    people = women(size, (33, 37))
-    wanted = job(ADULT, taken=tuple(range(left, size)), seed=seed, attempt=attempt)
-    found = choosing.candidates(people, wanted)
-    assert not set(found) & set(wanted.taken) and len(found) <= choosing.POOL
+def test_where_likely_ones_are_taken_their_blends_serve_and_not_the_sources_lookalikes(
+    seed: int, attempt: int, likely: int, left: int
+) -> None:
+    people, wanted = crowd(likely)
+    taken = tuple(range(left, likely))
+    found = choosing.candidates(people, replace(wanted, taken=taken, seed=seed, attempt=attempt))
+    assert not set(found) & set(taken) and len(found) <= choosing.POOL
+    assert min(1 - middle_of(people, number)[0] for number in found) >= choosing.LIKELY - 1e-5
     assert {number for number in found if number < len(people)} == set(range(left))
     pairs = [choosing.parents(number, len(people)) for number in found if number >= len(people)]
     assert all(a < b for a, b in pairs), "a face has one number"
     assert (left >= choosing.POOL // 2) == all(number < len(people) for number in found)
-    again = choosing.candidates(people, replace(wanted, taken=(*wanted.taken, *found)))
+    again = choosing.candidates(people, replace(wanted, taken=(*taken, *found), seed=seed, attempt=attempt))
     assert not set(found) & set(again)
 
 
-def test_who_is_of_another_kind_serves_only_where_it_must_be_anybody_and_last() -> None:
-    people = women(30, (33, 37))
-    people.age[20:] = 60
-    alone = job(ADULT, others=people.embeddings[:20])
+def test_who_looks_like_the_source_serves_only_where_it_must_be_anybody() -> None:
+    people, wanted = crowd(likely=choosing.POOL)
+    alone = replace(wanted, others=people.embeddings[: choosing.POOL])
     with pytest.raises(Withheld) as raised:
         choosing.candidates(people, alone)
     assert raised.value.reason == "no_candidate"
     found = choosing.candidates(people, replace(alone, anybody=True))
-    assert min(found) >= 20
-    taken = job(ADULT, taken=tuple(range(20)))
+    assert len(found) == choosing.POOL and min(found) >= choosing.POOL
+
+
+def test_where_it_must_be_anybody_they_come_behind_the_blends() -> None:
+    people, wanted = crowd(likely=30)
+    taken = replace(wanted, taken=tuple(range(30)))
     blends = choosing.candidates(people, taken)
     found = choosing.candidates(people, replace(taken, anybody=True))
     assert found[: len(blends)] == blends and min(blends) >= len(people)
     last = found[len(blends) :]
-    assert len(last) == choosing.POOL and 20 <= min(last) <= max(last) < len(people)
+    assert len(last) == choosing.POOL and 30 <= min(last) <= max(last) < len(people)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**62), st.integers(1, 5))
 def test_ones_own_rejected_make_no_crowd(seed: int, attempt: int) -> None:
     """A person alone is offered plain entries at every attempt, and those alone."""
-    people = women(30, (33, 37))
+    people, wanted = crowd(likely=choosing.POOL + 2)
     rejected: tuple[int, ...] = ()
     for number in range(1, attempt + 1):
-        found = choosing.candidates(people, job(ADULT, taken=rejected, seed=seed, attempt=number))
+        found = choosing.candidates(people, replace(wanted, taken=rejected, seed=seed, attempt=number))
         assert len(found) >= choosing.POOL // 2 and max(found) < len(people)
         rejected = (*rejected, found[0])
 
 
 def test_many_others_are_compared_piece_by_piece() -> None:
-    people, wanted = women(choosing.PARENTS, (33, 37)), job(ADULT)
+    people, wanted = crowd(likely=60)
     others = -np.repeat(wanted.source, 20_000, axis=0)
-    taken = tuple(range(choosing.PARENTS))
     tracemalloc.start()
-    choosing.candidates(people, replace(wanted, taken=taken, others=others))
+    choosing.candidates(people, replace(wanted, taken=tuple(range(60)), others=others))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100e6, "all pairs at once would be 360 MB"
