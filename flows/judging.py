@@ -74,16 +74,18 @@ def references(steps: Steps, samples: Samples, inputs: tuple[str, ...]) -> tuple
     )
 
 
-def rehearse(steps: Steps, result: TwinResult, twin: Twin, site: Site, controls: Controls) -> Rehearsal:
-    """Whether the audit would recognise an identity behind its twin, as far as the samples tell, and how it knows the
-    twin there."""
+def rehearse(
+    steps: Steps, result: TwinResult, twin: Twin, site: Site, controls: Controls, margin: float = 0.0
+) -> Rehearsal:
+    """Whether the audit would recognise an identity behind its twin, or nearly would, as far as the samples tell, and
+    how it knows the twin there."""
     motion, (inpainter,) = steps.load("motion"), profiles.roles(steps.context.settings)["inpainter"].backends
     trial = Trial(twin, site.drivings, motion, result.strength)
     own = twin.candidate if inpainter == controls.made_by else -1
     return steps.context.stage(
         "rehearsal",
         lambda _: rehearse_task.run(
-            trial, site.samples, panel(steps, _strict(steps)), controls, own, steps.context.settings.threads
+            trial, site.samples, panel(steps, _strict(steps)), controls, own, steps.context.settings.threads, margin
         ),
         len(site.samples),
         f"rehearsal {result.identity + 1} attempt {result.attempts[-1].number}",

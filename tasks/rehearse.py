@@ -40,6 +40,7 @@ def run(
     controls: Controls,
     candidate: int = -1,
     workers: int = 2,
+    margin: float = 0.0,
 ) -> Rehearsal:
     """Rehearse a twin.
 
@@ -50,6 +51,7 @@ def run(
         controls: of the identity; the verifying embedder comes first there, then the judges.
         candidate: which of the control strangers the twin is, or -1.
         workers: threads.
+        margin: share of a strict judge's general threshold by which every distance must exceed it.
 
     Returns:
         Whether a judge recognises the source, by a single sample or by the score over all, and how judges know the
@@ -68,7 +70,9 @@ def run(
         recognised |= measured.refuses(float(limits.score(distances)))
         recognised |= not bool((distances > measured.limit).all())
         judge = panel.judges[k - 1]
-        recognised |= judge.strict and not bool((1.0 - vectors @ source.vectors.T >= judge.threshold).all())
+        recognised |= judge.strict and not bool(
+            (1.0 - vectors @ source.vectors.T >= (1.0 + margin) * judge.threshold).all()
+        )
         twin = limits.source_of(vectors, shown.samples)
         twins.append(_known(twin, shown.samples, measured, controls.middles[k]))
     return Rehearsal(recognised, tuple(twins))

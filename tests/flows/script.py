@@ -67,6 +67,7 @@ class Script:
         self.rounds: list[tuple[list[TwinResult], list[Extra]]] = []
         self.rehearsals = list(rehearsals)
         self.rehearsed: list[int] = []
+        self.margins: list[float] = []
         store = Store(f"file://{folder}/store")
         clock = Clock(1, "video", Collector())
         chosen = Settings(cache_url=f"file://{folder}/store", **settings)
@@ -110,6 +111,7 @@ class Script:
 
     def rehearse(self, trial: Trial, *arguments: Any) -> Rehearsal:
         self.rehearsed.append(trial.twin.candidate)
+        self.margins.append(arguments[-1])
         known = self.rehearsals.pop(0) if self.rehearsals else False
         return Rehearsal(known, (support.SOURCE,))
 

@@ -263,6 +263,15 @@ def test_a_rehearsal_that_recognises_the_source_saves_the_round(script: Callable
     assert reasons == [(1, False, "rehearsal_too_close"), (2, False, "rehearsal_too_close"), (3, True, "accepted")]
 
 
+def test_a_rehearsal_asks_for_a_margin_while_tries_are_left(script: Callable[..., Script]) -> None:
+    made = script([CLEAN], rehearsals=(True,) * 4 + (False,), max_attempts=5)
+    assert made.run()[1] is Verdict.PUBLISHED
+    assert made.margins == [rounds.MARGIN] * 3 + [0.0] * 2
+    made = script([CLEAN], rehearsals=(False,), max_attempts=1)
+    made.run()
+    assert made.margins == [0.0]
+
+
 def test_rehearsals_and_audits_use_up_the_same_tries(script: Callable[..., Script]) -> None:
     made = script([KNOWN], rehearsals=(True, False, False), max_attempts=3)
     with pytest.raises(Withheld) as raised:

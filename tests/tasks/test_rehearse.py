@@ -19,7 +19,7 @@ from tests.tasks import support
 Far = Callable[[Image, Face], float]
 
 
-def rehearsed(*far: Far, usable: bool = True, workers: int = 1, strict: bool = False) -> Rehearsal:
+def rehearsed(*far: Far, usable: bool = True, workers: int = 1, strict: bool = False, margin: float = 0.0) -> Rehearsal:
     """Three samples; the limit in place is 0.6 for one of them, 0.744 for the score of all."""
     found = support.tracks(support.track())
     people = support.people(found)
@@ -31,7 +31,7 @@ def rehearsed(*far: Far, usable: bool = True, workers: int = 1, strict: bool = F
     cut = support.samples(found, (0, 2, 4))
     trial = Trial(support.twin(), {0: driving}, support.Painter(), Strength())
     return rehearse.run(
-        trial, cut.samples, panel, support.controls(cut, people.identities[0], len(far)), workers=workers
+        trial, cut.samples, panel, support.controls(cut, people.identities[0], len(far)), workers=workers, margin=margin
     )
 
 
@@ -53,6 +53,9 @@ def test_strictly_a_single_pair_under_the_general_threshold_is_enough() -> None:
     for strict in (False, True):
         given = iter(answers)
         assert rehearsed(lambda *_: next(given), strict=strict).recognised is strict  # noqa: B023
+    assert rehearsed(lambda *_: 0.9, strict=True, margin=0.1).recognised
+    assert not rehearsed(lambda *_: 0.9, strict=True, margin=0.05).recognised
+    assert not rehearsed(lambda *_: 0.9, margin=0.1).recognised
 
 
 def test_no_number_counts_as_recognised() -> None:
