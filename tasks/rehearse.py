@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.capabilities import Floats
+from models.motion.mesh import face_of
 from tasks import limits
 from tasks.controls import Controls
 from tasks.judges import Panel, Reference
@@ -27,7 +28,8 @@ is seen at all; whether the source is has its own, stricter limits."""
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """recognised: a judge takes the twin for the source. twin: how each judge knows the twin in this footage."""
+    """recognised: a judge takes the twin for the source. twin: how each judge knows the twin: by its picture and the
+    general threshold where it is strict, else as it looks in this footage."""
 
     recognised: bool
     twin: tuple[Reference, ...]
@@ -73,8 +75,12 @@ def run(
         recognised |= judge.strict and not bool(
             (1.0 - vectors @ source.vectors.T >= (1.0 + margin) * judge.threshold).all()
         )
-        twin = limits.source_of(vectors, shown.samples)
-        twins.append(_known(twin, shown.samples, measured, controls.middles[k]))
+        if judge.strict:
+            portrait = judge.embedder.embed([trial.twin.picture], [face_of(trial.twin.mesh)])[0]
+            twins.append(Reference(portrait, judge.threshold))
+        else:
+            twin = limits.source_of(vectors, shown.samples)
+            twins.append(_known(twin, shown.samples, measured, controls.middles[k]))
     return Rehearsal(recognised, tuple(twins))
 
 

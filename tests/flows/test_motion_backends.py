@@ -14,6 +14,7 @@ from infra.media.decode import open_frames
 from infra.media.probe import probe_video
 from infra.settings import OnFailure, Settings
 from models import profiles, weights
+from models.embedding.calibration import calibration
 from models.motion.reenact import Reenactor
 from tasks.records import Verdict
 from tests.contracts import support as contracts
@@ -58,7 +59,7 @@ def test_what_a_network_with_random_weights_paints_is_withheld(
     assert row.faces_replaced == 12 and row.output == "" and not list((tmp_path / "out").rglob("*.mp4"))
     # The sources were not recognised: without a look at the twin it would have been published.
     assert all(score["recognised"] == 0 for score in row.audit)
-    assert max(score["to_twin"] / score["threshold"] for score in row.audit) > 1
+    assert max(score["to_twin"] / calibration(score["embedder"]).far_1 for score in row.audit) > 1
 
 
 def test_with_the_policy_such_a_person_is_covered(
@@ -77,7 +78,7 @@ def test_the_mesh_passes_the_same_look_at_the_twin(short: Path, tmp_path: Path, 
     settings = Settings(cache_url=f"file://{tmp_path / 'store'}", max_attempts=8)
     row = convert(jobs, str(tmp_path / "out"), settings, Collector(), orchestrate=False).outcomes[0].row
     assert row.verdict is Verdict.PUBLISHED, row.message
-    assert all(score["to_twin"] < score["threshold"] for score in row.audit)
+    assert all(score["to_twin"] < calibration(score["embedder"]).far_1 for score in row.audit)
 
 
 def test_another_twin_does_not_read_the_motion_again(

@@ -49,7 +49,8 @@ def test_far_samples_are_not_recognised_and_one_judge_is_enough() -> None:
 
 
 def test_strictly_a_single_pair_under_the_general_threshold_is_enough() -> None:
-    answers = [0.9, 0.84, 0.9]
+    # The last is of the twin's own picture.
+    answers = [0.9, 0.84, 0.9, 0.9]
     for strict in (False, True):
         given = iter(answers)
         assert rehearsed(lambda *_: next(given), strict=strict).recognised is strict  # noqa: B023
@@ -68,6 +69,11 @@ def test_each_judge_learns_the_twin_as_it_looks_here() -> None:
     # The source's own samples lie within 0.2, and other people at 1 from this twin.
     assert near.limit == pytest.approx(0.2 + 0.8 * 0.8, abs=1e-5)
     assert not len(near.vectors)
+
+
+def test_a_strict_judge_knows_the_twin_by_its_picture() -> None:
+    (known,) = rehearsed(lambda image, _: 0.3 if image.shape[0] == 128 else 0.9, strict=True).twin
+    assert 1 - known.template[0] == pytest.approx(0.3, abs=1e-5) and known.limit == 0.85
 
 
 def test_what_cannot_be_painted_is_not_asked() -> None:
