@@ -31,7 +31,7 @@ from models import profiles, weights  # noqa: E402
 from models.capabilities import Face, Image  # noqa: E402
 from models.embedding.calibration import FILE  # noqa: E402
 from models.embedding.vectors import distances  # noqa: E402
-from tasks.framing import framed  # noqa: E402
+from tasks.framing import framed, mirrored  # noqa: E402
 
 MIN_SIDE = 32.0
 PER_PERSON = 6
@@ -75,16 +75,6 @@ class Sample:
     real: bool
     frame: Image
     face: Face
-
-
-def mirrored(sample: Sample) -> tuple[Image, Face]:
-    """Return the picture and the face seen in a mirror; left and right points change places."""
-    width = sample.frame.shape[1]
-    x0, y0, x1, y1 = sample.face.box
-    points = sample.face.points[[1, 0, 2, 4, 3]].copy()
-    points[:, 0] = width - 1 - points[:, 0]
-    box = np.array([width - 1 - x1, y0, width - 1 - x0, y1], np.float32)
-    return np.ascontiguousarray(sample.frame[:, ::-1]), Face(box, sample.face.score, points)
 
 
 def from_stills(folder: Path, detector: Any) -> Iterator[Sample]:
@@ -141,8 +131,8 @@ def collect(shared: Path) -> list[Sample]:
     demo = weights.path("demo-clip")
     samples += list(from_clip(demo, [Span(demo.name, DEMO, 0, 170)], detector))
     landmarker = profiles.load("landmarker", "mesh")
-    views = [framed(sample.frame, sample.face, landmarker) for sample in samples]
-    return [replace(sample, face=view) for sample, view in zip(samples, views, strict=True) if view is not None]
+    # As in the product: where no mesh can be read, the detector's own box and points serve.
+    return [replace(s, face=framed(s.frame, s.face, landmarker) or s.face) for s in samples]
 
 
 def impostors(samples: list[Sample], table: NDArray[np.float32], keep: Any) -> tuple[Any, Any, int]:
@@ -207,7 +197,7 @@ def measure(name: str, samples: list[Sample]) -> dict[str, Any]:
     """All figures of one embedder."""
     embedder = profiles.load("embedder", name)
     vectors = embedder.embed([s.frame for s in samples], [s.face for s in samples])
-    turned = [mirrored(sample) for sample in samples]
+    turned = [mirrored(sample.frame, sample.face) for sample in samples]
     flipped = embedder.embed([frame for frame, _ in turned], [face for _, face in turned])
     table, mirror = distances(vectors, vectors), distances(vectors, flipped)
     sets = {

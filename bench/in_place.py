@@ -28,20 +28,20 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from flows.context import Context, StageResult  # noqa: E402
+from flows.control_stage import ControlStage  # noqa: E402
 from flows.convert import convert  # noqa: E402
-from flows.footing import Footing  # noqa: E402
-from flows.material import Footage, Material, gather  # noqa: E402
+from flows.material import Material, gather  # noqa: E402
 from flows.sources import VIDEO_SUFFIXES, find  # noqa: E402
+from flows.stages import footage_of  # noqa: E402
 from flows.steps import Steps  # noqa: E402
 from infra.errors import Withheld  # noqa: E402
-from infra.media.decode import open_frames  # noqa: E402
 from infra.media.probe import VideoInfo  # noqa: E402
 from infra.settings import Settings  # noqa: E402
 from models import profiles  # noqa: E402
 from models.capabilities import Embedder, Face, Floats, Image  # noqa: E402
 from models.embedding.calibration import calibration  # noqa: E402
 from models.twins import AT_REST, Twin  # noqa: E402
-from tasks import controls, limits, scenes  # noqa: E402
+from tasks import controls, limits  # noqa: E402
 from tasks.identities import Identity  # noqa: E402
 from tasks.limits import InPlace  # noqa: E402
 from tasks.samples import Sample  # noqa: E402
@@ -141,17 +141,11 @@ def people_of(clip: Path, counts: Counts) -> int:
 
     def chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
         nonlocal measured
-        footage = Footage(
-            lambda: open_frames(source, info),
-            (info.width, info.height),
-            info.frame_count,
-            lambda: scenes.consumer_for(context.settings, source, info),
-        )
         steps = Steps(context, info.frame_count)
-        material = gather(steps, footage)
-        footing = Footing(steps, material)
+        material = gather(steps, footage_of(source, info, context.settings))
+        control_stage = ControlStage(steps, material)
         for identity in material.identities.identities:
-            site = footing.site(identity)
+            site = control_stage.site(identity)
             own = [s for s in material.samples.samples if s.track in identity.tracks]
             if site is not None and max(s.face.size for s in own) >= LEAST_FACE:
                 measure(site, identity, own, material, counts)

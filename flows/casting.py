@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from flows.footing import Footing
+from flows.control_stage import ControlStage
 from flows.material import Material
 from flows.steps import Steps
 from infra.errors import Withheld
@@ -44,7 +44,7 @@ class Crowd(IntEnum):
 
 
 @dataclass(frozen=True)
-class _Footed:
+class _InPlace:
     """Where an identity's twins are painted, and by what they are measured."""
 
     site: Site
@@ -52,13 +52,13 @@ class _Footed:
 
 
 class Casting:
-    """Finds twins for the identities of one input. footing: where they are painted, and by what they are measured.
-    people: who already appeared in the dataset."""
+    """Finds twins for the identities of one input. control_stage: where they are painted, and what they are measured
+    by. people: who already appeared in the dataset."""
 
-    def __init__(self, steps: Steps, material: Material, footing: Footing, people: Gallery) -> None:
+    def __init__(self, steps: Steps, material: Material, control_stage: ControlStage, people: Gallery) -> None:
         self._steps = steps
         self._material = material
-        self._footing = footing
+        self._control_stage = control_stage
         self._people = people
         self._crowds = [crowd for crowd in Crowd if crowd is not Crowd.SHARED or people.may_share]
         self._known: dict[int, int] = {}
@@ -73,16 +73,16 @@ class Casting:
         """
         if tries < 1:
             raise ValueError("A twin cannot be found without a try.")
-        if (site := self._footing.site(identity)) is None:
+        if (site := self._control_stage.site(identity)) is None:
             return TwinResult(identity.index, None, twin.strength_of(1), ())
         try:
-            controls = self._footing.controls(identity)
+            controls = self._control_stage.controls(identity)
         except Withheld as doubt:
             nan = float("nan")
             return TwinResult(
                 identity.index, None, twin.strength_of(1), (Attempt(1, -1, nan, nan, nan, False, doubt.reason),)
             )
-        found = _Footed(site, controls)
+        found = _InPlace(site, controls)
         refused: set[int] = set()
         while True:
             place = self._place(identity)
@@ -134,7 +134,7 @@ class Casting:
     def _least_crowded(
         self,
         identity: Identity,
-        footed: _Footed,
+        in_place: _InPlace,
         place: Place,
         strangers: Others,
         standing: Mapping[int, TwinResult],
@@ -146,7 +146,7 @@ class Casting:
         before = len(earlier)
         for crowd in self._crowds:
             left = tries - (len(earlier) - before)
-            result = self._run(identity, footed, place, strangers, earlier, standing, left, crowd, refused)
+            result = self._run(identity, in_place, place, strangers, earlier, standing, left, crowd, refused)
             result = replace(result, attempts=(*earlier, *result.attempts))
             last = result.attempts[-1] if result.attempts else None
             if result.twin is not None or last is None or last.reason != _NOBODY_LEFT:
@@ -184,7 +184,7 @@ class Casting:
     def _run(
         self,
         identity: Identity,
-        footed: _Footed,
+        in_place: _InPlace,
         place: Place,
         strangers: Others,
         earlier: Sequence[Attempt],
@@ -228,8 +228,8 @@ class Casting:
             TwinResult,
             lambda _: twin.run(
                 request,
-                footed.site,
-                footed.controls,
+                in_place.site,
+                in_place.controls,
                 material.appearances.appearances[identity.index],
                 inpainter,
                 motion,
@@ -238,7 +238,7 @@ class Casting:
                 wanted,
                 steps.context.settings.threads,
             ),
-            (material.digest, footed.controls.digest()),
+            (material.digest, in_place.controls.digest()),
             (*_ROLES, "parser"),
             asdict(wanted) | {"request": request.digest()},
             number if first == 1 else f"{number} attempt {first}",

@@ -187,7 +187,7 @@ class _Checker:
             if noted is not None and source is None:
                 return noted, False
             try:
-                found = self._looked(known, row, path, source, judging.panel(networks), networks)
+                found = self._looked(known, row, path, source, judging.panel(networks, _strict(row)), networks)
             except AnonflowError:
                 raise
             except Exception as error:
@@ -204,7 +204,7 @@ class _Checker:
         picture = row.output.startswith("images/")
         threads = self._settings.threads
         record = face_records.load(self._destination, row.public_id, row.output_sha256)
-        earlier = looking.Earlier(networks.load("audit_detector"), networks.load("landmarker"))
+        earlier = looking.Earlier(networks.load("audit_detector"))
         try:
             codes = hidden.hidden_in_picture(path) if picture else hidden.hidden_in_video(path)
             frames = _frames(path, picture)
@@ -259,6 +259,12 @@ def _frames(path: Path, picture: bool) -> OpenFrames:
         return frames_of(read_picture(path))
     info = probe_video(path)
     return lambda: open_frames(path, info)
+
+
+def _strict(row: VideoRow) -> bool:
+    """Whether a result must not be matched by a general matcher: all but those whose own audit counted such frames and
+    let them pass, as `--surroundings accept` asks for."""
+    return not any(one.get("matched") for one in row.audit)
 
 
 def _limits(row: VideoRow) -> dict[str, float]:

@@ -17,8 +17,8 @@ from infra.privacy import PrivacyFilter, digest_file, install, public_id
 from models.embedding.calibration import calibration
 from tasks import audit, faces, recheck, samples, scenes
 from tasks.faces import FaceSettings, OpenFrames, SceneConsumer
+from tasks.identities import pool
 from tasks.judges import Panel, Reference
-from tasks.limits import mean
 from tasks.measure.pair import Known, frames_of
 from tasks.recheck import Looked
 from tasks.transparency import translucent
@@ -119,7 +119,7 @@ class Against:
         for judge, vectors in zip(panel.judges, audit.references(cut, panel).vectors, strict=True):
             name = judge.embedder.name
             limit = self.limits.get(name, calibration(name).nearest_stranger)
-            known.append([Reference(mean(vectors[some]), limit, vectors[some]) for some in rows])
+            known.append([Reference(pool(vectors[some]), limit, vectors[some]) for some in rows])
         return known
 
 

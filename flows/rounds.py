@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from flows import footing, judging
+from flows import control_stage, judging
 from flows.casting import Casting
 from flows.context import Context
+from flows.control_stage import ControlStage
 from flows.covers import Covers
-from flows.footing import Footing
 from flows.material import Footage, Material, gather
 from flows.steps import Steps
 from infra.errors import Withheld
@@ -28,7 +28,7 @@ from tasks.identities import Identity
 from tasks.judges import Reference
 from tasks.reassemble import Extra, Painted
 from tasks.records import Tracks, Verdict
-from tasks.twin import MATCHED, TwinResult
+from tasks.twin import TOO_CLOSE, TOO_CLOSE_IN_PLACE, TwinResult
 
 STRAY_ROUNDS = 3
 """Rounds in which residual faces are covered by growing regions. Then the video is withheld, or the whole picture is
@@ -38,10 +38,6 @@ SMALL_FACE = 64.0
 pass: embedders cannot tell strangers apart at that size, and a flat fill loses little."""
 SMALL_ATTEMPTS = 2
 """A small face that the audit recognised is tried again up to this many attempts in all."""
-SEEN_BY_ANY = (
-    "A general matcher takes every twin that was tried for the source; --surroundings accept judges beside strangers "
-    "in the same place instead."
-)
 NOBODY_FITS = "No synthetic person fits and is far enough from the source."
 UNTRUE, NOT_SEEN = "twin_not_seen", "Where the twin was painted the audit does not see its face; tries are used up."
 USED_UP = "The audit recognises the source in the result; tries are used up."
@@ -81,8 +77,8 @@ class Rounds:
         self._context = steps.context
         self._material = material
         self._render = render
-        self._footing = Footing(steps, material)
-        self._casting = Casting(steps, material, self._footing, steps.context.people)
+        self._control_stage = ControlStage(steps, material)
+        self._casting = Casting(steps, material, self._control_stage, steps.context.people)
         self._twins: dict[int, TwinResult] = {}
         self._seen: dict[int, tuple[Reference, ...]] = {}
         self._covers = Covers(material.footage.size, steps.frames, material.scan.scenes)
@@ -103,7 +99,7 @@ class Rounds:
                 self._steps,
                 rendered.frames,
                 rendered.painted,
-                self._footing.known(),
+                self._control_stage.known(),
                 self._shown(),
                 [scene.first for scene in self._material.scan.scenes],
                 f"audit {number}",
@@ -137,11 +133,11 @@ class Rounds:
     def _rehearsal_fails(self, index: int) -> bool:
         """Whether the audit's judges recognise an identity in the sampled frames; they learn its twin's looks there."""
         identity, result = self._material.identities.identities[index], self._twins[index]
-        site = self._footing.site(identity)
+        site = self._control_stage.site(identity)
         if result.twin is None or site is None:
             return False
         margin = MARGIN if self._left(index) >= MARGIN_TRIES else 0.0
-        found = judging.rehearse(self._steps, result, result.twin, site, self._footing.controls(identity), margin)
+        found = judging.rehearse(self._steps, result, result.twin, site, self._control_stage.controls(identity), margin)
         self._seen[index] = found.twin
         return found.recognised or not found.twin
 
@@ -217,17 +213,20 @@ class Rounds:
 
 def why(result: TwinResult) -> str:
     """Why no attempt at a twin was accepted, in words and distances."""
-    if result.attempts[-1].reason in footing.MEANINGS:
-        return footing.MEANINGS[result.attempts[-1].reason]
-    if result.attempts[-1].reason == MATCHED:
-        return SEEN_BY_ANY
-    near = [attempt for attempt in result.attempts if attempt.reason == "too_close"]
-    if not near:
+    if result.attempts[-1].reason in control_stage.MEANINGS:
+        return control_stage.MEANINGS[result.attempts[-1].reason]
+    last = result.attempts[-1]
+    if last.reason == TOO_CLOSE:
+        return (
+            f"Every twin that was tried can be taken for the source: two pictures are {last.distance:.2f} apart, and a "
+            f"general matcher tells people apart from {last.threshold:.2f} on; --surroundings accept asks for less."
+        )
+    if last.reason != TOO_CLOSE_IN_PLACE:
         return NOBODY_FITS
     return (
-        f"Every twin that was tried came too near to the source: at a distance of {near[-1].distance:.2f} where more "
-        f"than {near[-1].threshold:.2f} is asked for. In this footage the source's own pictures lie within "
-        f"{near[-1].genuine:.2f} of one another, strangers of the same kind at {near[-1].strangers:.2f}."
+        f"Every twin that was tried came too near to the source: at a distance of {last.distance:.2f} where more "
+        f"than {last.threshold:.2f} is asked for. In this footage the source's own pictures lie within "
+        f"{last.genuine:.2f} of one another, strangers of the same kind at {last.strangers:.2f}."
     )
 
 

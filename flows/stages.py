@@ -23,6 +23,7 @@ from infra.media.probe import VideoInfo, probe_video
 from infra.media.readback import Readback
 from infra.media.turn import Sink, TurnedSink, open_turned
 from infra.privacy import digest_file
+from infra.settings import Settings
 from models import profiles
 from tasks import reassemble, scenes
 from tasks.faces import FaceSettings
@@ -37,12 +38,7 @@ def run_stages(source: Path, info: VideoInfo, context: Context) -> StageResult:
     """Turn a probed local file into an audited one. Raises Withheld whenever that is in doubt."""
     threads = context.settings.threads
     encoded, finished = context.folder / "picture.mp4", context.folder / "finished.mp4"
-    footage = Footage(
-        open=lambda: open_frames(source, info),
-        size=(info.width, info.height),
-        frames=info.frame_count,
-        scenes=lambda: scenes.consumer_for(context.settings, source, info),
-    )
+    footage = footage_of(source, info, context.settings)
 
     def finish() -> tuple[Readback, VideoInfo]:
         back = join_sound(encoded, source, info, finished)
@@ -58,6 +54,16 @@ def run_stages(source: Path, info: VideoInfo, context: Context) -> StageResult:
 
     _, verdict, reason = rounds.run(context, footage, render)
     return StageResult(AuditedFile(finished, digest_file(finished)), verdict, reason)
+
+
+def footage_of(source: Path, info: VideoInfo, settings: Settings) -> Footage:
+    """A probed local file, ready to be read."""
+    return Footage(
+        open=lambda: open_frames(source, info),
+        size=(info.width, info.height),
+        frames=info.frame_count,
+        scenes=lambda: scenes.consumer_for(settings, source, info),
+    )
 
 
 def _paint(

@@ -134,8 +134,8 @@ class Role:
 
 
 # The audit roles must never share weights with the roles that make or choose the twin: a network cannot be asked
-# to find fault with what it was used to optimise. The framing detector is the one by whose points the judges'
-# thresholds were measured, whatever finds the faces.
+# to find fault with what it was used to optimise. The framing detector bears out what an audit's search finds. Control
+# strangers come from the catalogue and are painted by the mesh, whatever makes and moves the twins.
 _EMBEDDED = {
     "detector": Role("detector", ("retinaface-mobilenet",)),
     "confirming_detector": Role("detector", ("centerface",)),
@@ -158,7 +158,6 @@ _EVALUATION: dict[str, Role] = {
     for name in (
         "detector",
         "confirming_detector",
-        "framing_detector",
         "landmarker",
         "embedder",
         "age_gender",

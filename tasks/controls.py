@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 
 from infra.errors import Withheld
-from models.capabilities import Appearance, Embedder, Face, Floats, Landmarker
+from models.capabilities import Appearance, Embedder, Floats, Landmarker
 from models.embedding.calibration import calibration
 from models.twins import MotionModel, Strangers, Strength, Twin, TwinJob
-from tasks import framing, limits
-from tasks.identities import Identity
+from tasks import framing
+from tasks.identities import Identity, pool
 from tasks.limits import InPlace, Source
 from tasks.samples import Sample
 from tasks.site import Site
@@ -39,8 +39,8 @@ class Controls:
 
     made_by, candidates: (k,) who the control strangers are. measured: per embedder, the verifying one first. sources:
     what each embedder sees of the source. middles: per embedder (k, D) unit means of the control strangers' painted
-    samples. mistaken: share of pairs of a painted control stranger and a source sample that a general matcher at 1 %
-    false accepts takes for one person, the largest over the embedders.
+    samples. false_matches: share of pairs of a painted control stranger and a source sample that a general matcher at
+    1 % false accepts takes for one person, the largest over the embedders.
     """
 
     made_by: str
@@ -48,7 +48,7 @@ class Controls:
     measured: tuple[InPlace, ...]
     sources: tuple[Source, ...]
     middles: tuple[Floats, ...]
-    mistaken: float
+    false_matches: float
 
     def digest(self) -> str:
         """Hex SHA-256 of what a twin is measured by, for a cache key."""
@@ -124,8 +124,10 @@ def run(
         tuple(twin.candidate for twin in people),
         tuple(measured),
         tuple(sources),
-        tuple(np.stack([limits.mean(vectors[k]) for vectors in seen]) for k in range(len(embedders))),
-        max(_mistaken(e, s, [v[k] for v in seen]) for k, (e, s) in enumerate(zip(embedders, sources, strict=True))),
+        tuple(np.stack([pool(vectors[k]) for vectors in seen]) for k in range(len(embedders))),
+        max(
+            _false_matches(e, s, [v[k] for v in seen]) for k, (e, s) in enumerate(zip(embedders, sources, strict=True))
+        ),
     )
 
 
@@ -156,19 +158,11 @@ def _genuine(source: Source, site: Site, embedder: Embedder, landmarker: Landmar
     # Where no twin is shown, as on profiles, the source need not be like itself.
     if len(site.samples) >= _FEW:
         return source.genuine(site.samples)
-    crops = [np.ascontiguousarray(sample.crop[:, ::-1]) for sample in site.samples]
-    faces = [_mirrored(sample.face, sample.crop.shape[1]) for sample in site.samples]
-    faces = [framing.framed(crop, face, landmarker) or face for crop, face in zip(crops, faces, strict=True)]
-    return np.asarray(1.0 - embedder.embed(crops, faces) @ source.template, np.float32)
+    pairs = [framing.mirrored(sample.crop, sample.face) for sample in site.samples]
+    faces = [framing.framed(crop, face, landmarker) or face for crop, face in pairs]
+    return np.asarray(1.0 - embedder.embed([crop for crop, _ in pairs], faces) @ source.template, np.float32)
 
 
-def _mirrored(face: Face, width: int) -> Face:
-    x0, y0, x1, y1 = face.box
-    points = face.points[[1, 0, 2, 4, 3]].copy()
-    points[:, 0] = width - 1 - points[:, 0]
-    return Face(np.array([width - 1 - x1, y0, width - 1 - x0, y1], np.float32), face.score, points)
-
-
-def _mistaken(embedder: Embedder, source: Source, strangers: Sequence[Floats]) -> float:
+def _false_matches(embedder: Embedder, source: Source, strangers: Sequence[Floats]) -> float:
     threshold = calibration(embedder.name).far_1
     return float(np.mean([(1.0 - vectors @ source.vectors.T < threshold).mean() for vectors in strangers]))

@@ -43,6 +43,16 @@ def framed(image: Image, expected: Face, landmarker: Landmarker) -> Face | None:
     return face if overlap(face.box, expected.box) > _SAME else None
 
 
+def mirrored(image: Image, face: Face) -> tuple[Image, Face]:
+    """A (h, w, 3) picture and the face in it as a mirror shows them; left and right points change places."""
+    width = image.shape[1]
+    x0, y0, x1, y1 = face.box
+    points = face.points[[1, 0, 2, 4, 3]].copy()
+    points[:, 0] = width - 1 - points[:, 0]
+    box = np.array([width - 1 - x1, y0, width - 1 - x0, y1], np.float32)
+    return np.ascontiguousarray(image[:, ::-1]), Face(box, face.score, points)
+
+
 def roll(face: Face) -> float:
     """Radians by which the line of the eyes is turned clockwise."""
     across = face.points[1] - face.points[0]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.capabilities import Floats
+from tasks.identities import pool
 from tasks.samples import Sample
 
 SHARE = 0.5
@@ -45,7 +46,7 @@ class Source:
     @property
     def template(self) -> Floats:
         """(D,) unit mean of all samples."""
-        return mean(self.vectors)
+        return pool(self.vectors)
 
     def apart(self, index: int) -> Floats:
         """(D,) unit mean of the samples apart in time from one of them; of the others where none is, of all where there
@@ -53,7 +54,7 @@ class Source:
         others = np.arange(len(self.vectors)) != index
         far = others & ((self.track != self.track[index]) | (abs(self.frame - self.frame[index]) >= APART_FRAMES))
         chosen = next((some for some in (far, others) if some.any()), np.ones(len(others), bool))
-        return mean(self.vectors[chosen])
+        return pool(self.vectors[chosen])
 
     def genuine(self, samples: Sequence[Sample]) -> Floats:
         """(m,) distance of each of some samples of the identity from the template of those apart from it."""
@@ -73,12 +74,6 @@ def source_of(vectors: Floats, samples: Sequence[Sample]) -> Source:
     """The (n, D) vectors of an identity's samples, with their places in time."""
     track, frame = (np.array([getattr(s, name) for s in samples], np.int64) for name in ("track", "frame"))
     return Source(vectors, track, frame)
-
-
-def mean(vectors: Floats) -> Floats:
-    """Unit mean of (n, D) unit vectors."""
-    middle = vectors.mean(axis=0)
-    return np.asarray(middle / max(float(np.linalg.norm(middle)), 1e-9), np.float32)
 
 
 @dataclass(frozen=True)
@@ -107,7 +102,7 @@ class InPlace:
         return self.reach + SHARE * max(self.typical - self.reach, 0.0)
 
     @property
-    def told_apart(self) -> bool:
+    def separable(self) -> bool:
         """Whether the network tells the source from control strangers in this footage: three in four are farther than
         the limit, and that is beyond the source's own samples."""
         return bool(np.quantile(score(self.strangers), 0.25) > self.limit > self.reach)

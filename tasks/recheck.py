@@ -15,8 +15,7 @@ import numpy as np
 
 from infra.media.frame import YuvFrame
 from infra.parallel import ordered
-from models.capabilities import Detector, Face, Floats, Image, Landmarker
-from models.motion.mesh import face_of
+from models.capabilities import Detector, Face, Floats, Image
 from tasks import audit
 from tasks.audit import belongs
 from tasks.audit_report import Report, Stray
@@ -28,8 +27,6 @@ from tasks.tracking import overlap
 VERSION = 2
 _SAME = 0.25
 """Overlap from which two boxes are of one face, as in the audit."""
-_PRESENT = 0.5
-"""Presence from which the landmarker's points are used."""
 _REACH = 5
 """A twin that the earlier look lost counts as seen when it saw one there both so many frames before and after, at most.
 Tracks of faces were bridged over more than that, so that the twin was painted in between."""
@@ -37,20 +34,13 @@ Tracks of faces were bridged over more than that, so that the twin was painted i
 
 @dataclass(frozen=True)
 class Earlier:
-    """How audits looked before there were records: one detector on the upright frame. landmarker: places the points of
-    what it saw where painting placed them, which is where the judges must look."""
+    """How audits looked before there were records: one detector on the upright frame."""
 
     detector: Detector
-    landmarker: Landmarker
 
     def twins(self, image: Image) -> list[Face]:
         """The faces of one picture that such an audit knew of, and so were replaced."""
-        found = self.detector.detect([image])[0]
-        meshes = self.landmarker.locate([image] * len(found), found) if found else []
-        return [
-            Face(face.box, face.score, face_of(mesh.points).points) if mesh.presence >= _PRESENT else face
-            for face, mesh in zip(found, meshes, strict=True)
-        ]
+        return self.detector.detect([image])[0]
 
 
 @dataclass(frozen=True)

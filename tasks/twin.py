@@ -22,8 +22,9 @@ from tasks.records import Attempt
 from tasks.site import Site
 
 VERSION = 14
-MATCHED = "matched"
-"""Reason of an attempt that only a general matcher takes for the source."""
+TOO_CLOSE, TOO_CLOSE_IN_PLACE = "too_close", "too_close_in_place"
+"""Reasons of an attempt: a general matcher takes a painted sample for a source sample; the twin is not far enough from
+the source beside strangers in the same place."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def run(
             anybody=request.anybody,
             kind_first=not settings.strict,
         )
-        tried = Attempt(number, -1, strength.change, float("nan"), controls.measured[0].limit, False, "")
+        tried = Attempt(number, -1, strength.change, float("nan"), threshold, False, "")
         try:
             twin = inpainter.inpaint(job)
         except AttemptFailed as failed:
@@ -157,17 +158,21 @@ def run(
             rejected.append(twin.candidate)
             continue
         measured = controls.of(0, twin.candidate if inpainter.name == controls.made_by else -1)
-        distance = float(limits.score(controls.sources[0].distances(shown.vectors[0], shown.samples)))
-        why = "too_close" if measured.refuses(distance) else "accepted"
-        pairs = 1.0 - shown.vectors[0] @ controls.sources[0].vectors.T
+        score = float(limits.score(controls.sources[0].distances(shown.vectors[0], shown.samples)))
+        smallest = float((1.0 - shown.vectors[0] @ controls.sources[0].vectors.T).min())
         # Not <: a distance that is no number proves nothing.
-        if why == "accepted" and settings.strict and not bool((pairs >= threshold).all()):
-            why = MATCHED
+        matched = settings.strict and not smallest > threshold
+        why = "accepted"
+        if matched:
+            why = TOO_CLOSE
+        elif measured.refuses(score):
+            why = TOO_CLOSE_IN_PLACE
+        by_pairs = settings.strict and why != TOO_CLOSE_IN_PLACE
         attempts.append(
             replace(
                 tried,
-                distance=distance,
-                threshold=measured.limit,
+                distance=smallest if by_pairs else score,
+                threshold=threshold if by_pairs else measured.limit,
                 genuine=measured.reach,
                 strangers=measured.typical,
                 accepted=why == "accepted",

@@ -12,7 +12,7 @@ import pytest
 
 from flows import casting, judging, rounds
 from flows.context import Context
-from flows.footing import Footing
+from flows.control_stage import ControlStage
 from flows.material import Footage, Material, Scan
 from flows.progress import Clock
 from flows.rounds import Rendered
@@ -83,9 +83,9 @@ class Script:
         monkeypatch.setattr(rounds, "gather", lambda steps, footage: self.material)
         monkeypatch.setattr(Steps, "load", lambda steps, role, **options: None)
         monkeypatch.setattr(judging, "panel", lambda *_: None)
-        monkeypatch.setattr(Footing, "site", lambda footing, one: self.site(one))
-        monkeypatch.setattr(Footing, "controls", lambda footing, one: support.controls(self.material.samples, one))
-        monkeypatch.setattr(Footing, "known", lambda footing: [])
+        monkeypatch.setattr(ControlStage, "site", lambda _, one: self.site(one))
+        monkeypatch.setattr(ControlStage, "controls", lambda _, one: support.controls(self.material.samples, one))
+        monkeypatch.setattr(ControlStage, "known", lambda _: [])
         monkeypatch.setattr(casting.twin, "run", self.twin)
         monkeypatch.setattr(judging.audit, "run", self.audit)
         monkeypatch.setattr(judging.rehearse_task, "run", self.rehearse)

@@ -14,12 +14,11 @@ import pytest
 
 from flows.casting import Casting
 from flows.context import Context, StageResult
-from flows.footing import Footing
-from flows.material import Footage, gather
-from flows.stages import run_stages
+from flows.control_stage import ControlStage
+from flows.material import gather
+from flows.stages import footage_of, run_stages
 from flows.steps import Steps
 from infra.errors import Withheld
-from infra.media.decode import open_frames
 from infra.media.probe import VideoInfo
 from infra.settings import IdentityScope, OnFailure, Settings
 from infra.store import Store
@@ -27,7 +26,7 @@ from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.catalogue_inpainter import CatalogueInpainter
 from models.twins import Twin, TwinJob
-from tasks import gallery, scenes, twin
+from tasks import gallery, twin
 from tasks.gallery import Gallery, Place
 from tasks.records import Verdict
 from tasks.twin import TwinResult
@@ -61,16 +60,10 @@ def two_clips(clip: Callable[[str], Path], ffmpeg: Callable[..., None], tmp_path
 
 def cast(source: Path, info: VideoInfo, context: Context) -> TwinResult:
     """The chain up to the twins."""
-    footage = Footage(
-        lambda: open_frames(source, info),
-        (info.width, info.height),
-        info.frame_count,
-        lambda: scenes.consumer_for(context.settings, source, info),
-    )
     steps = Steps(context, info.frame_count)
-    material = gather(steps, footage)
+    material = gather(steps, footage_of(source, info, context.settings))
     (identity,) = material.identities.identities
-    return Casting(steps, material, Footing(steps, material), context.people).find(identity, {}, 5)
+    return Casting(steps, material, ControlStage(steps, material), context.people).find(identity, {}, 5)
 
 
 def only_cast(source: Path, info: VideoInfo, context: Context) -> StageResult:

@@ -106,7 +106,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         return Looked(count, (), {})
 
     monkeypatch.setattr(recheck.looking, "look", look)
-    monkeypatch.setattr(recheck.judging, "panel", lambda networks: None)
+    monkeypatch.setattr(recheck.judging, "panel", lambda *_: None)
     monkeypatch.setattr(recheck.Networks, "load_all", lambda *_, **__: [None])
     return looked
 
@@ -272,7 +272,7 @@ def look(frames, *_, **__):
         looked.append(sum(1 for _ in stream))
     return Looked(looked[-1], (), {})
 recheck.looking.look = look
-recheck.judging.panel = lambda networks: None
+recheck.judging.panel = lambda *_: None
 recheck.Networks.load_all = lambda *_, **__: [None]
 recheck.recheck(Request(sys.argv[1]), Settings(), lambda outcome, fresh: None)
 """

@@ -12,7 +12,7 @@ import pytest
 
 from flows import rounds
 from flows.casting import Casting
-from flows.footing import Footing
+from flows.control_stage import ControlStage
 from flows.steps import Steps
 from infra.errors import Withheld
 from infra.settings import IdentityScope, OnFailure
@@ -245,7 +245,7 @@ def test_no_twin_is_asked_for_without_a_try(script: Callable[..., Script], side:
     identity = made.asked[0][0].identity
     steps = Steps(made.context, 8)
     with pytest.raises(ValueError, match="without a try"):
-        Casting(steps, made.material, Footing(steps, made.material), made.context.people).find(identity, {}, 0)
+        Casting(steps, made.material, ControlStage(steps, made.material), made.context.people).find(identity, {}, 0)
 
 
 @pytest.mark.parametrize("seen", [0, 7, 9])

@@ -111,7 +111,7 @@ def test_every_embedder_is_calibrated_for_its_weights(name: str) -> None:
     assert 0 < figures.far_01 < figures.far_1 < 1
     assert 0 <= figures.frr_1 <= figures.frr_01 <= 1 and 0 <= figures.eer < 0.1
     counted = json.loads(calibration.FILE.read_text(encoding="utf-8"))["counts"]
-    assert counted["pairs_of_real_people"] >= 900 and counted["people_with_several_pictures"] >= 10
+    assert counted["pairs_of_real_people"] >= 1000 and counted["people_with_several_pictures"] >= 10
 
 
 def test_a_calibration_for_other_weights_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

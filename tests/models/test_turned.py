@@ -9,8 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.capabilities import Face
-from models.detection.turned import AS_IT_IS, DIAGONALS, QUARTERS, Look, look, merged, turned, turned_face
+from models.detection.turned import (
+    AS_IT_IS,
+    DIAGONALS,
+    QUARTERS,
+    Look,
+    TurnedDetector,
+    look,
+    merged,
+    turned,
+    turned_face,
+    whole,
+)
 from tasks import residual
+from tasks.residual import FaceSearch
 from tests.contracts import support as contracts
 from tests.tasks import support
 
@@ -82,14 +94,20 @@ def test_one_face_seen_in_several_looks_is_kept_once_as_it_scored_best() -> None
 
 
 def test_a_part_of_a_face_is_no_face_of_its_own_and_what_is_far_smaller_is() -> None:
-    whole, chin = support.face(200, 200, 200, 0.99), support.face(220, 250, 80, 0.9)
-    beside, shirt, around = (
-        support.face(330, 200, 80, 0.9),
-        support.face(200, 270, 40, 0.8),
-        support.face(200, 200, 420, 0.7),
-    )
-    assert merged([whole, chin]) == [whole]
-    assert merged([whole, beside, shirt, around]) == [whole, beside, shirt, around]
+    head, chin = support.face(200, 200, 200, 0.99), support.face(220, 250, 80, 0.9)
+    beside, shirt = support.face(330, 200, 80, 0.9), support.face(200, 270, 40, 0.8)
+    around = support.face(200, 200, 420, 0.7)
+    assert whole([head, chin]) == [head]
+    assert whole([head, beside, shirt, around]) == [head, beside, shirt, around]
+
+
+def test_an_audit_keeps_a_face_within_a_larger_detection_that_scored_better() -> None:
+    """The better one may be false."""
+    shoulders, face = support.face(200, 200, 200, 0.9), support.face(200, 160, 90, 0.8)
+    picture = np.zeros((400, 640, 3), np.uint8)
+    found = support.Detector([shoulders, face])
+    assert len(FaceSearch(found, (), support.Landmarker()).find(picture, False)) == 2
+    assert len(TurnedDetector(found, lambda width, height: [Look(0, 640)]).detect([picture])[0]) == 1
 
 
 def test_what_is_too_large_for_a_look_is_left_to_the_others() -> None:
@@ -105,7 +123,9 @@ def test_a_face_that_fills_the_picture_is_one_face(name: str) -> None:
     x0, y0, x1, y1 = np.clip(face.box + face.size * np.float32([-0.4, -0.5, 0.4, 0.4]), 0, still.shape[0]).astype(int)
     close = cv2.resize(still[y0:y1, x0:x1], (640, 640), interpolation=cv2.INTER_AREA)
     detector = contracts.load("detector", "retinaface-mobilenet", long_side=AS_IT_IS, min_score=0.6)
-    assert len(look(detector, close, residual.looks(640, 640, thorough=True, still=True))) == 1
+    looks = residual.looks(640, 640, thorough=True, still=True)
+    (seen,) = TurnedDetector(detector, lambda width, height: looks).detect([close])
+    assert len(seen) == 1
 
 
 def test_faces_are_given_in_the_pixels_of_the_image() -> None:

@@ -76,7 +76,7 @@ def test_everybody_is_painted_into_the_same_samples_and_measured_by_every_embedd
     assert [one.strangers.shape for one in found.measured] == [(8, 6), (8, 6)]
     assert found.measured[0].strangers == pytest.approx(0.7, abs=1e-5) and found.measured[0].genuine.shape == (10,)
     assert [some.shape for some in found.middles] == [(8, 4), (8, 4)]
-    assert found.mistaken == 0.0 and measured(lambda *_: 0.3).mistaken == 1.0, "0.6 is the general threshold"
+    assert found.false_matches == 0.0 and measured(lambda *_: 0.3).false_matches == 1.0, "0.6 is the general threshold"
 
 
 def test_they_are_drawn_without_a_look_at_anybody_else() -> None:
@@ -104,7 +104,7 @@ def test_of_a_single_sample_the_mirrored_one_tells_how_far_the_source_is_from_it
 
     found = measured(far, rows=(0,))
     assert found.measured[0].genuine == pytest.approx([0.15], abs=1e-5)
-    assert found.measured[0].strangers.shape == (8, 1) and found.measured[0].told_apart
+    assert found.measured[0].strangers.shape == (8, 1) and found.measured[0].separable
 
 
 # -- with the real networks, on a photograph --------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_the_sources_own_texture_and_half_of_it_are_refused_and_strangers_of_the
     place: tuple[Site, Identity, list[Embedder], Controls],
 ) -> None:
     site, _, _, found = place
-    assert all(one.told_apart for one in found.measured)
+    assert all(one.separable for one in found.measured)
     himself = Twin(site.front.crop, site.mesh, -1, AT_REST, np.zeros(512, np.float32))
     assert score_of(himself, place) == [True] * 3
     job = TwinJob(

@@ -33,7 +33,7 @@ def test_the_source_itself_is_always_refused_and_nearer_is_never_better(
 ) -> None:
     found = place(own, *strangers)
     assert found.refuses(0.0) and found.refuses(float("nan"))
-    if found.told_apart:
+    if found.separable:
         assert found.refuses(own) and not found.refuses(found.typical)
     if found.refuses(other):
         assert all(found.refuses(other * k) for k in (0.0, 0.5, 0.99))
@@ -44,10 +44,10 @@ def test_an_outlier_among_strangers_on_the_sources_side_is_refused_and_one_beyon
     assert found.limit < 0.55 and found.refuses(0.55) and not found.refuses(0.7) and not found.refuses(1.4)
 
 
-def test_where_strangers_look_like_the_source_they_are_not_told_apart() -> None:
-    assert place(0.1).told_apart
-    assert not place(0.5, *[0.45] * 8).told_apart, "strangers are nearer than the source's own samples"
-    assert not place(0.2, *[0.21, 0.2, 0.22, 0.9, 0.9, 0.9, 0.9, 0.9]).told_apart, "three of eight are the source"
+def test_where_strangers_look_like_the_source_they_are_not_separable() -> None:
+    assert place(0.1).separable
+    assert not place(0.5, *[0.45] * 8).separable, "strangers are nearer than the source's own samples"
+    assert not place(0.2, *[0.21, 0.2, 0.22, 0.9, 0.9, 0.9, 0.9, 0.9]).separable, "three of eight are the source"
 
 
 def test_the_score_is_low_among_the_distances_and_no_smallest_of_many() -> None:

@@ -43,7 +43,7 @@ def panel(found: Sequence[Sequence[Face]], far: float = 0.9) -> Panel:
 def looked(found: Sequence[Sequence[Face]], earlier: Sequence[Sequence[Face]], record: Painted | None = None) -> Looked:
     """A look at grey frames. found: what the present audit sees on each; earlier: what the earlier one saw."""
     pictures = [np.full((240, 320, 3), 10 * index, np.uint8) for index in range(len(found))]
-    old = Earlier(PerFrame(earlier), support.Landmarker())
+    old = Earlier(PerFrame(earlier))
     return recheck.look(support.opener(pictures), panel(found), old, record)
 
 
@@ -104,7 +104,7 @@ def test_a_record_says_exactly_what_was_replaced() -> None:
 def test_a_face_that_the_search_does_not_confirm_is_none() -> None:
     pictures = [np.full((240, 320, 3), 0, np.uint8)]
     blind = support.Detector([])
-    old = Earlier(blind, support.Landmarker())
+    old = Earlier(blind)
     for confirms in (False, True):
         board = Panel(support.Search([OTHER], confirms), blind, support.Landmarker(), ())
         assert len(recheck.look(support.opener(pictures), board, old, None).strays) == int(confirms)
@@ -123,6 +123,6 @@ def test_whoever_asks_to_stop_is_heard() -> None:
     def stop() -> None:
         raise KeyboardInterrupt
 
-    old = Earlier(support.Detector([]), support.Landmarker())
+    old = Earlier(support.Detector([]))
     with pytest.raises(KeyboardInterrupt):
         recheck.look(support.opener([np.zeros((240, 320, 3), np.uint8)]), panel([[]]), old, None, check=stop)

@@ -75,8 +75,8 @@ def test_the_first_twin_far_enough_is_taken_and_every_attempt_recorded() -> None
     result, inpainter = find([0.2, 0.59, 0.9])
     assert result.twin is not None and result.twin.candidate == 102
     assert [(a.number, a.candidate, a.accepted, a.reason) for a in result.attempts] == [
-        (1, 100, False, "too_close"),
-        (2, 101, False, "too_close"),
+        (1, 100, False, "too_close_in_place"),
+        (2, 101, False, "too_close_in_place"),
         (3, 102, True, "accepted"),
     ]
     assert [a.distance for a in result.attempts] == pytest.approx([0.2, 0.59, 0.9], abs=1e-5)
@@ -137,7 +137,7 @@ def test_a_settled_twin_is_not_tried_again_as_strong_as_before() -> None:
 def test_no_candidate_ends_the_search_without_a_twin() -> None:
     result, _ = find([0.1], Inpainter(most=2), attempts=5)
     assert result.twin is None
-    assert [a.reason for a in result.attempts] == ["too_close", "too_close", "no_candidate"]
+    assert [a.reason for a in result.attempts] == ["too_close_in_place", "too_close_in_place", "no_candidate"]
     assert np.isnan(result.attempts[-1].distance) and result.attempts[-1].candidate == -1
 
 
@@ -147,17 +147,16 @@ def test_an_outlier_among_strangers_is_refused_though_it_is_beyond_the_limit() -
 
 
 def test_strictly_a_general_matcher_must_not_take_it_for_the_source_either() -> None:
-    """Beyond the limit in place at 0.8, within the general threshold of FaceNet at 0.58."""
-    result, inpainter = find([0.8, 0.9], strict=True)
-    assert [a.reason for a in result.attempts] == ["accepted"] and not inpainter.jobs[0].kind_first
-    near = calibration("facenet").far_1
-    assert near < 0.6, "else the limit in place decides"
-    result, inpainter = find([0.8], limit=0.3, strict=True)
-    assert result.twin is not None
-    result, _ = find([near - 0.02, near + 0.02], limit=0.3, strict=True)
-    assert [a.reason for a in result.attempts] == ["matched", "accepted"]
-    result, inpainter = find([near - 0.02], limit=0.3)
+    """Beyond the limit in place, by which pairs and general threshold decide nothing."""
+    general = calibration("facenet").far_1
+    result, inpainter = find([general - 0.02, general + 0.02], limit=0.3, strict=True)
+    assert [(a.reason, a.accepted) for a in result.attempts] == [("too_close", False), ("accepted", True)]
+    assert [a.threshold for a in result.attempts] == [general] * 2 and not inpainter.jobs[0].kind_first
+    assert [a.distance for a in result.attempts] == pytest.approx([general - 0.02, general + 0.02], abs=1e-5)
+    result, inpainter = find([general - 0.02], limit=0.3)
     assert result.twin is not None and inpainter.jobs[0].kind_first
+    result, _ = find([general + 0.02], limit=general + 0.1, strict=True, attempts=1)
+    assert [(a.reason, a.threshold) for a in result.attempts] == [("too_close_in_place", pytest.approx(general + 0.1))]
 
 
 def test_a_twin_that_is_a_control_stranger_itself_is_measured_by_the_others() -> None:

@@ -11,59 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import Withheld
-from models.capabilities import Appearance, Floats
+from models.capabilities import Floats
 from models.inpainting import catalogue, choosing
 from models.inpainting.catalogue import Catalogue
 from models.twins import TwinJob
-
-DIMENSION = 512
-
-
-def made(count: int = 120, seed: int = 0) -> Catalogue:
-    """People at random: ages 4 to 80, every third with glasses, some near the first axis and some far from it."""
-    rng = np.random.default_rng(seed)
-    vectors = (rng.normal(size=(count, DIMENSION)) / np.sqrt(DIMENSION)).astype(np.float32)
-    vectors[:, 0] += rng.uniform(-1.5, 1.5, count)
-    return Catalogue(
-        latents=np.zeros((count, 512), np.float32),
-        age=rng.uniform(4, 80, count).astype(np.float32),
-        female=rng.choice([0.05, 0.95], count).astype(np.float32),
-        ita=rng.uniform(-30, 70, count).astype(np.float32),
-        beard=rng.uniform(0, 0.5, count).astype(np.float32),
-        glasses=np.arange(count) % 3 == 0,
-        meshes=np.zeros((count, 478, 3), np.float32),
-        embeddings=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
-        embedder="facenet",
-    )
-
-
-PEOPLE = made()
-
-
-def job(appearance: Appearance, **changes: object) -> TwinJob:
-    source = np.eye(DIMENSION, dtype=np.float32)[:1]
-    start = TwinJob(
-        frame=np.zeros((8, 8, 3), np.uint8),
-        mesh=np.zeros((478, 3), np.float32),
-        appearance=appearance,
-        source=source,
-        others=np.zeros((0, DIMENSION), np.float32),
-        embedder="facenet",
-        taken=(),
-        seed=11,
-        attempt=1,
-    )
-    return replace(start, **changes)
-
-
-appearances = st.builds(
-    Appearance,
-    age=st.floats(3, 90),
-    female=st.floats(0, 1),
-    skin_ita=st.floats(-40, 75),
-    beard=st.floats(0, 1),
-    glasses=st.sampled_from([0.0, 1.0]),
-)
+from tests.models.inpainting.people import ADULT, DIMENSION, PEOPLE, job, members, women
 
 
 def chosen_of(people: Catalogue, wanted: TwinJob) -> int:
@@ -71,54 +23,12 @@ def chosen_of(people: Catalogue, wanted: TwinJob) -> int:
     return choosing.candidates(people, wanted)[0]
 
 
-def _members(chosen: int) -> list[int]:
-    return [member for member in choosing.parents(chosen, len(PEOPLE)) if member >= 0]
-
-
-@settings(max_examples=80, deadline=None)
-@given(appearances, st.integers(0, 2**62), st.integers(1, 5))
-def test_age_group_glasses_and_gender_always_fit(wanted: Appearance, seed: int, attempt: int) -> None:
-    try:
-        chosen = chosen_of(PEOPLE, job(wanted, seed=seed, attempt=attempt))
-    except Withheld as error:
-        assert error.reason == "no_candidate"
-        return
-    for member in _members(chosen):
-        assert (PEOPLE.age[member] < catalogue.AGE_BOUNDS[0]) == (wanted.age < catalogue.AGE_BOUNDS[0])
-        assert bool(PEOPLE.glasses[member]) == (wanted.glasses >= 0.5)
-        if abs(wanted.female - 0.5) > 0.15:
-            assert (PEOPLE.female[member] >= 0.5) == (wanted.female >= 0.5)
-
-
-ADULT = Appearance(age=35, female=0.9, skin_ita=30)
-
-
-def test_the_choice_is_determined_by_seed_and_attempt_and_varies_with_both() -> None:
-    same = {chosen_of(PEOPLE, job(ADULT)) for _ in range(5)}
-    assert len(same) == 1
-    assert len({chosen_of(PEOPLE, job(ADULT, seed=seed)) for seed in range(40)}) > 4
-    assert len({chosen_of(PEOPLE, job(ADULT, attempt=attempt)) for attempt in range(1, 12)}) > 2
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**62), st.integers(1, 60))
-def test_nobody_who_is_taken_is_chosen_again(seed: int, rounds: int) -> None:
-    taken: tuple[int, ...] = ()
-    for _ in range(min(rounds, 30)):
-        try:
-            chosen = chosen_of(PEOPLE, job(ADULT, seed=seed, taken=taken))
-        except Withheld:
-            return
-        assert chosen not in taken
-        taken = (*taken, chosen)
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**62), st.integers(1, 5))
 def test_everybody_chosen_is_far_from_source_and_others(seed: int, attempt: int) -> None:
     others = PEOPLE.embeddings[[1, 4, 7]]
     wanted = job(ADULT, seed=seed, attempt=attempt, others=others)
-    vectors = PEOPLE.embeddings[_members(chosen_of(PEOPLE, wanted))].sum(axis=0)
+    vectors = PEOPLE.embeddings[members(chosen_of(PEOPLE, wanted))].sum(axis=0)
     vector = vectors / np.linalg.norm(vectors)
     assert 1 - float(vector @ wanted.source[0]) >= choosing.FAR + 0.02 * (attempt - 1) - 1e-5
     assert float((1 - others @ vector).min()) >= choosing.APART - 1e-5
@@ -130,31 +40,11 @@ def test_nobody_is_left_when_everybody_is_the_source() -> None:
     assert raised.value.reason == "no_candidate"
 
 
-def test_a_preferred_candidate_is_kept() -> None:
-    assert chosen_of(PEOPLE, job(ADULT, prefer=77)) == 77
-
-
 @given(st.integers(1, 500), st.data())
 def test_the_number_of_a_blend_names_its_parents(count: int, data: st.DataObject) -> None:
     a, b = data.draw(st.integers(0, count - 1)), data.draw(st.integers(0, count - 1))
     assert choosing.parents(count + a * count + b, count) == (a, b)
     assert choosing.parents(a, count) == (a, -1)
-
-
-def women(near: Floats, ages: tuple[float, float]) -> Catalogue:
-    """People who differ from `ADULT` in age alone. near: (n,) how much of the source is in each embedding."""
-    size = len(near)
-    rest = np.random.default_rng(5).normal(size=(size, DIMENSION - 1))
-    rest *= np.sqrt(1 - near[:, None] ** 2) / np.linalg.norm(rest, axis=1, keepdims=True)
-    return replace(
-        made(size),
-        embeddings=np.concatenate([near[:, None], rest], axis=1).astype(np.float32),
-        age=np.linspace(*ages, size, dtype=np.float32),
-        female=np.full(size, ADULT.female, np.float32),
-        ita=np.full(size, ADULT.skin_ita, np.float32),
-        beard=np.full(size, ADULT.beard, np.float32),
-        glasses=np.zeros(size, bool),
-    )
 
 
 @pytest.mark.parametrize("count", [0, choosing.POOL - 1])

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows import footing, rounds
-from flows.footing import Footing
+from flows import control_stage, rounds
+from flows.control_stage import ControlStage
 from flows.steps import Steps
 from infra.errors import Withheld
 from infra.settings import OnFailure, Surroundings
@@ -30,11 +30,11 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scr
     return lambda *arguments, **options: Script(tmp_path, monkeypatch, *arguments, **options)
 
 
-def footed(made: Script, monkeypatch: pytest.MonkeyPatch, found: Controls) -> Footing:
+def in_place(made: Script, monkeypatch: pytest.MonkeyPatch, found: Controls) -> ControlStage:
     """The real one, whose measuring is scripted."""
     monkeypatch.undo()
-    monkeypatch.setattr(Footing, "_measure", lambda self, identity: found)
-    return Footing(Steps(made.context, 8), made.material)
+    monkeypatch.setattr(ControlStage, "_measure", lambda self, identity: found)
+    return ControlStage(Steps(made.context, 8), made.material)
 
 
 def blurred(found: Controls) -> Controls:
@@ -49,9 +49,9 @@ def test_where_a_judge_cannot_tell_the_source_from_strangers_nobody_is_tried(
     made = script([report()])
     (identity,) = made.material.identities.identities
     found = support.controls(made.material.samples, identity, judges=1)
-    assert footed(made, monkeypatch, found).controls(identity) is found
+    assert in_place(made, monkeypatch, found).controls(identity) is found
     with pytest.raises(Withheld) as raised:
-        footed(made, monkeypatch, blurred(found)).controls(identity)
+        in_place(made, monkeypatch, blurred(found)).controls(identity)
     assert raised.value.reason == "indistinct"
 
 
@@ -61,8 +61,8 @@ def test_what_the_surroundings_give_away_is_told(
 ) -> None:
     made = script([report()], surroundings=surroundings)
     (identity,) = made.material.identities.identities
-    found = replace(support.controls(made.material.samples, identity), mistaken=0.4)
-    assert footed(made, monkeypatch, found).controls(identity) is found
+    found = replace(support.controls(made.material.samples, identity), false_matches=0.4)
+    assert in_place(made, monkeypatch, found).controls(identity) is found
     assert made.context.evidence.surroundings == 0.4
 
 
@@ -72,10 +72,10 @@ def test_a_doubt_ends_by_the_policy_with_its_reason(
 ) -> None:
     made = script([report()], on_failure=policy)
 
-    def doubtful(self: Footing, identity: object) -> Controls:
-        raise Withheld(footing.INDISTINCT, footing.MEANINGS[footing.INDISTINCT])
+    def doubtful(self: ControlStage, identity: object) -> Controls:
+        raise Withheld(control_stage.INDISTINCT, control_stage.MEANINGS[control_stage.INDISTINCT])
 
-    monkeypatch.setattr(Footing, "controls", doubtful)
+    monkeypatch.setattr(ControlStage, "controls", doubtful)
     if policy is OnFailure.REDACT:
         assert made.run()[1:] == (Verdict.REDACTED, "no_safe_twin") and made.asked == []
         assert [a["reason"] for a in made.context.evidence.attempts] == ["indistinct"]
@@ -94,7 +94,7 @@ def test_everybody_is_known_by_their_own_limit_or_the_general_one(
     material = replace(made.material, references=[vectors, vectors])
     first, second = material.identities.identities
     found = support.controls(material.samples, first, judges=2)
-    one = footed(made, monkeypatch, found)
+    one = in_place(made, monkeypatch, found)
     one._material = material
     monkeypatch.setattr(Steps, "load_all", lambda self, role: [type("Named", (), {"name": name}) for name in JUDGES])
     one.controls(first)
@@ -107,10 +107,10 @@ def test_everybody_is_known_by_their_own_limit_or_the_general_one(
 
 
 def test_what_was_tried_in_vain_is_told_in_words_and_distances() -> None:
-    near = Attempt(1, 5, 1.4, 0.31, 0.33, False, "too_close", genuine=0.09, strangers=0.56)
+    near = Attempt(1, 5, 1.4, 0.31, 0.33, False, "too_close_in_place", genuine=0.09, strangers=0.56)
     said = rounds.why(TwinResult(0, None, strength_of(1), (near,)))
     assert all(number in said for number in ("0.31", "0.33", "0.09", "0.56"))
-    seen = replace(near, reason="matched")
-    assert "--surroundings accept" in rounds.why(TwinResult(0, None, strength_of(1), (near, seen)))
+    seen = rounds.why(TwinResult(0, None, strength_of(1), (near, replace(near, reason="too_close", distance=0.58))))
+    assert "--surroundings accept" in seen and "0.58" in seen
     nobody = replace(near, reason="no_candidate")
     assert rounds.why(TwinResult(0, None, strength_of(1), (nobody,))) == rounds.NOBODY_FITS

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
-
 from flows.material import Material
 from flows.steps import Steps
 from infra.errors import Withheld
@@ -25,7 +22,7 @@ MEANINGS = {
 }
 
 
-class Footing:
+class ControlStage:
     """The sites and control strangers of the identities of one input; each is measured when it is first needed."""
 
     def __init__(self, steps: Steps, material: Material) -> None:
@@ -54,8 +51,9 @@ class Footing:
         found = self._controls.get(identity.index)
         if found is None:
             found = self._controls[identity.index] = self._measure(identity)
-            self._note()
-        if not all(measured.told_apart for measured in found.measured):
+            worst = max(one.false_matches for one in self._controls.values())
+            self._steps.context.found(surroundings=worst)
+        if not all(measured.separable for measured in found.measured):
             raise Withheld(INDISTINCT, MEANINGS[INDISTINCT])
         return found
 
@@ -92,9 +90,6 @@ class Footing:
             f"controls {identity.index + 1}",
         )[0]
 
-    def _note(self) -> None:
-        self._steps.context.found(surroundings=max(found.mistaken for found in self._controls.values()))
-
     def _sources(self, identity: Identity) -> list[Source]:
         """What the verifying embedder and each judge see of an identity."""
         samples = self._material.samples.samples
@@ -102,25 +97,15 @@ class Footing:
         vectors = [identity.embeddings, *(some[own] for some in self._material.references)]
         return [limits.source_of(some, [samples[k] for k in own]) for some in vectors]
 
-    @cached_property
-    def _judges(self) -> Sequence[str]:
-        return [embedder.name for embedder in self._steps.load_all("audit_embedders")]
-
     def known(self) -> list[list[Reference]]:
         """Per judge, every identity: with the limit in its own footage, or, where nothing was measured, with the
         general distance under which hardly any two strangers lie."""
-        people = self._material.identities.identities
-        found = []
-        for k, name in enumerate(self._judges, 1):
-            general = calibration(name).nearest_stranger
-            found.append(
-                [
-                    Reference(
-                        self._sources(one)[k].template,
-                        self._controls[one.index].measured[k].limit if one.index in self._controls else general,
-                        self._sources(one)[k].vectors,
-                    )
-                    for one in people
-                ]
-            )
+        names = [embedder.name for embedder in self._steps.load_all("audit_embedders")]
+        found: list[list[Reference]] = [[] for _ in names]
+        for identity in self._material.identities.identities:
+            controls = self._controls.get(identity.index)
+            for k, (name, source) in enumerate(zip(names, self._sources(identity)[1:], strict=True)):
+                general = calibration(name).nearest_stranger
+                limit = general if controls is None else controls.measured[k + 1].limit
+                found[k].append(Reference(source.template, limit, source.vectors))
         return found
