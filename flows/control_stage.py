@@ -12,7 +12,7 @@ from tasks.identities import Identity
 from tasks.judges import Reference
 from tasks.limits import Source
 from tasks.site import Site, site_of
-from tasks.twin import strength_of
+from tasks.twin import seed_of, strength_of
 
 _ROLES = ("strangers", "strangers_motion", "embedder", "audit_embedders", "landmarker", "parser")
 INDISTINCT = "indistinct"
@@ -62,6 +62,8 @@ class ControlStage:
         if site is None:
             raise ValueError("An identity without a site cannot be measured.")
 
+        seed = seed_of(steps.context.settings.seed, f"{steps.context.public_id}:{identity.index}")
+
         def measure() -> Controls:
             strangers, motion, embedder, landmarker = (
                 steps.load(role) for role in ("strangers", "strangers_motion", "embedder", "landmarker")
@@ -76,6 +78,7 @@ class ControlStage:
                 motion,
                 landmarker,
                 strength_of(1),
+                seed,
                 steps.context.settings.threads,
             )
 
@@ -86,7 +89,7 @@ class ControlStage:
             lambda _: measure(),
             (material.digest,),
             _ROLES,
-            {"identity": identity.index},
+            {"identity": identity.index, "seed": seed},
             f"controls {identity.index + 1}",
         )[0]
 

@@ -218,8 +218,8 @@ def why(result: TwinResult) -> str:
     last = result.attempts[-1]
     if last.reason == TOO_CLOSE:
         return (
-            f"Every twin that was tried can be taken for the source: two pictures are {last.distance:.2f} apart, and a "
-            f"general matcher tells people apart from {last.threshold:.2f} on; --surroundings accept asks for less."
+            f"Every twin that was tried can be taken for the source: its distance is {last.distance:.2f}, and more than "
+            f"{last.threshold:.2f} is asked for: only there does a general matcher tell people apart."
         )
     if last.reason != TOO_CLOSE_IN_PLACE:
         return NOBODY_FITS

@@ -27,7 +27,8 @@ class TwinJob:
     source: (n, D) embeddings of the source. others: (m, D) embeddings of every other identity and twin so far.
     embedder: name of the embedder they come from. taken: candidates that other identities of the run already have.
     prefer: the candidate that this identity already has elsewhere in the dataset, or -1.
-    kind_first: those most of the source's kind serve, however near they are; otherwise those who lie far from it.
+    kindred: candidates of the source's kind whom nobody takes for it in its own footage, to be tried first, in this
+    order; otherwise those serve who lie far from it.
     anybody: whoever is left may serve, also where those who would probably pass are all too near to others.
     seed: of the identity, the same in every run. attempt: 1, 2, ... ; later attempts must differ more.
     """
@@ -43,7 +44,7 @@ class TwinJob:
     attempt: int
     prefer: int = -1
     anybody: bool = False
-    kind_first: bool = False
+    kindred: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ class Strangers(Protocol):
     name: str
 
     def strangers(self, job: TwinJob, count: int) -> list[Twin]:
-        """Return up to `count` people of the source's kind, the best fitting first, drawn without a look at their
-        distance from the source, or at who else has them."""
+        """Return up to `count` people of the source's kind, drawn by the job's seed without a look at their distance
+        from the source, or at who else has them."""
 
 
 @dataclass(frozen=True)

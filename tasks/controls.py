@@ -17,14 +17,14 @@ from infra.errors import Withheld
 from models.capabilities import Appearance, Embedder, Floats, Landmarker
 from models.embedding.calibration import calibration
 from models.twins import MotionModel, Strangers, Strength, Twin, TwinJob
-from tasks import framing
+from tasks import framing, limits
 from tasks.identities import Identity, pool
 from tasks.limits import InPlace, Source
 from tasks.samples import Sample
 from tasks.site import Site
 from tasks.verify import Trial, show, spread
 
-VERSION = 1
+VERSION = 2
 TOO_FEW = "no_controls"
 """Reason where there are not enough control strangers."""
 COUNT = 8
@@ -39,8 +39,9 @@ class Controls:
 
     made_by, candidates: (k,) who the control strangers are. measured: per embedder, the verifying one first. sources:
     what each embedder sees of the source. middles: per embedder (k, D) unit means of the control strangers' painted
-    samples. false_matches: share of pairs of a painted control stranger and a source sample that a general matcher at
-    1 % false accepts takes for one person, the largest over the embedders.
+    samples. general: per embedder the threshold of a general matcher (1 % false accepts). nearest: per embedder (k,)
+    the least distance of a pair of a control stranger's painted sample and a source sample. false_matches: share of
+    such pairs below that threshold, the largest over the embedders.
     """
 
     made_by: str
@@ -48,6 +49,8 @@ class Controls:
     measured: tuple[InPlace, ...]
     sources: tuple[Source, ...]
     middles: tuple[Floats, ...]
+    general: tuple[float, ...]
+    nearest: tuple[Floats, ...]
     false_matches: float
 
     def digest(self) -> str:
@@ -57,6 +60,19 @@ class Controls:
             digest.update(np.ascontiguousarray(one.genuine, np.float32).tobytes())
             digest.update(np.ascontiguousarray(one.strangers, np.float32).tobytes())
         return digest.hexdigest()
+
+    def suitable(self, strict: bool, margin: float) -> tuple[int, ...]:
+        """Those of them who may serve as twins: beside the others none is too near, and no general matcher takes them
+        for the source, by their score, or, strictly, by any pair of samples.
+
+        margin: share of its threshold by which they must exceed it.
+        """
+        fine = np.ones(len(self.candidates), bool)
+        for measured, general, nearest in zip(self.measured, self.general, self.nearest, strict=True):
+            scores = limits.score(measured.strangers)
+            fine &= (nearest if strict else scores) >= (1.0 + margin) * general
+            fine &= [not measured.without(k).refuses(float(one)) for k, one in enumerate(scores)]
+        return tuple(candidate for candidate, one in zip(self.candidates, fine, strict=True) if one)
 
     def of(self, embedder: int, candidate: int) -> InPlace:
         """By what a twin is measured: all control strangers but itself, when it is one of them."""
@@ -76,6 +92,7 @@ def run(
     motion: MotionModel,
     landmarker: Landmarker,
     strength: Strength,
+    seed: int = 0,
     workers: int = 1,
 ) -> Controls:
     """Measure one identity in place.
@@ -90,12 +107,13 @@ def run(
         motion: paints them.
         landmarker: frames painted faces.
         strength: how a first attempt is painted.
+        seed: of the identity, by which the strangers are drawn.
         workers: threads.
 
     Raises:
         Withheld: `no_controls` where fewer than `COUNT` people could be painted.
     """
-    job = job_of(site, identity, appearance, embedders[0].name)
+    job = job_of(site, identity, appearance, embedders[0].name, seed)
     some = spread(site.samples)
     people: list[Twin] = []
     seen: list[tuple[Floats, ...]] = []
@@ -115,23 +133,25 @@ def run(
             seen.append(one.vectors)
     if len(people) < COUNT or shown is None:
         raise Withheld(TOO_FEW, "Too few synthetic people fit this face to measure a twin by.")
-    measured = []
+    general = tuple(calibration(embedder.name).far_1 for embedder in embedders)
+    measured, pairs = [], []
     for k, (embedder, source) in enumerate(zip(embedders, sources, strict=True)):
         strange = np.stack([source.distances(vectors[k], shown) for vectors in seen])
         measured.append(InPlace(_genuine(source, site, embedder, landmarker), strange))
+        pairs.append(np.stack([1.0 - vectors[k] @ source.vectors.T for vectors in seen]))
     return Controls(
         strangers.name,
         tuple(twin.candidate for twin in people),
         tuple(measured),
         tuple(sources),
         tuple(np.stack([pool(vectors[k]) for vectors in seen]) for k in range(len(embedders))),
-        max(
-            _false_matches(e, s, [v[k] for v in seen]) for k, (e, s) in enumerate(zip(embedders, sources, strict=True))
-        ),
+        general,
+        tuple(away.min(axis=(1, 2)) for away in pairs),
+        max(float((away < near).mean()) for away, near in zip(pairs, general, strict=True)),
     )
 
 
-def job_of(site: Site, identity: Identity, appearance: Appearance, embedder: str) -> TwinJob:
+def job_of(site: Site, identity: Identity, appearance: Appearance, embedder: str, seed: int) -> TwinJob:
     """By what people of an identity's kind are found. embedder: name of the one behind its embeddings."""
     return TwinJob(
         frame=site.surroundings,
@@ -141,7 +161,7 @@ def job_of(site: Site, identity: Identity, appearance: Appearance, embedder: str
         others=np.zeros((0, identity.embeddings.shape[1]), np.float32),
         embedder=embedder,
         taken=(),
-        seed=0,
+        seed=seed,
         attempt=1,
     )
 
@@ -161,8 +181,3 @@ def _genuine(source: Source, site: Site, embedder: Embedder, landmarker: Landmar
     pairs = [framing.mirrored(sample.crop, sample.face) for sample in site.samples]
     faces = [framing.framed(crop, face, landmarker) or face for crop, face in pairs]
     return np.asarray(1.0 - embedder.embed([crop for crop, _ in pairs], faces) @ source.template, np.float32)
-
-
-def _false_matches(embedder: Embedder, source: Source, strangers: Sequence[Floats]) -> float:
-    threshold = calibration(embedder.name).far_1
-    return float(np.mean([(1.0 - vectors @ source.vectors.T < threshold).mean() for vectors in strangers]))

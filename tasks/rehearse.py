@@ -53,7 +53,8 @@ def run(
         controls: of the identity; the verifying embedder comes first there, then the judges.
         candidate: which of the control strangers the twin is, or -1.
         workers: threads.
-        margin: share of a strict judge's general threshold by which every distance must exceed it.
+        margin: share of a judge's general threshold by which the score, or every distance of a strict judge, must
+            exceed it.
 
     Returns:
         Whether a judge recognises the source, by a single sample or by the score over all, and how judges know the
@@ -69,12 +70,13 @@ def run(
     for k, vectors in enumerate(shown.vectors, 1):
         measured, source = controls.of(k, candidate), controls.sources[k]
         distances = source.distances(vectors, shown.samples)
-        recognised |= measured.refuses(float(limits.score(distances)))
+        score = float(limits.score(distances))
+        recognised |= measured.refuses(score)
         recognised |= not bool((distances > measured.limit).all())
         judge = panel.judges[k - 1]
-        recognised |= judge.strict and not bool(
-            (1.0 - vectors @ source.vectors.T >= (1.0 + margin) * judge.threshold).all()
-        )
+        apart = float((1.0 - vectors @ source.vectors.T).min()) if judge.strict else score
+        # Not <: a distance that is no number proves nothing.
+        recognised |= not apart >= (1.0 + margin) * judge.threshold
         if judge.strict:
             portrait = judge.embedder.embed([trial.twin.picture], [face_of(trial.twin.mesh)])[0]
             twins.append(Reference(portrait, judge.threshold))

@@ -21,16 +21,20 @@ from tasks.identities import Identity
 from tasks.records import Attempt
 from tasks.site import Site
 
-VERSION = 14
+VERSION = 15
 TOO_CLOSE, TOO_CLOSE_IN_PLACE = "too_close", "too_close_in_place"
-"""Reasons of an attempt: a general matcher takes a painted sample for a source sample; the twin is not far enough from
-the source beside strangers in the same place."""
+"""Reasons of an attempt: a general matcher takes the twin for the source; the twin is not far enough from the source
+beside strangers in the same place."""
+KINDRED, KINDRED_TRIES = 0.05, 3
+"""The first so many tries go to control strangers, who are of the source's kind, whom a general matcher does not take
+for the source by so much of its threshold. Whoever lies far from the source is of another group more often than not."""
 
 
 @dataclass(frozen=True)
 class TwinSettings:
     """attempts: at most. first: number of the first attempt; a retry after the audit starts above 1. seed: of the run.
-    strict: nor may a general matcher take the twin for the source, by any pair of a painted and a source sample."""
+    strict: a general matcher must not take the twin for the source by any pair of a painted and a source sample; else
+    by the score over the painted ones."""
 
     attempts: int = 5
     first: int = 1
@@ -118,9 +122,10 @@ def run(
     identity = request.identity
     first = strength_of(settings.first)
     some = list(site.samples) if settings.strict else verify.spread(site.samples)
-    threshold = calibration(embedder.name).far_1
+    general = calibration(embedder.name).far_1
     attempts: list[Attempt] = []
     rejected: list[int] = []
+    kindred = _kindred(controls, inpainter, request, settings)
     for number in range(settings.first, settings.first + settings.attempts):
         strength = strength_of(number)
         if request.settled and number > 1 and strength == strength_of(number - 1):
@@ -138,9 +143,9 @@ def run(
             seed=seed_of(settings.seed, request.key),
             attempt=number,
             anybody=request.anybody,
-            kind_first=not settings.strict,
+            kindred=kindred if number <= KINDRED_TRIES else (),
         )
-        tried = Attempt(number, -1, strength.change, float("nan"), threshold, False, "")
+        tried = Attempt(number, -1, strength.change, float("nan"), general, False, "")
         try:
             twin = inpainter.inpaint(job)
         except AttemptFailed as failed:
@@ -160,19 +165,18 @@ def run(
         measured = controls.of(0, twin.candidate if inpainter.name == controls.made_by else -1)
         score = float(limits.score(controls.sources[0].distances(shown.vectors[0], shown.samples)))
         smallest = float((1.0 - shown.vectors[0] @ controls.sources[0].vectors.T).min())
+        apart, why = smallest if settings.strict else score, "accepted"
+        wanted = general if settings.strict else max(general, measured.limit)
         # Not <: a distance that is no number proves nothing.
-        matched = settings.strict and not smallest > threshold
-        why = "accepted"
-        if matched:
+        if not apart > general:
             why = TOO_CLOSE
         elif measured.refuses(score):
-            why = TOO_CLOSE_IN_PLACE
-        by_pairs = settings.strict and why != TOO_CLOSE_IN_PLACE
+            why, apart, wanted = TOO_CLOSE_IN_PLACE, score, measured.limit
         attempts.append(
             replace(
                 tried,
-                distance=smallest if by_pairs else score,
-                threshold=threshold if by_pairs else measured.limit,
+                distance=apart,
+                threshold=wanted,
                 genuine=measured.reach,
                 strangers=measured.typical,
                 accepted=why == "accepted",
@@ -183,3 +187,12 @@ def run(
             return TwinResult(identity.index, twin, strength, tuple(attempts))
         rejected.append(twin.candidate)
     return TwinResult(identity.index, None, first, tuple(attempts))
+
+
+def _kindred(controls: Controls, inpainter: Inpainter, request: Request, settings: TwinSettings) -> tuple[int, ...]:
+    """The control strangers who may serve, in the order in which chance, not their distance, wants them tried."""
+    if inpainter.name != controls.made_by:
+        return ()
+    fine = controls.suitable(settings.strict, KINDRED)
+    order = np.random.default_rng(seed_of(settings.seed, request.key)).permutation(len(fine))
+    return tuple(fine[k] for k in order)

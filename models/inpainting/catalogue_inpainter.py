@@ -25,18 +25,17 @@ class CatalogueInpainter:
     def inpaint(self, job: TwinJob) -> Twin:
         """Return a neutral, frontal twin. Raises Withheld `no_candidate` when nobody in the catalogue fits."""
         people = catalogue.load()
-        rule = by_kind if job.kind_first else choosing
-        for candidate in rule.candidates(people, job):
+        kindred = by_kind.kindred(people, job)
+        for candidate in kindred or choosing.candidates(people, job):
             twin = self._make(people, candidate)
             if twin is None:
                 continue
-            if candidate == job.prefer or rule.acceptable(twin.embedding[None], people, job).all():
+            if candidate in (job.prefer, *kindred) or choosing.acceptable(twin.embedding[None], people, job).all():
                 return twin
         raise Withheld("no_candidate", "Every blended synthetic person is too close to a face of the dataset.")
 
     def strangers(self, job: TwinJob, count: int) -> list[Twin]:
-        """Up to `count` people of the source's kind, the best fitting first, whoever else has them and however near
-        they are."""
+        """Up to `count` people of the source's kind, whoever else has them and however near they are."""
         people = catalogue.load()
         made = (self._make(people, candidate) for candidate in by_kind.strangers(people, job, count))
         return [twin for twin in made if twin is not None]

@@ -111,7 +111,10 @@ def controls(found: Samples, identity: Identity, judges: int = 0) -> Controls:
     measured = InPlace(np.full(len(own), 0.2, np.float32), np.ones((8, 3), np.float32))
     middles = np.repeat(np.eye(4, dtype=np.float32)[3:], 8, axis=0)
     count = 1 + judges
-    return Controls("strangers", tuple(range(8)), (measured,) * count, (source,) * count, (middles,) * count, 0.25)
+    return Controls(
+        "strangers", tuple(range(8)), (measured,) * count, (source,) * count, (middles,) * count,
+        (0.6,) * count, (np.full(8, 0.9, np.float32),) * count, 0.25,
+    )  # fmt: skip
 
 
 def drivings(found: Tracks, identities: Identities) -> Drivings:

@@ -10,6 +10,7 @@ import pytest
 
 from infra.errors import Withheld
 from models.capabilities import Appearance, Embedder, Face, Image
+from models.embedding.calibration import calibration
 from models.twins import AT_REST, Strangers, Strength, Twin, TwinJob
 from tasks import controls, limits, motion, samples
 from tasks.controls import Controls
@@ -77,6 +78,30 @@ def test_everybody_is_painted_into_the_same_samples_and_measured_by_every_embedd
     assert found.measured[0].strangers == pytest.approx(0.7, abs=1e-5) and found.measured[0].genuine.shape == (10,)
     assert [some.shape for some in found.middles] == [(8, 4), (8, 4)]
     assert found.false_matches == 0.0 and measured(lambda *_: 0.3).false_matches == 1.0, "0.6 is the general threshold"
+
+
+def test_who_is_matched_by_nobody_may_serve_as_a_twin() -> None:
+    """The distance is .66 for everybody, and .56 in one sample of the third; the general threshold is .595."""
+    asked = {"calls": 0}
+
+    def far(image: Image, face: Face) -> float:
+        asked["calls"] += 1
+        return 0.56 if (asked["calls"] - 1) // 2 == 2 * 6 + 3 else 0.66
+
+    found = measured(far)
+    everybody, general = tuple(range(40, 48)), calibration("facenet").far_1
+    others = tuple(n for n in everybody if n != 42)
+    assert found.general == (general, general)
+    assert [list(some) for some in found.nearest] == [pytest.approx([0.66, 0.66, 0.56, *[0.66] * 5], abs=1e-4)] * 2
+    assert found.suitable(True, 0.05) == others and found.suitable(False, 0.05) == everybody, "one pair, not the score"
+    assert found.suitable(True, 0.66 / general - 0.99) == found.suitable(False, 0.66 / general - 0.99) == ()
+    # By whichever network, and beside the others.
+    lost = replace(found, nearest=(found.nearest[0], np.where(np.arange(8) == 5, np.nan, 0.9).astype(np.float32)))
+    assert lost.suitable(True, 0.05) == tuple(n for n in others if n != 45)
+    strange = found.measured[1].strangers.copy()
+    strange[3:] = 1.4
+    near = replace(found, measured=(found.measured[0], replace(found.measured[1], strangers=strange)))
+    assert near.suitable(False, 0.05) == tuple(range(43, 48)), "outliers on the source's side are none"
 
 
 def test_they_are_drawn_without_a_look_at_anybody_else() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -38,15 +39,17 @@ class Inpainter:
 
 
 def find(
-    distances: list[float],
+    distances: list[float] | Iterator[float],
     inpainter: Inpainter | None = None,
     prefer: int = -1,
     settled: bool = False,
     motion: support.Painter | None = None,
     limit: float = 0.6,
+    kindred: tuple[int, ...] = (),
     **changes: Any,
 ) -> tuple[twin.TwinResult, Inpainter]:
-    """Run with one distance per attempt (the last one repeats). limit: in place."""
+    """Run with one distance per attempt (the last one repeats), or one per sample. limit: in place. kindred: control
+    strangers by the inpainter whom nobody takes for the source, besides one who is too near."""
     found = support.tracks(support.track())
     people, cut = support.people(found), support.samples(found)
     painter, inpainter = motion or support.Painter(), inpainter or Inpainter()
@@ -54,6 +57,8 @@ def find(
     assert site is not None
 
     def far(frame: object, face: object) -> float:
+        if not isinstance(distances, list):
+            return next(distances)
         return distances[min(len(inpainter.jobs), len(distances)) - 1]
 
     identity = people.identities[0]
@@ -62,6 +67,13 @@ def find(
     if limit != 0.6:
         strange = np.full((8, 3), 2 * limit, np.float32)
         known = replace(known, measured=(InPlace(np.zeros(2, np.float32), strange),))
+    if kindred:
+        nearest = np.array([0.9] * len(kindred) + [0.6 * (1.0 + twin.KINDRED / 2)], np.float32)
+        strange = np.repeat(nearest[:, None], 3, axis=1)
+        known = replace(
+            known, made_by="fake", candidates=(*kindred, 99), nearest=(nearest,),
+            measured=(InPlace(np.zeros(2, np.float32), strange),),
+        )  # fmt: skip
     embedder = support.Embedder(far)
     embedder.name = "facenet"
     result = twin.run(
@@ -72,17 +84,17 @@ def find(
 
 
 def test_the_first_twin_far_enough_is_taken_and_every_attempt_recorded() -> None:
-    result, inpainter = find([0.2, 0.59, 0.9])
+    result, inpainter = find([0.2, 0.65, 0.9], limit=0.7)
     assert result.twin is not None and result.twin.candidate == 102
     assert [(a.number, a.candidate, a.accepted, a.reason) for a in result.attempts] == [
-        (1, 100, False, "too_close_in_place"),
+        (1, 100, False, "too_close"),
         (2, 101, False, "too_close_in_place"),
         (3, 102, True, "accepted"),
     ]
-    assert [a.distance for a in result.attempts] == pytest.approx([0.2, 0.59, 0.9], abs=1e-5)
-    assert [a.threshold for a in result.attempts] == pytest.approx([0.6] * 3)
-    assert [a.genuine for a in result.attempts] == pytest.approx([0.2] * 3)
-    assert [a.strangers for a in result.attempts] == pytest.approx([1.0] * 3)
+    assert [a.distance for a in result.attempts] == pytest.approx([0.2, 0.65, 0.9], abs=1e-5)
+    assert [a.threshold for a in result.attempts] == pytest.approx([0.7] * 3)
+    assert [a.genuine for a in result.attempts] == pytest.approx([0.0] * 3)
+    assert [a.strangers for a in result.attempts] == pytest.approx([1.4] * 3)
     assert [job.attempt for job in inpainter.jobs] == [1, 2, 3]
 
 
@@ -137,7 +149,7 @@ def test_a_settled_twin_is_not_tried_again_as_strong_as_before() -> None:
 def test_no_candidate_ends_the_search_without_a_twin() -> None:
     result, _ = find([0.1], Inpainter(most=2), attempts=5)
     assert result.twin is None
-    assert [a.reason for a in result.attempts] == ["too_close_in_place", "too_close_in_place", "no_candidate"]
+    assert [a.reason for a in result.attempts] == ["too_close", "too_close", "no_candidate"]
     assert np.isnan(result.attempts[-1].distance) and result.attempts[-1].candidate == -1
 
 
@@ -146,17 +158,39 @@ def test_an_outlier_among_strangers_is_refused_though_it_is_beyond_the_limit() -
     assert [a.accepted for a in result.attempts] == [False, True]
 
 
-def test_strictly_a_general_matcher_must_not_take_it_for_the_source_either() -> None:
-    """Beyond the limit in place, by which pairs and general threshold decide nothing."""
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_general_matcher_must_not_take_it_for_the_source_either(strict: bool) -> None:
+    """Beyond the limit in place."""
     general = calibration("facenet").far_1
-    result, inpainter = find([general - 0.02, general + 0.02], limit=0.3, strict=True)
+    result, _ = find([general - 0.02, general + 0.02], limit=0.3, strict=strict)
     assert [(a.reason, a.accepted) for a in result.attempts] == [("too_close", False), ("accepted", True)]
-    assert [a.threshold for a in result.attempts] == [general] * 2 and not inpainter.jobs[0].kind_first
+    assert [a.threshold for a in result.attempts] == [general] * 2
     assert [a.distance for a in result.attempts] == pytest.approx([general - 0.02, general + 0.02], abs=1e-5)
-    result, inpainter = find([general - 0.02], limit=0.3)
-    assert result.twin is not None and inpainter.jobs[0].kind_first
-    result, _ = find([general + 0.02], limit=general + 0.1, strict=True, attempts=1)
+    result, _ = find([general + 0.02], limit=general + 0.1, strict=strict, attempts=1)
     assert [(a.reason, a.threshold) for a in result.attempts] == [("too_close_in_place", pytest.approx(general + 0.1))]
+
+
+def test_strictly_a_single_pair_decides_otherwise_the_score() -> None:
+    near = calibration("facenet").far_1 - 0.02
+    for strict, reason, distance in ((True, "too_close", near), (False, "accepted", 0.9)):
+        result, _ = find(iter([0.9, near, *[0.9] * 99]), limit=0.3, strict=strict, attempts=1)
+        assert result.attempts[0].reason == reason
+        assert result.attempts[0].distance == pytest.approx(distance, abs=0.1)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_the_first_tries_go_to_control_strangers_who_may_serve_in_an_order_left_to_chance(strict: bool) -> None:
+    kind = (20, 21, 22, 23, 24, 25)
+    _, inpainter = find([0.1], strict=strict, attempts=4, kindred=kind)
+    asked = [job.kindred for job in inpainter.jobs]
+    assert sorted(asked[0]) == list(kind) and asked == [asked[0]] * twin.KINDRED_TRIES + [()]
+    firsts = {find([0.1], strict=strict, attempts=1, kindred=kind, seed=n)[1].jobs[0].kindred[0] for n in range(40)}
+    assert firsts == set(kind)
+    _, inpainter = find([0.1], strict=strict, attempts=1, first=twin.KINDRED_TRIES + 1, kindred=kind)
+    assert inpainter.jobs[0].kindred == ()
+    inpainter = Inpainter()
+    inpainter.name = "another backend, whose numbers mean other people"
+    assert find([0.1], inpainter, strict=strict, kindred=kind)[1].jobs[0].kindred == ()
 
 
 def test_a_twin_that_is_a_control_stranger_itself_is_measured_by_the_others() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from infra.errors import Withheld
-from models.inpainting import by_kind, catalogue
+from models.inpainting import by_kind, catalogue, choosing
 from models.inpainting.catalogue_inpainter import CatalogueInpainter
 from models.twins import Twin
 from tests.contracts import support
@@ -23,10 +23,9 @@ def test_a_blend_that_is_too_near_is_replaced_by_the_next(
     inpainter: CatalogueInpainter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = catalogue.load()
-    wanted = job(taken=tuple(range(len(people))), kind_first=True)
+    wanted = job(taken=tuple(range(len(people))), anybody=True)
     somebody = wanted.source
-    wanted = replace(wanted, others=somebody)
-    order = by_kind.candidates(people, wanted)
+    order = choosing.candidates(people, wanted)
     assert min(order) >= len(people)
     first = inpainter.inpaint(wanted)
     assert first.candidate == order[0]
@@ -46,3 +45,15 @@ def test_a_blend_that_is_too_near_is_replaced_by_the_next(
     with pytest.raises(Withheld) as raised:
         inpainter.inpaint(wanted)
     assert raised.value.reason == "no_candidate"
+
+
+def test_people_of_the_kind_who_may_serve_come_first(inpainter: CatalogueInpainter) -> None:
+    people = catalogue.load()
+    kind = by_kind.strangers(people, job(), 3)
+    wanted = job(kindred=tuple(reversed(kind)))
+    assert inpainter.inpaint(wanted).candidate == kind[-1]
+    assert inpainter.inpaint(replace(wanted, taken=(kind[-1],))).candidate == kind[-2]
+    assert (
+        choosing.candidates(people, job(taken=tuple(kind)))[0]
+        == inpainter.inpaint(replace(wanted, taken=tuple(kind))).candidate
+    )
