@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from tasks.metrics.adversary import insider, outsider
 from tasks.metrics.definition import Definition, Figure
 from tasks.metrics.usefulness import Numbers
 from tasks.report.content import Headline, Line
-from tasks.report.verdict import FEW
+from tasks.report.verdict import CLEARLY, FEW
 from tasks.report.words import amount
 
 
@@ -68,19 +69,25 @@ def headlines(numbers: Numbers, independent: str) -> tuple[Headline, ...]:
     if not excess.known:
         beside = f" {amount(results.value, 'share')} of results match their person." if results.known else ""
         return (Headline("Outsiders", "Not known", f"{excess.note}{beside}"),)
-    ends = f" (interval {_points(excess.low)} to {_points(excess.high)})" if excess.low == excess.low else ""
+    ends = f"95 % interval {_points(excess.low)} to {_points(excess.high)}" if isfinite(excess.low) else "no interval"
     few = f" With {excess.people} people this proves little." if excess.people < FEW else ""
     words = (
-        f"percentage points{ends}: so much more often do results match other pictures of their person than of "
-        f"strangers of the kind, by {name}; {amount(results.value, 'share')} against "
-        f"{amount(strangers.value, 'share')}, the originals {amount(results.original, 'share')}.{few}"
+        f"from how often results match strangers of their person's kind ({amount(strangers.value, 'share')}) to how "
+        f"often they match other pictures of their person ({amount(results.value, 'share')}), by {name}; {ends}. "
+        f"Originals match their person at {amount(results.original, 'share')}. Around 0, a result gives away the kind "
+        f"and no more.{few}"
     )
-    return (Headline("Outsiders", _points(excess.value), words),)
+    return (Headline("Outsiders", f"{_points(excess.value)} points", words),)
 
 
 def recognised_by_outsiders(numbers: Numbers) -> list[str]:
-    """Embedders whose interval of the difference to strangers of the kind lies above 0."""
-    return [name for (one, name), figure in numbers.items() if one == outsider.EXCESS and figure.low > 0]
+    """Embedders by which results seem to match their person more often than strangers of the kind do. As few people
+    leave the interval wide, a difference that is large counts whatever its interval."""
+    return [
+        name
+        for (one, name), figure in numbers.items()
+        if one == outsider.EXCESS and (figure.low > 0 or figure.value > CLEARLY)
+    ]
 
 
 def _embedders(numbers: Numbers) -> list[str]:

@@ -104,7 +104,7 @@ def of_dataset(
     pages: Sequence[Page], attacks: Sequence[Attack], unexamined: int = 0, outsiders: Sequence[str] = ()
 ) -> tuple[Outcome, str]:
     """The outcome of all, in a word and in a few sentences. unexamined: anonymized files that belong to no original.
-    outsiders: embedders by which results match other pictures of their person clearly more often than strangers do."""
+    outsiders: embedders by which results match other pictures of their person more often than those of strangers."""
     failed = sum(page.outcome is Outcome.FAIL for page in pages)
     doubtful = sum(page.outcome is Outcome.LOOK for page in pages)
     rates = {one.embedder: one.numbers[identification.RATES[1], one.embedder] for one in attacks}
@@ -131,7 +131,7 @@ def of_dataset(
         parts += [f"some people may be named more often than by guessing ({', '.join(perhaps)})"] if perhaps else []
         if outsiders:
             names = ", ".join(outsiders)
-            parts.append(f"results match other pictures of their person more often than strangers do ({names})")
+            parts.append(f"results match other pictures of their person more often than those of strangers ({names})")
         return Outcome.LOOK, f"Nobody is recognised for certain, but {' and '.join(parts)}.{few}"
     if few:
         return Outcome.LOOK, f"Nobody was recognised in any of {len(pages)} files.{few}"

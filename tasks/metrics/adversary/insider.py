@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.metrics import bootstrap
-from tasks.metrics.adversary.notes import few, joined
+from tasks.metrics.adversary.notes import few, joined, unvaried
 from tasks.metrics.clip import Clip
 from tasks.metrics.definition import Better, Definition, Figure
 from tasks.metrics.faces import Faces
@@ -111,5 +111,6 @@ def _over_people(values: NDArray[np.float64], people: NDArray[np.int64]) -> Figu
     names, which = np.unique(people, return_inverse=True)
     if not len(names):
         return Figure.unknown("Nothing to measure.")
-    figure = bootstrap.mean(np.bincount(which, values) / np.bincount(which), names)
-    return replace(figure, note=joined(figure.note, few(len(names))))
+    means = np.bincount(which, values) / np.bincount(which)
+    figure = bootstrap.mean(means, names)
+    return replace(figure, note=joined(figure.note, few(len(names)), unvaried(means)))

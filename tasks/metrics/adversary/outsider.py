@@ -15,7 +15,7 @@ from models.capabilities import Floats
 from tasks.metrics import bootstrap
 from tasks.metrics.adversary import kinds
 from tasks.metrics.adversary.matching import Compared, Values, compare
-from tasks.metrics.adversary.notes import NO_RESULT, few, joined
+from tasks.metrics.adversary.notes import NO_RESULT, few, joined, unvaried
 from tasks.metrics.clip import Clip
 from tasks.metrics.definition import Better, Definition, Figure
 from tasks.metrics.faces import Faces
@@ -58,8 +58,8 @@ STRANGERS = _share(
 EXCESS = _share(
     "outsider_excess",
     "Outsider: matched beyond strangers of the kind",
-    "Difference of the two shares before, person by person. None, or an interval that holds 0, means that a result "
-    "gives away the kind of its person, which it keeps on purpose, and no more.",
+    "Difference of the two shares before, person by person. Where there is none, a result gives away the kind of its "
+    "person, which it keeps on purpose, and no more; an interval that holds 0 proves the less the wider it is.",
 )
 FIRST = _share(
     "outsider_rank_1",
@@ -216,7 +216,9 @@ def _figure(one: Definition, ours: _Side, theirs: _Side, unclear: int) -> Figure
         samples=int(ours.faces[known].sum()),
         original=original,
         chance=_chance(one, ours.choice),
-        note=joined(figure.note, few(len(people)), _left_out(len(known) - len(people)), _unclear(unclear)),
+        note=joined(
+            figure.note, few(len(people)), unvaried(values), _left_out(len(known) - len(people)), _unclear(unclear)
+        ),
     )
 
 

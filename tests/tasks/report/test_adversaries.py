@@ -38,14 +38,16 @@ def unknown(embedder: str = "a") -> Numbers:
 
 def test_the_headline_is_the_difference_to_strangers_with_its_interval() -> None:
     (found,) = adversaries.headlines(numbers(LEAK), "a")
-    assert found.title == "Outsiders" and found.number == "+20.6"
+    assert found.title == "Outsiders" and found.number == "+20.6 points"
     for word in ("+5.0 to +35.0", "27.0", "6.4", "98.0", "by a"):
         assert word in found.words
     assert "little" not in found.words
     (few,) = adversaries.headlines(numbers(Figure(0.0, samples=2, people=1)), "other")
-    assert few.number == "+0.0" and "interval" not in few.words and "With 1 people this proves little" in few.words
+    assert (
+        few.number == "+0.0 points" and "no interval" in few.words and "With 1 people this proves little" in few.words
+    )
     both = numbers(LEAK, "a") | numbers(NONE, "b")
-    assert adversaries.headlines(both, "b")[0].number == "-0.4", "by the embedder that took part in nothing"
+    assert adversaries.headlines(both, "b")[0].number == "-0.4 points", "by the embedder that took part in nothing"
 
 
 def test_what_is_not_known_is_said_and_is_no_zero() -> None:
@@ -67,7 +69,17 @@ def test_the_table_has_a_row_for_each_embedder() -> None:
     assert shown.notes == ("2 people only.",) and not shown.surroundings.known
 
 
-@pytest.mark.parametrize(("excess", "outcome"), [(LEAK, Outcome.LOOK), (NONE, Outcome.PASS)])
+@pytest.mark.parametrize(
+    ("excess", "outcome"),
+    [
+        (LEAK, Outcome.LOOK),
+        (Figure(0.06, -0.2, 0.3, 99, 30), Outcome.LOOK),
+        (Figure(1.0, samples=9, people=1), Outcome.LOOK),
+        (NONE, Outcome.PASS),
+        (Figure(0.04, -0.01, 0.1, 99, 30), Outcome.PASS),
+        (Figure.unknown("Nothing."), Outcome.PASS),
+    ],
+)
 def test_a_leak_to_outsiders_needs_a_look(excess: Figure, outcome: Outcome) -> None:
     shown = [pages.page(clip(), "1.mp4", LIMITS, None)]
     found = compose(FACTS, [clip()], [attack("a")], shown, None, numbers(excess))

@@ -154,7 +154,7 @@ def some(seed: int) -> list[Clip]:
     return files
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(st.integers(0, 10**6), st.permutations(range(9)), st.permutations(range(4)))
 def test_the_order_of_files_and_the_numbers_of_people_change_nothing(
     seed: int, order: list[int], names: list[int]
