@@ -102,5 +102,5 @@ def test_the_report_and_its_tables_hold_the_section(tmp_path: Path) -> None:
     page.write(replace(content(2), adversaries=tuple(pages.lines(unknown()))), tmp_path / "unknown")
     text = (tmp_path / "unknown" / "index.html").read_text("utf-8")
     assert f"<strong>Outsider: not known.</strong> {outsider.NO_LABELS}" in text
-    page.write(content(2), tmp_path / "without")
+    page.write(replace(content(2), adversaries=()), tmp_path / "without")
     assert "Outsider and insider" not in (tmp_path / "without" / "index.html").read_text("utf-8")
