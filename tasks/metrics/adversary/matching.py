@@ -111,8 +111,10 @@ def _block(index: _Index, probes: Faces, kinds: Kinds, threshold: float) -> tupl
     truth = np.minimum(np.searchsorted(index.people, probes.person), len(index.people) - 1)
     rows = np.arange(len(probes))
     known = (index.people[truth] == probes.person) & there[rows, truth]
-    near = index.shares(similar >= 1.0 - threshold - TIE, hidden)
-    clearly = index.shares(similar > 1.0 - threshold + TIE, hidden)
+    hits, sure = similar >= 1.0 - threshold - TIE, similar > 1.0 - threshold + TIE
+    near = index.shares(hits, hidden)
+    # Hardly ever does a pair lie just at the threshold.
+    clearly = near if np.array_equal(hits, sure) else index.shares(sure, hidden)
     mine = best[rows, truth]
     rank = 1.0 + (best > mine[:, None] + TIE).sum(axis=1)
     strangers = kinds.alike(probes.person, index.people) & there
