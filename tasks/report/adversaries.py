@@ -69,13 +69,14 @@ def headlines(numbers: Numbers, independent: str) -> tuple[Headline, ...]:
     if not excess.known:
         beside = f" {amount(results.value, 'share')} of results match their person." if results.known else ""
         return (Headline("Outsiders", "Not known", f"{excess.note}{beside}"),)
+    # The share of results of just the people of whom the strangers' share is known.
+    beside_them = amount(strangers.value + excess.value, "share")
     ends = f"95 % interval {_points(excess.low)} to {_points(excess.high)}" if isfinite(excess.low) else "no interval"
     few = f" With {excess.people} people this proves little." if excess.people < FEW else ""
     words = (
         f"from how often results match strangers of their person's kind ({amount(strangers.value, 'share')}) to how "
-        f"often they match other pictures of their person ({amount(results.value, 'share')}), by {name}; {ends}. "
-        f"Originals match their person at {amount(results.original, 'share')}. Around 0, a result gives away the kind "
-        f"and no more.{few}"
+        f"often they match other pictures of their person ({beside_them}), by {name}; {ends}. Originals match their "
+        f"person at {amount(results.original, 'share')}. Around 0, a result gives away the kind and no more.{few}"
     )
     return (Headline("Outsiders", f"{_points(excess.value)} points", words),)
 

@@ -217,7 +217,11 @@ def _figure(one: Definition, ours: _Side, theirs: _Side, unclear: int) -> Figure
         original=original,
         chance=_chance(one, ours.choice),
         note=joined(
-            figure.note, few(len(people)), unvaried(values), _left_out(len(known) - len(people)), _unclear(unclear)
+            figure.note,
+            few(len(people)),
+            unvaried(values),
+            _left_out(known, np.isfinite(ours.values[MATCHED])),
+            _unclear(unclear),
         ),
     )
 
@@ -228,8 +232,13 @@ def _chance(one: Definition, choice: float) -> float:
     return (choice + 1.0) / 2.0 if one in (RANK, STRANGERS_RANK) else float("nan")
 
 
-def _left_out(people: int) -> str:
-    return f"{people} people with a result are left out: nothing to compare them with." if people else ""
+def _left_out(known: NDArray[np.bool_], others: NDArray[np.bool_]) -> str:
+    """How many people have no value, and why. others: whether there are other files of each."""
+    alone, unlike = int((~others).sum()), int((others & ~known).sum())
+    return joined(
+        f"{alone} people with a result are left out: no other file shows them." if alone else "",
+        f"{unlike} people are left out of what is said of strangers: nobody of their kind is named." if unlike else "",
+    )
 
 
 def _unclear(files: int) -> str:

@@ -112,7 +112,8 @@ def test_the_difference_is_taken_person_by_person() -> None:
     assert found[outsider.STRANGERS].value == pytest.approx(1 / 2) and found[outsider.STRANGERS].people == 2
     excess = found[outsider.EXCESS]
     assert excess.value == 0 and (excess.low, excess.high) == (-1, 1) and excess.people == 2
-    assert "2 people only" in excess.note and "1 people with a result are left out" in excess.note
+    assert "2 people only" in excess.note and "1 people are left out of what is said of strangers" in excess.note
+    assert "left out" not in found[outsider.MATCHED].note
 
 
 def test_every_person_counts_the_same_whatever_they_have_of_faces() -> None:
