@@ -75,8 +75,8 @@ def headlines(numbers: Numbers, independent: str) -> tuple[Headline, ...]:
     few = f" With {excess.people} people this proves little." if excess.people < FEW else ""
     words = (
         f"from how often results match strangers of their person's kind ({amount(strangers.value, 'share')}) to how "
-        f"often they match other pictures of their person ({beside_them}), by {name}; {ends}. Originals match their "
-        f"person at {amount(results.original, 'share')}. Around 0, a result gives away the kind and no more.{few}"
+        f"often they match other pictures of their person ({beside_them}), by {name}; {ends}. Around 0, a result gives "
+        f"away the kind and no more.{few}"
     )
     return (Headline("Outsiders", f"{_points(excess.value)} points", words),)
 
