@@ -68,7 +68,7 @@ def headlines(numbers: Numbers, independent: str) -> tuple[Headline, ...]:
     )
     if not excess.known:
         beside = f" {amount(results.value, 'share')} of results match their person." if results.known else ""
-        return (Headline("Outsiders", "Not known", f"{excess.note}{beside}"),)
+        return (Headline("Outsiders", "Not known.", f"{excess.note}{beside}"),)
     # The share of results of just the people of whom the strangers' share is known.
     beside_them = amount(strangers.value + excess.value, "share")
     ends = f"95 % interval {_points(excess.low)} to {_points(excess.high)}" if isfinite(excess.low) else "no interval"

@@ -54,9 +54,9 @@ def test_the_headline_is_the_difference_to_strangers_with_its_interval() -> None
 
 def test_what_is_not_known_is_said_and_is_no_zero() -> None:
     (found,) = adversaries.headlines(unknown(), "a")
-    assert found.number == "Not known" and found.words == outsider.NO_LABELS
+    assert found.number == "Not known." and found.words == outsider.NO_LABELS
     (half,) = adversaries.headlines(numbers(Figure.unknown(outsider.NO_STRANGERS)), "a")
-    assert half.number == "Not known" and "27.0" in half.words
+    assert half.number == "Not known." and "27.0" in half.words
     assert adversaries.headlines({}, "a") == () and adversaries.table(()) is None
     shown = adversaries.table(pages.lines(unknown()))
     assert shown is not None and shown.unknown == outsider.NO_LABELS
