@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from flows.cli_runs import Name
-from flows.options import CacheUrl, Fid, People, Person, Seed
+from flows.options import CacheUrl, Fid, Others, People, Person, Seed
 from infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder of the report.")],
     person: Person = "",
     people: People = "",
+    others: Others = "",
     every: Annotated[int, typer.Option(help="Look at every so many frames only.")] = 1,
     reviewer: Annotated[
         bool, typer.Option("--reviewer", help="Show the source's faces beside the result: for your eyes only.")
@@ -43,7 +44,8 @@ def evaluate(
     settings = Settings(
         profile=WITH_FID if fid else PROFILE, workers=workers, threads=threads, seed=seed, cache_url=cache
     )
-    conclude(Request(originals, anonymized, out, person, people, every, reviewer, title), settings, no_orchestration)
+    request = Request(originals, anonymized, out, person, people, every, reviewer, title, others=others)
+    conclude(request, settings, no_orchestration)
 
 
 def conclude(request: Request, settings: Settings, no_orchestration: bool) -> None:

@@ -10,8 +10,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows import board
-from flows.evaluate import Request, Told, evaluate
+from flows.evaluate import Request, evaluate
 from flows.orchestrate import as_task, failed
+from flows.pair_work import Told
 from infra.settings import Settings
 from tasks.report.content import Content
 

@@ -75,6 +75,11 @@ class Files:
         self.original, self.anonymized, self.picture, self._check = original, anonymized, picture, check
 
     @cached_property
+    def digests(self) -> tuple[str, str]:
+        """SHA-256 of the content of either file, "" where there is none."""
+        return digest_file(self.original), digest_file(self.anonymized) if self.anonymized is not None else ""
+
+    @cached_property
     def info(self) -> VideoInfo:
         """Of the original, which is a video."""
         return probe_video(self.original)
@@ -120,7 +125,7 @@ class Measurer:
 
     def measure(self, files: Files) -> Measured:
         """Everything measured of one pair. Raises MediaError, ToolError, StoreUnavailable."""
-        digests = [digest_file(path) if path is not None else "" for path in (files.original, files.anonymized)]
+        digests = list(files.digests)
         # Not the video's own name: what lies under that may be purged by a conversion at any time.
         owner = self._owner or evaluation_of(public_id(self._key, digests[0]))
         key = Key(

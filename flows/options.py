@@ -34,6 +34,12 @@ TimeLimit = Annotated[
 ]
 Person = Annotated[str, typer.Option(metavar="REGEX", help="On an original's path; its first group names the person.")]
 People = Annotated[str, typer.Option(metavar="CSV", help="Table with columns file, person.")]
+Others = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS", help="More pictures of the people, without a result: a folder, file or table, as ORIGINALS."
+    ),
+]
 Fid = Annotated[bool, typer.Option("--fid", help="Also the Fréchet inception distance; needs torch and 2,048 faces.")]
 CacheUrl = Annotated[str, typer.Option("--cache", help="Where intermediate objects live (fsspec address).")]
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flows.manifest import Ledger
+from flows.rows import VideoRow
 from flows.sources import VIDEO_SUFFIXES, Job, find, is_folder, read
 from infra.errors import StoreError, UsageError
 from infra.media.still import PICTURE_SUFFIXES
@@ -23,13 +24,19 @@ class Pair:
     """An original and what became of it.
 
     ordinal: from 1, in the order of the originals. anonymized: None where there is none. person: number of the person
-    mostly seen; equal for files of one person. Names of originals are identifying and stay out of the representation.
+    mostly seen; equal for files of one person. labelled: whether a label names that person. surroundings: how often
+    control strangers match the footage, as the manifest says (`flows.rows.Evidence`); None when it does not. other:
+    whether it is not one of the originals, but another picture of somebody. Names of originals are identifying and stay
+    out of the representation.
     """
 
     ordinal: int
     original: Job = field(repr=False)
     anonymized: Job | None = field(repr=False)
     person: int
+    labelled: bool = False
+    surroundings: float | None = None
+    other: bool = False
 
     @property
     def picture(self) -> bool:
@@ -39,51 +46,89 @@ class Pair:
     @property
     def name(self) -> str:
         """What it may be called: by its anonymized file, or by its number."""
+        if self.other:
+            return f"(other picture, input {self.ordinal})"
         return self.anonymized.name if self.anonymized is not None else f"(no result, input {self.ordinal})"
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """All pairs. strangers: anonymized files that belong to no original. people: how many there are."""
+    """All pairs. strangers: anonymized files that belong to no original. people: how many the originals show. manifest:
+    whether the anonymized files come with a manifest of ours. others: other pictures of people who are named, counted
+    on after the originals; they have no result. unnamed: how many more there are, of nobody who is named."""
 
     pairs: tuple[Pair, ...]
     strangers: int
     people: int
+    manifest: bool = False
+    others: tuple[Pair, ...] = ()
+    unnamed: int = 0
 
 
-def pair_up(originals: str, anonymized: str, key: bytes, person: str = "", people: str = "") -> Pairing:
+def pair_up(
+    originals: str, anonymized: str, key: bytes, person: str = "", people: str = "", others: str = ""
+) -> Pairing:
     """Pair the files behind two addresses (files, folders, tables; see `flows.sources.find`).
 
     A destination of ours is read by its manifest, with the key that made it. Otherwise files belong together that have
     the same path but for the suffix; a file and a file always do. person: regular expression on the path of an
     original, whose first group names the person. people: CSV table with columns file, person. Without either, every
-    original shows somebody else. Raises UsageError when nothing fits.
+    original shows somebody else. others: address of more pictures of people, who are named in the same way by their
+    paths below it. Raises UsageError when nothing fits.
     """
     ours, theirs = find(originals, SUFFIXES), find(anonymized, SUFFIXES)
-    known = _by_manifest(ours, theirs, anonymized, key)
-    if known is None:
+    if others and not (person or people):
+        raise UsageError("--others needs --person or --people: without, it is not known whose pictures they are.")
+    more = find(others, SUFFIXES) if others else []
+    rows = _rows(anonymized)
+    if rows:
+        known = _by_manifest(ours, theirs, rows, key)
+    else:
         known = {0: theirs[0]} if len(ours) == len(theirs) == 1 else _by_name(ours, theirs)
     if not known:
         raise UsageError(
             "No anonymized file belongs to an original: they need the same names, or a manifest of ours and the key "
             "that made it (ANONFLOW_KEY_FILE)."
         )
-    numbers = _people([job.name for job in ours], person, people)
-    pairs = tuple(Pair(n + 1, job, known.get(n), numbers[n]) for n, job in enumerate(ours))
+    numbers, labelled = _people([job.name for job in ours], [job.name for job in more], person, people)
+    measured = {row.input_id: row.surroundings for row in rows}
+    pairs = tuple(
+        Pair(
+            n + 1,
+            job,
+            known.get(n),
+            numbers[n],
+            labelled[n],
+            measured.get(job.input_id(key)) if rows and n in known else None,
+        )
+        for n, job in enumerate(ours)
+    )
+    named = tuple(
+        Pair(n + 1, job, None, numbers[n], True, other=True) for n, job in enumerate(more, len(ours)) if labelled[n]
+    )
     used = {job.uri for job in known.values()}
-    return Pairing(pairs, sum(job.uri not in used for job in theirs), len(set(numbers)))
+    return Pairing(
+        pairs,
+        sum(job.uri not in used for job in theirs),
+        len(set(numbers[: len(ours)])),
+        bool(rows),
+        named,
+        len(more) - len(named),
+    )
 
 
-def _by_manifest(ours: Sequence[Job], theirs: Sequence[Job], anonymized: str, key: bytes) -> dict[int, Job] | None:
-    """Index of an original -> its result; None when the destination has no manifest of ours."""
+def _rows(anonymized: str) -> list[VideoRow]:
+    """The manifest of a destination of ours; nothing when it has none."""
     if not is_folder(anonymized):
-        return None
+        return []
     try:
-        rows = Ledger(Store(anonymized, private=False), tables=False).rows()
+        return Ledger(Store(anonymized, private=False), tables=False).rows()
     except StoreError:
         raise UsageError("The manifest of the anonymized files cannot be read.") from None
-    if not rows:
-        return None
+
+
+def _by_manifest(ours: Sequence[Job], theirs: Sequence[Job], rows: Sequence[VideoRow], key: bytes) -> dict[int, Job]:
+    """Index of an original -> its result."""
     outputs = {row.input_id: row.output for row in rows if row.output}
     files = {job.name: job for job in theirs}
     wanted = {n: outputs.get(job.input_id(key)) for n, job in enumerate(ours)}
@@ -103,22 +148,26 @@ def _stem(job: Job) -> str:
     return posixpath.splitext(job.name)[0]
 
 
-def _people(names: Sequence[str], person: str, people: str) -> list[int]:
-    """A number for each original, the same for those of one person."""
+def _people(names: Sequence[str], more: Sequence[str], person: str, people: str) -> tuple[list[int], list[bool]]:
+    """For each original, then for each other picture: a number, the same for those of one person, and whether a label
+    names that person."""
     pattern, table = who_is_who(person, people)
-    labels = [f"\x00{n}" for n in range(len(names))]
+    every = [*names, *more]
+    labels: list[str | None] = [None] * len(every)
     if pattern is not None:
-        for n, name in enumerate(names):
+        for n, name in enumerate(every):
             found = pattern.search(name)
-            if found is not None and found.group(1):
-                labels[n] = found.group(1)
-    labels = [table.get(name, labels[n]) for n, name in enumerate(names)]
-    if (pattern or table) and all(label.startswith("\x00") for label in labels):
-        raise UsageError(
-            "--person or --people names nobody: it is compared with paths below ORIGINALS, such as person/clip.mp4."
-        )
+            labels[n] = (found.group(1) or None) if found is not None else None
+    labels = [table.get(name, labels[n]) for n, name in enumerate(every)]
+    for some, place in ((labels[: len(names)], "ORIGINALS"), (labels[len(names) :], "--others")):
+        if (pattern or table) and some and all(label is None for label in some):
+            raise UsageError(
+                f"--person or --people names nobody: it is compared with paths below {place}, such as person/clip.mp4."
+            )
     numbers: dict[str, int] = {}
-    return [numbers.setdefault(label, len(numbers)) for label in labels]
+    # No label holds a null character, so that an unnamed file is somebody of its own.
+    whose = [numbers.setdefault(f"\x00{n}" if label is None else label, len(numbers)) for n, label in enumerate(labels)]
+    return whose, [bool(label) for label in labels]
 
 
 def who_is_who(person: str, people: str) -> tuple[re.Pattern[str] | None, dict[str, str]]:

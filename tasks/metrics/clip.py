@@ -29,7 +29,10 @@ class Clip:
     file, whoever's, NaN where there is none to compare. missed: (n,) faces that are in both files and that some
     embedder could not embed on either side: nothing is known about them. hidden: (n,) faces in whose place no detector
     sees one in the anonymized file: what is there was compared. originals, anonymized: embedder -> some faces
-    of each person; the same ones as far as both files have them. Identifying."""
+    of each person; the same ones as far as both files have them. clear: whether `person` has more faces than anybody
+    else in the file; otherwise it is not known whom a label of the file means. looks: person -> (3,) apparent age in
+    years, probability of female, skin tone in degrees of ITA, medians over the original's faces, NaN where not
+    measured. Identifying."""
 
     index: int
     person: int
@@ -47,6 +50,8 @@ class Clip:
     hidden: NDArray[np.bool_]
     originals: Mapping[str, Faces]
     anonymized: Mapping[str, Faces]
+    clear: bool
+    looks: Mapping[int, Floats]
 
 
 def reduce(measured: Measured, index: int, people: Mapping[int, int]) -> Clip:
@@ -77,7 +82,21 @@ def reduce(measured: Measured, index: int, people: Mapping[int, int]) -> Clip:
         hidden=measured.shown & ~measured.found,
         originals={name: sides[0].take(_spread(measured, known[name][0])) for name, sides in both.items()},
         anonymized={name: sides[1].take(_spread(measured, known[name][1])) for name, sides in both.items()},
+        clear=_clear(measured),
+        looks={people[one]: _looks(measured, one) for one in measured.people},
     )
+
+
+def _clear(measured: Measured) -> bool:
+    faces = np.sort(np.unique(measured.person, return_counts=True)[1])
+    return len(faces) > 0 and (len(faces) == 1 or bool(faces[-1] > faces[-2]))
+
+
+def _looks(measured: Measured, person: int) -> Floats:
+    """(3,) medians over the rows of the original on which each was measured."""
+    own = [side[0, measured.person == person] for side in (measured.age, measured.female, measured.skin)]
+    known = [values[np.isfinite(values)] for values in own]
+    return np.array([np.median(values) if len(values) else np.nan for values in known], np.float32)
 
 
 def _embedded(vectors: Floats) -> NDArray[np.bool_]:

@@ -13,6 +13,8 @@ from tasks.metrics.definition import Figure
 from tasks.metrics.privacy import Attack
 from tasks.metrics.usefulness import Numbers
 from tasks.report import verdict
+from tasks.report.adversaries import headlines as headlines_of_adversaries
+from tasks.report.adversaries import recognised_by_outsiders
 from tasks.report.content import Chart, Content, Page, Series
 from tasks.report.pages import lines
 from tasks.report.scope import LIMITS, METHOD
@@ -42,9 +44,10 @@ def compose(
     attacks: Sequence[Attack],
     pages: Sequence[Page],
     overall: Numbers | None = None,
+    adversaries: Numbers | None = None,
 ) -> Content:
     """Put a report together. clips: all measured files, those without a result included. overall: numbers of what the
-    dataset is good for that are no means of files'."""
+    dataset is good for that are no means of files'. adversaries: what an outsider and an insider find."""
     there = [clip for clip in clips if clip.shared]
     people = [clip.person for clip in there]
     useful = usefulness.over([clip.usefulness for clip in there], people)
@@ -52,7 +55,8 @@ def compose(
     privacy: Numbers = {}
     for one in attacks:
         privacy |= one.numbers
-    outcome, said = verdict.of_dataset(pages, attacks, facts.unexamined)
+    held = adversaries or {}
+    outcome, said = verdict.of_dataset(pages, attacks, facts.unexamined, recognised_by_outsiders(held))
     kept = useful.get((openings.CORRELATION, "mouth"), Figure.unknown("No mouth moves."))
     return Content(
         title=facts.title,
@@ -60,7 +64,10 @@ def compose(
         software=facts.software,
         outcome=outcome,
         verdict=said,
-        headlines=verdict.headlines(pages, attacks, kept, facts.independent),
+        headlines=(
+            *headlines_of_adversaries(held, facts.independent),
+            *verdict.headlines(pages, attacks, kept, facts.independent),
+        ),
         counts=facts.counts,
         privacy=tuple(lines(privacy | own)),
         usefulness=tuple(lines(useful | (overall or {}))),
@@ -70,6 +77,7 @@ def compose(
         limits=LIMITS,
         settings=facts.settings,
         reviewer=facts.reviewer,
+        adversaries=tuple(lines(held)),
     )
 
 

@@ -100,7 +100,8 @@ class Headline:
 @dataclass(frozen=True)
 class Content:
     """A whole report. counts: what was compared, (what, how many). settings: (what, value) needed to do it again.
-    method, limits: paragraphs. reviewer: whether source pictures are in it, so that it says so on every page."""
+    method, limits: paragraphs. reviewer: whether source pictures are in it, so that it says so on every page.
+    adversaries: what an outsider and an insider find, see `tasks.report.adversaries`."""
 
     title: str
     made_at: str
@@ -117,3 +118,4 @@ class Content:
     limits: tuple[str, ...]
     settings: tuple[tuple[str, str], ...] = ()
     reviewer: bool = False
+    adversaries: tuple[Line, ...] = ()

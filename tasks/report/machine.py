@@ -48,6 +48,7 @@ def summary(content: Content) -> bytes:
         "settings": [{"what": what, "value": value} for what, value in content.settings],
         "privacy": [_row(line) for line in content.privacy],
         "usefulness": [_row(line) for line in content.usefulness],
+        "adversaries": [_row(line) for line in content.adversaries],
         "files": [
             {
                 "key": page.key,
@@ -87,7 +88,7 @@ def table(content: Content) -> bytes:
 
 
 def _lines(content: Content) -> Iterator[tuple[str, Line]]:
-    for line in (*content.privacy, *content.usefulness):
+    for line in (*content.privacy, *content.usefulness, *content.adversaries):
         yield DATASET, line
     for page in content.pages:
         for line in page.lines:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from infra.disk import Disk
 from infra.errors import UsageError
-from tasks.report import charts, machine, words
+from tasks.report import adversaries, charts, machine, words
 from tasks.report.content import Content, Line, Outcome, Page
 from tasks.report.folder import INDEX, VIDEOS, place
 
@@ -97,7 +97,16 @@ def index(content: Content, report: str) -> bytes:
         ("Usefulness", "Is what the videos are needed for still there?", grouped(content.usefulness)),
     ]
     data = {"report": report, "files": [_entry(page) for page in worst_first(content.pages)]}
-    return _page("index.html.j2", content, report, data, title=content.title, groups=groups)
+    return _page(
+        "index.html.j2",
+        content,
+        report,
+        data,
+        title=content.title,
+        groups=groups,
+        adversaries=adversaries.table(content.adversaries),
+        adversary_groups=grouped(content.adversaries),
+    )
 
 
 def grouped(lines: Sequence[Line]) -> list[list[Line]]:

@@ -2,7 +2,8 @@
 
 A file fails when any face of it is so near to its source that only one stranger in a thousand is nearer, for any
 embedder; it needs a look when one in a hundred is, and when something of it could not be compared. A dataset fails when
-a file does, or when people are named clearly more often than guessing would. What is not known never passes.
+a file does, or when people are named clearly more often than guessing would; it needs a look when results match other
+pictures of their person more often than pictures of strangers of the kind. What is not known never passes.
 """
 
 from __future__ import annotations
@@ -99,8 +100,11 @@ def _doubts(clip: Clip) -> list[str]:
     return found
 
 
-def of_dataset(pages: Sequence[Page], attacks: Sequence[Attack], unexamined: int = 0) -> tuple[Outcome, str]:
-    """The outcome of all, in a word and in a few sentences. unexamined: anonymized files that belong to no original."""
+def of_dataset(
+    pages: Sequence[Page], attacks: Sequence[Attack], unexamined: int = 0, outsiders: Sequence[str] = ()
+) -> tuple[Outcome, str]:
+    """The outcome of all, in a word and in a few sentences. unexamined: anonymized files that belong to no original.
+    outsiders: embedders by which results match other pictures of their person more often than those of strangers."""
     failed = sum(page.outcome is Outcome.FAIL for page in pages)
     doubtful = sum(page.outcome is Outcome.LOOK for page in pages)
     rates = {one.embedder: one.numbers[identification.RATES[1], one.embedder] for one in attacks}
@@ -120,11 +124,14 @@ def of_dataset(pages: Sequence[Page], attacks: Sequence[Attack], unexamined: int
         parts = [f"{failed} of {len(pages)} files show a face that can be recognised"] if failed else []
         parts += [f"people are named more often than by guessing ({', '.join(named)})"] if named else []
         return Outcome.FAIL, f"Do not pass this dataset on: {' and '.join(parts)}.{few}"
-    if doubtful or perhaps or unknown or unexamined:
+    if doubtful or perhaps or unknown or unexamined or outsiders:
         parts = [f"{unexamined} anonymized files belong to no original and were not looked at"] if unexamined else []
         parts += [f"{doubtful} of {len(pages)} files need a look"] if doubtful else []
         parts += [f"it is not known whether people can be named ({', '.join(unknown)})"] if unknown else []
         parts += [f"some people may be named more often than by guessing ({', '.join(perhaps)})"] if perhaps else []
+        if outsiders:
+            names = ", ".join(outsiders)
+            parts.append(f"results match other pictures of their person more often than those of strangers ({names})")
         return Outcome.LOOK, f"Nobody is recognised for certain, but {' and '.join(parts)}.{few}"
     if few:
         return Outcome.LOOK, f"Nobody was recognised in any of {len(pages)} files.{few}"

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pandas
 import pytest
 
@@ -93,6 +95,62 @@ def test_source_pictures_are_for_reviewers_only(dataset: Path, home: Path, tmp_p
     assert content.pages[0].sheet and not content.pages[0].source_sheet
     shown, _ = run(dataset, tmp_path / "closed", every=3, reviewer=True, **one)
     assert shown.reviewer and shown.pages[0].source_sheet
+
+
+@pytest.fixture(scope="module")
+def stills(dataset: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people with two pictures each; of the first ones the one was left alone, the other is one grey field."""
+    folder = tmp_path_factory.mktemp("stills")
+    wanted = {"ours/A/1": "001_A", "ours/B/1": "007_B", "others-of-mrs-miller/A/2": "002_A",
+              "others-of-mrs-miller/B/2": "008_B", "theirs/A/1": "001_A"}  # fmt: skip
+    for place, name in wanted.items():
+        source = shared / "stills" / "people" / f"{name}.jpg"
+        if not source.is_file():
+            pytest.skip(f"{source.name} is missing from the test material")
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        picture = cv2.imread(str(source))
+        side = max(picture.shape[:2])
+        cv2.imwrite(str(folder / f"{place}.png"), cv2.resize(picture, None, fx=480 / side, fy=480 / side))
+    (folder / "theirs/B").mkdir()
+    cv2.imwrite(str(folder / "theirs/B/1.png"), np.full_like(cv2.imread(str(folder / "ours/B/1.png")), 128))
+    (folder / "others-of-mrs-miller/nobody.png").write_bytes(b"This is not read.")
+    return folder
+
+
+def test_an_outsider_holds_other_pictures_only(stills: Path, home: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    request = Request(
+        str(stills / "ours"), str(stills / "theirs"), tmp_path / "report", r"^([^/]+)/",
+        others=str(stills / "others-of-mrs-miller"),
+    )  # fmt: skip
+    content = evaluate(request, Settings(profile="evaluation", threads=1), lambda pair, _: told.append(pair.name))
+    counts = dict(content.counts)
+    assert counts["originals"] == 2 == counts["people in them, as labelled"] and len(content.pages) == 2
+    assert counts["other pictures of people who are named"] == 2
+    assert counts["other pictures of nobody who is named"] == 1
+    found = {(line.definition.name, line.variant): line.figure for line in content.adversaries}
+    networks = {line.variant for line in content.adversaries} - {""}
+    assert len(networks) == 4
+    for name in networks:
+        matched = found["outsider_matched", name]
+        assert matched.value == 0.5 and matched.original == 1 and matched.people == 2
+        assert found["outsider_rank_1", name].value >= 0.5 and found["insider_matched", name].value == 0.5
+    assert not found["insider_surroundings", ""].known
+    (rate,) = [line.figure for line in content.privacy if (line.definition.name, line.variant) == ("re_at_1", "sface")]
+    assert rate.chance == 0.5, "other pictures are not in the gallery of today's figures"
+    assert content.headlines[0].title == "Outsiders"
+    table = pandas.read_parquet(tmp_path / "report" / "metrics.parquet")
+    assert {"outsider_excess", "insider_matched"} <= set(table["name"])
+    written = b"".join(path.read_bytes() for path in (tmp_path / "report").rglob("*") if path.is_file())
+    assert b"miller" not in written and b"Outsider and insider" in written
+    assert not any("miller" in name for name in told)
+    assert not Store(Settings().cache_url).list_tree("identifying"), "what was measured is forgotten"
+
+
+def test_a_report_does_not_lie_among_the_other_pictures(stills: Path, home: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="apart"):
+        run(stills, stills / "others-of-mrs-miller" / "report", originals=str(stills / "ours"),
+            anonymized=str(stills / "theirs"), others=str(stills / "others-of-mrs-miller"))  # fmt: skip
 
 
 @pytest.mark.parametrize("place", ["originals-of-mrs-miller/report", "anonymized", "anonymized/report"])

@@ -33,7 +33,8 @@ def test_files_of_others_are_paired_by_path_whatever_their_suffix(tmp_path: Path
     theirs = files(tmp_path / "b", "x/1.mkv", "y/1.mp4", "p.png", "z.mp4")
     pairing = pair_up(str(ours), str(theirs), KEY)
     assert found(pairing) == {"p.jpg": "p.png", "x/1.mp4": "x/1.mkv", "x/2.mov": None, "y/1.mp4": "y/1.mp4"}
-    assert pairing.strangers == 1 and pairing.people == 4
+    assert pairing.strangers == 1 and pairing.people == 4 and not pairing.manifest
+    assert not any(pair.labelled for pair in pairing.pairs) and pairing.others == ()
     assert [pair.picture for pair in pairing.pairs] == [True, False, False, False]
 
 
@@ -67,6 +68,7 @@ def test_our_own_results_are_paired_by_the_manifest_and_the_key(tmp_path: Path) 
                 ordinal=job.ordinal,
                 verdict=verdict,
                 output=output,
+                surroundings=0.25 if job.name == "one.mp4" else None,
             )
         )
         if output:
@@ -76,6 +78,7 @@ def test_our_own_results_are_paired_by_the_manifest_and_the_key(tmp_path: Path) 
     pairing = pair_up(str(ours), str(theirs), KEY)
     assert found(pairing) == {"one.mp4": "videos/1.mp4", "three.mp4": "videos/2.mp4", "two.mp4": None}
     assert [pair.name for pair in pairing.pairs][2] == "(no result, input 3)", "an original's name is told to nobody"
+    assert pairing.manifest and [pair.surroundings for pair in pairing.pairs] == [0.25, None, None]
     with pytest.raises(UsageError, match="ANONFLOW_KEY_FILE"):
         pair_up(str(ours), str(theirs), b"x" * 32)
 
@@ -116,3 +119,30 @@ def test_two_results_for_one_original_are_refused(tmp_path: Path) -> None:
     ours, theirs = files(tmp_path / "a", "1.mp4", "2.mp4"), files(tmp_path / "t", "1.mp4", "1.mov")
     with pytest.raises(UsageError, match="suffix"):
         pair_up(str(ours), str(theirs), KEY)
+
+
+def test_other_pictures_join_by_the_names_of_their_people(tmp_path: Path) -> None:
+    ours = files(tmp_path / "a", "ann/1.mp4", "bob/1.mp4", "nameless.mp4")
+    more = files(tmp_path / "o", "cyd/9.jpg", "bob/7.jpg", "lost.jpg", "ann/8.mov", "notes.txt")
+    theirs = files(tmp_path / "t", "ann/1.mp4")
+    pattern = r"^([^/]+)/"
+    pairing = pair_up(str(ours), str(theirs), KEY, pattern, others=str(more))
+    plain = pair_up(str(ours), str(theirs), KEY, pattern)
+    assert pairing.pairs == plain.pairs and pairing.people == plain.people == 3, "what there was is as it was"
+    assert [pair.labelled for pair in pairing.pairs] == [True, True, False]
+    found = {pair.original.name: (pair.ordinal, pair.person, pair.picture) for pair in pairing.others}
+    assert found == {"ann/8.mov": (4, 0, False), "bob/7.jpg": (5, 1, True), "cyd/9.jpg": (6, 3, True)}
+    assert pairing.unnamed == 1 and all(pair.other and pair.anonymized is None for pair in pairing.others)
+    assert pairing.others[0].name == "(other picture, input 4)" and "ann" not in repr(pairing.others)
+    (tmp_path / "who.csv").write_text("file,person\nann/1.mp4,Ann\nann/8.mov,Ann\nbob/7.jpg,\n")
+    table = pair_up(str(ours), str(theirs), KEY, people=str(tmp_path / "who.csv"), others=str(more))
+    assert [pair.person for pair in table.others] == [0] and table.unnamed == 3, "an empty cell names nobody"
+
+
+def test_other_pictures_of_nobody_are_refused(tmp_path: Path) -> None:
+    ours, theirs = files(tmp_path / "a", "ann/1.mp4"), files(tmp_path / "t", "ann/1.mp4")
+    more = files(tmp_path / "o", "1.jpg")
+    with pytest.raises(UsageError, match="--others needs"):
+        pair_up(str(ours), str(theirs), KEY, others=str(more))
+    with pytest.raises(UsageError, match="paths below --others"):
+        pair_up(str(ours), str(theirs), KEY, r"^([^/]+)/", others=str(more))

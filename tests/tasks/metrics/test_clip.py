@@ -12,7 +12,7 @@ from tasks.measure.records import Measured
 from tasks.metrics import deidentification, detection
 from tasks.metrics.clip import PER_PERSON, Clip, reduce
 from tasks.metrics.deidentification import Distance
-from tests.tasks.metrics.support import directions, measured
+from tests.tasks.metrics.support import directions, measured, rows
 
 
 def made(ours: list[float | None], theirs: list[float | None], **columns: object) -> Clip:
@@ -131,6 +131,26 @@ def test_who_is_seen_most_stands_for_the_file() -> None:
     assert made([0.0] * 3, [1.0] * 3, person=[2, 5, 5]).person == 15
     nobody = [reduce(Measured.empty(), index, {}).person for index in (0, 1, 2)]
     assert len(set(nobody)) == 3 and max(nobody) < 0, "files without anybody are no person's"
+
+
+@pytest.mark.parametrize(
+    ("person", "clear"), [([0], True), ([0, 1, 1], True), ([0, 1], False), ([2, 1, 0, 0, 1], False)]
+)
+def test_a_label_is_clear_where_one_person_is_seen_most(person: list[int], clear: bool) -> None:
+    angles = [0.1 * n for n in range(len(person))]
+    assert made(angles, angles, person=person).clear is clear
+    assert not reduce(Measured.empty(), 1, {}).clear
+
+
+def test_looks_are_medians_of_what_was_measured_of_the_original() -> None:
+    columns = {
+        "age": rows([20, None, 40, 60], [90] * 4),
+        "female": rows([0.1, None, 0.3, None], [0.9] * 4),
+        "skin": rows([None] * 4, [50] * 4),
+    }
+    found = made([0.0] * 4, [1.0] * 4, person=[0, 0, 0, 1], **columns).looks
+    assert found[10] == pytest.approx([30, 0.2, math.nan], nan_ok=True)
+    assert found[11] == pytest.approx([60, math.nan, math.nan], nan_ok=True)
 
 
 def test_nothing_measured_has_no_numbers() -> None:

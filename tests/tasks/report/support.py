@@ -10,8 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tasks.metrics.adversary import insider, outsider
 from tasks.metrics.definition import Better, Definition, Figure
 from tasks.report.content import Chart, Content, Frame, Headline, Line, Outcome, Page, Series
+from tasks.report.pages import lines
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>.mp4",
@@ -89,7 +91,20 @@ def content(files: int = 8, reviewer: bool = False, seed: int = 1, hostile: bool
         limits=("Voices and what is said.", "Bodies, clothes, rooms and text in the picture."),
         settings=(("Recognisers", "FaceNet, SFace"), ("Seed", "0"), ("Source digest", "9f2c" * 16)),
         reviewer=reviewer,
+        adversaries=adversaries(),
     )
+
+
+def adversaries() -> tuple[Line, ...]:
+    """Of two recognisers; by the second nothing is known of strangers."""
+    share = Figure(0.043, 0.012, 0.081, 904, 45, 0.982)
+    found = {(one, name): share for name in ("FaceNet", "SFace") for one in (*outsider.DEFINITIONS, insider.MATCHED)}
+    for rank in (outsider.RANK, outsider.STRANGERS_RANK):
+        found |= {(rank, name): Figure(21.5, 17, 26, 904, 45, 1, 23) for name in ("FaceNet", "SFace")}
+    for one in (outsider.STRANGERS, outsider.EXCESS, outsider.STRANGERS_FIRST, outsider.STRANGERS_RANK):
+        found[one, "SFace"] = Figure.unknown(outsider.NO_STRANGERS)
+    found[insider.SURROUNDINGS, ""] = Figure(0.21, 0.11, 0.34, 8, 45, note="3 files are left out.")
+    return tuple(lines(found))
 
 
 def page(name: str, number: int, random: np.random.Generator, reviewer: bool = False, small: bool = False) -> Page:

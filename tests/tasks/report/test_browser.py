@@ -263,7 +263,7 @@ def test_on_paper_is_what_needs_a_signature(browser: Any, reports: Path) -> None
         assert [term.text for term in all_of(browser, ".signature dt")] == ["Name", "Date", "Signature"]
         assert all_of(browser, "#rows button") == []
         assert not one(browser, "#export").is_displayed()
-        assert "For every anonymized clip" in one(browser, ".numbers").text
+        assert "For every anonymized clip" in one(browser, "section[aria-labelledby=privacy] .numbers").text
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     browser.execute_script("dispatchEvent(new Event('afterprint'))")

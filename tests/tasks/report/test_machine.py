@@ -25,7 +25,7 @@ def test_numbers_come_back_from_the_table(content: Content, tmp_path: Path) -> N
         *("scope", "name", "title", "variant", "unit", "better", "value", "low", "high", "samples", "people"),
         *("original", "chance", "note"),
     ]
-    lines = [("dataset", line) for line in (*content.privacy, *content.usefulness)]
+    lines = [("dataset", line) for line in (*content.privacy, *content.usefulness, *content.adversaries)]
     lines += [(page.name, line) for page in content.pages for line in page.lines]
     assert len(table) == len(lines)
     for row, (scope, line) in zip(table.to_dict("records"), lines, strict=True):
@@ -66,4 +66,4 @@ def test_report_id_follows_what_is_said(content: Content) -> None:
 
 
 def test_table_of_nothing(content: Content) -> None:
-    assert machine.table(replace(content, privacy=(), usefulness=(), pages=()))
+    assert machine.table(replace(content, privacy=(), usefulness=(), pages=(), adversaries=()))

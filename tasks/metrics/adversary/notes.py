@@ -1,0 +1,30 @@
+"""What a reader of an outsider's or insider's figure must know."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FEW = 5
+"""People under which an interval over people is too narrow to be relied on."""
+NO_RESULT = "No face of anybody who is named has a result that could be compared."
+
+
+def few(people: int) -> str:
+    """A warning where an interval rests on a few people; "" otherwise, and for one, who has no interval."""
+    return f"{people} people only: the interval is too narrow." if 1 < people < FEW else ""
+
+
+def unvaried(values: NDArray[np.float64]) -> str:
+    """A warning where (n,) values of people are all equal, so that drawing people anew gives no width; "" otherwise."""
+    people = len(values)
+    if people < 2 or np.ptp(values) > 0:
+        return ""
+    # So many of whom none was met in as many people, with 95 % confidence.
+    share = 1.0 - 0.05 ** (1.0 / people)
+    return f"All have the same value, which gives the interval no width: {share:.0%} of people may have another one."
+
+
+def joined(*notes: str) -> str:
+    """Notes as one."""
+    return " ".join(note for note in notes if note)
