@@ -218,8 +218,8 @@ def why(result: TwinResult) -> str:
     last = result.attempts[-1]
     if last.reason == TOO_CLOSE:
         return (
-            f"Every twin that was tried can be taken for the source: its distance is {last.distance:.2f}, and more than "
-            f"{last.threshold:.2f} is asked for: only there does a general matcher tell people apart."
+            f"Every twin that was tried can be taken for the source: its distance is {last.distance:.2f} where more "
+            f"than {last.threshold:.2f} is asked for; up to there a general matcher takes two people for one."
         )
     if last.reason != TOO_CLOSE_IN_PLACE:
         return NOBODY_FITS
