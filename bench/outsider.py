@@ -7,8 +7,10 @@ Usage: python bench/outsider.py make FOLDER [--people N]
 `make` writes two pictures of each of N synthetic people who are not in the catalogue: FOLDER/before/NNN.png, frontal,
 and FOLDER/other/NNN.png, turned, smiling, in other light. Both come from one latent, moved along directions that leave
 FaceNet's axes, age and gender still, so who is who is known. `measure` embeds them and each result: matches at 1 %
-false accepts (single pairs), and the rank of the true person among all, for the originals, the results, and for
-strangers of the same kind (gender, within ten years), with 95 % intervals over people.
+false accepts (single pairs), and the rank of the true person among all, with 95 % intervals over people, for the
+originals, the results, and, in their place, strangers of the person's kind as twins are drawn from them, not painted:
+what somebody finds who knows the kind and nothing else. Beside each, how often it matches other people of the same
+gender, age within ten years and tone within twenty degrees.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -26,10 +29,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from models import profiles  # noqa: E402
-from models.capabilities import Floats, Image  # noqa: E402
+from models.attributes import skin  # noqa: E402
+from models.capabilities import Appearance, Face, Floats, Image  # noqa: E402
 from models.embedding.calibration import calibration  # noqa: E402
-from models.inpainting import catalogue  # noqa: E402
+from models.inpainting import by_kind, catalogue  # noqa: E402
 from models.inpainting.mobilestylegan import DIMENSION, MobileStyleGAN  # noqa: E402
+from models.twins import TwinJob  # noqa: E402
+from tasks.attributes import glasses_share  # noqa: E402
 from tasks.framing import framed  # noqa: E402
 
 NETWORKS = ("facenet", "dlib-resnet", "sface", "arcface")
@@ -37,7 +43,9 @@ AXES = 30
 """Axes of the embeddings that a direction leaves still."""
 MOVED = ("yaw", "pitch", "mouth", "smile", "eyes", "age", "female", "ita")
 TRUNCATION = 0.8
-SAME_AGE = 10.0
+SAME_AGE, SAME_TONE = 10.0, 20.0
+STRANGERS = 4
+"""Strangers of each person's kind who are put in the place of results."""
 DRAWS = 1000
 
 
@@ -95,33 +103,62 @@ def make(folder: Path, count: int) -> None:
         made += 1
 
 
+Vectors = dict[str, Floats]
+"""Network -> (n, D) unit vectors, NaN where no face is found."""
+
+
 class Seen:
-    """What every network sees of the largest face of pictures, NaN where no face is found; kinds by age and gender."""
+    """What every network sees of the largest face of pictures."""
 
     def __init__(self) -> None:
         self._detector = profiles.load("detector", "retinaface-mobilenet", min_score=0.5)
         self._landmarker = profiles.load("landmarker", "mesh")
         self._age_gender = profiles.load("age_gender", "dlib-age-gender")
+        self._parser = profiles.load("parser", "bisenet")
         self._embedders = {name: profiles.load("embedder", name) for name in NETWORKS}
 
-    def of(self, paths: list[Path | None]) -> tuple[dict[str, Floats], Floats]:
-        """(network -> (n, D) vectors, (n, 2) age and probability of female)."""
+    def face(self, picture: Image) -> Face | None:
+        """The largest face, as embedders see it."""
+        found = max(self._detector.detect([picture])[0], key=lambda one: one.size, default=None)
+        return None if found is None else framed(picture, found, self._landmarker) or found
+
+    def of(self, pictures: Iterable[Image | None]) -> Vectors:
+        """The vectors of some pictures."""
         rows: dict[str, list[Floats]] = {name: [] for name in NETWORKS}
-        kinds = []
-        for path in paths:
-            picture = cv2.imread(str(path)) if path is not None else None
-            faces = self._detector.detect([picture])[0] if picture is not None else []
-            face = max(faces, key=lambda one: one.size, default=None)
-            if picture is None or face is None:
-                for name, embedder in self._embedders.items():
-                    rows[name].append(np.full(embedder.dimension, np.nan, np.float32))
-                kinds.append(np.full(2, np.nan, np.float32))
-                continue
-            seen = framed(picture, face, self._landmarker) or face
+        for picture in pictures:
+            face = None if picture is None else self.face(picture)
             for name, embedder in self._embedders.items():
-                rows[name].append(embedder.embed([picture], [seen])[0])
-            kinds.append(self._age_gender.estimate([picture], [seen])[0])
-        return {name: np.stack(some) for name, some in rows.items()}, np.stack(kinds)
+                unknown = np.full(embedder.dimension, np.nan, np.float32)
+                rows[name].append(unknown if picture is None or face is None else embedder.embed([picture], [face])[0])
+        return {name: np.stack(some) for name, some in rows.items()}
+
+    def looks(self, picture: Image) -> Appearance:
+        """The apparent kind of whom a picture shows, as the pipeline reads it."""
+        face = self.face(picture)
+        if face is None:
+            raise SystemExit("A picture shows no face; make them anew.")
+        age, female = self._age_gender.estimate([picture], [face])[0]
+        mesh = self._landmarker.locate([picture], [face])[0].points
+        tone, beard = skin.measure(picture, mesh)
+        glasses = glasses_share(picture, face, mesh, self._parser)
+        return Appearance(float(age), float(female), {}, tone, beard if female < 0.6 else 0.0, glasses)
+
+
+def strangers_of(looks: list[Appearance], own: Vectors, seen: Seen) -> Vectors:
+    """`STRANGERS` people of each person's kind, one after the other, as the catalogue shows them."""
+    people, generator = catalogue.load(), MobileStyleGAN()
+
+    def drawn() -> Iterator[Image]:
+        for n, one in enumerate(looks):
+            source = own[people.embedder][n : n + 1]
+            nothing: Floats = np.zeros((0, source.shape[1]), np.float32)
+            job = TwinJob(
+                np.zeros((2, 2, 3), np.uint8), nothing, one, source, nothing, people.embedder, (), seed=n, attempt=1
+            )
+            for stranger in by_kind.strangers(people, job, STRANGERS):
+                yield generator.picture(people.latents[stranger])
+
+    return seen.of(drawn())
 
 
 def interval(values: NDArray[np.float64]) -> str:
@@ -143,33 +180,49 @@ def results_of(folder: Path, before: list[Path]) -> list[Path | None]:
     return [folder / row["output"] if row and row["output"] else None for row in shown]
 
 
+def _read(path: Path) -> Image:
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise SystemExit(f"{path.name} cannot be read as a picture.")
+    return np.asarray(picture, np.uint8)
+
+
 def measure(folder: Path, results: list[Path]) -> list[str]:
     """The figures as lines of Markdown."""
     seen = Seen()
     before, other = sorted((folder / "before").glob("*.png")), sorted((folder / "other").glob("*.png"))
-    theirs, _ = seen.of(list(other))
-    own, kinds = seen.of(list(before))
-    age, female = kinds[:, 0], kinds[:, 1] > 0.5
-    alike = (abs(age[:, None] - age[None]) <= SAME_AGE) & (female[:, None] == female[None])
-    np.fill_diagonal(alike, False)
+    pictures = [_read(path) for path in before]
+    looks = [seen.looks(picture) for picture in pictures]
+    own, theirs = seen.of(pictures), seen.of(_read(path) for path in other)
+    age, female, tone = (np.array([getattr(one, name) for one in looks]) for name in ("age", "female", "skin_ita"))
+    alike = (abs(age[:, None] - age) <= SAME_AGE) & ((female[:, None] > 0.5) == (female > 0.5))
+    alike &= ~(abs(tone[:, None] - tone) > SAME_TONE) & ~np.eye(len(age), dtype=bool)
+    shown = [("originals", own, 1), ("strangers of the kind", strangers_of(looks, own, seen), STRANGERS)]
+    for place in results:
+        paths = results_of(place, before)
+        shown.append((place.name, seen.of(None if path is None else _read(path) for path in paths), 1))
     lines = [
-        "| shown | network | people | matched | strangers of the kind matched | rank 1 | median rank |",
+        "| shown | network | people | matches their person | matches others of the kind | rank 1 | median rank |",
         "|---|---|---|---|---|---|---|",
     ]
-    for label, vectors in [("originals", own)] + [(r.name, seen.of(results_of(r, before))[0]) for r in results]:
-        for name in NETWORKS:
-            away = 1.0 - vectors[name].astype(np.float64) @ theirs[name].T.astype(np.float64)
-            known = np.isfinite(np.diag(away))
-            near = np.where(np.isfinite(away), away < calibration(name).far_1, np.nan)
-            beside = [near[i][alike[i]].mean() if known[i] and alike[i].any() else np.nan for i in range(len(away))]
-            strangers = np.array(beside)
-            rank = np.array([1.0 + (away[i] < away[i, i]).sum() if known[i] else np.nan for i in range(len(away))])
-            first = np.where(known, rank == 1, np.nan)
-            lines.append(
-                f"| {label} | {name} | {int(known.sum())} | {interval(np.diag(near))} | {interval(strangers)} | "
-                f"{interval(first)} | {np.nanmedian(rank):.0f} of {len(away)} |"
-            )
-    return lines
+    return lines + [_line(*one, name, theirs[name], alike) for one in shown for name in NETWORKS]
+
+
+def _line(label: str, vectors: Vectors, each: int, name: str, theirs: Floats, alike: NDArray[np.bool_]) -> str:
+    """each: how many pictures in a row belong to a person."""
+    count = len(theirs)
+    away = 1.0 - (vectors[name].astype(np.float64) @ theirs.T.astype(np.float64)).reshape(count, each, count)
+    truth = away[np.arange(count), :, np.arange(count)]
+    known = np.isfinite(truth)
+    near = np.where(np.isfinite(away), away < calibration(name).far_1, np.nan)
+    others = [near[i][:, alike[i]].mean() if known[i].all() and alike[i].any() else np.nan for i in range(count)]
+    rank = np.where(known, 1.0 + (away < truth[..., None]).sum(axis=2), np.nan)
+    own = near[np.arange(count), :, np.arange(count)].mean(axis=1)
+    first = np.where(known, rank == 1, np.nan).mean(axis=1)
+    return (
+        f"| {label} | {name} | {int(known.all(axis=1).sum())} | {interval(own)} | {interval(np.array(others))} | "
+        f"{interval(first)} | {np.nanmedian(rank):.0f} of {count} |"
+    )
 
 
 def main() -> None:
