@@ -7,12 +7,11 @@ whoever else has them; whether one of them may serve is decided in the source's 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.capabilities import Floats
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
-from models.inpainting.choosing import APART, NEAR_AGE, NEAR_TONE, best
+from models.inpainting.choosing import APART, best
 from models.twins import TwinJob
 
 CELL = 20
@@ -26,7 +25,7 @@ def strangers(people: Catalogue, job: TwinJob, count: int) -> list[int]:
     Where fewer are of the kind, those next in age fill up, whatever their gender and glasses.
     """
     cost = catalogue.mismatch(people, job.appearance, comparable(people, job)).astype(np.float64)
-    alike = of_kind(people, job, cost)
+    alike = np.isfinite(cost) & catalogue.alike(people, job.appearance, comparable(people, job))
     cell = best(cost, alike if alike.sum() >= count else np.isfinite(cost))[: max(CELL, count)]
     rng = np.random.default_rng(job.seed)
     found = [cell[k] for k in rng.permutation(len(cell))[:count]]
@@ -40,7 +39,7 @@ def kindred(people: Catalogue, job: TwinJob) -> list[int]:
     if job.prefer >= 0 or not job.kindred:
         return []
     cost = catalogue.mismatch(people, job.appearance, comparable(people, job)).astype(np.float64)
-    free = of_kind(people, job, cost)
+    free = np.isfinite(cost) & catalogue.alike(people, job.appearance, comparable(people, job))
     if job.embedder == people.embedder and len(job.others):
         free &= (1.0 - people.embeddings @ job.others.T).min(axis=1) >= APART
     return [one for one in job.kindred if one not in job.taken and free[one]]
@@ -49,10 +48,3 @@ def kindred(people: Catalogue, job: TwinJob) -> list[int]:
 def comparable(people: Catalogue, job: TwinJob) -> Floats | None:
     """The source's embeddings where the catalogue's can be compared with them."""
     return job.source if job.embedder == people.embedder and len(job.source) else None
-
-
-def of_kind(people: Catalogue, job: TwinJob, cost: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(n,) who fits, and is near in tone and age."""
-    tone = catalogue.tone_wanted(job.appearance, comparable(people, job))
-    near = (np.abs(people.ita - tone) <= NEAR_TONE) & (np.abs(people.age - job.appearance.age) <= NEAR_AGE)
-    return np.isfinite(cost) & near

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.capabilities import Appearance, Floats
+from models.inpainting import groups
 
 AGE_BOUNDS = (16.0, 28.0, 40.0, 54.0)
 """Upper bounds in years of the age groups child, young, adult, middle-aged; the last group is older."""
@@ -22,15 +23,21 @@ TONE_BOUNDS = (10.0, 28.0, 41.0, 55.0)
 
 TONE_TRUST = 20.0
 """Degrees ITA that a measured skin tone may lie from what the embedding suggests; light moves measurements by more."""
-KIND_WEIGHT = 24.0
-"""Weight of the coarse kind beside the other attributes: half a unit, a typical difference between groups, counts
-like a hundred years of age."""
+GROUP_WEIGHT = 10.0
+"""What it costs to be of a group that the source does not look like at all; as much as eighty years of age."""
+NEAR_TONE, NEAR_AGE = 20.0, 10.0
+"""Degrees of ITA and years that an entry may be off, while enough others remain: what is farthest from a face otherwise
+tends to have another skin, and a dark face lightened to a pale one looks like chalk. With 15 years a man of about
+thirty, measured 35, became one of fifty with grey hair."""
+LIKELY_GROUP = 0.5
+"""Share of the likeliest group's probability from which a group counts as the source's, too."""
 
 
 @dataclass(frozen=True)
 class Catalogue:
     """n synthetic people. latents: (n, 512). age, female, ita, beard: (n,). glasses: (n,) bool. meshes: (n, 478, 3)
-    pixels of the 1024 x 1024 picture. embeddings: (n, D) unit vectors of `embedder`."""
+    pixels of the 1024 x 1024 picture. embeddings: (n, D) unit vectors of `embedder`. group: (n,) index of the apparent
+    group, see `groups.GROUPS`."""
 
     latents: Floats
     age: Floats
@@ -41,6 +48,7 @@ class Catalogue:
     meshes: Floats
     embeddings: Floats
     embedder: str
+    group: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -59,6 +67,9 @@ def load() -> Catalogue:
         names = [str(name) for name in stored["features"]]
         values = stored["values"].astype(np.float32)
         embeddings = stored["embedding"].astype(np.float32)
+        group = groups.labels()
+        if len(group) != len(embeddings):
+            raise ValueError("groups.txt needs one letter for everybody of the catalogue.")
         return Catalogue(
             latents=stored["latent"].astype(np.float32),
             age=values[:, names.index("age")],
@@ -69,26 +80,8 @@ def load() -> Catalogue:
             meshes=stored["mesh"].astype(np.float32) / 16,
             embeddings=embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True),
             embedder=str(stored["embedder"]),
+            group=group,
         )
-
-
-@lru_cache(maxsize=1)
-def coarse_axes(count: int = 8) -> tuple[Floats, Floats]:
-    """(mean (D,), axes (count, D)): the main axes along which the catalogue's embeddings vary.
-
-    They follow what groups of people share (ethnicity, gender, age), not what sets one person apart; the rest of the
-    embedding stays free, and the twin must differ there.
-    """
-    embeddings = load().embeddings
-    mean = embeddings.mean(axis=0)
-    _, _, axes = np.linalg.svd(embeddings - mean, full_matrices=False)
-    return mean, axes[:count].astype(np.float32)
-
-
-def kind(embeddings: Floats) -> Floats:
-    """(n, 8) coarse kind of (n, D) unit embeddings, to compare faces by the group they look like."""
-    mean, axes = coarse_axes()
-    return np.asarray((embeddings - mean) @ axes.T, dtype=np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -123,7 +116,8 @@ def tone_wanted(appearance: Appearance, source: Floats | None) -> float:
 def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = None, attempt: int = 1) -> Floats:
     """(n,) how badly each entry fits an appearance; infinite where it must not serve.
 
-    source: (m, D) embeddings of the source by the catalogue's embedder, to match its coarse kind; None to leave it out.
+    source: (m, D) embeddings of the source by the catalogue's embedder, to match its apparent group; None to leave it
+    out.
     attempt: later attempts care less for the beard, which recognisers lean on.
 
     Adults only for adults, children only for children; glasses only for glasses; the other gender never, unless the
@@ -136,8 +130,19 @@ def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = N
     if abs(wanted.female - 0.5) > 0.15:
         cost = np.where((catalogue.female >= 0.5) == (wanted.female >= 0.5), cost, np.inf)
     if source is not None and len(source):
-        apart = kind(catalogue.embeddings) - kind(source).mean(axis=0)
-        cost = cost + KIND_WEIGHT * np.sqrt((apart**2).sum(axis=1))
+        share = groups.likely(source, wanted.skin_ita)
+        cost = cost + GROUP_WEIGHT * (share.max() - share[catalogue.group])
     cost = np.where((catalogue.age < AGE_BOUNDS[0]) == child, cost, np.inf)
     wears = wanted.glasses >= 0.5
     return np.where(catalogue.glasses == wears, cost, np.inf).astype(np.float32)
+
+
+def alike(catalogue: Catalogue, wanted: Appearance, source: Floats | None = None) -> NDArray[np.bool_]:
+    """(n,) which entries are near an appearance in age and tone, and, where the source's embeddings are given, of a
+    group that it looks like."""
+    near = np.abs(catalogue.ita - tone_wanted(wanted, source)) <= NEAR_TONE
+    near &= np.abs(catalogue.age - wanted.age) <= NEAR_AGE
+    if source is not None and len(source):
+        share = groups.likely(source, wanted.skin_ita)
+        near &= share[catalogue.group] >= LIKELY_GROUP * share.max()
+    return near

@@ -27,10 +27,6 @@ POOL = 10
 FEW_LIKELY = 25
 """How many of the best fitting candidates are considered at least where too few are likely, or where they are blends.
 """
-NEAR_TONE, NEAR_AGE = 20.0, 10.0
-"""Degrees of ITA and years that an entry may be off, while enough others remain: what is farthest from a face otherwise
-tends to have another skin, and a dark face lightened to a pale one looks like chalk. With 15 years a man of about
-thirty, measured 35, became one of fifty with grey hair."""
 PARENTS = 95
 """Blends are made among this many of the best fitting entries. Among 24, too few lie far from the source: of 276 pairs
 0 to 83 for five people, of the 4,465 among 95 between 461 and 3,164; 25 of those, made and measured, kept .85 and more.
@@ -71,9 +67,7 @@ def candidates(people: Catalogue, job: TwinJob) -> list[int]:
     cost = catalogue.mismatch(people, job.appearance, source, job.attempt).astype(np.float64)
     if not np.isfinite(cost).any():
         raise Withheld("no_candidate", "No synthetic person of the catalogue fits this face; withhold or redact it.")
-    alike = (np.abs(people.ita - catalogue.tone_wanted(job.appearance, source)) <= NEAR_TONE) & (
-        np.abs(people.age - job.appearance.age) <= NEAR_AGE
-    )
+    alike = catalogue.alike(people, job.appearance, source)
     pool, reserve = _pools(people, job, cost, alike, comparable)
     if not pool and not reserve:
         raise Withheld("no_candidate", "Every fitting synthetic person is too close to a face of the dataset.")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.capabilities import Appearance
-from models.inpainting import catalogue
+from models.inpainting import catalogue, groups
 from models.landmarks import pose
 
 
@@ -21,14 +21,36 @@ def test_mismatch_grows_with_distance_in_age_tone_and_beard() -> None:
         ita=np.float32([30, 30, 60, 30, 30]),
         beard=np.float32([0.2, 0.2, 0.2, 0.5, 0.2]),
         glasses=np.array([False] * 5),
+        group=np.zeros(5, np.int64),
     )
     cost = catalogue.mismatch(base, wanted)
     assert cost[0] == 0 and (cost[1:4] > 0.7).all() and np.isinf(cost[4])
 
 
+def test_a_group_that_the_source_does_not_look_like_costs_as_much_as_decades() -> None:
+    people = catalogue.load()
+    for group in range(len(groups.GROUPS)):
+        typical = np.flatnonzero((people.group == group) & (people.age > 25))[0]
+        source = people.embeddings[typical : typical + 1]
+        look = Appearance(float(people.age[typical]), float(people.female[typical]), {}, float(people.ita[typical]))
+        share, tone = groups.likely(source, look.skin_ita), catalogue.tone_wanted(look, source)
+        base = replace(
+            people, age=np.full(len(people), look.age, np.float32), ita=np.full(len(people), tone, np.float32),
+            beard=np.zeros(len(people), np.float32), female=np.full(len(people), look.female, np.float32),
+            glasses=np.zeros(len(people), bool),
+        )  # fmt: skip
+        cost = catalogue.mismatch(base, look, source)
+        assert cost == pytest.approx(catalogue.GROUP_WEIGHT * (share.max() - share[people.group]), abs=1e-4)
+        assert share.argmax() == group
+        near = catalogue.alike(base, look, source)
+        assert near[people.group == group].all() and not near[share[people.group] < 0.1].any()
+        assert catalogue.alike(base, replace(look, skin_ita=tone)).all()
+
+
 def test_the_shipped_catalogue_is_whole() -> None:
     people = catalogue.load()
     assert people.latents.shape == (len(people), 512) and people.meshes.shape == (len(people), 478, 3)
+    assert people.group.shape == (len(people),) and set(people.group.tolist()) == set(range(len(groups.GROUPS)))
     assert np.allclose(np.linalg.norm(people.embeddings, axis=1), 1, atol=1e-5)
     for values in (people.latents, people.age, people.female, people.ita, people.beard, people.meshes):
         assert np.isfinite(values).all()

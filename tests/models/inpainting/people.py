@@ -31,6 +31,7 @@ def made(count: int = 120, seed: int = 0) -> Catalogue:
         meshes=np.zeros((count, 478, 3), np.float32),
         embeddings=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
         embedder="facenet",
+        group=np.zeros(count, np.int64),
     )
 
 
