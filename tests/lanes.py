@@ -83,6 +83,23 @@ TORCH = frozenset(
 )
 """Files whose tests run torch networks or load diffusers: half a gigabyte that a process keeps to its end, and that a
 conversion by the embedded networks must not find in its process, or the two exceed what `tests.memory` allows."""
+FIRST = (
+    "flows/test_diffusion.py",
+    "flows/test_motion_backends.py",
+    "flows/test_casting.py",
+    "flows/test_evaluate.py",
+    "tasks/test_two_faces.py",
+    "flows/test_turned.py",
+    "flows/test_recheck.py",
+    "flows/test_stages.py",
+    "tasks/test_controls.py",
+    "models/test_curate.py",
+    "test_readme_commands.py",
+    "contracts/test_inpainter.py",
+    "contracts/test_detector.py",
+)
+"""Files that take longest, and those whose tests convert videos, in the order in which they begin. One that began last
+would run while the other process has nothing left to do, and a conversion finds most room in a process that is new."""
 _SLOW_BACKENDS = ("retinaface-resnet50", "vgg-face", "deepface")
 """The contracts' tests of these; those of all other backends stay."""
 
@@ -105,7 +122,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give them their markers."""
+    """Give them their markers, and put the longest first."""
+    ranks = {HERE / file: rank for rank, file in enumerate(FIRST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
     for item in items:
         if slow(item):
             item.add_marker(pytest.mark.slow)
