@@ -46,7 +46,6 @@ SLOW = frozenset(
 SLOW_TESTS = frozenset(
     {
         "flows/test_orchestrate.py::test_flow_shows_verdicts_and_stages_and_no_names",
-        "flows/test_recheck.py::test_a_real_result_passes_with_and_without_its_record_and_its_source",
         "flows/test_recheck.py::test_what_the_networks_find",
         "tasks/test_gallery.py::test_processes_never_give_one_twin_to_two_people",
         "test_readme_commands.py::test_convert_and_image_write_what_the_readme_says",
