@@ -42,6 +42,8 @@ from tests.tasks import support
 
 SAME_MAN = ("grid_pwij3p.mpg", "grid_id2_swwp2s.mpg")
 Convert = Callable[..., list[VideoRow]]
+# The first one also makes what all share.
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")

@@ -106,6 +106,7 @@ def painted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Synthetic people instead of what random networks paint."""
     monkeypatch.setattr(pipeline, "paint", painter.paint)
     monkeypatch.setattr(conditions, "control_images", painter.no_controls)
+    monkeypatch.setattr(conditions, "Annotators", painter.NoAnnotators)
 
 
 def faces_in(result: Path) -> int:
