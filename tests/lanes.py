@@ -85,17 +85,20 @@ conversion by the embedded networks must not find in its process, or the two exc
 FIRST = (
     "flows/test_diffusion.py",
     "flows/test_motion_backends.py",
-    "flows/test_casting.py",
+    "contracts/test_detector.py",
     "flows/test_evaluate.py",
+    "contracts/test_inpainter.py",
     "tasks/test_two_faces.py",
+    "flows/test_casting.py",
     "flows/test_turned.py",
-    "flows/test_recheck.py",
     "flows/test_stages.py",
     "tasks/test_controls.py",
-    "models/test_curate.py",
+    "flows/test_given_up.py",
+    "flows/test_dataset_run.py",
+    "flows/test_recheck.py",
+    "flows/test_convert.py",
+    "flows/test_s3_faults.py",
     "test_readme_commands.py",
-    "contracts/test_inpainter.py",
-    "contracts/test_detector.py",
 )
 """Files that take longest, and those whose tests convert videos, in the order in which they begin. One that began last
 would run while the other process has nothing left to do, and a conversion finds most room in a process that is new."""
