@@ -57,15 +57,18 @@ test-tools: setup $(VENV)/.ready-torch browser
 	$(BIN)/anonflow models pull demo-clip retinaface-pytorch
 	$(BIN)/anonflow models pull --profile evaluation
 
+# Two processes, file by file, in the order of tests/lanes.py.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 # In two parts: what torch and diffusers load stays in a process, which then had no room for a conversion.
 test: test-tools
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not torch'
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m torch
+	$(PYTEST) -m 'not torch'
+	$(PYTEST) -m torch
 
 # For every change on the way; it proves less than the whole suite.
 .PHONY: test-quick
 test-quick: test-tools
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 # What a fresh install would take today against what was tested. Nothing is installed.
 .PHONY: drift

@@ -80,11 +80,15 @@ def made(tmp_path_factory: pytest.TempPathFactory, ffmpeg: Callable[..., None]) 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A private home: cache, key and scratch lie below it and nothing of the user's is touched."""
-    root = tmp_path / "home"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(root))
+    use_home(tmp_path / "home", monkeypatch)
+    return tmp_path / "home"
+
+
+def use_home(root: Path, patch: pytest.MonkeyPatch) -> None:
+    """Make a folder the private home; for fixtures of a module, which `home` is too short-lived for."""
+    patch.setenv("XDG_CACHE_HOME", str(root))
     for name in ("ANONFLOW_CACHE_URL", "ANONFLOW_KEY_FILE", "ANONFLOW_SCRATCH"):
-        monkeypatch.delenv(name, raising=False)
-    return root
+        patch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from tests import lanes
 
 
-@pytest.mark.parametrize("file", sorted(lanes.SLOW | lanes.TORCH))
+@pytest.mark.parametrize("file", sorted(lanes.SLOW | lanes.TORCH | set(lanes.FIRST)))
 def test_a_listed_file_exists(file: str) -> None:
     assert (lanes.HERE / file).is_file()
 

@@ -16,9 +16,6 @@ import pytest
 from infra.errors import WeightsError
 from models import profiles, weights
 from models.capabilities import Face, Image
-from models.motion.lia.backend import LiaMotion
-from models.motion.liveportrait.backend import LivePortraitMotion
-from tests.reference import deepface_files, released, retinaface_files
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 800
@@ -89,6 +86,8 @@ def random_retinaface(folder: Path) -> dict[str, Path]:
     except WeightsError as error:
         pytest.skip(f"even a network with random weights is built by the package: {error}")
     if not folder.is_dir():
+        from tests.reference import retinaface_files
+
         folder.mkdir()
         retinaface_files.write(folder, package)
     return {"package": package, "file": next(folder.iterdir())}
@@ -96,11 +95,18 @@ def random_retinaface(folder: Path) -> dict[str, Path]:
 
 def random_deepface(folder: Path) -> Path:
     """The home of DeepFace's five files with random weights."""
+    from tests.reference import deepface_files
+
     return folder if folder.is_dir() else deepface_files.write(folder)
 
 
 def random_motion(name: str, folder: Path, **options: Any) -> Any:
     """A motion backend with small random weights, read from files in the released layout."""
+    # Imported here, since torch comes with them: half a gigabyte that most tests do not need.
+    from models.motion.lia.backend import LiaMotion
+    from models.motion.liveportrait.backend import LivePortraitMotion
+    from tests.reference import released
+
     if name == "liveportrait":
         return LivePortraitMotion(files=released.liveportrait(folder, released.SMALL), sizes=released.SMALL, **options)
     return LiaMotion(file=released.lia(folder, released.LITTLE), sizes=released.LITTLE, **options)

@@ -1,16 +1,22 @@
-"""What people really have in their folders: one clear verdict each, the good ones converted, nothing leaks."""
+"""What people really have in their folders: one clear verdict each, the good ones converted, nothing leaks.
+
+All of it is converted once, and these tests look at what came of it.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from flows.convert import Summary
 from flows.manifest import path_of
 from infra.media.probe import probe_video
 from infra.settings import Settings
+from tests.conftest import use_home
 from tests.flows.support import run
 
 ODD_NAME = "Jane O'Neil's \"talk\"\n на 日本語 -i.mp4"
@@ -24,10 +30,10 @@ BAD = {
 }
 
 
-@pytest.fixture
-def folder(made: Callable[..., Path], ffmpeg: Callable[..., None], tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(made: Callable[..., Path], ffmpeg: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One file of each kind."""
-    place = tmp_path / "Jane Doe private"
+    place = tmp_path_factory.mktemp("inputs") / "Jane Doe private"
     place.mkdir()
     plain = made("plain.mp4")
     (place / "empty.mp4").touch()
@@ -45,15 +51,32 @@ def folder(made: Callable[..., Path], ffmpeg: Callable[..., None], tmp_path: Pat
     )
     ffmpeg("-i", plain, "-c:v", "libx264", "-crf", "30", "-c:a", "copy", place / ODD_NAME)
     ffmpeg("-i", plain, "-c:v", "libx264", "-crf", "31", "-c:a", "copy", place / "-dash.mp4")
-    target = tmp_path / "secret.ts"
+    target = place.parent / "secret.ts"
     ffmpeg("-i", plain, "-c", "copy", target)
     (place / "list.mp4").write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n")
     return place
 
 
-def test_one_verdict_each(folder: Path, home: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    summary, _ = run(folder, out, settings=Settings(workers=2))
+@dataclass(frozen=True)
+class Done:
+    """A run over the folder into `out`, with a home of its own."""
+
+    summary: Summary
+    out: Path
+    home: Path
+
+
+@pytest.fixture(scope="module")
+def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    place = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        use_home(place / "home", patch)
+        summary, _ = run(folder, place / "out", settings=Settings(workers=2))
+    return Done(summary, place / "out", place / "home")
+
+
+def test_one_verdict_each(folder: Path, done: Done) -> None:
+    summary, out = done.summary, done.out
     names = sorted(path.name for path in folder.iterdir())
     verdicts = {
         names[outcome.row.ordinal - 1]: (outcome.row.verdict.value, outcome.row.reason) for outcome in summary.outcomes
@@ -83,15 +106,13 @@ def test_one_verdict_each(folder: Path, home: Path, tmp_path: Path) -> None:
     assert by_name["three.mp4"].audio_copied
 
 
-def test_nothing_identifying_is_left_behind(folder: Path, home: Path, tmp_path: Path) -> None:
-    run(folder, tmp_path / "out")
-    left = [path for path in (home / "anonflow").rglob("*") if path.is_file()]
+def test_nothing_identifying_is_left_behind(done: Done) -> None:
+    left = [path for path in (done.home / "anonflow").rglob("*") if path.is_file()]
     assert [path.name for path in left] == ["store.key"]
 
 
-def test_messages_name_no_source(folder: Path, home: Path, tmp_path: Path) -> None:
-    run(folder, tmp_path / "out")
-    for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines():
+def test_messages_name_no_source(done: Done) -> None:
+    for line in (done.out / "manifest.jsonl").read_text().splitlines():
         row = json.loads(line)
         assert row["verdict"] == "published" or row["message"]
         assert "/" not in row["message"]

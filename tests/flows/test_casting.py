@@ -1,7 +1,11 @@
-"""One person in two videos: one twin with the scope `dataset`, two with the scope `video`; real networks."""
+"""One person in two videos: one twin with the scope `dataset`, two with the scope `video`; real networks.
+
+What the networks see in the clips is found out once: only the search for a twin differs between these tests.
+"""
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,13 +17,15 @@ import numpy as np
 import pytest
 
 from flows.casting import Casting
-from flows.context import Context, StageResult
+from flows.context import Context, StageResult, Stages
 from flows.control_stage import ControlStage
 from flows.material import gather
+from flows.rows import VideoRow
 from flows.stages import footage_of, run_stages
 from flows.steps import Steps
 from infra.errors import Withheld
 from infra.media.probe import VideoInfo
+from infra.privacy import digest_file, load_key, public_id
 from infra.settings import IdentityScope, OnFailure, Settings
 from infra.store import Store
 from models.inpainting import catalogue
@@ -35,27 +41,80 @@ from tests.flows.support import run
 from tests.tasks import support
 
 SAME_MAN = ("grid_pwij3p.mpg", "grid_id2_swwp2s.mpg")
+Convert = Callable[..., list[VideoRow]]
+# The first one also makes what all share.
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def two_clips(
+    clip: Callable[[str], Path], ffmpeg: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The first frames of two clips of the same man."""
+    place = tmp_path_factory.mktemp("clips")
+    for name in SAME_MAN:
+        film = (place / name).with_suffix(".mp4")
+        ffmpeg("-i", clip(name), "-frames:v", "6", "-an", "-c:v", "libx264", "-crf", "10", film)
+    return place
+
+
+@pytest.fixture(scope="module")
+def same_pose(two_clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One of the clips twice, as two inputs: whoever passes in the first one passes in the second."""
+    place, film = tmp_path_factory.mktemp("pose"), min(two_clips.iterdir())
+    (place / "a.mp4").write_bytes(film.read_bytes())
+    (place / "b.mp4").write_bytes(film.read_bytes() + b"\0" * 8)
+    return place
+
+
+@pytest.fixture(scope="module")
+def known(two_clips: Path, same_pose: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with what is known of these clips before a twin is looked for, control strangers included."""
+    contracts.load("embedder", "facenet")
+    folder, inputs = tmp_path_factory.mktemp("known"), tmp_path_factory.mktemp("inputs")
+    # The first of `same_pose` is one of the two.
+    for number, film in enumerate((*two_clips.iterdir(), same_pose / "b.mp4")):
+        (inputs / f"{number}.mp4").write_bytes(film.read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        use_key(folder, patch)
+        settings = Settings(cache_url=f"file://{folder}/store", keep_intermediates=True)
+        summary, _ = run(inputs, folder / "out", look, settings)
+    assert [outcome.row.reason for outcome in summary.outcomes] == ["seen"] * 3
+    return folder / "store" / "identifying"
 
 
 @pytest.fixture
-def two_clips(clip: Callable[[str], Path], ffmpeg: Callable[..., None], tmp_path: Path) -> Path:
-    """The first frames of two clips of the same man."""
-    place = tmp_path / "clips"
-    place.mkdir()
-    for name in SAME_MAN:
-        ffmpeg(
-            "-i",
-            clip(name),
-            "-frames:v",
-            "6",
-            "-an",
-            "-c:v",
-            "libx264",
-            "-crf",
-            "10",
-            (place / name).with_suffix(".mp4"),
-        )
-    return place
+def convert(known: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Convert:
+    """Convert into a destination of that name, with `known` in the store, and return the rows."""
+    use_key(tmp_path, monkeypatch)
+
+    def go(source: Path, name: str, chain: Stages, settings: Settings | None = None) -> list[VideoRow]:
+        # Each time, since a run forgets it.
+        for film in source.iterdir() if source.is_dir() else [source]:
+            owner = public_id(load_key(tmp_path / "key"), digest_file(film))
+            shutil.copytree(known / owner, home / "anonflow" / "store" / "identifying" / owner, dirs_exist_ok=True)
+        summary, _ = run(source, tmp_path / name, chain, settings)
+        return [outcome.row for outcome in summary.outcomes]
+
+    return go
+
+
+def use_key(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """A fixed key: which twin is drawn, and so whether it passes in both videos, depends on it; with 12 of 13
+    keys it did, with the other the second video would be withheld."""
+    path = folder / "key"
+    path.write_text("5f" * 32)
+    path.chmod(0o600)
+    patch.setenv("ANONFLOW_KEY_FILE", str(path))
+
+
+def look(source: Path, info: VideoInfo, context: Context) -> StageResult:
+    """The chain before the twins."""
+    steps = Steps(context, info.frame_count)
+    material = gather(steps, footage_of(source, info, context.settings))
+    (identity,) = material.identities.identities
+    ControlStage(steps, material).controls(identity)
+    raise Withheld("seen", "")
 
 
 def cast(source: Path, info: VideoInfo, context: Context) -> TwinResult:
@@ -79,23 +138,9 @@ def only_cast_or_say(source: Path, info: VideoInfo, context: Context) -> StageRe
     raise Withheld(str(found.twin.candidate) if found.twin is not None else found.attempts[-1].reason, "")
 
 
-@pytest.fixture
-def known_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fixed key: which twin is drawn, and so whether it passes in both videos, depends on it; with 12 of 13
-    keys it did, with the other the second video would be withheld."""
-    path = tmp_path / "key"
-    path.write_text("5f" * 32)
-    path.chmod(0o600)
-    monkeypatch.setenv("ANONFLOW_KEY_FILE", str(path))
-
-
-def test_the_same_man_gets_the_same_twin_over_the_dataset(
-    two_clips: Path, home: Path, known_key: None, tmp_path: Path
-) -> None:
-    contracts.load("embedder", "facenet")
+def test_the_same_man_gets_the_same_twin_over_the_dataset(two_clips: Path, convert: Convert) -> None:
     settings = Settings(identity_scope=IdentityScope.DATASET, keep_intermediates=True, on_failure=OnFailure.REDACT)
-    summary, _ = run(two_clips, tmp_path / "out", run_stages, settings)
-    rows = [outcome.row for outcome in summary.outcomes]
+    rows = convert(two_clips, "out", run_stages, settings)
     assert all(row.verdict in (Verdict.PUBLISHED, Verdict.REDACTED) and row.identities == 1 for row in rows)
     chosen = [attempt["candidate"] for row in rows for attempt in row.attempts if attempt["accepted"]]
     assert len(chosen) == 2 and len(set(chosen)) == 1, [row.attempts for row in rows]
@@ -103,16 +148,14 @@ def test_the_same_man_gets_the_same_twin_over_the_dataset(
     # Over single videos he is a stranger to himself, and no two strangers of a dataset share a twin. The other
     # destination is another dataset, which knows nobody although the first one's people were kept.
     alone = replace(settings, identity_scope=IdentityScope.VIDEO, keep_intermediates=False)
-    summary, _ = run(two_clips, tmp_path / "other", only_cast, alone)
-    assert len({outcome.row.reason for outcome in summary.outcomes}) == 2
+    assert len({row.reason for row in convert(two_clips, "other", only_cast, alone)}) == 2
     kept = Store(settings.cache_url).list_tree("identifying")
     assert {path.split("/")[2] for path in kept} == {"gallery"}
 
 
 def test_the_same_man_met_in_two_videos_at_once_gets_one_twin(
-    two_clips: Path, home: Path, known_key: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_clips: Path, convert: Convert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contracts.load("embedder", "facenet")
     met, searches, both = set(), [], threading.Barrier(2)
     turn, search = Gallery.turn, twin.run
 
@@ -129,19 +172,17 @@ def test_the_same_man_met_in_two_videos_at_once_gets_one_twin(
     monkeypatch.setattr(Gallery, "turn", together)
     monkeypatch.setattr(twin, "run", counted)
     settings = Settings(identity_scope=IdentityScope.DATASET, workers=2)
-    summary, _ = run(two_clips, tmp_path / "out", only_cast, settings)
-    assert len({outcome.row.reason for outcome in summary.outcomes}) == 1
+    rows = convert(two_clips, "out", only_cast, settings)
+    assert len({row.reason for row in rows}) == 1
     blind, informed = searches[:2], searches[2:]
     assert [request.prefer for request in blind] == [-1, -1], "neither knew of the other"
-    assert [str(request.prefer) for request in informed] == [summary.outcomes[0].row.reason]
+    assert [str(request.prefer) for request in informed] == [rows[0].reason]
 
 
 @pytest.mark.parametrize("what", ["somebody who resembles the twin", "a reservation that nobody holds"])
 def test_what_others_do_during_the_search_is_heeded(
-    two_clips: Path, home: Path, known_key: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    two_clips: Path, convert: Convert, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    contracts.load("embedder", "facenet")
-    source = sorted(two_clips.iterdir())[0]
     found, search = [], twin.run
 
     def meanwhile(request: twin.Request, *rest: Any) -> TwinResult:
@@ -161,16 +202,13 @@ def test_what_others_do_during_the_search_is_heeded(
 
     people: list[Gallery] = []
     monkeypatch.setattr(twin, "run", meanwhile)
-    summary, _ = run(source, tmp_path / "out", noted, Settings())
+    (row,) = convert(min(two_clips.iterdir()), "out", noted)
     assert len(found) == 2 and found[0] != found[1]
-    assert summary.outcomes[0].row.reason == str(found[1])
+    assert row.reason == str(found[1])
 
 
-def test_who_cannot_have_their_own_twin_has_none(
-    two_clips: Path, home: Path, known_key: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_cannot_have_their_own_twin_has_none(two_clips: Path, convert: Convert) -> None:
     """As after damage to the store: the twin that a person keeps over the dataset is reserved for somebody else."""
-    contracts.load("embedder", "facenet")
     found: list[TwinResult] = []
 
     def damaged(source: Path, info: VideoInfo, context: Context) -> StageResult:
@@ -183,24 +221,17 @@ def test_who_cannot_have_their_own_twin_has_none(
         found.append(cast(source, info, context))
         raise Withheld("seen", "")
 
-    settings = Settings(identity_scope=IdentityScope.DATASET)
-    run(sorted(two_clips.iterdir())[0], tmp_path / "out", damaged, settings)
+    convert(min(two_clips.iterdir()), "out", damaged, Settings(identity_scope=IdentityScope.DATASET))
     (result,) = found
     assert result.twin is None
     assert (result.attempts[-1].accepted, result.attempts[-1].reason) == (False, "taken")
 
 
 def test_where_nobody_else_is_left_two_videos_share_a_twin_and_the_manifest_says_so(
-    two_clips: Path, home: Path, known_key: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    same_pose: Path, convert: Convert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contracts.load("embedder", "facenet")
-    first, second = sorted(two_clips.iterdir())
-    # The same man in the same pose, so that whoever passes in the first video passes in the second.
-    second.write_bytes(first.read_bytes() + b"\0" * 8)
     everybody = catalogue.load()
-    settings = Settings()
-    summary, _ = run(two_clips, tmp_path / "out", only_cast, settings)
-    rows = [outcome.row for outcome in summary.outcomes]
+    rows = convert(same_pose, "out", only_cast)
     fits = [int(row.reason) for row in rows]
     assert len(set(fits)) == 2 and [row.twins_shared for row in rows] == [0, 0]
 
@@ -217,21 +248,20 @@ def test_where_nobody_else_is_left_two_videos_share_a_twin_and_the_manifest_says
             return search(inpainter, job)
 
     monkeypatch.setattr(CatalogueInpainter, "inpaint", among_few)
-    summary, _ = run(two_clips, tmp_path / "few", only_cast, settings)
-    rows = [outcome.row for outcome in summary.outcomes]
+    rows = convert(same_pose, "few", only_cast)
     assert [row.reason for row in rows] == ["0", "0"]
     assert [row.twins_shared for row in rows] == [0, 1]
     assert all(attempt["reason"] != "no_candidate" for row in rows for attempt in row.attempts)
 
-    kept = replace(settings, identity_scope=IdentityScope.DATASET)
+    kept = Settings(identity_scope=IdentityScope.DATASET)
     monkeypatch.setattr(gallery, "SAME", -1.0)
-    summary, _ = run(two_clips, tmp_path / "kept", only_cast_or_say, kept)
-    assert [outcome.row.reason for outcome in summary.outcomes] == ["0", "no_candidate"], "never with pseudonyms"
+    rows = convert(same_pose, "kept", only_cast_or_say, kept)
+    assert [row.reason for row in rows] == ["0", "no_candidate"], "never with pseudonyms"
 
     def beside_a_lookalike(source: Path, info: VideoInfo, context: Context) -> StageResult:
         somebody = replace(support.twin(99), embedding=-only["embeddings"][0])
         assert context.people.keep(Place("somebody:0", -1), only["embeddings"][0], somebody)
         return only_cast_or_say(source, info, context)
 
-    summary, _ = run(first, tmp_path / "alike", beside_a_lookalike, settings)
-    assert summary.outcomes[0].row.reason == "no_candidate", "a twin is never like a real person of the dataset"
+    (row,) = convert(min(same_pose.iterdir()), "alike", beside_a_lookalike)
+    assert row.reason == "no_candidate", "a twin is never like a real person of the dataset"

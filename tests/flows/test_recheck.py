@@ -19,9 +19,8 @@ from flows import face_records, purging, recheck
 from flows.cli import app
 from flows.manifest import Ledger
 from flows.pulling import Puller, folder_of
-from flows.recheck import Outcome, Rechecked, Request
 from flows.rows import VideoRow
-from infra.errors import MediaError, StoreUnavailable, UsageError, WeightsError
+from infra.errors import MediaError, StoreUnavailable, UsageError
 from infra.media import hidden
 from infra.media.still import write_picture
 from infra.privacy import digest_file, key_path, load_key, public_id
@@ -32,8 +31,8 @@ from tasks.records import Verdict
 from tests.conftest import Make
 from tests.contracts import support as contracts
 from tests.flows.local_engine import define
+from tests.flows.rechecks import found, recheck_all
 from tests.flows.support import run as convert
-from tests.reference.clips import short_clip
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,16 +57,19 @@ def publish(out: Path, owner: str, made: Path, frames: int, **values: Any) -> Vi
     return Ledger(Store(str(out), private=False)).record(row)
 
 
-@pytest.fixture
-def result(made: Make, ffmpeg: Callable[..., None], tmp_path: Path) -> Make:
+@pytest.fixture(scope="module")
+def result(made: Make, ffmpeg: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Like `made`, with nothing in the file but what is shown, as in a result."""
     bare = ["-map_metadata", "-1", "-map_metadata:s", "-1", "-fflags", "+bitexact"]
     bare += ["-flags:v", "+bitexact", "-flags:a", "+bitexact"]
+    folder = tmp_path_factory.mktemp("results")
 
     def make(name: str, **options: Any) -> Path:
-        path = tmp_path / "results" / name
-        path.parent.mkdir(exist_ok=True)
-        ffmpeg("-i", made(name, **options), "-map", "0", "-c", "copy", *bare, path)
+        source = made(name, **options)
+        path = folder / source.parent.name / name
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            ffmpeg("-i", source, "-map", "0", "-c", "copy", *bare, path)
         return path
 
     return make
@@ -83,15 +85,6 @@ def still(folder: Path, name: str, turned: bool = False) -> Path:
         picture = np.concatenate([picture, band], axis=1)
     write_picture(folder / name, picture)
     return folder / name
-
-
-def recheck_all(out: Path, told: list[Outcome] | None = None, **request: Any) -> Rechecked:
-    heard = [] if told is None else told
-    return recheck.recheck(Request(str(out), **request), Settings(), lambda outcome, _: heard.append(outcome))
-
-
-def found(done: Rechecked) -> dict[str, tuple[str, ...]]:
-    return {outcome.public_id: outcome.reasons for outcome in done.failing}
 
 
 @pytest.fixture
@@ -136,25 +129,6 @@ def test_what_the_networks_find(result: Make, home: Path, tmp_path: Path) -> Non
     assert done.again == 1, "what has no source was looked at before"
     assert "2 without their source" in done.said and "Jane" not in done.said
     assert recheck_all(out, source=str(folder)).again == 0
-
-
-def test_a_real_result_passes_with_and_without_its_record_and_its_source(home: Path, tmp_path: Path) -> None:
-    from flows.stages import run_stages
-
-    source, out = tmp_path / "Jane.mp4", tmp_path / "out"
-    try:
-        short_clip(source, 1, frames=6)
-    except WeightsError as error:
-        pytest.skip(str(error))
-    (outcome,) = convert(source, out, run_stages)[0].outcomes
-    assert outcome.row.output, outcome.row.message
-    store = Store(str(out), private=False)
-    assert face_records.load(store, outcome.row.public_id, outcome.row.output_sha256) is not None
-    assert found(recheck_all(out)) == {} and found(recheck_all(out, source=str(source))) == {}
-    for folder in (face_records.FOLDER, recheck.FOLDER):
-        store.remove_tree(folder)
-    after = recheck_all(out, source=str(source))
-    assert found(after) == {} and after.outcomes[0].source and after.again == 1
 
 
 def test_a_face_lying_on_its_side_that_was_left_is_found(home: Path, tmp_path: Path) -> None:

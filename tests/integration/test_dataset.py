@@ -25,7 +25,11 @@ STAGES = (
     "probe", "faces", "identities", "samples", "attributes", "motion", "references", "controls", "twin", "reassemble",
     "sound", "audit", "publish",
 )  # fmt: skip
-SMALL = ("--shard-seconds", "1")
+FRAMES = 5
+FEW = 4
+"""Clips of the smaller dataset, where what is looked at does not depend on their number."""
+SMALL = ("--shard-seconds", "0.4")
+"""Two clips a shard."""
 MORTAL = """
 import os, signal, sys
 from pathlib import Path
@@ -69,14 +73,16 @@ def remote(topology: Topology) -> fsspec.AbstractFileSystem:
 
 @pytest.fixture(scope="module")
 def films(topology: Topology, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As many clips of a second as there are stages, each of other content, in the bucket as `raw/Jane-n.mp4`."""
+    """As many short clips as there are stages, each of other content, in the bucket as `raw/Jane-n.mp4`; the first ones
+    also as a smaller dataset below `few/`."""
     from tests.reference.clips import short_clip
 
     folder = tmp_path_factory.mktemp("films")
     store = remote(topology)
     for number in range(len(STAGES)):
-        clip = short_clip(folder / f"Jane-{number}.mp4", number)
-        store.put_file(str(clip), f"anonflow/raw/{clip.name}")
+        clip = short_clip(folder / f"Jane-{number}.mp4", number, FRAMES)
+        for place in ("raw", "few")[: 1 + (number < FEW)]:
+            store.put_file(str(clip), f"anonflow/{place}/{clip.name}")
     store.pipe_file("anonflow/raw/Jane-broken.mp4", b"no video")
     return folder
 
@@ -102,12 +108,12 @@ def workers(topology: Topology, tmp_path: Path) -> Iterator[Callable[..., Path]]
     topology.workers.clear()
 
 
-def rows(topology: Topology, destination: str) -> dict[str, tuple[str, str, int]]:
-    """Input id -> verdict, reason, frames, out of the table of a destination."""
+def rows(topology: Topology, destination: str, key: str = "input_id") -> dict[str, tuple[str, str, int]]:
+    """Input id, or public id, -> verdict, reason, frames, out of the table of a destination."""
     table = remote(topology).cat_file(f"anonflow/{destination}/manifest.jsonl").decode()
     found = [json.loads(line) for line in table.splitlines()]
     assert len({row["input_id"] for row in found}) == len(found)
-    return {row["input_id"]: (row["verdict"], row["reason"], row["frames"]) for row in found}
+    return {row[key]: (row["verdict"], row["reason"], row["frames"]) for row in found}
 
 
 def published(topology: Topology, destination: str) -> dict[str, int]:
@@ -120,11 +126,11 @@ def _found(topology: Topology, folder: str) -> dict[str, dict[str, Any]]:
     return {path: details for path, details in found.items() if details["type"] == "file"}
 
 
-def define(topology: Topology, name: str) -> None:
+def define(topology: Topology, name: str, source: str = "raw") -> None:
     # Which twins are left for a video depends on who came before it. All clips show one man: with the usual number of
     # tries the order alone, which kills change, decided now and then whether one was published.
     more = ("--max-attempts", "16")
-    done = topology.anonflow("deploy", name, "s3://anonflow/raw", f"s3://anonflow/{name}", *more)
+    done = topology.anonflow("deploy", name, f"s3://anonflow/{source}", f"s3://anonflow/{name}", *more)
     assert done.returncode == 0, done.stderr
 
 
@@ -165,12 +171,31 @@ def test_killed_in_every_stage_and_compared_with_an_undisturbed_run(
     assert list(Path(topology.environment["ANONFLOW_SCRATCH"]).glob("*-*")) == []
 
 
+def test_a_worker_that_is_stopped_gives_back_what_it_holds(topology: Topology, films: Path) -> None:
+    define(topology, "stopped", "few")
+    for name in ("leaving", "staying"):
+        topology.start_worker(name)
+    watching = trigger(topology, "stopped")
+    leases = "store/safe/leases"
+    wait_for("a video under way", lambda: any("/shard-" in path for path in _found(topology, leases)), 300)
+    assert end(topology.workers[0]) == 0
+    watching.wait(900)
+    assert topology.anonflow("trigger", "stopped", "--watch").returncode == 0
+    assert end(topology.workers[1]) == 0
+    topology.workers.clear()
+    # Of equal content, in a dataset that nothing disturbed.
+    found, smooth = (rows(topology, name, "public_id") for name in ("stopped", "smooth"))
+    assert len(found) == FEW and found.items() <= smooth.items()
+    # An orderly end is no crash, so nothing was counted and nothing is left.
+    assert _found(topology, leases) == {}
+
+
 def test_an_evaluation_outlives_its_worker(topology: Topology, films: Path, tmp_path: Path) -> None:
     topology.start_worker("coordinator", [*topology.worker, "--no-shards", "--name", "coordinator"])
     topology.start_worker("evaluator", [*topology.worker, "--no-datasets", "--name", "evaluator"])
-    command = [sys.executable, "-m", "flows.cli", "trigger", "smooth", "--evaluate", "--watch"]
+    command = [sys.executable, "-m", "flows.cli", "trigger", "stopped", "--evaluate", "--watch"]
     watching = topology.start("trigger-evaluation", command)
-    wait_for("a measured pair", lambda: bool(_found(topology, "store/identifying/evaluation-smooth")), 300)
+    wait_for("a measured pair", lambda: bool(_found(topology, "store/identifying/evaluation-stopped")), 300)
     (evaluator,) = children(topology.workers[1].pid)
     os.kill(evaluator, signal.SIGKILL)
     assert watching.wait(600) == 0
@@ -180,14 +205,14 @@ def test_an_evaluation_outlives_its_worker(topology: Topology, films: Path, tmp_
     states = topology.sql("select state_type from flow_run where name like 'evaluate%' order by state_type").split()
     assert states == ["COMPLETED", "CRASHED"]
 
-    done = topology.anonflow("report", "smooth", "--out", str(tmp_path / "report"))
+    done = topology.anonflow("report", "stopped", "--out", str(tmp_path / "report"))
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "report" / "summary.json").read_text())
     counts = {count["what"]: count["number"] for count in summary["counts"]}
-    assert counts["anonymized files compared"] == len(published(topology, "smooth"))
+    assert counts["anonymized files compared"] == len(published(topology, "stopped"))
     assert b"Jane" not in b"".join(path.read_bytes() for path in (tmp_path / "report").rglob("*") if path.is_file())
     left = {path.split("/")[3] for path in _found(topology, "store/identifying")}
-    assert left == {"definitions", "report-smooth"} and _found(topology, "store/safe/leases") == {}
+    assert left == {"definitions", "report-stopped"} and _found(topology, "store/safe/leases") == {}
 
 
 def test_a_recheck_outlives_its_worker_and_pulls_what_was_changed(topology: Topology, films: Path) -> None:
@@ -230,23 +255,6 @@ def test_nothing_identifying_reaches_prefect(topology: Topology, films: Path) ->
     for name, text in texts.items():
         for word in words:
             assert word not in text, (name, word)
-
-
-def test_a_worker_that_is_stopped_gives_back_what_it_holds(topology: Topology, films: Path) -> None:
-    define(topology, "stopped")
-    for name in ("leaving", "staying"):
-        topology.start_worker(name)
-    watching = trigger(topology, "stopped")
-    leases = "store/safe/leases"
-    wait_for("a video under way", lambda: any("/shard-" in path for path in _found(topology, leases)), 300)
-    assert end(topology.workers[0]) == 0
-    watching.wait(900)
-    assert topology.anonflow("trigger", "stopped", "--watch").returncode == 0
-    assert end(topology.workers[1]) == 0
-    topology.workers.clear()
-    assert rows(topology, "stopped") == rows(topology, "smooth")
-    # An orderly end is no crash, so nothing was counted and nothing is left.
-    assert _found(topology, leases) == {}
 
 
 def test_purging_a_dataset_leaves_nothing(topology: Topology, films: Path) -> None:

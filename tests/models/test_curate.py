@@ -204,11 +204,20 @@ def test_the_shipped_genders_agree_with_the_embeddings() -> None:
     assert ((chance >= 0.5) == women).mean() > 0.95
 
 
+@pytest.fixture(scope="module")
+def tools() -> tuple[curate.MobileStyleGAN, curate.Meter]:
+    """The generator, and what measures its pictures."""
+    return curate.MobileStyleGAN(), curate.Meter()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.37, 0.99])
-def test_the_shipped_measures_are_those_of_the_pictures(share: float) -> None:
+def test_the_shipped_measures_are_those_of_the_pictures(
+    share: float, tools: tuple[curate.MobileStyleGAN, curate.Meter]
+) -> None:
     people = catalogue.load()
     index = int(share * len(people))
-    seen = curate.Meter().measure(curate.MobileStyleGAN().picture(people.latents[index]), parse=True)
+    generator, meter = tools
+    seen = meter.measure(generator.picture(people.latents[index]), parse=True)
     assert seen is not None and curate_rules.clean(seen)
     assert seen.values["age"] == pytest.approx(float(people.age[index]), abs=1.5)
     assert seen.values["ita"] == pytest.approx(float(people.ita[index]), abs=1.5)

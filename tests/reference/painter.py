@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models import profiles
 from models.capabilities import Floats, Image
 from models.inpainting import catalogue
 from models.inpainting.controlnet.framing import Square
 from models.inpainting.controlnet.pipeline import Request
-from models.inpainting.mobilestylegan import MobileStyleGAN
 from models.motion.mesh import outline
 
 PEOPLE = 6
@@ -27,17 +27,14 @@ _EDGE, _FOREHEAD = 0.05, 0.12
 
 
 @cache
-def _generator() -> MobileStyleGAN:
-    return MobileStyleGAN()
-
-
-@cache
 def person(number: int) -> tuple[Image, Floats]:
     """Picture and box (4,) of the face of an adult without glasses, one of PEOPLE."""
     people = catalogue.load()
     adults = np.flatnonzero((people.age > 20) & ~people.glasses)
     entry = int(adults[number * len(adults) // PEOPLE])
-    return _generator().picture(people.latents[entry]), outline(people.meshes[entry])
+    # The one that makes control strangers too: a second generator would take half a gigabyte.
+    generator = profiles.load("inpainter", "mobilestylegan")._generator
+    return generator.picture(people.latents[entry]), outline(people.meshes[entry])
 
 
 def paint(pipeline: Any, requests: Sequence[Request]) -> list[Image | None]:
@@ -49,6 +46,13 @@ def no_controls(square: Square, annotators: Any) -> tuple[Tensor, Tensor, Tensor
     """In the place of lines and poses that nobody looks at: they take seconds."""
     nothing = torch.zeros(3, square.side, square.side)
     return nothing, nothing, nothing
+
+
+class NoAnnotators:
+    """In the place of the networks behind them: a quarter of a gigabyte, and seconds to load."""
+
+    def __init__(self, *_: Any) -> None:
+        """Whatever the files."""
 
 
 def _painted(request: Request) -> Image:

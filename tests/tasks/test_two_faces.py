@@ -20,7 +20,7 @@ from tasks.twin import TwinResult
 from tests.contracts import support as contracts
 from tests.tasks import support
 
-FRAMES = 14
+FRAMES = 8
 
 
 @cache
