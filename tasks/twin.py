@@ -25,9 +25,11 @@ VERSION = 15
 TOO_CLOSE, TOO_CLOSE_IN_PLACE = "too_close", "too_close_in_place"
 """Reasons of an attempt: a general matcher takes the twin for the source; the twin is not far enough from the source
 beside strangers in the same place."""
-KINDRED, KINDRED_TRIES = 0.05, 3
-"""The first so many tries go to control strangers, who are of the source's kind, whom a general matcher does not take
-for the source by so much of its threshold. Whoever lies far from the source is of another group more often than not."""
+KIND_TRIES = 3
+"""The first so many tries go to people of the source's kind. Whoever lies far from the source is of another group more
+often than not."""
+KINDRED = 0.05
+"""Share of a general matcher's threshold by which a control stranger must exceed it to be tried first."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def run(
     general = calibration(embedder.name).far_1
     attempts: list[Attempt] = []
     rejected: list[int] = []
-    kindred = _kindred(controls, inpainter, request, settings)
+    kindred, unfit = _kindred(controls, inpainter, request, settings)
     for number in range(settings.first, settings.first + settings.attempts):
         strength = strength_of(number)
         if request.settled and number > 1 and strength == strength_of(number - 1):
@@ -138,12 +140,13 @@ def run(
             source=identity.embeddings,
             others=request.others,
             embedder=embedder.name,
-            taken=(*request.taken, *rejected),
+            taken=(*request.taken, *rejected, *(one for one in unfit if one != request.prefer)),
             prefer=request.prefer if request.settled or number == settings.first else -1,
             seed=seed_of(settings.seed, request.key),
             attempt=number,
             anybody=request.anybody,
-            kindred=kindred if number <= KINDRED_TRIES else (),
+            kind_first=number <= KIND_TRIES,
+            kindred=kindred,
         )
         tried = Attempt(number, -1, strength.change, float("nan"), general, False, "")
         try:
@@ -189,10 +192,13 @@ def run(
     return TwinResult(identity.index, None, first, tuple(attempts))
 
 
-def _kindred(controls: Controls, inpainter: Inpainter, request: Request, settings: TwinSettings) -> tuple[int, ...]:
-    """The control strangers who may serve, in the order in which chance, not their distance, wants them tried."""
+def _kindred(
+    controls: Controls, inpainter: Inpainter, request: Request, settings: TwinSettings
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The control strangers who may serve, in the order in which chance, not their distance, wants them tried, and
+    those who may not."""
     if inpainter.name != controls.made_by:
-        return ()
+        return (), ()
     fine = controls.suitable(settings.strict, KINDRED)
     order = np.random.default_rng(seed_of(settings.seed, request.key)).permutation(len(fine))
-    return tuple(fine[k] for k in order)
+    return tuple(fine[k] for k in order), tuple(one for one in controls.candidates if one not in fine)

@@ -1,50 +1,59 @@
-"""Who of the catalogue is of a source's kind: control strangers, and the first whom a search for a twin tries.
+"""Who of the catalogue is of a source's kind: control strangers, and those whom a search for a twin tries first.
 
-They are drawn by chance from those who fit the source's appearance and coarse kind best, however near they are and
-whoever else has them; whether one of them may serve is decided in the source's own footage (see `tasks.controls`).
+They are drawn by chance from those who fit the source's appearance best, whoever else has them. Whether one of them may
+serve is decided in the source's own footage (see `tasks.controls`, `tasks.twin`).
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.capabilities import Floats
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.choosing import APART, best
 from models.twins import TwinJob
 
 CELL = 20
-"""Among how many of the best fitting they are drawn. The five best by FaceNet's axes of kind are so near that a matcher
-with another picture names the source, see docs/results.md, "Outsiders"."""
+"""Among how many of the best fitting they are drawn."""
+HOPEFUL = 0.65
+"""Cosine distance (FaceNet) of a picture from the source from which somebody who was not yet seen in the footage is
+tried: painted there, hair, light and expression take about a sixth of it away, and the rest must exceed a threshold."""
 
 
 def strangers(people: Catalogue, job: TwinJob, count: int) -> list[int]:
-    """`count` entries of the source's kind, drawn by the job's seed.
+    """`count` entries of the source's kind, drawn by the job's seed, however near they are.
 
-    Where fewer are of the kind, those next in age fill up, whatever their gender and glasses.
+    Where fewer are of the kind, the best fitting of the others fill up, and at last those next in age, whatever their
+    gender and glasses.
     """
-    cost = catalogue.mismatch(people, job.appearance, comparable(people, job)).astype(np.float64)
-    alike = np.isfinite(cost) & catalogue.alike(people, job.appearance, comparable(people, job))
-    cell = best(cost, alike if alike.sum() >= count else np.isfinite(cost))[: max(CELL, count)]
-    rng = np.random.default_rng(job.seed)
-    found = [cell[k] for k in rng.permutation(len(cell))[:count]]
+    cost, alike = _fitting(people, job)
+    cell = _drawn(best(cost, alike)[: max(CELL, count)], job.seed)
     others = np.argsort(np.abs(people.age - job.appearance.age), kind="stable")
-    return [*found, *(int(i) for i in others if int(i) not in found)][:count]
+    return list(dict.fromkeys([*cell, *best(cost, np.isfinite(cost)), *(int(i) for i in others)]))[:count]
 
 
 def kindred(people: Catalogue, job: TwinJob) -> list[int]:
-    """Those of `job.kindred` who are free, far from everybody else, and of the source's kind in every respect; none
-    where a candidate is preferred."""
-    if job.prefer >= 0 or not job.kindred:
+    """Free entries of the source's kind who are far from everybody else: first `job.kindred` in its order, then others
+    drawn by the job's seed; none unless the kind comes first, or where a candidate is preferred."""
+    if job.prefer >= 0 or not job.kind_first:
         return []
-    cost = catalogue.mismatch(people, job.appearance, comparable(people, job)).astype(np.float64)
-    free = np.isfinite(cost) & catalogue.alike(people, job.appearance, comparable(people, job))
+    cost, alike = _fitting(people, job)
+    free = alike & ~np.isin(np.arange(len(people)), job.taken)
     if job.embedder == people.embedder and len(job.others):
         free &= (1.0 - people.embeddings @ job.others.T).min(axis=1) >= APART
-    return [one for one in job.kindred if one not in job.taken and free[one]]
+    seen = [one for one in job.kindred if free[one]]
+    if job.embedder == people.embedder and len(job.source):
+        free &= (1.0 - people.embeddings @ job.source.T).min(axis=1) >= HOPEFUL
+    return list(dict.fromkeys([*seen, *_drawn(best(cost, free)[:CELL], job.seed)]))
 
 
-def comparable(people: Catalogue, job: TwinJob) -> Floats | None:
-    """The source's embeddings where the catalogue's can be compared with them."""
-    return job.source if job.embedder == people.embedder and len(job.source) else None
+def _fitting(people: Catalogue, job: TwinJob) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """((n,) how badly entries fit, (n,) who is of the source's kind)."""
+    source = job.source if job.embedder == people.embedder and len(job.source) else None
+    cost = catalogue.mismatch(people, job.appearance, source).astype(np.float64)
+    return cost, catalogue.alike(people, job.appearance, source, np.isfinite(cost))
+
+
+def _drawn(entries: list[int], seed: int) -> list[int]:
+    return [entries[k] for k in np.random.default_rng(seed).permutation(len(entries))]

@@ -29,6 +29,7 @@ NEAR_TONE, NEAR_AGE = 20.0, 10.0
 """Degrees of ITA and years that an entry may be off, while enough others remain: what is farthest from a face otherwise
 tends to have another skin, and a dark face lightened to a pale one looks like chalk. With 15 years a man of about
 thirty, measured 35, became one of fifty with grey hair."""
+FEW_ALIKE, WIDER = 8, (1.0, 1.5, 2.0)
 LIKELY_GROUP = 0.5
 """Share of the likeliest group's probability from which a group counts as the source's, too."""
 
@@ -137,12 +138,23 @@ def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = N
     return np.where(catalogue.glasses == wears, cost, np.inf).astype(np.float32)
 
 
-def alike(catalogue: Catalogue, wanted: Appearance, source: Floats | None = None) -> NDArray[np.bool_]:
+def alike(
+    catalogue: Catalogue, wanted: Appearance, source: Floats | None, among: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
     """(n,) which entries are near an appearance in age and tone, and, where the source's embeddings are given, of a
-    group that it looks like."""
-    near = np.abs(catalogue.ita - tone_wanted(wanted, source)) <= NEAR_TONE
-    near &= np.abs(catalogue.age - wanted.age) <= NEAR_AGE
+    group that it looks like.
+
+    among: (n,) those who fit at all; no others are alike. Where fewer than `FEW_ALIKE` are, age and tone may differ by
+    up to twice as much: the catalogue has few of some groups, and a few years are seen less than another group.
+    """
+    kin = among
     if source is not None and len(source):
         share = groups.likely(source, wanted.skin_ita)
-        near &= share[catalogue.group] >= LIKELY_GROUP * share.max()
+        kin = among & (share[catalogue.group] >= LIKELY_GROUP * share.max())
+    tone, age = np.abs(catalogue.ita - tone_wanted(wanted, source)), np.abs(catalogue.age - wanted.age)
+    near = kin
+    for slack in WIDER:
+        near = kin & (tone <= slack * NEAR_TONE) & (age <= slack * NEAR_AGE)
+        if near.sum() >= FEW_ALIKE:
+            break
     return near

@@ -67,7 +67,7 @@ def candidates(people: Catalogue, job: TwinJob) -> list[int]:
     cost = catalogue.mismatch(people, job.appearance, source, job.attempt).astype(np.float64)
     if not np.isfinite(cost).any():
         raise Withheld("no_candidate", "No synthetic person of the catalogue fits this face; withhold or redact it.")
-    alike = catalogue.alike(people, job.appearance, source)
+    alike = catalogue.alike(people, job.appearance, source, np.isfinite(cost))
     pool, reserve = _pools(people, job, cost, alike, comparable)
     if not pool and not reserve:
         raise Withheld("no_candidate", "Every fitting synthetic person is too close to a face of the dataset.")

@@ -42,9 +42,24 @@ def test_a_group_that_the_source_does_not_look_like_costs_as_much_as_decades() -
         cost = catalogue.mismatch(base, look, source)
         assert cost == pytest.approx(catalogue.GROUP_WEIGHT * (share.max() - share[people.group]), abs=1e-4)
         assert share.argmax() == group
-        near = catalogue.alike(base, look, source)
+        everybody = np.ones(len(people), bool)
+        near = catalogue.alike(base, look, source, everybody)
         assert near[people.group == group].all() and not near[share[people.group] < 0.1].any()
-        assert catalogue.alike(base, replace(look, skin_ita=tone)).all()
+        assert catalogue.alike(base, replace(look, skin_ita=tone), None, everybody).all()
+        assert not catalogue.alike(base, look, source, ~everybody).any()
+
+
+@pytest.mark.parametrize(("left", "widest"), [(12, 10), (5, 15), (2, 20), (1, 20)])
+def test_where_few_are_alike_age_and_tone_may_differ_more(left: int, widest: int) -> None:
+    """One more for every year of age, or two degrees of tone, beyond ten years and twenty degrees."""
+    look = Appearance(40, 0.9, skin_ita=30)
+    apart = np.float32([0] * left + list(range(11, 60)))
+    everybody, same = np.ones(len(apart), bool), np.zeros(len(apart), np.float32)
+    base = replace(catalogue.load(), group=np.zeros(len(apart), np.int64))
+    older, darker = replace(base, age=40 + apart, ita=30 + same), replace(base, age=40 + same, ita=30 - 2 * apart)
+    for people in (older, darker):
+        alike = catalogue.alike(people, look, None, everybody)
+        assert apart[alike].max() == (0 if widest == 10 else widest)
 
 
 def test_the_shipped_catalogue_is_whole() -> None:

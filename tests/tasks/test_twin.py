@@ -84,14 +84,14 @@ def find(
 
 
 def test_the_first_twin_far_enough_is_taken_and_every_attempt_recorded() -> None:
-    result, inpainter = find([0.2, 0.65, 0.9], limit=0.7)
+    result, inpainter = find([0.2, 0.65, 1.2], limit=0.7)
     assert result.twin is not None and result.twin.candidate == 102
     assert [(a.number, a.candidate, a.accepted, a.reason) for a in result.attempts] == [
         (1, 100, False, "too_close"),
         (2, 101, False, "too_close_in_place"),
         (3, 102, True, "accepted"),
     ]
-    assert [a.distance for a in result.attempts] == pytest.approx([0.2, 0.65, 0.9], abs=1e-5)
+    assert [a.distance for a in result.attempts] == pytest.approx([0.2, 0.65, 1.2], abs=1e-5)
     assert [a.threshold for a in result.attempts] == pytest.approx([0.7] * 3)
     assert [a.genuine for a in result.attempts] == pytest.approx([0.0] * 3)
     assert [a.strangers for a in result.attempts] == pytest.approx([1.4] * 3)
@@ -172,10 +172,11 @@ def test_a_general_matcher_must_not_take_it_for_the_source_either(strict: bool) 
 
 def test_strictly_a_single_pair_decides_otherwise_the_score() -> None:
     near = calibration("facenet").far_1 - 0.02
-    for strict, reason, distance in ((True, "too_close", near), (False, "accepted", 0.9)):
+    # The quarter of two samples lies a quarter of the way from the nearer to the other.
+    for strict, reason, distance in ((True, "too_close", near), (False, "accepted", near * 0.75 + 0.9 * 0.25)):
         result, _ = find(iter([0.9, near, *[0.9] * 99]), limit=0.3, strict=strict, attempts=1)
         assert result.attempts[0].reason == reason
-        assert result.attempts[0].distance == pytest.approx(distance, abs=0.1)
+        assert result.attempts[0].distance == pytest.approx(distance, abs=1e-5)
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -183,14 +184,19 @@ def test_the_first_tries_go_to_control_strangers_who_may_serve_in_an_order_left_
     kind = (20, 21, 22, 23, 24, 25)
     _, inpainter = find([0.1], strict=strict, attempts=4, kindred=kind)
     asked = [job.kindred for job in inpainter.jobs]
-    assert sorted(asked[0]) == list(kind) and asked == [asked[0]] * twin.KINDRED_TRIES + [()]
+    assert sorted(asked[0]) == list(kind) and asked == [asked[0]] * 4
+    assert [job.kind_first for job in inpainter.jobs] == [True] * twin.KIND_TRIES + [False]
+    assert all(99 in job.taken and not set(job.taken) & set(kind) for job in inpainter.jobs), "99 was seen to be unfit"
     firsts = {find([0.1], strict=strict, attempts=1, kindred=kind, seed=n)[1].jobs[0].kindred[0] for n in range(40)}
     assert firsts == set(kind)
-    _, inpainter = find([0.1], strict=strict, attempts=1, first=twin.KINDRED_TRIES + 1, kindred=kind)
-    assert inpainter.jobs[0].kindred == ()
+    _, inpainter = find([0.1], strict=strict, attempts=1, first=twin.KIND_TRIES + 1, kindred=kind)
+    assert not inpainter.jobs[0].kind_first
+    _, inpainter = find([0.1], strict=strict, attempts=1, kindred=kind, prefer=99)
+    assert 99 not in inpainter.jobs[0].taken
     inpainter = Inpainter()
     inpainter.name = "another backend, whose numbers mean other people"
-    assert find([0.1], inpainter, strict=strict, kindred=kind)[1].jobs[0].kindred == ()
+    find([0.1], inpainter, strict=strict, kindred=kind)
+    assert inpainter.jobs[0].kindred == () and inpainter.jobs[0].taken == (7, 9)
 
 
 def test_a_twin_that_is_a_control_stranger_itself_is_measured_by_the_others() -> None:

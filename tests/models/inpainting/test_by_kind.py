@@ -34,7 +34,7 @@ def test_strangers_are_any_of_the_best_of_the_kind_whoever_has_them_and_however_
 
 def test_who_is_too_old_or_of_another_tone_is_no_stranger_of_the_kind_while_there_are_others() -> None:
     people = women(np.zeros(40, np.float32), (35, 37))
-    people.ita[:20] += 40
+    people.ita[:20] += 50
     people.age[20:24] = 60
     assert set(by_kind.strangers(people, job(ADULT), 16)) == set(range(24, 40))
     assert set(by_kind.strangers(people, job(ADULT), 17)) & set(range(24))
@@ -50,25 +50,41 @@ def test_strangers_are_found_for_kinds_that_hardly_anybody_is_of() -> None:
     assert all(fits[found[: int(fits.sum())]])
 
 
-def test_of_people_of_the_kind_who_may_serve_those_are_tried_who_are_free_and_fit() -> None:
-    people = women(np.zeros(40, np.float32), (35, 37))
-    wanted = job(ADULT, kindred=(7, 3, 5, 9, 11, 2))
-    assert by_kind.kindred(people, wanted) == [7, 3, 5, 9, 11, 2]
-    people.age[3], people.ita[5], people.glasses[9] = 60, 70, True
-    assert by_kind.kindred(people, wanted) == [7, 11, 2]
-    assert by_kind.kindred(people, replace(wanted, taken=(11,))) == [7, 2]
-    assert by_kind.kindred(people, replace(wanted, others=people.embeddings[7:8])) == [11, 2]
-    assert by_kind.kindred(people, replace(wanted, prefer=4)) == [] == by_kind.kindred(people, job(ADULT))
+def test_of_people_of_the_kind_those_are_tried_who_are_free_and_fit_first_those_seen_to_be_far() -> None:
+    people = women(np.zeros(60, np.float32), (35, 37))
+    wanted = job(ADULT, kindred=(7, 3, 5, 9, 11, 2), kind_first=True)
+    first = by_kind.kindred(people, wanted)
+    assert first[:6] == [7, 3, 5, 9, 11, 2] and len(set(first)) == len(first) >= by_kind.CELL
+    people.age[3], people.ita[5], people.glasses[9] = 60, 90, True
+    found = by_kind.kindred(people, wanted)
+    assert found[:3] == [7, 11, 2] and not {3, 5, 9} & set(found)
+    assert by_kind.kindred(people, replace(wanted, taken=(11,)))[:2] == [7, 2]
+    assert by_kind.kindred(people, replace(wanted, others=people.embeddings[7:8]))[:2] == [11, 2]
+    assert by_kind.kindred(people, replace(wanted, prefer=4)) == [] == by_kind.kindred(people, job(ADULT, kindred=(7,)))
+
+
+def test_others_of_the_kind_are_drawn_from_the_best_who_are_not_hopelessly_near() -> None:
+    near = np.zeros(60, np.float32)
+    near[:30] = 0.5
+    people = women(near, (35, 37))
+    wanted = job(ADULT, kind_first=True)
+    drawn = [by_kind.kindred(people, replace(wanted, seed=seed)) for seed in range(60)]
+    assert {len(one) for one in drawn} == {by_kind.CELL} and all(min(one) >= 30 for one in drawn)
+    assert len({one[0] for one in drawn}) == by_kind.CELL
+    cost = catalogue.mismatch(people, wanted.appearance, wanted.source)
+    assert set(drawn[0]) == {int(i) for i in np.argsort(cost, kind="stable") if near[i] == 0} - set(
+        [int(i) for i in np.argsort(cost, kind="stable") if near[i] == 0][by_kind.CELL :]
+    )
 
 
 @settings(max_examples=60, deadline=None)
 @given(appearances, st.integers(0, 2**62))
-def test_whoever_stands_in_as_a_stranger_a_twin_is_of_the_age_group_gender_and_glasses(
-    wanted: Appearance, seed: int
-) -> None:
-    asked = job(wanted, seed=seed)
-    for one in by_kind.kindred(PEOPLE, replace(asked, kindred=tuple(by_kind.strangers(PEOPLE, asked, 8)))):
+def test_whoever_of_the_kind_is_tried_is_of_the_age_group_gender_and_glasses(wanted: Appearance, seed: int) -> None:
+    asked = job(wanted, seed=seed, kind_first=True)
+    seen = tuple(by_kind.strangers(PEOPLE, asked, 8))
+    for one in by_kind.kindred(PEOPLE, replace(asked, kindred=seen)):
         assert (PEOPLE.age[one] < catalogue.AGE_BOUNDS[0]) == (wanted.age < catalogue.AGE_BOUNDS[0])
         assert bool(PEOPLE.glasses[one]) == (wanted.glasses >= 0.5)
+        assert abs(PEOPLE.age[one] - wanted.age) <= 2 * catalogue.NEAR_AGE
         if abs(wanted.female - 0.5) > 0.15:
             assert (PEOPLE.female[one] >= 0.5) == (wanted.female >= 0.5)

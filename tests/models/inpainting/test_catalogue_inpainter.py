@@ -50,10 +50,8 @@ def test_a_blend_that_is_too_near_is_replaced_by_the_next(
 def test_people_of_the_kind_who_may_serve_come_first(inpainter: CatalogueInpainter) -> None:
     people = catalogue.load()
     kind = by_kind.strangers(people, job(), 3)
-    wanted = job(kindred=tuple(reversed(kind)))
+    wanted = job(kindred=tuple(reversed(kind)), kind_first=True)
     assert inpainter.inpaint(wanted).candidate == kind[-1]
     assert inpainter.inpaint(replace(wanted, taken=(kind[-1],))).candidate == kind[-2]
-    assert (
-        choosing.candidates(people, job(taken=tuple(kind)))[0]
-        == inpainter.inpaint(replace(wanted, taken=tuple(kind))).candidate
-    )
+    later = replace(wanted, kind_first=False)
+    assert inpainter.inpaint(later).candidate == choosing.candidates(people, later)[0]
