@@ -54,6 +54,7 @@ OWN = ("facenet", "dlib-resnet", "sface")
 """The product's networks."""
 SHARES = (0.75, 0.5, 0.25)
 HALF, TEXTURE, UNCOVERED = "half the face unpainted", "the source's own texture", "an uncovered frame"
+SEED = 0
 CANDIDATES = 4
 LEAST_FACE = 64.0
 
@@ -104,8 +105,8 @@ def measure(site: Site, identity: Identity, own: Sequence[Sample], material: Mat
     sources = [limits.source_of(e.embed(crops, faces), own) for e in embedders]
     appearance, strength = material.appearances.appearances[identity.index], strength_of(1)
     generator = profiles.load("inpainter", "mobilestylegan")
-    known = controls.run(site, identity, appearance, sources, embedders, generator, motion, landmarker, strength)
-    job = controls.job_of(site, identity, appearance, NETWORKS[0])
+    known = controls.run(site, identity, appearance, sources, embedders, generator, motion, landmarker, strength, SEED)
+    job = controls.job_of(site, identity, appearance, NETWORKS[0], SEED)
     everybody = generator.strangers(job, controls.COUNT + CANDIDATES)
     some = spread(site.samples)
 

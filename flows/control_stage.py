@@ -63,17 +63,18 @@ class ControlStage:
             raise ValueError("An identity without a site cannot be measured.")
 
         seed = seed_of(steps.context.settings.seed, f"{steps.context.public_id}:{identity.index}")
+        embedders = (steps.load("embedder"), *steps.load_all("audit_embedders"))
 
         def measure() -> Controls:
-            strangers, motion, embedder, landmarker = (
-                steps.load(role) for role in ("strangers", "strangers_motion", "embedder", "landmarker")
+            strangers, motion, landmarker = (
+                steps.load(role) for role in ("strangers", "strangers_motion", "landmarker")
             )
             return controls.run(
                 site,
                 identity,
                 material.appearances.appearances[identity.index],
                 self._sources(identity),
-                (embedder, *steps.load_all("audit_embedders")),
+                embedders,
                 strangers,
                 motion,
                 landmarker,
@@ -89,7 +90,7 @@ class ControlStage:
             lambda _: measure(),
             (material.digest,),
             _ROLES,
-            {"identity": identity.index, "seed": seed},
+            {"identity": identity.index, "seed": seed, "general": [calibration(one.name).far_1 for one in embedders]},
             f"controls {identity.index + 1}",
         )[0]
 

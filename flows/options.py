@@ -23,7 +23,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Convert again what
 Failure = Annotated[OnFailure, typer.Option(help="What to do with a face that cannot be replaced safely.")]
 Around = Annotated[
     Surroundings,
-    typer.Option(help="Whether a general matcher may take a twin for the source, for hair and light."),
+    typer.Option(help="Whether single frames may match the source for its hair, head and light."),
 ]
 Scope = Annotated[IdentityScope, typer.Option(help="How far one person keeps one twin.")]
 Crop = Annotated[MotionCrop, typer.Option(help="What LivePortrait's crops are fitted to.")]

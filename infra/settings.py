@@ -26,11 +26,11 @@ class OnFailure(StrEnum):
 
 
 class Surroundings(StrEnum):
-    """What must not happen besides a twin that is nearer to the source than strangers in the same place.
+    """When a general matcher counts as taking a twin for the source, besides the limits in the source's own footage.
 
-    strict: nor may a general matcher take the twin for the source on any frame, although hair, ears, head and light
-    bring every stranger nearer; so twins are chosen who lie far from the source, often of another kind. accept:
-    whatever the surroundings give away is accepted, and twins are chosen by kind.
+    accept: by the score over the sampled frames. Hair, ears, head and light bring every stranger nearer, so a single
+    frame may be matched. strict: by any pair of a frame and one of the source; so more twins are refused, and those
+    who are not lie farther from the source, often of another kind.
     """
 
     ACCEPT = "accept"

@@ -99,8 +99,8 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "mobilestylegan": Backend(
             "models.inpainting.catalogue_inpainter:CatalogueInpainter",
             _STYLEGAN,
-            9,
-            ("inpainting/catalogue.npz",),
+            10,
+            ("inpainting/catalogue.npz", "inpainting/groups.npz", "inpainting/groups.txt"),
             embedder="facenet",
         ),
     },
@@ -133,9 +133,10 @@ class Role:
     backends: tuple[str, ...]
 
 
-# The audit roles must never share weights with the roles that make or choose the twin: a network cannot be asked
-# to find fault with what it was used to optimise. The framing detector bears out what an audit's search finds. Control
-# strangers come from the catalogue and are painted by the mesh, whatever makes and moves the twins.
+# The audit roles must never share weights with the roles that make or rank twins: a network cannot be asked to find
+# fault with what it was used to optimise. They do rule out who would fail. The framing detector bears out what an
+# audit's search finds. Control strangers come from the catalogue and are painted by the mesh, whatever makes and moves
+# the twins.
 _EMBEDDED = {
     "detector": Role("detector", ("retinaface-mobilenet",)),
     "confirming_detector": Role("detector", ("centerface",)),

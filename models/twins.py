@@ -25,12 +25,11 @@ class TwinJob:
     frame: the frontal frame's crop, other people's faces redacted. mesh: (478, 3) the source's mesh in that crop.
     appearance: pooled attributes.
     source: (n, D) embeddings of the source. others: (m, D) embeddings of every other identity and twin so far.
-    embedder: name of the embedder they come from. taken: candidates that other identities of the run already have, and
-    those that were found unfit.
+    embedder: name of the embedder they come from. taken: candidates that other identities of the run already have.
     prefer: the candidate that this identity already has elsewhere in the dataset, or -1.
     kind_first: those of the source's kind serve, as long as there are any; otherwise those who lie far from it.
     kindred: candidates of the kind whom nobody takes for the source in its own footage, to be tried first, in this
-    order.
+    order. unfit: those of the kind who were seen there to be too near.
     anybody: whoever is left may serve, also where those who would probably pass are all too near to others.
     seed: of the identity, the same in every run. attempt: 1, 2, ... ; later attempts must differ more.
     """
@@ -48,6 +47,7 @@ class TwinJob:
     anybody: bool = False
     kind_first: bool = False
     kindred: tuple[int, ...] = ()
+    unfit: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,10 @@ class Controls:
 
     def digest(self) -> str:
         """Hex SHA-256 of what a twin is measured by, for a cache key."""
-        digest = hashlib.sha256()
-        for one in self.measured:
-            digest.update(np.ascontiguousarray(one.genuine, np.float32).tobytes())
-            digest.update(np.ascontiguousarray(one.strangers, np.float32).tobytes())
+        digest = hashlib.sha256(repr((self.made_by, self.candidates, self.general)).encode())
+        for one, nearest in zip(self.measured, self.nearest, strict=True):
+            for part in (one.genuine, one.strangers, nearest):
+                digest.update(np.ascontiguousarray(part, np.float32).tobytes())
         return digest.hexdigest()
 
     def suitable(self, strict: bool, margin: float) -> tuple[int, ...]:
@@ -92,7 +92,7 @@ def run(
     motion: MotionModel,
     landmarker: Landmarker,
     strength: Strength,
-    seed: int = 0,
+    seed: int,
     workers: int = 1,
 ) -> Controls:
     """Measure one identity in place.

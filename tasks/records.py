@@ -83,10 +83,10 @@ class Tracks:
 class Attempt:
     """One try at a twin. Cosine distances of the verifying embedder, NaN where there was nothing to compare.
 
-    distance, threshold: of the rule that decided. Where a general matcher is asked, the smallest distance of any pair
-    of a painted and a source sample, and what it must exceed; else the twin's score (see `tasks.limits`) and the limit
-    in place. genuine: how far the source's own samples lie from one another. strangers: score of a typical control
-    stranger. made_with: parameters of an inpainter that has any.
+    distance, threshold: of the rule that decided. In place, the twin's score (see `tasks.limits`) and the limit there;
+    by a general matcher, its threshold, and the score, or, strictly, the smallest distance of any pair of a painted and
+    a source sample. genuine: how far the source's own samples lie from one another. strangers: score of a typical
+    control stranger. made_with: parameters of an inpainter that has any.
     """
 
     number: int

@@ -26,8 +26,8 @@ TOO_CLOSE, TOO_CLOSE_IN_PLACE = "too_close", "too_close_in_place"
 """Reasons of an attempt: a general matcher takes the twin for the source; the twin is not far enough from the source
 beside strangers in the same place."""
 KIND_TRIES = 3
-"""The first so many tries go to people of the source's kind. Whoever lies far from the source is of another group more
-often than not."""
+"""The first so many tries, and no more than half of all, go to people of the source's kind. Whoever lies far from the
+source is of another group more often than not."""
 KINDRED = 0.05
 """Share of a general matcher's threshold by which a control stranger must exceed it to be tried first."""
 
@@ -128,6 +128,7 @@ def run(
     attempts: list[Attempt] = []
     rejected: list[int] = []
     kindred, unfit = _kindred(controls, inpainter, request, settings)
+    kind_tries = min(KIND_TRIES, (settings.first + settings.attempts) // 2)
     for number in range(settings.first, settings.first + settings.attempts):
         strength = strength_of(number)
         if request.settled and number > 1 and strength == strength_of(number - 1):
@@ -140,13 +141,14 @@ def run(
             source=identity.embeddings,
             others=request.others,
             embedder=embedder.name,
-            taken=(*request.taken, *rejected, *(one for one in unfit if one != request.prefer)),
+            taken=(*request.taken, *rejected),
             prefer=request.prefer if request.settled or number == settings.first else -1,
             seed=seed_of(settings.seed, request.key),
             attempt=number,
             anybody=request.anybody,
-            kind_first=number <= KIND_TRIES,
+            kind_first=number <= kind_tries,
             kindred=kindred,
+            unfit=unfit,
         )
         tried = Attempt(number, -1, strength.change, float("nan"), general, False, "")
         try:
@@ -168,8 +170,7 @@ def run(
         measured = controls.of(0, twin.candidate if inpainter.name == controls.made_by else -1)
         score = float(limits.score(controls.sources[0].distances(shown.vectors[0], shown.samples)))
         smallest = float((1.0 - shown.vectors[0] @ controls.sources[0].vectors.T).min())
-        apart, why = smallest if settings.strict else score, "accepted"
-        wanted = general if settings.strict else max(general, measured.limit)
+        apart, wanted, why = smallest if settings.strict else score, general, "accepted"
         # Not <: a distance that is no number proves nothing.
         if not apart > general:
             why = TOO_CLOSE

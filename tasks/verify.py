@@ -1,7 +1,7 @@
 """Anonymity verification (AnonNET section 3.5): is the twin, in the place of the source, still the source?
 
 The twin is painted into sampled frames, and how far the painted faces lie from the source is held against strangers in
-the same place (see `tasks.limits`). The auditing embedders take no part, so that the audit stays an independent judge.
+the same place (see `tasks.limits`). The auditing embedders take no part here; they rule out, and never rank.
 """
 
 from __future__ import annotations

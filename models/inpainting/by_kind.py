@@ -1,7 +1,7 @@
 """Who of the catalogue is of a source's kind: control strangers, and those whom a search for a twin tries first.
 
-They are drawn by chance from those who fit the source's appearance best, whoever else has them. Whether one of them may
-serve is decided in the source's own footage (see `tasks.controls`, `tasks.twin`).
+They are drawn by chance from those who fit the source's appearance best. Whether one of them may serve is decided in
+the source's own footage (see `tasks.controls`, `tasks.twin`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from models.twins import TwinJob
 
 CELL = 20
 """Among how many of the best fitting they are drawn."""
-HOPEFUL = 0.65
+HOPEFUL = 0.72
 """Cosine distance (FaceNet) of a picture from the source from which somebody who was not yet seen in the footage is
 tried: painted there, hair, light and expression take about a sixth of it away, and the rest must exceed a threshold."""
 
 
 def strangers(people: Catalogue, job: TwinJob, count: int) -> list[int]:
-    """`count` entries of the source's kind, drawn by the job's seed, however near they are.
+    """`count` entries of the source's kind, drawn by the job's seed, however near they are and whoever has them.
 
     Where fewer are of the kind, the best fitting of the others fill up, and at last those next in age, whatever their
     gender and glasses.
@@ -35,14 +35,16 @@ def strangers(people: Catalogue, job: TwinJob, count: int) -> list[int]:
 
 def kindred(people: Catalogue, job: TwinJob) -> list[int]:
     """Free entries of the source's kind who are far from everybody else: first `job.kindred` in its order, then others
-    drawn by the job's seed; none unless the kind comes first, or where a candidate is preferred."""
+    drawn by the job's seed, but none of `job.unfit`; none at all unless the kind comes first, or where a candidate is
+    preferred."""
     if job.prefer >= 0 or not job.kind_first:
         return []
     cost, alike = _fitting(people, job)
     free = alike & ~np.isin(np.arange(len(people)), job.taken)
     if job.embedder == people.embedder and len(job.others):
         free &= (1.0 - people.embeddings @ job.others.T).min(axis=1) >= APART
-    seen = [one for one in job.kindred if free[one]]
+    seen = [one for one in job.kindred if one < len(people) and free[one]]
+    free &= ~np.isin(np.arange(len(people)), job.unfit)
     if job.embedder == people.embedder and len(job.source):
         free &= (1.0 - people.embeddings @ job.source.T).min(axis=1) >= HOPEFUL
     return list(dict.fromkeys([*seen, *_drawn(best(cost, free)[:CELL], job.seed)]))

@@ -30,6 +30,7 @@ NEAR_TONE, NEAR_AGE = 20.0, 10.0
 tends to have another skin, and a dark face lightened to a pale one looks like chalk. With 15 years a man of about
 thirty, measured 35, became one of fifty with grey hair."""
 FEW_ALIKE, WIDER = 8, (1.0, 1.5, 2.0)
+"""Where fewer than so many are alike, age and tone may differ by so many times as much."""
 LIKELY_GROUP = 0.5
 """Share of the likeliest group's probability from which a group counts as the source's, too."""
 
@@ -144,17 +145,22 @@ def alike(
     """(n,) which entries are near an appearance in age and tone, and, where the source's embeddings are given, of a
     group that it looks like.
 
-    among: (n,) those who fit at all; no others are alike. Where fewer than `FEW_ALIKE` are, age and tone may differ by
-    up to twice as much: the catalogue has few of some groups, and a few years are seen less than another group.
+    among: (n,) those who fit at all; no others are alike. Where they are few, age and tone may differ by up to twice as
+    much: the catalogue has few of some groups, and a few years are seen less than another group.
     """
     kin = among
     if source is not None and len(source):
         share = groups.likely(source, wanted.skin_ita)
         kin = among & (share[catalogue.group] >= LIKELY_GROUP * share.max())
-    tone, age = np.abs(catalogue.ita - tone_wanted(wanted, source)), np.abs(catalogue.age - wanted.age)
-    near = kin
+    found = kin
     for slack in WIDER:
-        near = kin & (tone <= slack * NEAR_TONE) & (age <= slack * NEAR_AGE)
-        if near.sum() >= FEW_ALIKE:
+        found = kin & near(catalogue, wanted, source, slack)
+        if found.sum() >= FEW_ALIKE:
             break
-    return near
+    return found
+
+
+def near(catalogue: Catalogue, wanted: Appearance, source: Floats | None, slack: float = 1.0) -> NDArray[np.bool_]:
+    """(n,) which entries are within so many times `NEAR_TONE` and `NEAR_AGE` of an appearance, whatever their group."""
+    tone, age = np.abs(catalogue.ita - tone_wanted(wanted, source)), np.abs(catalogue.age - wanted.age)
+    return np.asarray((tone <= slack * NEAR_TONE) & (age <= slack * NEAR_AGE))

@@ -67,7 +67,8 @@ def candidates(people: Catalogue, job: TwinJob) -> list[int]:
     cost = catalogue.mismatch(people, job.appearance, source, job.attempt).astype(np.float64)
     if not np.isfinite(cost).any():
         raise Withheld("no_candidate", "No synthetic person of the catalogue fits this face; withhold or redact it.")
-    alike = catalogue.alike(people, job.appearance, source, np.isfinite(cost))
+    # Not by group: who lies far enough is of another one more often than not, and the cost puts those of it first.
+    alike = catalogue.near(people, job.appearance, source)
     pool, reserve = _pools(people, job, cost, alike, comparable)
     if not pool and not reserve:
         raise Withheld("no_candidate", "Every fitting synthetic person is too close to a face of the dataset.")

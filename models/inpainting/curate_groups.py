@@ -1,11 +1,12 @@
 """Fits the model of `groups` to the catalogue and to the groups in which its pictures were put by eye.
 
-Once the catalogue has changed and its new pictures were sorted (groups.txt, one letter each, in its order):
-`python -m models.inpainting.curate_groups`.
+Once the catalogue has changed and its new pictures were sorted (groups.txt, one letter each, in its order; until then
+it cannot be loaded): `python -m models.inpainting.curate_groups`.
 """
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,11 @@ def fit(known: NDArray[np.float64], label: NDArray[np.int64]) -> Model:
     return packed[:-count].reshape(-1, count), packed[-count:]
 
 
+def people_of(people: catalogue.Catalogue) -> str:
+    """Hex SHA-256 of who is in a catalogue, in which order."""
+    return hashlib.sha256(people.latents.tobytes()).hexdigest()
+
+
 def write(file: Path) -> None:
     """Fit and store."""
     people = catalogue.load()
@@ -47,6 +53,7 @@ def write(file: Path) -> None:
     slope, level = fit(groups.features(people.embeddings, people.ita, mean), people.group)
     np.savez_compressed(
         file,
+        people=np.array(people_of(people)),
         mean=mean.astype(np.float32),
         slope=slope.astype(np.float32),
         level=level.astype(np.float32),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.capabilities import Appearance
-from models.inpainting import by_kind, catalogue
+from models.inpainting import by_kind, catalogue, groups
 from models.inpainting.catalogue import Catalogue
 from models.twins import TwinJob
 from tests.models.inpainting.people import ADULT, PEOPLE, appearances, job, women
@@ -60,6 +61,8 @@ def test_of_people_of_the_kind_those_are_tried_who_are_free_and_fit_first_those_
     assert found[:3] == [7, 11, 2] and not {3, 5, 9} & set(found)
     assert by_kind.kindred(people, replace(wanted, taken=(11,)))[:2] == [7, 2]
     assert by_kind.kindred(people, replace(wanted, others=people.embeddings[7:8]))[:2] == [11, 2]
+    assert not {1, 4} & set(by_kind.kindred(people, replace(wanted, unfit=(1, 4))))
+    assert 600 not in by_kind.kindred(people, replace(wanted, kindred=(600,)))
     assert by_kind.kindred(people, replace(wanted, prefer=4)) == [] == by_kind.kindred(people, job(ADULT, kindred=(7,)))
 
 
@@ -72,9 +75,16 @@ def test_others_of_the_kind_are_drawn_from_the_best_who_are_not_hopelessly_near(
     assert {len(one) for one in drawn} == {by_kind.CELL} and all(min(one) >= 30 for one in drawn)
     assert len({one[0] for one in drawn}) == by_kind.CELL
     cost = catalogue.mismatch(people, wanted.appearance, wanted.source)
-    assert set(drawn[0]) == {int(i) for i in np.argsort(cost, kind="stable") if near[i] == 0} - set(
-        [int(i) for i in np.argsort(cost, kind="stable") if near[i] == 0][by_kind.CELL :]
-    )
+    assert set(drawn[0]) == set([int(i) for i in np.argsort(cost, kind="stable") if near[i] == 0][: by_kind.CELL])
+
+
+def test_nobody_of_another_group_is_tried_while_the_source_looks_like_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = replace(women(np.zeros(60, np.float32), (35, 37)), group=np.arange(60) % 3)
+    wanted = job(ADULT, kind_first=True, kindred=(0, 1, 2, 4))
+    for share, tried in (([0.7, 0.2, 0.1, 0.0], {0}), ([0.475, 0.05, 0.475, 0.0], {0, 2})):
+        monkeypatch.setattr(groups, "likely", lambda *_, share=share: np.array(share))
+        assert {one % 3 for one in by_kind.kindred(people, wanted)} == tried
+        assert {one % 3 for one in by_kind.strangers(people, wanted, 8)} == tried
 
 
 @settings(max_examples=60, deadline=None)

@@ -25,6 +25,7 @@ def test_a_blend_that_is_too_near_is_replaced_by_the_next(
     people = catalogue.load()
     wanted = job(taken=tuple(range(len(people))), anybody=True)
     somebody = wanted.source
+    wanted = replace(wanted, others=somebody)
     order = choosing.candidates(people, wanted)
     assert min(order) >= len(people)
     first = inpainter.inpaint(wanted)
