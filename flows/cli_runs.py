@@ -35,7 +35,7 @@ def deploy(
     seed: Seed = 0,
     identity_scope: Scope = IdentityScope.VIDEO,
     on_failure: Failure = OnFailure.WITHHOLD,
-    surroundings: Around = Surroundings.STRICT,
+    surroundings: Around = Surroundings.ACCEPT,
     max_attempts: Attempts = 5,
     time_limit: TimeLimit = 300.0,
     schedule: Annotated[str | None, typer.Option(help="Cron expression in UTC; an empty one ends it.")] = None,

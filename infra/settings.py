@@ -94,7 +94,7 @@ class Settings:
     seed: int = 0
     identity_scope: IdentityScope = IdentityScope.VIDEO
     on_failure: OnFailure = OnFailure.WITHHOLD
-    surroundings: Surroundings = Surroundings.STRICT
+    surroundings: Surroundings = Surroundings.ACCEPT
     max_attempts: int = 5
     workers: int = 1
     threads: int = 2
