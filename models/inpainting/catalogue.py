@@ -132,7 +132,7 @@ def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = N
     if abs(wanted.female - 0.5) > 0.15:
         cost = np.where((catalogue.female >= 0.5) == (wanted.female >= 0.5), cost, np.inf)
     if source is not None and len(source):
-        share = groups.likely(source, wanted.skin_ita)
+        share = groups.likely(source, tone_wanted(wanted, source))
         cost = cost + GROUP_WEIGHT * (share.max() - share[catalogue.group])
     cost = np.where((catalogue.age < AGE_BOUNDS[0]) == child, cost, np.inf)
     wears = wanted.glasses >= 0.5
@@ -150,7 +150,7 @@ def alike(
     """
     kin = among
     if source is not None and len(source):
-        share = groups.likely(source, wanted.skin_ita)
+        share = groups.likely(source, tone_wanted(wanted, source))
         kin = among & (share[catalogue.group] >= LIKELY_GROUP * share.max())
     found = kin
     for slack in WIDER:

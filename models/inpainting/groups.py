@@ -34,7 +34,7 @@ def labels() -> NDArray[np.int64]:
 def likely(embeddings: Floats, ita: float) -> NDArray[np.float64]:
     """(4,) how much a face looks like each of `GROUPS`, summing to 1.
 
-    embeddings: (n, D) unit vectors of one person by the catalogue's embedder, n > 0. ita: measured tone in degrees.
+    embeddings: (n, D) unit vectors of one person by the catalogue's embedder, n > 0. ita: tone in degrees.
     """
     stored = _stored()
     known = features(embeddings, np.full(len(embeddings), ita), stored["mean"])

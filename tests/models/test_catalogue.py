@@ -33,7 +33,8 @@ def test_a_group_that_the_source_does_not_look_like_costs_as_much_as_decades() -
         typical = np.flatnonzero((people.group == group) & (people.age > 25))[0]
         source = people.embeddings[typical : typical + 1]
         look = Appearance(float(people.age[typical]), float(people.female[typical]), {}, float(people.ita[typical]))
-        share, tone = groups.likely(source, look.skin_ita), catalogue.tone_wanted(look, source)
+        tone = catalogue.tone_wanted(look, source)
+        share = groups.likely(source, tone)
         base = replace(
             people, age=np.full(len(people), look.age, np.float32), ita=np.full(len(people), tone, np.float32),
             beard=np.zeros(len(people), np.float32), female=np.full(len(people), look.female, np.float32),
@@ -47,6 +48,20 @@ def test_a_group_that_the_source_does_not_look_like_costs_as_much_as_decades() -
         assert near[people.group == group].all() and not near[share[people.group] < 0.1].any()
         assert catalogue.alike(base, replace(look, skin_ita=tone), None, everybody).all()
         assert not catalogue.alike(base, look, source, ~everybody).any()
+
+
+def test_dim_light_makes_no_other_group_of_a_pale_face() -> None:
+    """Measured nearly black, while the embedding expects fair skin."""
+    people = catalogue.load()
+    fair = np.flatnonzero((people.group == groups.GROUPS.index("European")) & (people.ita > 40) & (people.age > 25))
+    african = people.group == groups.GROUPS.index("African")
+    everybody = np.ones(len(people), bool)
+    wrong = 0
+    for one in fair:
+        source = people.embeddings[one : one + 1]
+        dim = Appearance(float(people.age[one]), float(people.female[one]), {}, -20.0)
+        wrong += bool(catalogue.alike(people, dim, source, everybody)[african].any())
+    assert wrong <= len(fair) / 20
 
 
 @pytest.mark.parametrize(("left", "widest"), [(12, 10), (5, 15), (2, 20), (1, 20)])
