@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from models.capabilities import Floats
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.choosing import APART, best
@@ -34,27 +35,40 @@ def strangers(people: Catalogue, job: TwinJob, count: int) -> list[int]:
 
 
 def kindred(people: Catalogue, job: TwinJob) -> list[int]:
-    """Free entries of the source's kind who are far from everybody else: first `job.kindred` in its order, then others
-    drawn by the job's seed, but none of `job.unfit`; none at all unless the kind comes first, or where a candidate is
-    preferred."""
+    """Free entries of the source's kind who are far from everybody else.
+
+    First `job.kindred` in its order, then others drawn by the job's seed, but none of `job.unfit`; of both, where the
+    source looks like two groups, those of the likelier one first: the others lie farther, so chance alone would pass
+    more of them. None at all unless the kind comes first, or where a candidate is preferred.
+    """
     if job.prefer >= 0 or not job.kind_first:
         return []
     cost, alike = _fitting(people, job)
     free = alike & ~np.isin(np.arange(len(people)), job.taken)
     if job.embedder == people.embedder and len(job.others):
         free &= (1.0 - people.embeddings @ job.others.T).min(axis=1) >= APART
+    source = _comparable(people, job)
+    likelier = None if source is None else catalogue.of_group(people, job.appearance, source)
     seen = [one for one in job.kindred if one < len(people) and free[one]]
     free &= ~np.isin(np.arange(len(people)), job.unfit)
-    if job.embedder == people.embedder and len(job.source):
-        free &= (1.0 - people.embeddings @ job.source.T).min(axis=1) >= HOPEFUL
-    return list(dict.fromkeys([*seen, *_drawn(best(cost, free)[:CELL], job.seed)]))
+    if source is not None:
+        free &= (1.0 - people.embeddings @ source.T).min(axis=1) >= HOPEFUL
+    drawn = _drawn(best(cost, free)[:CELL], job.seed)
+    if likelier is not None:
+        seen, drawn = (sorted(some, key=lambda one: -likelier[one]) for some in (seen, drawn))
+    return list(dict.fromkeys([*seen, *drawn]))
 
 
 def _fitting(people: Catalogue, job: TwinJob) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """((n,) how badly entries fit, (n,) who is of the source's kind)."""
-    source = job.source if job.embedder == people.embedder and len(job.source) else None
+    source = _comparable(people, job)
     cost = catalogue.mismatch(people, job.appearance, source).astype(np.float64)
     return cost, catalogue.alike(people, job.appearance, source, np.isfinite(cost))
+
+
+def _comparable(people: Catalogue, job: TwinJob) -> Floats | None:
+    """The source's embeddings where the catalogue's can be compared with them."""
+    return job.source if job.embedder == people.embedder and len(job.source) else None
 
 
 def _drawn(entries: list[int], seed: int) -> list[int]:

@@ -132,11 +132,16 @@ def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = N
     if abs(wanted.female - 0.5) > 0.15:
         cost = np.where((catalogue.female >= 0.5) == (wanted.female >= 0.5), cost, np.inf)
     if source is not None and len(source):
-        share = groups.likely(source, tone_wanted(wanted, source))
-        cost = cost + GROUP_WEIGHT * (share.max() - share[catalogue.group])
+        share = of_group(catalogue, wanted, source)
+        cost = cost + GROUP_WEIGHT * (share.max() - share)
     cost = np.where((catalogue.age < AGE_BOUNDS[0]) == child, cost, np.inf)
     wears = wanted.glasses >= 0.5
     return np.where(catalogue.glasses == wears, cost, np.inf).astype(np.float32)
+
+
+def of_group(catalogue: Catalogue, wanted: Appearance, source: Floats) -> NDArray[np.float64]:
+    """(n,) how much a source looks like each entry's apparent group; its embeddings are the catalogue's embedder's."""
+    return np.asarray(groups.likely(source, tone_wanted(wanted, source))[catalogue.group])
 
 
 def alike(
@@ -150,8 +155,8 @@ def alike(
     """
     kin = among
     if source is not None and len(source):
-        share = groups.likely(source, tone_wanted(wanted, source))
-        kin = among & (share[catalogue.group] >= LIKELY_GROUP * share.max())
+        share = of_group(catalogue, wanted, source)
+        kin = among & (share >= LIKELY_GROUP * share.max())
     found = kin
     for slack in WIDER:
         found = kin & near(catalogue, wanted, source, slack)

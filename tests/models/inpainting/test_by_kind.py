@@ -87,6 +87,17 @@ def test_nobody_of_another_group_is_tried_while_the_source_looks_like_one(monkey
         assert {one % 3 for one in by_kind.strangers(people, wanted, 8)} == tried
 
 
+def test_of_two_groups_the_likelier_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = replace(women(np.zeros(60, np.float32), (35, 37)), group=np.arange(60) % 2)
+    wanted = job(ADULT, kind_first=True, kindred=(1, 4, 3, 0))
+    for share, order in (([0.55, 0.45, 0, 0], [4, 0, 1, 3]), ([0.45, 0.55, 0, 0], [1, 3, 4, 0])):
+        monkeypatch.setattr(groups, "likely", lambda *_, share=share: np.array(share))
+        found = by_kind.kindred(people, wanted)
+        assert found[:4] == order
+        later = [share[one % 2] for one in found[4:]]
+        assert later == sorted(later, reverse=True) and len(later) > 4
+
+
 @settings(max_examples=60, deadline=None)
 @given(appearances, st.integers(0, 2**62))
 def test_whoever_of_the_kind_is_tried_is_of_the_age_group_gender_and_glasses(wanted: Appearance, seed: int) -> None:
