@@ -66,7 +66,7 @@ def measured(
     embedder.name = "facenet"
     return controls.run(
         site, identity, LOOKS, [own, own], [embedder, embedder], crowd or Crowd(), painter, support.Landmarker(),
-        Strength(),
+        Strength(), 5,
     )  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def test_they_are_drawn_without_a_look_at_anybody_else() -> None:
     crowd = Crowd()
     measured(lambda *_: 0.7, crowd)
     (job,) = crowd.jobs
-    assert job.taken == () and len(job.others) == 0 and job.appearance == LOOKS
+    assert job.taken == () and len(job.others) == 0 and job.appearance == LOOKS and job.seed == 5
 
 
 @pytest.mark.parametrize(("most", "shy"), [(7, ()), (8, (43,)), (0, ())])
@@ -161,7 +161,7 @@ def place() -> tuple[Site, Identity, list[Embedder], Controls]:
     sources = [limits.source_of(some, cut.samples) for some in vectors]
     strangers = contracts.load("inpainter", "mobilestylegan")
     return site, identity, embedders, controls.run(
-        site, identity, LOOKS, sources, embedders, strangers, painter, landmarker, Strength()
+        site, identity, LOOKS, sources, embedders, strangers, painter, landmarker, Strength(), 5
     )  # fmt: skip
 
 
