@@ -18,7 +18,7 @@ from models.capabilities import Appearance, Embedder, Floats, Landmarker
 from models.embedding.calibration import calibration
 from models.twins import MotionModel, Strangers, Strength, Twin, TwinJob
 from tasks import framing, limits
-from tasks.identities import Identity, pool
+from tasks.identities import Identity
 from tasks.limits import InPlace, Source
 from tasks.samples import Sample
 from tasks.site import Site
@@ -38,17 +38,15 @@ class Controls:
     """What was measured of one identity in place. Identifying.
 
     made_by, candidates: (k,) who the control strangers are. measured: per embedder, the verifying one first. sources:
-    what each embedder sees of the source. middles: per embedder (k, D) unit means of the control strangers' painted
-    samples. general: per embedder the threshold of a general matcher (1 % false accepts). nearest: per embedder (k,)
-    the least distance of a pair of a control stranger's painted sample and a source sample. false_matches: share of
-    such pairs below that threshold, the largest over the embedders.
+    what each embedder sees of the source. general: per embedder the threshold of a general matcher (1 % false accepts).
+    nearest: per embedder (k,) the least distance of a pair of a control stranger's painted sample and a source sample.
+    false_matches: share of such pairs below that threshold, the largest over the embedders.
     """
 
     made_by: str
     candidates: tuple[int, ...]
     measured: tuple[InPlace, ...]
     sources: tuple[Source, ...]
-    middles: tuple[Floats, ...]
     general: tuple[float, ...]
     nearest: tuple[Floats, ...]
     false_matches: float
@@ -144,7 +142,6 @@ def run(
         tuple(twin.candidate for twin in people),
         tuple(measured),
         tuple(sources),
-        tuple(np.stack([pool(vectors[k]) for vectors in seen]) for k in range(len(embedders))),
         general,
         tuple(away.min(axis=(1, 2)) for away in pairs),
         max(float((away < near).mean()) for away, near in zip(pairs, general, strict=True)),

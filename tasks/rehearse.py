@@ -9,27 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from models.capabilities import Floats
 from models.motion.mesh import face_of
 from tasks import limits
 from tasks.controls import Controls
 from tasks.judges import Panel, Reference
-from tasks.limits import InPlace
 from tasks.samples import Sample
 from tasks.verify import Trial, show
 
-VERSION = 5
-_SHARE = 0.8
-"""Where the twin's limit lies between its own distances (0) and other people's (1). What is asked is whether the twin
-is seen at all; whether the source is has its own, stricter limits."""
+VERSION = 6
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """recognised: a judge takes the twin for the source. twin: how each judge knows the twin: by its picture and the
-    general threshold where it is strict, else as it looks in this footage."""
+    """recognised: a judge takes the twin for the source. twin: how each judge knows the twin: by its picture
+    and the general threshold."""
 
     recognised: bool
     twin: tuple[Reference, ...]
@@ -77,21 +70,7 @@ def run(
         apart = float((1.0 - vectors @ source.vectors.T).min()) if judge.strict else score
         # Not <: a distance that is no number proves nothing.
         recognised |= not apart >= (1.0 + margin) * judge.threshold
-        if judge.strict:
-            portrait = judge.embedder.embed([trial.twin.picture], [face_of(trial.twin.mesh)])[0]
-            twins.append(Reference(portrait, judge.threshold))
-        else:
-            twin = limits.source_of(vectors, shown.samples)
-            twins.append(_known(twin, shown.samples, measured, controls.middles[k]))
+        portrait = judge.embedder.embed([trial.twin.picture], [face_of(trial.twin.mesh)])[0]
+        # By how it looks here, garbage that is like itself would be a twin.
+        twins.append(Reference(portrait, judge.threshold))
     return Rehearsal(recognised, tuple(twins))
-
-
-def _known(twin: limits.Source, samples: Sequence[Sample], measured: InPlace, strangers: Floats) -> Reference:
-    """How a judge knows a twin in this footage: within most of what other people are away from it in the same frames,
-    which a face that is nobody's, or the source's, exceeds."""
-    template = twin.template
-    reach = max(float(np.quantile(twin.genuine(samples), limits.GENUINE)), measured.reach)
-    away = np.sort(1.0 - strangers @ template)
-    # The nearest may be the twin itself, as a control stranger.
-    typical = float(np.median(away[1:]))
-    return Reference(template, reach + _SHARE * max(typical - reach, 0.0))

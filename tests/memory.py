@@ -18,8 +18,8 @@ import pytest
 from infra.allocator import few_arenas
 from models import runtime
 
-LIMIT_GB = 3.5
-"""What a process of the suite may take at its peak. Measured: 2.5 GB, and 3.3 in the part that needs torch. A
+LIMIT_GB = 4.0
+"""What a process of the suite may take at its peak. Measured: 2.5 GB, and 3.6 in the part that needs torch. A
 conversion takes 2.2 GB, most of it networks, and more where random diffusion networks stand beside the embedded ones. A
 laptop with 8 GB wants 3."""
 _RELEASE_GB, _RELEASE_AT_ONCE_GB, _TRIM_GB = 0.8, 2.0, 1.2

@@ -109,10 +109,9 @@ def controls(found: Samples, identity: Identity, judges: int = 0) -> Controls:
     own = [s for s in found.samples if s.track in identity.tracks]
     source = limits.source_of(np.repeat(np.eye(4, dtype=np.float32)[:1], len(own), axis=0), own)
     measured = InPlace(np.full(len(own), 0.2, np.float32), np.ones((8, 3), np.float32))
-    middles = np.repeat(np.eye(4, dtype=np.float32)[3:], 8, axis=0)
     count = 1 + judges
     return Controls(
-        "strangers", tuple(range(8)), (measured,) * count, (source,) * count, (middles,) * count,
+        "strangers", tuple(range(8)), (measured,) * count, (source,) * count,
         (0.6,) * count, (np.full(8, 0.9, np.float32),) * count, 0.25,
     )  # fmt: skip
 
