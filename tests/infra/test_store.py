@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -145,11 +146,17 @@ def test_a_name_is_made_once(store: Store) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "s3"])
-def test_a_name_is_made_once_among_processes(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_a_name_is_made_once_among_processes(kind: str, tmp_path: Path) -> None:
     """The forked processes use a store that was opened, and used, before the fork."""
-    if kind == "s3":
-        request.getfixturevalue("s3").reset()
-    store = Store(f"file://{tmp_path}/store" if kind == "file" else f"s3://{BUCKET}/{tmp_path.name}")
+    # A server of its own: forked processes hold its connections, too, and later requests were never answered.
+    with running() if kind == "s3" else nullcontext():
+        made_once_among_processes(
+            Store(f"file://{tmp_path}/store" if kind == "file" else f"s3://{BUCKET}/{tmp_path.name}")
+        )
+
+
+def made_once_among_processes(store: Store) -> None:
+    """Four forked processes make one name."""
     store.write_named("safe/before", b"1")
     context = multiprocessing.get_context("fork")
     answers = context.SimpleQueue()
