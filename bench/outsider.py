@@ -37,13 +37,13 @@ from models.inpainting.mobilestylegan import DIMENSION, MobileStyleGAN  # noqa: 
 from models.twins import TwinJob  # noqa: E402
 from tasks.attributes import glasses_share  # noqa: E402
 from tasks.framing import framed  # noqa: E402
+from tasks.metrics.adversary.kinds import Kinds  # noqa: E402
 
 NETWORKS = ("facenet", "dlib-resnet", "sface", "arcface")
 AXES = 30
 """Axes of the embeddings that a direction leaves still."""
 MOVED = ("yaw", "pitch", "mouth", "smile", "eyes", "age", "female", "ita")
 TRUNCATION = 0.8
-SAME_AGE, SAME_TONE = 10.0, 20.0
 STRANGERS = 4
 """Strangers of each person's kind who are put in the place of results."""
 DRAWS = 1000
@@ -194,9 +194,9 @@ def measure(folder: Path, results: list[Path]) -> list[str]:
     pictures = [_read(path) for path in before]
     looks = [seen.looks(picture) for picture in pictures]
     own, theirs = seen.of(pictures), seen.of(_read(path) for path in other)
-    age, female, tone = (np.array([getattr(one, name) for one in looks]) for name in ("age", "female", "skin_ita"))
-    alike = (abs(age[:, None] - age) <= SAME_AGE) & ((female[:, None] > 0.5) == (female > 0.5))
-    alike &= ~(abs(tone[:, None] - tone) > SAME_TONE) & ~np.eye(len(age), dtype=bool)
+    everybody = np.arange(len(looks))
+    kinds = Kinds(everybody, np.array([(one.age, one.female, one.skin_ita) for one in looks], np.float64))
+    alike = kinds.alike(everybody, everybody)
     shown = [("originals", own, 1), ("strangers of the kind", strangers_of(looks, own, seen), STRANGERS)]
     for place in results:
         paths = results_of(place, before)

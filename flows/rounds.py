@@ -219,7 +219,8 @@ def why(result: TwinResult) -> str:
     if last.reason == TOO_CLOSE:
         return (
             f"Every twin that was tried can be taken for the source: its distance is {last.distance:.2f} where more "
-            f"than {last.threshold:.2f} is asked for; up to there a general matcher takes two people for one."
+            f"than {last.threshold:.2f} is asked for; up to there a general matcher takes two people for one. "
+            "Under --surroundings strict any two pictures decide, under accept the score over all."
         )
     if last.reason != TOO_CLOSE_IN_PLACE:
         return NOBODY_FITS

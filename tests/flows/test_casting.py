@@ -42,8 +42,6 @@ from tests.tasks import support
 
 SAME_MAN = ("grid_pwij3p.mpg", "grid_id2_swwp2s.mpg")
 Convert = Callable[..., list[VideoRow]]
-# The first one also makes what all share.
-pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +98,7 @@ def convert(known: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def use_key(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """A fixed key: which twin is drawn, and so whether it passes in both videos, depends on it; with 12 of 13
-    keys it did, with the other the second video would be withheld."""
+    """A fixed key: which twin is drawn, and so whether it passes in both videos, depends on it."""
     path = folder / "key"
     path.write_text("5f" * 32)
     path.chmod(0o600)

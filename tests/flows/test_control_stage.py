@@ -111,6 +111,7 @@ def test_what_was_tried_in_vain_is_told_in_words_and_distances() -> None:
     said = rounds.why(TwinResult(0, None, strength_of(1), (near,)))
     assert all(number in said for number in ("0.31", "0.33", "0.09", "0.56"))
     seen = rounds.why(TwinResult(0, None, strength_of(1), (near, replace(near, reason="too_close", distance=0.58))))
-    assert "general matcher" in seen and "0.58" in seen and "0.33" in seen
+    assert "--surroundings strict" in seen and "accept" in seen and "general matcher" in seen
+    assert "0.58" in seen and "0.33" in seen
     nobody = replace(near, reason="no_candidate")
     assert rounds.why(TwinResult(0, None, strength_of(1), (nobody,))) == rounds.NOBODY_FITS

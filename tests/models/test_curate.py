@@ -81,7 +81,7 @@ def test_shares_see_hats_glasses_fringes_and_bald_heads() -> None:
     assert dressed["hat"] == 0.25 and 0.15 < dressed["glasses"] < 0.3
 
 
-def test_the_embedding_tells_whose_gender_was_false_matches() -> None:
+def test_the_embedding_tells_whose_gender_was_mistaken() -> None:
     rng = np.random.default_rng(3)
     truth = rng.random(300) < 0.4
     vectors = rng.normal(size=(300, 64)).astype(np.float32)

@@ -38,7 +38,7 @@ def test_a_dark_jaw_is_a_beard() -> None:
     assert skin.measure(frame, mesh)[1] > 0.5
 
 
-def test_bearded_and_shaven_faces_are_separable() -> None:
+def test_bearded_and_shaven_faces_are_told_apart() -> None:
     landmarker = support.load("landmarker", "mesh")
     found = {}
     for name in ("people/002_A", "synthetic/05"):

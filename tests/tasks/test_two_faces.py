@@ -20,7 +20,7 @@ from tasks.twin import TwinResult
 from tests.contracts import support as contracts
 from tests.tasks import support
 
-FRAMES = 8
+FRAMES = 14
 
 
 @cache
