@@ -100,16 +100,17 @@ def judge(
     twins: Mapping[int, Sequence[Reference]],
     cuts: Collection[int] = (),
     label: str = "",
+    people: Mapping[int, int] | None = None,
 ) -> Report:
     """Audit a finished file, every frame of it. Raises Withheld when it has more or fewer frames than the input.
 
     sources: per judge, everybody of the input. twins: track -> per judge, the twin that is to be seen on it. cuts: the
-    first frames of scenes.
+    first frames of scenes. people: track -> number of its identity.
     """
     threads, judges = steps.context.settings.threads, panel(steps, _strict(steps))
     report = steps.plain(
         "audit",
-        lambda advance: audit.run(frames, painted, sources, judges, threads, advance, twins, cuts),
+        lambda advance: audit.run(frames, painted, sources, judges, threads, advance, twins, cuts, people),
         label,
     )
     # What the audit did not see may still show the source, and after a lost frame it compared the wrong places.

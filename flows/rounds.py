@@ -103,6 +103,7 @@ class Rounds:
                 self._shown(),
                 [scene.first for scene in self._material.scan.scenes],
                 f"audit {number}",
+                {track: one.index for one in self._material.identities.identities for track in one.tracks},
             )
             self._note(report, rendered.painted)
             if report.clean:

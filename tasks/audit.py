@@ -1,8 +1,9 @@
 """The audit: every frame of the final file is looked at by a detector and two embedders that made none of it.
 
 A frame is recognised when its face is nearer to a source than the limit that was measured in the source's own footage,
-between the source's own samples and strangers in the same place (see `tasks.limits`). No recognised frame, and no face
-that was neither replaced nor redacted, may be published. Not assessed: voice, body, hair, clothes, background, text.
+between the source's own samples and strangers in the same place (see `tasks.limits`), a person when a general matcher
+takes them for a source by the score over all frames. Nobody recognised, and no face that was neither replaced nor
+redacted, may be published. Not assessed: voice, body, hair, clothes, background, text.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tasks.reassemble import Painted
 from tasks.samples import Samples
 from tasks.tracking import overlap
 
-VERSION = 8
+VERSION = 9
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def run(
     progress: Callable[[int], None] | None = None,
     twins: Mapping[int, Sequence[Reference]] | None = None,
     cuts: Collection[int] = (),
+    people: Mapping[int, int] | None = None,
 ) -> Report:
     """Audit an encoded file.
 
@@ -60,9 +62,10 @@ def run(
         progress: told how many frames are done.
         twins: track -> per judge, the twin that is to be seen on it; None does not look whether it is.
         cuts: frames with which scenes begin, each of which gets a thorough look.
+        people: track -> number of its person; None takes every track for somebody else.
 
     Raises:
-        KeyError: for a replaced face whose twin is missing: nothing may pass unseen.
+        KeyError: for a replaced face whose twin or person is missing: nothing may pass unseen.
     """
     rows: dict[int, list[int]] = {}
     for index, frame in enumerate(painted.frame.tolist()):
@@ -95,7 +98,7 @@ def run(
             count += 1
             if progress is not None:
                 progress(count)
-    return report(count, compared, painted, panel.judges, strays)
+    return report(count, compared, painted, panel.judges, strays, people)
 
 
 def belongs(face: Face, box: Floats) -> bool:

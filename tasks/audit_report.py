@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.capabilities import Floats
+from tasks import limits
 from tasks.judges import Judge, Likeness
 from tasks.reassemble import Painted
 
@@ -47,8 +49,9 @@ class Stray:
 @dataclass(frozen=True)
 class Report:
     """The audit of one file. clean: it may be published. lost: replaced faces that the second detector did not find
-    (they are still compared, where they were painted). recognised_tracks: tracks with a recognised frame.
-    untrue_tracks: tracks on which too many of the replaced faces were lost, or are not the twin's."""
+    (they are still compared, where they were painted). recognised_tracks: tracks with a recognised frame, or of a
+    person whom a general matcher takes for a source by the score over all frames. untrue_tracks: tracks on which too
+    many of the replaced faces were lost, or are not the twin's."""
 
     frames: int
     faces: int
@@ -61,7 +64,8 @@ class Report:
     @property
     def clean(self) -> bool:
         """Whether nobody was recognised, no face was left, and the twins are what is seen."""
-        return not self.strays and not self.untrue_tracks and not any(score.recognised for score in self.scores)
+        recognised = self.recognised_tracks or any(score.recognised for score in self.scores)
+        return not self.strays and not self.untrue_tracks and not recognised
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,26 @@ class Compared:
 
 
 def report(
-    count: int, compared: list[Compared], painted: Painted, judges: Sequence[Judge], strays: list[Stray]
+    count: int,
+    compared: list[Compared],
+    painted: Painted,
+    judges: Sequence[Judge],
+    strays: list[Stray],
+    people: Mapping[int, int] | None = None,
 ) -> Report:
-    """Put together what the audit of one file found. count: its frames. painted: what was done to the faces."""
+    """Put together what the audit of one file found.
+
+    Args:
+        count: its frames.
+        compared: every replaced face.
+        painted: what was done to the faces.
+        judges: who compared them.
+        strays: faces that were left.
+        people: track -> number of its person; None takes every track for somebody else.
+
+    Raises:
+        KeyError: for a replaced face whose person is missing.
+    """
     scores = []
     recognised: set[int] = set()
     for number, judge in enumerate(judges):
@@ -84,6 +105,8 @@ def report(
         where = np.array([one.row for one in compared], dtype=np.int64)
         bad = np.array([one.recognised for one in found], bool)
         recognised |= set(painted.track[where[bad]].tolist())
+        if not judge.strict:
+            recognised |= _taken(painted.track[where], found, judge.threshold, people)
         room = np.nan_to_num(np.array([one.distance - one.limit for one in found]), nan=-np.inf)
         worst = int(np.argmin(room)) if found else -1
         scores.append(
@@ -102,6 +125,17 @@ def report(
     return Report(
         count, len(compared), tuple(scores), lost, tuple(strays), tuple(sorted(recognised)), _untrue(compared, painted)
     )
+
+
+def _taken(
+    track: NDArray[np.int64], found: Sequence[Likeness], threshold: float, people: Mapping[int, int] | None
+) -> set[int]:
+    """The tracks of people whom a general matcher takes for a source by their score."""
+    who = np.array([one if people is None else people[one] for one in track.tolist()], np.int64)
+    distances = np.array([one.distance for one in found], np.float32)
+    # Not <: a score that is no number proves nothing.
+    near = [who == one for one in np.unique(who) if not float(limits.score(distances[who == one])) >= threshold]
+    return {int(one) for own in near for one in track[own]}
 
 
 def _untrue(compared: Sequence[Compared], painted: Painted) -> tuple[int, ...]:

@@ -76,7 +76,8 @@ class Judge:
             return Likeness(0.0, 0.0)
         if self.quick is not None:
             found = self._likeness(self.quick.embed([image], [face])[0], sources, twin, 1 + _ROUGHLY * self.strict)
-            sure = found.distance > found.limit * (1 + _ROUGHLY)
+            least = found.limit if self.strict else max(found.limit, self.threshold)
+            sure = found.distance > least * (1 + _ROUGHLY)
             if sure and not (self.strict and found.matched):
                 return found
         return self._likeness(self.embedder.embed([image], [face])[0], sources, twin)

@@ -187,11 +187,35 @@ def test_everybody_is_held_against_their_own_limit_and_the_nearest_counts() -> N
         assert said.recognised is bool((away <= limits + 1e-6).any())
 
 
-def test_what_a_general_matcher_takes_for_the_source_is_counted_and_refuses_nothing() -> None:
+@pytest.mark.parametrize(
+    ("away", "clean"),
+    [([0.4, 0.9, 0.9, 0.9], True), ([0.4] * 4, False), ([0.4, 0.4, 0.9, 0.9], False), ([np.nan, 0.9, 0.9, 0.9], False)],
+)
+def test_a_general_matcher_may_take_single_frames_for_the_source_but_not_the_person(
+    away: list[float], clean: bool
+) -> None:
     near = Reference(np.eye(4, dtype=np.float32)[0], 0.3, np.eye(4, dtype=np.float32)[:1])
-    judge = Judge(support.Embedder(lambda *_: 0.4), 0.5)
+    left = iter(away)
+    judge = Judge(support.Embedder(lambda *_: next(left)), 0.5)
     report = audit.run(support.opener(support.noise(4)), EVERY, [[near]], panel([FACE], [judge]), 1)
-    assert report.clean and report.scores[0].matched == 4 and report.scores[0].recognised == 0
+    assert report.scores[0].matched == sum(not one >= 0.5 for one in away)
+    assert report.clean is clean and report.recognised_tracks == (() if clean else (3,))
+    assert report.scores[0].recognised == sum(np.isnan(one) for one in away)
+
+
+def test_the_score_is_over_all_tracks_of_a_person() -> None:
+    """One of two tracks is near throughout; it is one frame of five of its person, or all of somebody else."""
+    near = Reference(np.eye(4, dtype=np.float32)[0], 0.3, np.eye(4, dtype=np.float32)[:1])
+    rows = painted(*((frame, 3 + (frame == 4), True, FACE) for frame in range(5)))
+    for people, tracks in (({3: 0, 4: 0}, ()), ({3: 0, 4: 1}, (4,)), (None, (4,))):
+        left = iter([0.9] * 4 + [0.4])
+        judge = Judge(support.Embedder(lambda *_: next(left)), 0.5)  # noqa: B023
+        board = panel([FACE], [judge])
+        report = audit.run(support.opener(support.noise(5)), rows, [[near]], board, 1, people=people)
+        assert report.recognised_tracks == tracks and report.clean is not bool(tracks)
+    with pytest.raises(KeyError):
+        alone = panel([FACE], [Judge(support.Embedder(lambda *_: 0.9), 0.5)])
+        audit.run(support.opener(support.noise(5)), rows, SOURCE, alone, 1, people={3: 0})
 
 
 @pytest.mark.parametrize(("rough", "asked"), [(0.9, 0), (0.52, 1), (0.4, 1)])
