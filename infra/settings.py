@@ -28,9 +28,9 @@ class OnFailure(StrEnum):
 class Surroundings(StrEnum):
     """When a general matcher counts as taking a twin for the source, besides the limits in the source's own footage.
 
-    accept: by the score over the sampled frames, and in the audit over all. Hair, ears, head and light bring every stranger nearer, so a single
-    frame may be matched. strict: by any pair of a frame and one of the source; so more twins are refused, and those
-    who are not lie farther from the source, often of another kind.
+    accept: by the score over the sampled frames, and in the audit over all. Hair, ears, head and light bring every
+    stranger nearer, so a single frame may be matched. strict: by any pair of a frame and one of the source; so more
+    twins are refused, and those who are not lie farther from the source, often of another kind.
     """
 
     ACCEPT = "accept"
