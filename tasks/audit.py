@@ -12,8 +12,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-import numpy as np
-
 from infra.media.frame import YuvFrame
 from infra.parallel import ordered
 from models.capabilities import Face, Floats
@@ -21,7 +19,6 @@ from tasks.audit_report import Compared, Report, Stray, report
 from tasks.judges import Panel, Reference
 from tasks.reassemble import Painted
 from tasks.samples import Samples
-from tasks.tracking import overlap
 
 VERSION = 9
 
@@ -84,8 +81,7 @@ def run(
         found = panel.search.find(image, thorough)
         # A face found where one was covered is a stray.
         shown = [painted.boxes[row] for row in own if painted.replaced[row]]
-        loose = [face for face in found if not any(belongs(face, box) for box in shown)]
-        left = panel.search.confirmed(image, loose)
+        left = panel.search.confirmed(image, found, shown)
         return [Stray(frame.index, face.box, face.score) for face in left], compared
 
     strays: list[Stray] = []
@@ -99,12 +95,3 @@ def run(
             if progress is not None:
                 progress(count)
     return report(count, compared, painted, panel.judges, strays, people)
-
-
-def belongs(face: Face, box: Floats) -> bool:
-    """Whether a detection is the replaced face in a (4,) box, or a part of it: what is painted over shows nothing of
-    the source."""
-    middle = (face.box[:2] + face.box[2:]) / 2
-    inside = bool((middle >= box[:2]).all() and (middle <= box[2:]).all())
-    side = float(np.sqrt(max(np.prod(box[2:] - box[:2]), 0.0)))
-    return overlap(face.box, box) > 0.25 or (inside and face.size <= side)

@@ -17,7 +17,6 @@ from infra.media.frame import YuvFrame
 from infra.parallel import ordered
 from models.capabilities import Detector, Face, Floats, Image
 from tasks import audit
-from tasks.audit import belongs
 from tasks.audit_report import Report, Stray
 from tasks.faces import OpenFrames
 from tasks.judges import Panel, Reference
@@ -77,8 +76,7 @@ def look(
         image = frame.to_bgr()
         twins = earlier.twins(image) if known is None else known.get(frame.index, [])
         found = panel.search.find(image, frame.index % panel.search.every == 0)
-        loose = [face for face in found if not any(belongs(face, twin.box) for twin in twins)]
-        return frame.index, list(twins), panel.search.confirmed(image, loose)
+        return frame.index, list(twins), panel.search.confirmed(image, found, [twin.box for twin in twins])
 
     seen: dict[int, list[Face]] = {}
     left: list[tuple[int, Face]] = []

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.capabilities import Detector, Face, Image, Landmarker
+from models.capabilities import Detector, Face, Floats, Image, Landmarker
 from models.detection.turned import DIAGONALS, QUARTERS, Look, look
 from tasks.framing import framings
 from tasks.tracking import overlap
@@ -80,17 +80,22 @@ class FaceSearch:
         wanted = looks(image.shape[1], image.shape[0], thorough, self.still)
         return look(self.detector, image, wanted)
 
-    def confirmed(self, image: Image, faces: Sequence[Face]) -> list[Face]:
-        """Those detections that count as faces."""
-        return [face for face in faces if self.is_face(image, face)]
+    def confirmed(self, image: Image, faces: Sequence[Face], replaced: Sequence[Floats] = ()) -> list[Face]:
+        """Those detections that count as faces and belong to no replaced one. replaced: their (4,) boxes."""
+        loose = [face for face in faces if not any(belongs(face, box) for box in replaced)]
+        return [face for face in loose if self.is_face(image, face, replaced)]
 
-    def is_face(self, image: Image, face: Face) -> bool:
-        """Whether a detection is a sure one, or is borne out by other networks that look at it upright and closely."""
+    def is_face(self, image: Image, face: Face, replaced: Sequence[Floats] = ()) -> bool:
+        """Whether a detection is a sure one, or is borne out by other networks that look at it upright and closely.
+
+        replaced: (4,) boxes of replaced faces. What the others see of these bears out nothing: a look at a head from
+        aside finds it a second time, beside its place.
+        """
         if face.score >= SURE:
             return True
         if face.score < CANDIDATE:
             return False
-        closer = [_score(seen, face) for seen in framings(image, face, self.witnesses)]
+        closer = [_score(seen, face, replaced) for seen in framings(image, face, self.witnesses)]
         *weights, meshed = _WEIGHTS
         total = sum(weight * score for weight, score in zip(weights, (face.score, *closer), strict=True))
         if total >= _ENOUGH or total + meshed < _ENOUGH:
@@ -98,6 +103,17 @@ class FaceSearch:
         return total + meshed * self.landmarker.locate([image], [face])[0].presence >= _ENOUGH
 
 
-def _score(seen: Face | None, face: Face) -> float:
+def belongs(face: Face, box: Floats) -> bool:
+    """Whether a detection is the replaced face in a (4,) box, or a part of it: what is painted over shows nothing of
+    the source."""
+    middle = (face.box[:2] + face.box[2:]) / 2
+    inside = bool((middle >= box[:2]).all() and (middle <= box[2:]).all())
+    side = float(np.sqrt(max(np.prod(box[2:] - box[:2]), 0.0)))
+    return overlap(face.box, box) > 0.25 or (inside and face.size <= side)
+
+
+def _score(seen: Face | None, face: Face, replaced: Sequence[Floats]) -> float:
     """What a witness's face says of a detection: nothing when it lies elsewhere, as a twin beside it does."""
-    return seen.score if seen is not None and overlap(seen.box, face.box) > _SAME else 0.0
+    if seen is None or overlap(seen.box, face.box) <= _SAME or any(belongs(seen, box) for box in replaced):
+        return 0.0
+    return seen.score

@@ -193,8 +193,9 @@ class Search:
         self.thorough.append(thorough)
         return self.found
 
-    def confirmed(self, image: Image, faces: Sequence[Face]) -> list[Face]:
-        return list(faces) if self.confirms else []
+    def confirmed(self, image: Image, faces: Sequence[Face], replaced: Sequence[Floats] = ()) -> list[Face]:
+        loose = [face for face in faces if not any(residual.belongs(face, box) for box in replaced)]
+        return loose if self.confirms else []
 
 
 def search(**options: bool | int) -> FaceSearch:

@@ -57,6 +57,21 @@ def test_what_makes_a_detection_a_face(
     assert witnessed(score, *witnesses, presence=presence) is counts
 
 
+@pytest.mark.parametrize(
+    ("score", "away", "counts"), [(CANDIDATE, 0, False), (CANDIDATE, 150, True), (SURE, 0, True)]
+)
+def test_what_others_see_of_a_replaced_face_makes_no_face_of_a_detection_beside_it(
+    score: float, away: float, counts: bool
+) -> None:
+    """A look from aside finds a head a second time, too far off its place to be told for the replaced one."""
+    twice = support.face(130, 90, 130, score)
+    others = support.Detector([support.face(MIDDLE + 25, MIDDLE + 25, 90, 0.98)])
+    search = FaceSearch(support.Detector([]), (others, others, others), Meshes(1.0))
+    replaced = support.face(190 + away, 150, 100).box
+    assert search.confirmed(support.noise(1)[0], [twice]) == [twice]
+    assert search.confirmed(support.noise(1)[0], [twice], [replaced]) == ([twice] if counts else [])
+
+
 def test_what_is_too_small_for_the_detector_is_no_candidate() -> None:
     found = support.Detector([support.face(100, 100, 6.9), support.face(200, 100, 7.1)])
     search = FaceSearch(found, (), Meshes(0))
