@@ -39,7 +39,8 @@ def kindred(people: Catalogue, job: TwinJob) -> list[int]:
 
     First `job.kindred` in its order, then others drawn by the job's seed, but none of `job.unfit`; of both, where the
     source looks like two groups, those of the likelier one first: the others lie farther, so chance alone would pass
-    more of them. None at all unless the kind comes first, or where a candidate is preferred.
+    more of them. Then those with glasses, where it wears some. None at all unless the kind comes first, or where a
+    candidate is preferred.
     """
     if job.prefer >= 0 or not job.kind_first:
         return []
@@ -48,14 +49,14 @@ def kindred(people: Catalogue, job: TwinJob) -> list[int]:
     if job.embedder == people.embedder and len(job.others):
         free &= (1.0 - people.embeddings @ job.others.T).min(axis=1) >= APART
     source = _comparable(people, job)
-    likelier = None if source is None else catalogue.of_group(people, job.appearance, source)
+    likelier = np.zeros(len(people)) if source is None else catalogue.of_group(people, job.appearance, source)
+    bare = people.glasses != catalogue.wears(job.appearance)
     seen = [one for one in job.kindred if one < len(people) and free[one]]
     free &= ~np.isin(np.arange(len(people)), job.unfit)
     if source is not None:
         free &= (1.0 - people.embeddings @ source.T).min(axis=1) >= HOPEFUL
     drawn = _drawn(best(cost, free)[:CELL], job.seed)
-    if likelier is not None:
-        seen, drawn = (sorted(some, key=lambda one: -likelier[one]) for some in (seen, drawn))
+    seen, drawn = (sorted(some, key=lambda one: (-likelier[one], bare[one])) for some in (seen, drawn))
     return list(dict.fromkeys([*seen, *drawn]))
 
 

@@ -27,6 +27,36 @@ def test_mismatch_grows_with_distance_in_age_tone_and_beard() -> None:
     assert cost[0] == 0 and (cost[1:4] > 0.7).all() and np.isinf(cost[4])
 
 
+def test_glasses_may_be_missing_at_a_price_and_are_never_put_on() -> None:
+    wanted = Appearance(age=40, female=0.9, skin_ita=30, glasses=1.0)
+    base = replace(
+        catalogue.load(),
+        age=np.float32([40, 40, 70]),
+        female=np.float32([0.9, 0.9, 0.9]),
+        ita=np.float32([30, 30, 30]),
+        beard=np.zeros(3, np.float32),
+        glasses=np.array([True, False, True]),
+        group=np.zeros(3, np.int64),
+    )
+    assert catalogue.mismatch(base, wanted) == pytest.approx([0, catalogue.BARE, 30 / 8])
+    assert np.isinf(catalogue.mismatch(base, replace(wanted, glasses=0.0))).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(("wearing", "bare_too"), [(catalogue.FEW_ALIKE, False), (catalogue.FEW_ALIKE - 1, True)])
+def test_where_few_of_the_kind_wear_glasses_the_others_are_alike_too_and_no_one_is_older(
+    wearing: int, bare_too: bool
+) -> None:
+    glasses = np.array([True] * wearing + [False] * 10 + [True] * 5)
+    count = len(glasses)
+    age = np.float32([40] * (count - 5) + [70] * 5)
+    people = replace(
+        catalogue.load(), age=age, ita=np.full(count, 30, np.float32), glasses=glasses, group=np.zeros(count, np.int64)
+    )
+    wanted = Appearance(age=40, female=0.9, skin_ita=30, glasses=1.0)
+    alike = catalogue.alike(people, wanted, None, np.ones(count, bool))
+    assert alike[:wearing].all() and (alike[wearing:-5] == bare_too).all() and not alike[-5:].any()
+
+
 def test_a_group_that_the_source_does_not_look_like_costs_as_much_as_decades() -> None:
     people = catalogue.load()
     for group in range(len(groups.GROUPS)):
@@ -70,7 +100,7 @@ def test_where_few_are_alike_age_and_tone_may_differ_more(left: int, widest: int
     look = Appearance(40, 0.9, skin_ita=30)
     apart = np.float32([0] * left + list(range(11, 60)))
     everybody, same = np.ones(len(apart), bool), np.zeros(len(apart), np.float32)
-    base = replace(catalogue.load(), group=np.zeros(len(apart), np.int64))
+    base = replace(catalogue.load(), group=np.zeros(len(apart), np.int64), glasses=np.zeros(len(apart), bool))
     older, darker = replace(base, age=40 + apart, ita=30 + same), replace(base, age=40 + same, ita=30 - 2 * apart)
     for people in (older, darker):
         alike = catalogue.alike(people, look, None, everybody)
