@@ -102,14 +102,16 @@ class ControlStage:
         return [limits.source_of(some, [samples[k] for k in own]) for some in vectors]
 
     def known(self) -> list[list[Reference]]:
-        """Per judge, every identity: with the limit in its own footage, or, where nothing was measured, with the
-        general distance under which hardly any two strangers lie."""
+        """Per judge, every identity: with the limit in its own footage and what is asked of the score there, or, where
+        nothing was measured, with the general distance under which hardly any two strangers lie."""
         names = [embedder.name for embedder in self._steps.load_all("audit_embedders")]
         found: list[list[Reference]] = [[] for _ in names]
         for identity in self._material.identities.identities:
             controls = self._controls.get(identity.index)
             for k, (name, source) in enumerate(zip(names, self._sources(identity)[1:], strict=True)):
                 general = calibration(name).nearest_stranger
-                limit = general if controls is None else controls.measured[k + 1].limit
-                found[k].append(Reference(source.template, limit, source.vectors))
+                limit, asked = general, calibration(name).far_1
+                if controls is not None:
+                    limit, asked = controls.measured[k + 1].limit, controls.measured[k + 1].asked(asked)
+                found[k].append(Reference(source.template, limit, source.vectors, asked))
         return found

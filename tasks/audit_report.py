@@ -106,7 +106,7 @@ def report(
         bad = np.array([one.recognised for one in found], bool)
         recognised |= set(painted.track[where[bad]].tolist())
         if not judge.strict:
-            recognised |= _taken(painted.track[where], found, judge.threshold, people)
+            recognised |= _taken(painted.track[where], found, people)
         room = np.nan_to_num(np.array([one.distance - one.limit for one in found]), nan=-np.inf)
         worst = int(np.argmin(room)) if found else -1
         scores.append(
@@ -127,14 +127,12 @@ def report(
     )
 
 
-def _taken(
-    track: NDArray[np.int64], found: Sequence[Likeness], threshold: float, people: Mapping[int, int] | None
-) -> set[int]:
-    """The tracks of people whom a general matcher takes for a source by their score."""
+def _taken(track: NDArray[np.int64], found: Sequence[Likeness], people: Mapping[int, int] | None) -> set[int]:
+    """The tracks of people who come nearer to a source than is asked of the score over all their frames."""
     who = np.array([one if people is None else people[one] for one in track.tolist()], np.int64)
-    distances = np.array([one.distance for one in found], np.float32)
+    room = np.array([one.distance - one.asked for one in found], np.float32)
     # Not <: a score that is no number proves nothing.
-    near = [who == one for one in np.unique(who) if not float(limits.score(distances[who == one])) >= threshold]
+    near = [who == one for one in np.unique(who) if not float(limits.score(room[who == one])) >= 0]
     return {int(one) for own in near for one in track[own]}
 
 

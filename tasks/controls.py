@@ -61,15 +61,17 @@ class Controls:
 
     def suitable(self, strict: bool, margin: float) -> tuple[int, ...]:
         """Those of them who may serve as twins: beside the others none is too near, and no general matcher takes them
-        for the source, by their score, or, strictly, by any pair of samples.
+        for the source, by their score where it tells strangers apart, or, strictly, by any pair of samples.
 
-        margin: share of its threshold by which they must exceed it.
+        margin: share of what is asked by which they must exceed it.
         """
         fine = np.ones(len(self.candidates), bool)
         for measured, general, nearest in zip(self.measured, self.general, self.nearest, strict=True):
             scores = limits.score(measured.strangers)
-            fine &= (nearest if strict else scores) >= (1.0 + margin) * general
-            fine &= [not measured.without(k).refuses(float(one)) for k, one in enumerate(scores)]
+            others = [measured.without(k) for k in range(len(scores))]
+            asked = np.array([general if strict else one.asked(general) for one in others])
+            fine &= (nearest if strict else scores) >= (1.0 + margin) * asked
+            fine &= [not one.refuses(float(scored)) for one, scored in zip(others, scores, strict=True)]
         return tuple(candidate for candidate, one in zip(self.candidates, fine, strict=True) if one)
 
     def of(self, embedder: int, candidate: int) -> InPlace:

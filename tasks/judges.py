@@ -24,17 +24,20 @@ class Reference:
     """A person as one embedder knows them in one video. Identifying.
 
     template: (D,) unit vector. limit: cosine distance up to which a face is taken for this person, see `tasks.limits`.
-    vectors: (n, D) of single samples, for what a general matcher would say; none for a twin.
+    vectors: (n, D) of single samples, for what a general matcher would say; none for a twin. asked: the score over all
+    frames that a twin must reach; as a rule the general threshold.
     """
 
     template: Floats
     limit: float
     vectors: Floats = field(default_factory=lambda: _NOBODY)
+    asked: float = np.inf
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """What one judge says of one face. distance, limit: to the source to which it is nearest, measured by the limits.
+    """What one judge says of one face. distance, limit, asked: to and of the source to which it is nearest, measured by
+    the limits; `asked` is of the score over all frames.
     matched: a general matcher takes it for a sample of some source. to_twin: distance from the twin's template, NaN
     without a twin. unlike: it is farther from the twin than its limit. strict: what is matched is recognised."""
 
@@ -44,6 +47,7 @@ class Likeness:
     to_twin: float = float("nan")
     unlike: bool = False
     strict: bool = False
+    asked: float = np.inf
 
     @property
     def recognised(self) -> bool:
@@ -73,10 +77,10 @@ class Judge:
         Without sources it is recognised: nobody could compare it.
         """
         if not sources:
-            return Likeness(0.0, 0.0)
+            return Likeness(0.0, 0.0, asked=self.threshold)
         if self.quick is not None:
             found = self._likeness(self.quick.embed([image], [face])[0], sources, twin, 1 + _ROUGHLY * self.strict)
-            least = found.limit if self.strict else max(found.limit, self.threshold)
+            least = found.limit if self.strict else max(found.limit, found.asked)
             sure = found.distance > least * (1 + _ROUGHLY)
             if sure and not (self.strict and found.matched):
                 return found
@@ -85,16 +89,16 @@ class Judge:
     def _likeness(
         self, vector: Floats, sources: Sequence[Reference], twin: Reference | None, slack: float = 1.0
     ) -> Likeness:
-        both = [(1.0 - float(source.template @ vector), source.limit) for source in sources]
+        all_ = [(1.0 - float(s.template @ vector), s.limit, min(s.asked, self.threshold)) for s in sources]
         # A distance that is no number is the nearest of all.
-        distance, limit = min(both, key=lambda one: float(np.nan_to_num(one[0] - one[1], nan=-np.inf)))
+        distance, limit, asked = min(all_, key=lambda one: float(np.nan_to_num(one[0] - one[1], nan=-np.inf)))
         near = slack * self.threshold
         samples = [source.vectors for source in sources if len(source.vectors)]
         matched = any(not bool((1.0 - vectors @ vector >= near).all()) for vectors in samples)
         if twin is None:
-            return Likeness(distance, limit, matched, strict=self.strict)
+            return Likeness(distance, limit, matched, strict=self.strict, asked=asked)
         away = 1.0 - float(twin.template @ vector)
-        return Likeness(distance, limit, matched, away, not away <= twin.limit, self.strict)
+        return Likeness(distance, limit, matched, away, not away <= twin.limit, self.strict, asked)
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,11 @@ class InPlace:
         """Distance up to which a face is taken for the source."""
         return self.reach + SHARE * max(self.typical - self.reach, 0.0)
 
+    def asked(self, general: float) -> float:
+        """Score that a twin must reach: a general matcher's threshold, or a typical control stranger's score, where
+        that is nearer. Hair, glasses and light are then what the matcher takes for the source, whoever is painted."""
+        return min(general, self.typical)
+
     @property
     def separable(self) -> bool:
         """Whether the network tells the source from control strangers in this footage: three in four are farther than

@@ -16,7 +16,7 @@ from tasks.judges import Panel, Reference
 from tasks.samples import Sample
 from tasks.verify import Trial, show
 
-VERSION = 6
+VERSION = 7
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def run(
         controls: of the identity; the verifying embedder comes first there, then the judges.
         candidate: which of the control strangers the twin is, or -1.
         workers: threads.
-        margin: share of a judge's general threshold by which the score, or every distance of a strict judge, must
-            exceed it.
+        margin: share of what is asked of the score, or of every distance by a strict judge, by which it must be
+            exceeded.
 
     Returns:
         Whether a judge recognises the source, by a single sample or by the score over all, and how judges know the
@@ -67,9 +67,11 @@ def run(
         recognised |= measured.refuses(score)
         recognised |= not bool((distances > measured.limit).all())
         judge = panel.judges[k - 1]
-        apart = float((1.0 - vectors @ source.vectors.T).min()) if judge.strict else score
+        apart, asked = score, measured.asked(judge.threshold)
+        if judge.strict:
+            apart, asked = float((1.0 - vectors @ source.vectors.T).min()), judge.threshold
         # Not <: a distance that is no number proves nothing.
-        recognised |= not apart >= (1.0 + margin) * judge.threshold
+        recognised |= not apart >= (1.0 + margin) * asked
         portrait = judge.embedder.embed([trial.twin.picture], [face_of(trial.twin.mesh)])[0]
         # By how it looks here, garbage that is like itself would be a twin.
         twins.append(Reference(portrait, judge.threshold))

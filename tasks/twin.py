@@ -21,7 +21,7 @@ from tasks.identities import Identity
 from tasks.records import Attempt
 from tasks.site import Site
 
-VERSION = 15
+VERSION = 16
 TOO_CLOSE, TOO_CLOSE_IN_PLACE = "too_close", "too_close_in_place"
 """Reasons of an attempt: a general matcher takes the twin for the source; the twin is not far enough from the source
 beside strangers in the same place."""
@@ -36,7 +36,7 @@ KINDRED = 0.05
 class TwinSettings:
     """attempts: at most. first: number of the first attempt; a retry after the audit starts above 1. seed: of the run.
     strict: a general matcher must not take the twin for the source by any pair of a painted and a source sample; else
-    by the score over the painted ones."""
+    by the score over the painted ones, where it tells strangers apart (see `limits.InPlace.asked`)."""
 
     attempts: int = 5
     first: int = 1
@@ -170,9 +170,10 @@ def run(
         measured = controls.of(0, twin.candidate if inpainter.name == controls.made_by else -1)
         score = float(limits.score(controls.sources[0].distances(shown.vectors[0], shown.samples)))
         smallest = float((1.0 - shown.vectors[0] @ controls.sources[0].vectors.T).min())
-        apart, wanted, why = smallest if settings.strict else score, general, "accepted"
+        apart, wanted = (smallest, general) if settings.strict else (score, measured.asked(general))
+        why = "accepted"
         # Not <: a distance that is no number proves nothing.
-        if not apart > general:
+        if not apart > wanted:
             why = TOO_CLOSE
         elif measured.refuses(score):
             why, apart, wanted = TOO_CLOSE_IN_PLACE, score, measured.limit

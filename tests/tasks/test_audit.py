@@ -203,6 +203,25 @@ def test_a_general_matcher_may_take_single_frames_for_the_source_but_not_the_per
     assert report.scores[0].recognised == sum(np.isnan(one) for one in away)
 
 
+@pytest.mark.parametrize(("away", "clean"), [(0.41, True), (0.39, False)])
+def test_of_whom_strangers_lie_nearer_than_a_general_matcher_tells_apart_less_is_asked(
+    away: float, clean: bool
+) -> None:
+    exact: list[int] = []
+
+    def look(*_: object) -> float:
+        exact.append(1)
+        return away
+
+    near = Reference(np.eye(4, dtype=np.float32)[0], 0.3, np.eye(4, dtype=np.float32)[:1], asked=0.4)
+    for rough, asked in ((away, 4), (0.45, 0)):
+        exact.clear()
+        judge = Judge(support.Embedder(look), 0.5, support.Embedder(lambda *_: rough))  # noqa: B023
+        report = audit.run(support.opener(support.noise(4)), EVERY, [[near]], panel([FACE], [judge]), 1)
+        assert report.clean is (clean or rough == 0.45) and report.scores[0].matched == 4
+        assert len(exact) == asked, "a quick answer counts where it is far from what is asked"
+
+
 def test_the_score_is_over_all_tracks_of_a_person() -> None:
     """One of two tracks is near throughout; it is one frame of five of its person, or all of somebody else."""
     near = Reference(np.eye(4, dtype=np.float32)[0], 0.3, np.eye(4, dtype=np.float32)[:1])

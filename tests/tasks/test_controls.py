@@ -94,6 +94,10 @@ def test_who_is_matched_by_nobody_may_serve_as_a_twin() -> None:
     assert [list(some) for some in found.nearest] == [pytest.approx([0.66, 0.66, 0.56, *[0.66] * 5], abs=1e-4)] * 2
     assert found.suitable(True, 0.05) == others and found.suitable(False, 0.05) == everybody, "one pair, not the score"
     assert found.suitable(True, 0.66 / general - 0.99) == found.suitable(False, 0.66 / general - 0.99) == ()
+    # Where even a typical stranger is taken for the source, as far as the others of them is far enough.
+    dark = np.repeat(np.float32([0.3, 0.35, 0.4, 0.4, 0.4, 0.44, 0.46, 0.5])[:, None], 6, axis=1)
+    dim = replace(found, measured=(replace(found.measured[0], strangers=dark), found.measured[1]))
+    assert dim.suitable(False, 0.05) == (45, 46, 47) and dim.suitable(True, 0.05) == others
     # By whichever network, and beside the others.
     lost = replace(found, nearest=(found.nearest[0], np.where(np.arange(8) == 5, np.nan, 0.9).astype(np.float32)))
     assert lost.suitable(True, 0.05) == tuple(n for n in others if n != 45)

@@ -22,8 +22,8 @@ Far = Callable[[Image, Face], float]
 def rehearsed(
     *far: Far, usable: bool = True, workers: int = 1, strict: bool = False, margin: float = 0.0, general: float = 0.6
 ) -> Rehearsal:
-    """Three samples; the limit in place is 0.6 for one of them, 0.744 for the score of all. general: what a general
-    matcher asks for."""
+    """Three samples; the limit in place is 0.6 for one of them, 0.744 for the score of all; strangers lie at 1.
+    general: what a general matcher asks for."""
     found = support.tracks(support.track())
     people = support.people(found)
     driving = support.drivings(found, people).drivings[0]
@@ -65,6 +65,13 @@ def test_a_general_matcher_must_not_take_it_for_the_source_by_a_margin(strict: b
     for margin, recognised in ((0.1, True), (0.05, False)):
         assert rehearsed(lambda *_: 0.9, strict=strict, margin=margin, general=0.85).recognised is recognised
     assert rehearsed(lambda *_: 0.8, strict=strict, general=0.85).recognised
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_only_strictly_must_it_be_farther_than_strangers_in_the_same_place(strict: bool) -> None:
+    assert rehearsed(lambda *_: 1.01, strict=strict, general=1.1).recognised is strict
+    assert rehearsed(lambda *_: 0.98, strict=strict, general=1.1).recognised
+    assert rehearsed(lambda *_: 1.01, strict=strict, general=1.1, margin=0.05).recognised
 
 
 def test_no_number_counts_as_recognised() -> None:

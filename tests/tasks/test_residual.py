@@ -41,6 +41,7 @@ def witnessed(score: float, *witnesses: float, presence: float = 0.0, side: floa
     ("score", "witnesses", "presence", "counts"),
     [
         (SURE, (0, 0, 0), 0.0, True),
+        (0.88, (0.64, 0, 0), 0.1, False),
         (0.84, (0, 0, 0), 0.0, False),
         (0.84, (0.8, 0.9, 0), 0.5, True),
         (CANDIDATE - 0.01, (0.9, 0.9, 0.9), 1.0, False),
@@ -57,9 +58,7 @@ def test_what_makes_a_detection_a_face(
     assert witnessed(score, *witnesses, presence=presence) is counts
 
 
-@pytest.mark.parametrize(
-    ("score", "away", "counts"), [(CANDIDATE, 0, False), (CANDIDATE, 150, True), (SURE, 0, True)]
-)
+@pytest.mark.parametrize(("score", "away", "counts"), [(CANDIDATE, 0, False), (CANDIDATE, 150, True), (SURE, 0, True)])
 def test_what_others_see_of_a_replaced_face_makes_no_face_of_a_detection_beside_it(
     score: float, away: float, counts: bool
 ) -> None:

@@ -171,6 +171,15 @@ def test_a_general_matcher_must_not_take_it_for_the_source_either(strict: bool) 
     assert [(a.reason, a.threshold) for a in result.attempts] == [("too_close_in_place", pytest.approx(general + 0.1))]
 
 
+@pytest.mark.parametrize("strict", [False, True])
+def test_only_strictly_must_it_be_farther_than_strangers_in_the_same_place(strict: bool) -> None:
+    """These lie at .5, where a general matcher takes everybody for the source."""
+    result, _ = find([0.45, 0.51, 0.7], limit=0.25, strict=strict)
+    assert [a.accepted for a in result.attempts] == ([False, False, True] if strict else [False, True])
+    asked = calibration("facenet").far_1 if strict else 0.5
+    assert [a.threshold for a in result.attempts] == pytest.approx([asked] * len(result.attempts))
+
+
 def test_strictly_a_single_pair_decides_otherwise_the_score() -> None:
     near = calibration("facenet").far_1 - 0.02
     # The quarter of two samples lies a quarter of the way from the nearer to the other.
