@@ -6,8 +6,6 @@ them upright, so such a file is turned for processing and turned back when it is
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 
 from models.capabilities import Detector, Image
@@ -15,6 +13,10 @@ from models.detection.turned import QUARTERS, Look, look
 from tasks.framing import roll
 
 _EVERY = 30
+_LYING = 90.0
+"""Degrees of roll from which a face counts as lying."""
+_GAIN = 8.0
+"""Degrees, on average over the faces, for which a file is turned."""
 _SURE = 0.6
 """Score from which a face is counted."""
 
@@ -28,7 +30,7 @@ class OrientationVotes:
     def __init__(self, detector: Detector, side: int) -> None:
         self._detector = detector
         self._looks = [Look(angle, side) for angle in QUARTERS]
-        self._seen: list[int] = []
+        self._rolls: list[float] = []
 
     def push(self, index: int, image: Image) -> None:
         """See a frame: its number, (H, W, 3) uint8 BGR."""
@@ -36,12 +38,12 @@ class OrientationVotes:
             return
         faces = look(self._detector, image, self._looks)
         # A large face is seen in several looks; the one in which it scored best is kept, and its points tell its roll.
-        self._seen += [round(float(np.degrees(roll(face))) / 90) * 90 for face in faces if face.score >= _SURE]
+        self._rolls += [float(np.degrees(roll(face))) for face in faces if face.score >= _SURE]
 
     def turn(self) -> int:
-        """Degrees clockwise, 0, 90, 180 or 270, after which most of the faces stand upright; 0 without a majority."""
-        votes = Counter(-angle % 360 for angle in self._seen)
-        if not votes:
-            return 0
-        best, count = votes.most_common(1)[0]
-        return best if 2 * count > len(self._seen) else 0
+        """Degrees clockwise, 0, 90, 180 or 270, after which the faces stand most upright; 0 where none gains much."""
+        rolls = np.array(self._rolls)
+        # A face that lies is as badly off as one upside down, or a few of these would turn all others.
+        off = [float(np.minimum(np.abs((rolls + turn + 180) % 360 - 180), _LYING).sum()) for turn in QUARTERS]
+        best = int(np.argmin(off))
+        return QUARTERS[best] if off[0] - off[best] > _GAIN * len(rolls) else 0
