@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from infra.errors import Withheld
 from models import profiles
+from models.capabilities import Image
 from models.inpainting import by_kind, catalogue, choosing
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.choosing import parents
 from models.inpainting.mobilestylegan import MobileStyleGAN
 from models.motion.mesh import face_of
 from models.twins import AT_REST, Twin, TwinJob
+
+_KEPT = 8
+"""Pictures that are kept, 3 MB each: those of one person's control strangers."""
 
 
 class CatalogueInpainter:
@@ -21,6 +27,8 @@ class CatalogueInpainter:
 
     def __init__(self) -> None:
         self._generator = MobileStyleGAN()
+        # Who was a control stranger is most often the twin, too.
+        self._entry = lru_cache(maxsize=_KEPT)(self._picture)
 
     def inpaint(self, job: TwinJob) -> Twin:
         """Return a neutral, frontal twin. Raises Withheld `no_candidate` when nobody in the catalogue fits."""
@@ -44,8 +52,7 @@ class CatalogueInpainter:
         """The twin of this number; None for a blend without a clear face."""
         first, second = parents(candidate, len(people))
         if second < 0:
-            picture = self._generator.picture(people.latents[first])
-            return Twin(picture, people.meshes[first], candidate, AT_REST, people.embeddings[first])
+            return Twin(self._entry(first), people.meshes[first], candidate, AT_REST, people.embeddings[first])
         picture = self._generator.picture((people.latents[first] + people.latents[second]) / 2)
         # Only a blend has to be measured, so the networks for that are not loaded earlier.
         faces = profiles.load("detector", "retinaface-mobilenet").detect([picture])[0]
@@ -55,3 +62,8 @@ class CatalogueInpainter:
         embedder = profiles.load("embedder", people.embedder)
         embedding = np.asarray(embedder.embed([picture], [face_of(mesh.points)])[0], np.float32)
         return Twin(picture, mesh.points, candidate, AT_REST, embedding)
+
+    def _picture(self, entry: int) -> Image:
+        picture = self._generator.picture(catalogue.load().latents[entry])
+        picture.setflags(write=False)
+        return picture

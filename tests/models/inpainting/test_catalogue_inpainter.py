@@ -56,3 +56,14 @@ def test_people_of_the_kind_who_may_serve_come_first(inpainter: CatalogueInpaint
     assert inpainter.inpaint(replace(wanted, taken=(kind[-1],))).candidate == kind[-2]
     later = replace(wanted, kind_first=False)
     assert inpainter.inpaint(later).candidate == choosing.candidates(people, later)[0]
+
+
+def test_a_control_stranger_who_becomes_the_twin_is_made_once(
+    inpainter: CatalogueInpainter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = inpainter.strangers(job(), 2)
+    monkeypatch.setattr(inpainter._generator, "picture", lambda latent: pytest.fail("made again"))
+    wanted = job(kindred=(second.candidate,), kind_first=True)
+    assert inpainter.inpaint(wanted).picture is second.picture
+    with pytest.raises(ValueError, match="read-only"):
+        first.picture[0, 0] = 0
