@@ -20,7 +20,7 @@ from tasks.judges import Panel, Reference
 from tasks.reassemble import Painted
 from tasks.samples import Samples
 
-VERSION = 9
+VERSION = 10
 
 
 @dataclass(frozen=True)

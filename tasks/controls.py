@@ -24,7 +24,7 @@ from tasks.samples import Sample
 from tasks.site import Site
 from tasks.verify import Trial, show, spread
 
-VERSION = 2
+VERSION = 3
 TOO_FEW = "no_controls"
 """Reason where there are not enough control strangers."""
 COUNT = 8

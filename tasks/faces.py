@@ -21,7 +21,7 @@ from tasks import tracking
 from tasks.records import Scene, Track, Tracks
 from tasks.tracking import Draft, Seen
 
-VERSION = 3
+VERSION = 4
 OpenFrames = Callable[[], AbstractContextManager[Iterator[YuvFrame]]]
 
 

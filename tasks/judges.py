@@ -89,9 +89,9 @@ class Judge:
     def _likeness(
         self, vector: Floats, sources: Sequence[Reference], twin: Reference | None, slack: float = 1.0
     ) -> Likeness:
-        all_ = [(1.0 - float(s.template @ vector), s.limit, min(s.asked, self.threshold)) for s in sources]
+        each = [(1.0 - float(s.template @ vector), s.limit, min(s.asked, self.threshold)) for s in sources]
         # A distance that is no number is the nearest of all.
-        distance, limit, asked = min(all_, key=lambda one: float(np.nan_to_num(one[0] - one[1], nan=-np.inf)))
+        distance, limit, asked = min(each, key=lambda one: float(np.nan_to_num(one[0] - one[1], nan=-np.inf)))
         near = slack * self.threshold
         samples = [source.vectors for source in sources if len(source.vectors)]
         matched = any(not bool((1.0 - vectors @ vector >= near).all()) for vectors in samples)
