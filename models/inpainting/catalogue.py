@@ -34,8 +34,9 @@ FEW_ALIKE, WIDER = 8, (1.0, 1.5, 2.0)
 BARE = 3.0
 """What it costs to wear no glasses where the source does: as much as 24 years of age. Only 16 women of the catalogue
 wear some, and one of 38 became one of 70 whose glasses alone were hers."""
-LIKELY_GROUP = 0.5
-"""Share of the likeliest group's probability from which a group counts as the source's, too."""
+LIKELY_GROUP = 0.8
+"""Share of the likeliest group's probability from which a group counts as the source's, too. With half of it, 15 of the
+17 who fitted a black man (.50 against .36) were Europeans."""
 
 
 @dataclass(frozen=True)
