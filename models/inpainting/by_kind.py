@@ -21,6 +21,9 @@ HOPEFUL = 0.72
 """Cosine distance (FaceNet) of a picture from the source from which somebody who was not yet seen in the footage is
 tried: painted there, hair, light and expression take about a sixth of it away, and the rest must exceed a threshold."""
 
+OTHER_BEARD = 0.35
+"""Difference of beard scores from which it is another kind of beard: shaven faces have up to .3, full ones from .6."""
+
 
 def strangers(people: Catalogue, job: TwinJob, count: int) -> list[int]:
     """`count` entries of the source's kind, drawn by the job's seed, however near they are and whoever has them.
@@ -39,8 +42,8 @@ def kindred(people: Catalogue, job: TwinJob) -> list[int]:
 
     First `job.kindred` in its order, then others drawn by the job's seed, but none of `job.unfit`; of both, where the
     source looks like two groups, those of the likelier one first: the others lie farther, so chance alone would pass
-    more of them. Then those with glasses, where it wears some. None at all unless the kind comes first, or where a
-    candidate is preferred.
+    more of them. Among these, those with glasses and a beard, or none, as it has. None at all unless the kind comes
+    first, or where a candidate is preferred.
     """
     if job.prefer >= 0 or not job.kind_first:
         return []
@@ -50,13 +53,14 @@ def kindred(people: Catalogue, job: TwinJob) -> list[int]:
         free &= (1.0 - people.embeddings @ job.others.T).min(axis=1) >= APART
     source = _comparable(people, job)
     likelier = np.zeros(len(people)) if source is None else catalogue.of_group(people, job.appearance, source)
-    bare = people.glasses != catalogue.wears(job.appearance)
+    off = (people.glasses != catalogue.wears(job.appearance)).astype(int)
+    off += abs(people.beard - job.appearance.beard) > OTHER_BEARD
     seen = [one for one in job.kindred if one < len(people) and free[one]]
     free &= ~np.isin(np.arange(len(people)), job.unfit)
     if source is not None:
         free &= (1.0 - people.embeddings @ source.T).min(axis=1) >= HOPEFUL
     drawn = _drawn(best(cost, free)[:CELL], job.seed)
-    seen, drawn = (sorted(some, key=lambda one: (-likelier[one], bare[one])) for some in (seen, drawn))
+    seen, drawn = (sorted(some, key=lambda one: (-likelier[one], off[one])) for some in (seen, drawn))
     return list(dict.fromkeys([*seen, *drawn]))
 
 

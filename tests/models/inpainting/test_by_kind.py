@@ -98,6 +98,16 @@ def test_of_two_groups_the_likelier_comes_first(monkeypatch: pytest.MonkeyPatch)
         assert later == sorted(later, reverse=True) and len(later) > 4
 
 
+def test_those_who_wear_glasses_and_a_beard_as_the_source_does_come_first() -> None:
+    people = women(np.zeros(60, np.float32), (35, 37))
+    people.glasses[: catalogue.FEW_ALIKE - 2] = True
+    people.beard[:] = np.where(np.arange(60) % 2, 0.9, 0.1)
+    wanted = job(replace(ADULT, glasses=1.0, beard=0.8), kind_first=True, kindred=(50, 4, 51, 5))
+    assert by_kind.kindred(people, wanted)[:4] == [5, 4, 51, 50]
+    shaven = by_kind.kindred(people, replace(wanted, appearance=replace(ADULT, glasses=1.0, beard=0.2)))
+    assert shaven[:4] == [4, 50, 5, 51]
+
+
 @settings(max_examples=60, deadline=None)
 @given(appearances, st.integers(0, 2**62))
 def test_whoever_of_the_kind_is_tried_is_of_the_age_group_gender_and_glasses(wanted: Appearance, seed: int) -> None:
