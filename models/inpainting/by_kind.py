@@ -42,8 +42,8 @@ def kindred(people: Catalogue, job: TwinJob) -> list[int]:
 
     First `job.kindred` in its order, then others drawn by the job's seed, but none of `job.unfit`; of both, where the
     source looks like two groups, those of the likelier one first: the others lie farther, so chance alone would pass
-    more of them. Among these, those with glasses and a beard, or none, as it has. None at all unless the kind comes
-    first, or where a candidate is preferred.
+    more of them. Among these, those near in age with glasses and a beard, or none, as it has. None at all unless the
+    kind comes first, or where a candidate is preferred.
     """
     if job.prefer >= 0 or not job.kind_first:
         return []
@@ -54,7 +54,8 @@ def kindred(people: Catalogue, job: TwinJob) -> list[int]:
     source = _comparable(people, job)
     likelier = np.zeros(len(people)) if source is None else catalogue.of_group(people, job.appearance, source)
     off = (people.glasses != catalogue.wears(job.appearance)).astype(int)
-    off += abs(people.beard - job.appearance.beard) > OTHER_BEARD
+    off += np.abs(people.beard - job.appearance.beard) > OTHER_BEARD
+    off += np.abs(people.age - job.appearance.age) > catalogue.NEAR_AGE
     seen = [one for one in job.kindred if one < len(people) and free[one]]
     free &= ~np.isin(np.arange(len(people)), job.unfit)
     if source is not None:

@@ -108,6 +108,14 @@ def test_those_who_wear_glasses_and_a_beard_as_the_source_does_come_first() -> N
     assert shaven[:4] == [4, 50, 5, 51]
 
 
+def test_where_few_are_of_the_group_those_of_the_age_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = replace(women(np.zeros(60, np.float32), (35, 37)), group=(np.arange(60) > 5).astype(np.int64))
+    people.age[:3] = ADULT.age + 1.9 * catalogue.NEAR_AGE
+    monkeypatch.setattr(groups, "likely", lambda *_: np.array([0.9, 0.1, 0, 0]))
+    found = by_kind.kindred(people, job(ADULT, kind_first=True, kindred=(0, 4, 1, 3)))
+    assert found[:4] == [4, 3, 0, 1] and set(found) == set(range(6))
+
+
 @settings(max_examples=60, deadline=None)
 @given(appearances, st.integers(0, 2**62))
 def test_whoever_of_the_kind_is_tried_is_of_the_age_group_gender_and_glasses(wanted: Appearance, seed: int) -> None:
