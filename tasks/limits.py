@@ -29,6 +29,8 @@ OUTLIER = 4.0
 LEAST_SPREAD = 0.08
 """Least deviation of control strangers, as a share of their distance from the genuine ones: eight of them tell little
 about how far strangers spread."""
+LEAST_ASKED = 2 / 3
+"""Least share of a general matcher's threshold that is asked of a score. Strangers in dim light had .75 (dlib)."""
 APART_FRAMES = 12
 """Samples nearer in time than so many frames are left out of a sample's template: they show the same moment."""
 _DEVIATION = 1.4826
@@ -103,8 +105,10 @@ class InPlace:
 
     def asked(self, general: float) -> float:
         """Score that a twin must reach: a general matcher's threshold, or a typical control stranger's score, where
-        that is nearer. Hair, glasses and light are then what the matcher takes for the source, whoever is painted."""
-        return min(general, self.typical)
+        that is nearer. Hair, glasses and light are then what the matcher takes for the source, whoever is painted.
+
+        It is `LEAST_ASKED` of the threshold at least: what sees everybody near everybody proves nothing."""
+        return min(general, max(self.typical, LEAST_ASKED * general))
 
     @property
     def separable(self) -> bool:

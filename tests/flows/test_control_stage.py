@@ -94,7 +94,7 @@ def test_everybody_is_known_by_their_own_limit_or_the_general_one(
     material = replace(made.material, references=[vectors, vectors])
     first, second = material.identities.identities
     found = support.controls(material.samples, first, judges=2)
-    dim = InPlace(np.zeros(4, np.float32), np.full((8, 3), 0.05, np.float32))
+    dim = InPlace(np.zeros(4, np.float32), np.full((8, 3), 0.07, np.float32))
     found = replace(found, measured=(found.measured[0], dim, found.measured[2]))
     one = in_place(made, monkeypatch, found)
     one._material = material
@@ -102,8 +102,8 @@ def test_everybody_is_known_by_their_own_limit_or_the_general_one(
     one.controls(first)
     known = one.known()
     assert [len(people) for people in known] == [2, 2]
-    assert [people[0].limit for people in known] == pytest.approx([0.025, 0.6])
-    assert [people[0].asked for people in known] == pytest.approx([0.05, calibration("sface").far_1])
+    assert [people[0].limit for people in known] == pytest.approx([0.035, 0.6])
+    assert [people[0].asked for people in known] == pytest.approx([0.07, calibration("sface").far_1])
     assert [people[1].asked for people in known] == [calibration(name).far_1 for name in JUDGES]
     assert [people[1].limit for people in known] == [calibration(name).nearest_stranger for name in JUDGES]
     own = [k for k, sample in enumerate(material.samples.samples) if sample.track in second.tracks]

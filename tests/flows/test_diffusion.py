@@ -153,7 +153,8 @@ def test_the_verifier_rejects_what_vgg_face_finds_too_near(run: Callable[..., An
     row = run(looks="alike", backends=SEEN + MESH)
     assert (row.verdict, row.reason) == (Verdict.WITHHELD, "too_close"), row.message
     assert [a["reason"] for a in row.attempts] == ["too_close"] * 3
-    assert all(0 <= a["distance"] <= 0.3 == a["threshold"] for a in row.attempts)
+    # Strangers in place are as near, so no more is asked than two thirds of the threshold of 0.3.
+    assert all(0 <= a["distance"] <= a["threshold"] == pytest.approx(0.2) for a in row.attempts)
     assert [a["made_with"]["guidance"] for a in row.attempts] == [8.0, 9.0, 10.0]
     assert len({a["candidate"] for a in row.attempts}) == 3
 

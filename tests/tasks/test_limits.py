@@ -44,7 +44,7 @@ def test_an_outlier_among_strangers_on_the_sources_side_is_refused_and_one_beyon
     assert found.limit < 0.55 and found.refuses(0.55) and not found.refuses(0.7) and not found.refuses(1.4)
 
 
-@pytest.mark.parametrize(("typical", "asked"), [(0.8, 0.6), (0.5, 0.5)])
+@pytest.mark.parametrize(("typical", "asked"), [(0.8, 0.6), (0.5, 0.5), (0.3, 0.4)])
 def test_nobody_need_be_farther_than_strangers_in_the_same_place(typical: float, asked: float) -> None:
     assert place(0.1, *[typical] * 8).asked(0.6) == pytest.approx(asked)
 
