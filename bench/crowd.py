@@ -30,11 +30,16 @@ SEED = 5000
 TRUNCATION = 0.8
 
 
+def drawn(generator: MobileStyleGAN, rng: np.random.Generator) -> Floats:
+    """(512,) style vector of somebody who is not in the catalogue, nearer to its middle than chance."""
+    noise = rng.standard_normal(DIMENSION).astype(np.float32)
+    middle = catalogue.load().latents.mean(axis=0)
+    return np.asarray(middle + TRUNCATION * (generator.latent(noise) - middle), np.float32)
+
+
 def picture(generator: MobileStyleGAN, number: int) -> Image:
     """The picture of one of them."""
-    noise = np.random.default_rng([SEED, number]).standard_normal(DIMENSION).astype(np.float32)
-    middle = catalogue.load().latents.mean(axis=0)
-    return generator.picture(middle + TRUNCATION * (generator.latent(noise) - middle))
+    return generator.picture(drawn(generator, np.random.default_rng([SEED, number])))
 
 
 def seen(numbers: Sequence[int]) -> list[tuple[int, Floats]]:

@@ -28,12 +28,13 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench.crowd import drawn  # noqa: E402
 from models import profiles  # noqa: E402
 from models.attributes import skin  # noqa: E402
 from models.capabilities import Appearance, Face, Floats, Image  # noqa: E402
 from models.embedding.calibration import calibration  # noqa: E402
 from models.inpainting import by_kind, catalogue  # noqa: E402
-from models.inpainting.mobilestylegan import DIMENSION, MobileStyleGAN  # noqa: E402
+from models.inpainting.mobilestylegan import MobileStyleGAN  # noqa: E402
 from models.twins import TwinJob  # noqa: E402
 from tasks.attributes import glasses_share  # noqa: E402
 from tasks.framing import framed  # noqa: E402
@@ -43,7 +44,6 @@ NETWORKS = ("facenet", "dlib-resnet", "sface", "arcface")
 AXES = 30
 """Axes of the embeddings that a direction leaves still."""
 MOVED = ("yaw", "pitch", "mouth", "smile", "eyes", "age", "female", "ita")
-TRUNCATION = 0.8
 STRANGERS = 4
 """Strangers of each person's kind who are put in the place of results."""
 DRAWS = 1000
@@ -80,15 +80,13 @@ def make(folder: Path, count: int) -> None:
     """Write the pictures; people without a clear face in both are left out."""
     generator, moves = MobileStyleGAN(), directions()
     detector, landmarker = profiles.load("detector", "retinaface-mobilenet"), profiles.load("landmarker", "mesh")
-    people = catalogue.load()
-    middle = people.latents.mean(axis=0)
     for name in ("before", "other"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     made, seed = 0, 0
     while made < count:
         rng = np.random.default_rng([7, seed])
         seed += 1
-        latent = middle + TRUNCATION * (generator.latent(rng.standard_normal(DIMENSION).astype(np.float32)) - middle)
+        latent = drawn(generator, rng)
         turn, smile = rng.choice([-1, 1]) * rng.uniform(6, 12), rng.uniform(3, 6)
         other = latent + turn * moves[MOVED.index("yaw")] + smile * moves[MOVED.index("smile")]
         pair = generator.picture(latent), generator.picture(other.astype(np.float32))

@@ -49,10 +49,10 @@ WHOLE, HALF = "an uncovered frame", f"half a face, {RUN} frames"
 
 @dataclass
 class Counts:
-    """By what was planted: whether each case was found. untouched: frames that were recognised without it."""
+    """By what was planted: whether each case was found. untouched: whether the frames were recognised without it."""
 
     found: dict[str, list[bool]] = field(default_factory=dict)
-    untouched: list[int] = field(default_factory=list)
+    untouched: list[bool] = field(default_factory=list)
 
 
 def put_back(shown: YuvFrame, source: YuvFrame, box: Floats, half: bool) -> YuvFrame:
@@ -114,7 +114,7 @@ def plant(
 
         for one in places:
             run = range(one, one + RUN)
-            counts.untouched.append(int(recognised([after[frame] for frame in run])))
+            counts.untouched.append(recognised([after[frame] for frame in run]))
             counts.found.setdefault(WHOLE, []).append(recognised([mixed(one, False)]))
             counts.found.setdefault(HALF, []).append(recognised([mixed(frame, True) for frame in run]))
 
@@ -126,17 +126,11 @@ def measure(clip: Path, counts: Counts) -> None:
     def chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
         opened = stages.footage_of(source, info, context.settings).open
 
-        def judge(
-            steps: Steps,
-            frames: OpenFrames,
-            painted: Painted,
-            known: Sequence[Sequence[Reference]],
-            twins: Mapping[int, Sequence[Reference]],
-            *rest: Any,
-        ) -> Report:
-            report = real(steps, frames, painted, known, twins, *rest)
+        def judge(*given: Any) -> Report:
+            report = real(*given)
             if report.clean:
-                plant(steps, opened, frames, painted, known, twins, counts)
+                steps, *rest = given[:5]
+                plant(steps, opened, *rest, counts)
             return report
 
         # The audit that passes is the one whose limits and places are needed.

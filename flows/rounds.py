@@ -221,8 +221,8 @@ def why(result: TwinResult) -> str:
         return (
             f"Every twin that was tried can be taken for the source: its distance is {last.distance:.2f} where more "
             f"than {last.threshold:.2f} is asked for; up to there a general matcher takes two people for one. "
-            "Under --surroundings strict any two pictures decide, under accept the score over all, and nobody need be "
-            "farther than half of the strangers in this footage are."
+            "Under --surroundings strict any two pictures decide, under accept the score over all, and no more is "
+            "asked than half of the strangers in this footage reach, or two thirds of what a general matcher asks."
         )
     if last.reason != TOO_CLOSE_IN_PLACE:
         return NOBODY_FITS

@@ -107,7 +107,8 @@ class InPlace:
         """Score that a twin must reach: a general matcher's threshold, or a typical control stranger's score, where
         that is nearer. Hair, glasses and light are then what the matcher takes for the source, whoever is painted.
 
-        It is `LEAST_ASKED` of the threshold at least: what sees everybody near everybody proves nothing."""
+        It is `LEAST_ASKED` of the threshold at least: what sees everybody near everybody proves nothing.
+        """
         return min(general, max(self.typical, LEAST_ASKED * general))
 
     @property

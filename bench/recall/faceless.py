@@ -16,7 +16,7 @@ import numpy as np
 from bench.recall.scenes import read
 from models import profiles
 from models.capabilities import Face, Floats, Image
-from tasks.tracking import overlap
+from tasks.residual import belongs
 
 _BOTTLE, _FILM, _ANIMATION = "intel_noface_bottle.mp4", "googlework_short.mp4", "pyfeat_face_noface.mov"
 _STRETCHES = ((105, 145), (195, 217), (300, 342), (375, 430))
@@ -118,10 +118,7 @@ def _beside(clips: Path) -> Iterator[Picture]:
 def explained(face: Face, known: Floats) -> bool:
     """Whether a detection is of one of the (n, 4) known faces or a part of it, by the rule by which the audit lets it
     pass as a replaced face."""
-    middle = (face.box[:2] + face.box[2:]) / 2
-    sides = np.sqrt(np.prod(known[:, 2:] - known[:, :2], axis=1))
-    inside = ((middle >= known[:, :2]) & (middle <= known[:, 2:])).all(axis=1) & (face.size <= sides)
-    return bool(inside.any()) or any(overlap(face.box, box) > 0.25 for box in known)
+    return any(belongs(face, box) for box in known)
 
 
 def _frames(path: Path, wanted: Collection[int]) -> Iterator[tuple[int, Image]]:

@@ -33,7 +33,7 @@ FEW_ALIKE, WIDER = 8, (1.0, 1.5, 2.0)
 """Where fewer than so many are alike, age and tone may differ by so many times as much."""
 BARE = 3.0
 """What it costs to wear no glasses where the source does: as much as 24 years of age. Only 16 women of the catalogue
-wear some, and one of 38 became one of 70 whose glasses alone were hers."""
+wear some: a source of 38 with glasses got a twin of 70."""
 LIKELY_GROUP = 0.8
 """Share of the likeliest group's probability from which a group counts as the source's, too. With half of it, 15 of the
 17 who fitted a black man (.50 against .36) were Europeans."""
@@ -126,8 +126,8 @@ def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = N
     out.
     attempt: later attempts care less for the beard, which recognisers lean on.
 
-    Adults only for adults, children only for children; glasses only for glasses, which may be missing; the other gender
-    never, unless the source's is undecided.
+    Adults only for adults, children only for children; nobody with glasses for a source without, while a source with
+    glasses may get somebody without; the other gender never, unless the source's is undecided.
     """
     child = wanted.age < AGE_BOUNDS[0]
     cost = np.abs(catalogue.age - wanted.age) / 8.0

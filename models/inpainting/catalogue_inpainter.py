@@ -27,7 +27,7 @@ class CatalogueInpainter:
 
     def __init__(self) -> None:
         self._generator = MobileStyleGAN()
-        # Who was a control stranger is most often the twin, too.
+        # The twin is most often one of the control strangers, whose pictures were made before.
         self._entry = lru_cache(maxsize=_KEPT)(self._picture)
 
     def inpaint(self, job: TwinJob) -> Twin:

@@ -145,7 +145,7 @@ def _blends(
     first, second = (np.array(mates, int)[k] for k in np.triu_indices(len(mates), 1))
     # One face, one number, whichever of its parents fits this source better.
     numbers = len(people) + np.minimum(first, second) * len(people) + np.maximum(first, second)
-    # Half of a pair of glasses is none.
+    # A blend of a face with glasses and one without would show them half.
     open_ = ~np.isin(numbers, job.taken) & (people.glasses[first] == people.glasses[second])
     first, second, numbers = first[open_], second[open_], numbers[open_]
     order = np.argsort(cost[first] + cost[second], kind="stable")

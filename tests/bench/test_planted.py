@@ -40,6 +40,6 @@ def test_places_begin_runs_of_replaced_frames_and_are_spread() -> None:
 
 
 def test_a_row_counts_what_was_found_and_what_was_without_it() -> None:
-    counts = Counts({WHOLE: [True, True, False], HALF: [True]}, [0, 0, 1])
+    counts = Counts({WHOLE: [True, True, False], HALF: [True]}, [False, False, True])
     assert planted.line("clip", counts) == "| clip | 2 of 3 | 1 of 1 | 1 of 3 |"
     assert planted.line("covered", Counts()) == "| covered | 0 of 0 | 0 of 0 | 0 of 0 |"
