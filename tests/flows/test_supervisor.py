@@ -45,13 +45,14 @@ def test_a_killed_process_is_started_anew_until_it_ends_well(tmp_path: Path) -> 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_are_passed_on_and_waited_for(number: int, tmp_path: Path) -> None:
     script = (
-        "import signal, sys, time\n"
+        "import os, signal, sys, time\n"
         "def stop(*_):\n"
         "    time.sleep(0.3)\n"
         "    open(sys.argv[1], 'w').write('in order')\n"
         "    sys.exit(0)\n"
         "signal.signal(signal.SIGTERM, stop)\n"
-        "print('ready', flush=True)\n"
+        # Both processes share this pipe, so each line must be one write, which print is not without a buffer.
+        "os.write(1, b'ready\\n')\n"
         "while True:\n"
         "    time.sleep(0.1)\n"
     )
