@@ -28,10 +28,13 @@ from tasks import (
     verify,
 )
 
-_STAGES: tuple[Any, ...] = (
-    attributes, audit, controls, faces, frontal, identities, motion, probe, publish, reassemble, rehearse, samples,
-    scenes, twin, verify,
+_STAGES: tuple[tuple[str, Any], ...] = (
+    ("attributes", attributes), ("audit", audit), ("controls", controls), ("faces", faces), ("frontal", frontal),
+    ("identities", identities), ("motion", motion), ("probe", probe), ("publish", publish),
+    ("reassemble", reassemble), ("rehearse", rehearse), ("samples", samples), ("scenes", scenes), ("twin", twin),
+    ("verify", verify),
 )  # fmt: skip
+"""Recorded name -> module. A recorded name never changes, wherever the module lies and whatever it is called."""
 
 
 def version() -> str:
@@ -63,7 +66,7 @@ def fingerprint(settings: Settings) -> str:
         "backends": backends(settings),
         "software": version(),
         # A result that passed an earlier, weaker audit must not count as done.
-        "stages": {stage.__name__: stage.VERSION for stage in _STAGES},
+        "stages": {f"tasks.{name}": stage.VERSION for name, stage in _STAGES},
         "thresholds": thresholds(settings),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

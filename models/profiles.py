@@ -18,6 +18,7 @@ from infra.errors import UsageError, WeightsError
 from infra.settings import MotionCrop, Settings
 from models import weights
 from models.backends import BACKENDS, CHOOSABLE, PROFILES, Backend, Role
+from models.identifiers import identifier
 from models.registry import WEIGHTS
 
 __all__ = ["BACKENDS", "PROFILES", "Backend", "Role"]
@@ -198,7 +199,11 @@ def digest(capability: str, name: str) -> str:
     A weight file that is neither pinned nor recorded counts as empty; `check` lets no run start with such a one.
     """
     entry = backend(capability, name)
-    parts = [entry.target, str(entry.version), *map(weights.known_sha256, weights.with_needs(entry.weights))]
+    parts = [
+        identifier(capability, name),
+        str(entry.version),
+        *map(weights.known_sha256, weights.with_needs(entry.weights)),
+    ]
     parts += [_digest_of(file) for file in entry.data]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
