@@ -25,8 +25,8 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from models.embedding.vectors import unit  # noqa: E402
-from tasks.metrics.faces import Faces  # noqa: E402
-from tasks.metrics.identification import AT, ranks, rates  # noqa: E402
+from tasks.evaluation.metrics.faces import Faces  # noqa: E402
+from tasks.evaluation.metrics.identity.identification import AT, ranks, rates  # noqa: E402
 
 
 @dataclass(frozen=True)

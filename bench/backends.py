@@ -27,16 +27,16 @@ import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from rich.console import Console  # noqa: E402
 
-from flows import sources  # noqa: E402
-from flows.context import Context, StageResult  # noqa: E402
-from flows.convert import convert  # noqa: E402
-from flows.progress import PlainReporter  # noqa: E402
-from flows.stages import run_stages  # noqa: E402
+from flows.recipes.context import Context, StageResult  # noqa: E402
+from flows.recipes.stages import run_stages  # noqa: E402
+from flows.run import sources  # noqa: E402
+from flows.run.convert import convert  # noqa: E402
+from flows.run.progress import PlainReporter  # noqa: E402
 from infra.errors import WeightsError  # noqa: E402
 from infra.media.decode import open_frames  # noqa: E402
 from infra.media.probe import VideoInfo, probe_video  # noqa: E402
 from infra.settings import Settings  # noqa: E402
-from models import profiles  # noqa: E402
+from models.selection import profiles  # noqa: E402
 
 Image = NDArray[np.uint8]
 WIDTH = 240

@@ -27,11 +27,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from infra.errors import WeightsError  # noqa: E402
-from models import profiles, weights  # noqa: E402
-from models.capabilities import Face, Image  # noqa: E402
 from models.embedding.calibration import FILE  # noqa: E402
 from models.embedding.vectors import distances  # noqa: E402
-from tasks.framing import framed, mirrored  # noqa: E402
+from models.interfaces.capabilities import Face, Image  # noqa: E402
+from models.selection import profiles  # noqa: E402
+from models.weights import weight_files  # noqa: E402
+from tasks.audit.framing import framed, mirrored  # noqa: E402
 
 MIN_SIDE = 32.0
 PER_PERSON = 6
@@ -128,7 +129,7 @@ def collect(shared: Path) -> list[Sample]:
     for clip in sorted({span.clip for span in SPANS}):
         spans = [span for span in SPANS if span.clip == clip]
         samples += from_clip(shared / "clips" / clip, spans, detector)
-    demo = weights.path("demo-clip")
+    demo = weight_files.path("demo-clip")
     samples += list(from_clip(demo, [Span(demo.name, DEMO, 0, 170)], detector))
     landmarker = profiles.load("landmarker", "mesh")
     # As in the product: where no mesh can be read, the detector's own box and points serve.

@@ -19,12 +19,12 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from models import profiles  # noqa: E402
-from models.capabilities import Face, Floats, Image  # noqa: E402
 from models.inpainting import catalogue  # noqa: E402
 from models.inpainting.mobilestylegan import DIMENSION, MobileStyleGAN  # noqa: E402
-from models.twins import AT_REST, Twin  # noqa: E402
-from tasks.framing import framed  # noqa: E402
+from models.interfaces.capabilities import Face, Floats, Image  # noqa: E402
+from models.interfaces.twins import AT_REST, Twin  # noqa: E402
+from models.selection import profiles  # noqa: E402
+from tasks.audit.framing import framed  # noqa: E402
 
 SEED = 5000
 TRUNCATION = 0.8

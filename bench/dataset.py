@@ -27,13 +27,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from flows.fingerprint import fingerprint  # noqa: E402
-from flows.manifest import Ledger  # noqa: E402
-from flows.rows import VideoRow  # noqa: E402
-from flows.sources import VIDEO_SUFFIXES, find  # noqa: E402
+from flows.manifest.manifest import Ledger  # noqa: E402
+from flows.manifest.rows import VideoRow  # noqa: E402
+from flows.run.fingerprint import fingerprint  # noqa: E402
+from flows.run.sources import VIDEO_SUFFIXES, find  # noqa: E402
 from infra.privacy import key_path, load_key, public_id  # noqa: E402
 from infra.settings import Settings  # noqa: E402
-from infra.store import Store  # noqa: E402
+from infra.storage.store import Store  # noqa: E402
 from tasks.records import Verdict  # noqa: E402
 from tests.integration.topology import Topology, children, running  # noqa: E402
 from tests.reference.clips import short_clip  # noqa: E402

@@ -28,11 +28,11 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 
-from models.device import Place, choose  # noqa: E402
 from models.inpainting.controlnet import pipeline as diffusion  # noqa: E402
 from models.inpainting.controlnet.pipeline import Request  # noqa: E402
 from models.inpainting.controlnet.schedule import CONDITIONING, GUIDANCE, STEPS, Parameters  # noqa: E402
 from models.inpainting.controlnet.words import Words  # noqa: E402
+from models.runtime.device import Place, choose  # noqa: E402
 from tests.reference import diffusion_files  # noqa: E402
 
 STEP_GFLOP, REST_GFLOP = 3306.5, 4774.4

@@ -30,27 +30,28 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.crowd import nearest  # noqa: E402
-from flows.context import Context, StageResult  # noqa: E402
-from flows.control_stage import ControlStage  # noqa: E402
-from flows.convert import convert  # noqa: E402
-from flows.material import Material, gather  # noqa: E402
-from flows.sources import VIDEO_SUFFIXES, find  # noqa: E402
-from flows.stages import footage_of  # noqa: E402
-from flows.steps import Steps  # noqa: E402
+from flows.recipes.analysis import Material, gather  # noqa: E402
+from flows.recipes.context import Context, StageResult  # noqa: E402
+from flows.recipes.control_stage import ControlStage  # noqa: E402
+from flows.recipes.stage_runner import Steps  # noqa: E402
+from flows.recipes.stages import footage_of  # noqa: E402
+from flows.run.convert import convert  # noqa: E402
+from flows.run.sources import VIDEO_SUFFIXES, find  # noqa: E402
 from infra.errors import Withheld  # noqa: E402
 from infra.media.probe import VideoInfo  # noqa: E402
 from infra.settings import Settings  # noqa: E402
-from models import profiles  # noqa: E402
-from models.capabilities import Appearance, Embedder, Face, Floats, Image  # noqa: E402
 from models.embedding.calibration import calibration  # noqa: E402
-from models.twins import AT_REST, Twin  # noqa: E402
-from tasks import controls, framing, limits  # noqa: E402
-from tasks.identities import Identity  # noqa: E402
-from tasks.limits import InPlace  # noqa: E402
-from tasks.samples import Sample  # noqa: E402
-from tasks.site import Site  # noqa: E402
-from tasks.twin import strength_of  # noqa: E402
-from tasks.verify import Shown, Trial, show, spread  # noqa: E402
+from models.interfaces.capabilities import Appearance, Embedder, Face, Floats, Image  # noqa: E402
+from models.interfaces.twins import AT_REST, Twin  # noqa: E402
+from models.selection import profiles  # noqa: E402
+from tasks.analysis.identities import Identity  # noqa: E402
+from tasks.analysis.samples import Sample  # noqa: E402
+from tasks.audit import framing  # noqa: E402
+from tasks.generation import controls, limits  # noqa: E402
+from tasks.generation.limits import InPlace  # noqa: E402
+from tasks.generation.site import Site  # noqa: E402
+from tasks.generation.twin import strength_of  # noqa: E402
+from tasks.generation.verify import Shown, Trial, show, spread  # noqa: E402
 
 Flags = NDArray[np.bool_]
 NETWORKS = ("facenet", "dlib-resnet", "sface", "arcface")

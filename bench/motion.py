@@ -26,10 +26,10 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from models.device import Place, choose  # noqa: E402
 from models.motion.lia.backend import LiaNetwork  # noqa: E402
-from models.motion.liveportrait.keypoints import unpack  # noqa: E402
-from models.motion.liveportrait.network import LivePortrait  # noqa: E402
+from models.motion.liveportrait.networks.keypoints import unpack  # noqa: E402
+from models.motion.liveportrait.networks.network import LivePortrait  # noqa: E402
+from models.runtime.device import Place, choose  # noqa: E402
 from tests.reference import released, rule  # noqa: E402
 
 GFLOP = {"motion": 11.64, "warping": 342.07, "decoder": 891.57, "encoder": 31.20, "synthesis": 30.12}

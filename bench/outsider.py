@@ -29,16 +29,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench.crowd import drawn  # noqa: E402
-from models import profiles  # noqa: E402
 from models.attributes import skin  # noqa: E402
-from models.capabilities import Appearance, Face, Floats, Image  # noqa: E402
 from models.embedding.calibration import calibration  # noqa: E402
 from models.inpainting import by_kind, catalogue  # noqa: E402
 from models.inpainting.mobilestylegan import MobileStyleGAN  # noqa: E402
-from models.twins import TwinJob  # noqa: E402
-from tasks.attributes import glasses_share  # noqa: E402
-from tasks.framing import framed  # noqa: E402
-from tasks.metrics.adversary.kinds import Kinds  # noqa: E402
+from models.interfaces.capabilities import Appearance, Face, Floats, Image  # noqa: E402
+from models.interfaces.twins import TwinJob  # noqa: E402
+from models.selection import profiles  # noqa: E402
+from tasks.analysis.attributes import glasses_share  # noqa: E402
+from tasks.audit.framing import framed  # noqa: E402
+from tasks.evaluation.metrics.adversary.kinds import Kinds  # noqa: E402
 
 NETWORKS = ("facenet", "dlib-resnet", "sface", "arcface")
 AXES = 30

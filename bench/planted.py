@@ -23,20 +23,20 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from flows import judging, stages  # noqa: E402
-from flows.context import Context, StageResult  # noqa: E402
-from flows.convert import convert  # noqa: E402
-from flows.sources import VIDEO_SUFFIXES, find  # noqa: E402
-from flows.steps import Steps  # noqa: E402
+from flows.recipes import auditing, stages  # noqa: E402
+from flows.recipes.context import Context, StageResult  # noqa: E402
+from flows.recipes.stage_runner import Steps  # noqa: E402
+from flows.run.convert import convert  # noqa: E402
+from flows.run.sources import VIDEO_SUFFIXES, find  # noqa: E402
 from infra.media.frame import YuvFrame  # noqa: E402
 from infra.media.probe import VideoInfo  # noqa: E402
 from infra.settings import OnFailure, Settings  # noqa: E402
-from models.capabilities import Floats  # noqa: E402
-from tasks import audit  # noqa: E402
-from tasks.audit_report import Report  # noqa: E402
-from tasks.faces import OpenFrames  # noqa: E402
-from tasks.judges import Reference  # noqa: E402
-from tasks.reassemble import Painted  # noqa: E402
+from models.interfaces.capabilities import Floats  # noqa: E402
+from tasks.analysis.faces import OpenFrames  # noqa: E402
+from tasks.audit import audit  # noqa: E402
+from tasks.audit.recognisers import Reference  # noqa: E402
+from tasks.audit.report import Report  # noqa: E402
+from tasks.output.reassemble import Painted  # noqa: E402
 
 PLACES = 20
 """Places in a file, at most."""
@@ -96,7 +96,7 @@ def plant(
     counts: Counts,
 ) -> None:
     """Plant into one result that passed, track by track."""
-    panel = judging.panel(steps)
+    panel = auditing.panel(steps)
 
     def recognised(frames: list[YuvFrame]) -> bool:
         opened = contextlib.nullcontext(iter(frames))
@@ -121,7 +121,7 @@ def plant(
 
 def measure(clip: Path, counts: Counts) -> None:
     """Convert a clip and plant into what passed."""
-    real = judging.judge
+    real = auditing.judge
 
     def chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
         opened = stages.footage_of(source, info, context.settings).open
@@ -134,11 +134,11 @@ def measure(clip: Path, counts: Counts) -> None:
             return report
 
         # The audit that passes is the one whose limits and places are needed.
-        judging.judge = judge
+        auditing.judge = judge
         try:
             return stages.run_stages(source, info, context)
         finally:
-            judging.judge = real
+            auditing.judge = real
 
     class Silent:
         def stage(self, *_: Any) -> None: ...

@@ -86,7 +86,7 @@ def run_deface(program: Path, clip: Path, folder: Path) -> Round:
 def run_anonflow(clip: Path, folder: Path, threads: int, orchestrated: bool) -> Round:
     """Anonymize the clip with anonflow's defaults and read its manifest row. SystemExit when the row is a failure."""
     out = folder / "out"
-    command = [sys.executable, "-c", "from flows.cli import main; main()", "convert", clip, out]
+    command = [sys.executable, "-c", "from flows.cli.main import main; main()", "convert", clip, out]
     command += ["--threads", str(threads)] + ([] if orchestrated else ["--no-orchestration"])
     seconds, cpu = call(command, {"ANONFLOW_CACHE_URL": f"file://{folder / 'store'}"})
     row = json.loads((out / "manifest.jsonl").read_text(encoding="utf-8").splitlines()[0])

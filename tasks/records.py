@@ -1,5 +1,5 @@
 """What stages hand to each other. Plain frozen dataclasses of numbers, strings and numpy arrays, so that
-`infra.serialise` can store any of them. Everything here except VideoInfo's technical fields is identifying.
+`infra.storage.serialise` can store any of them. Everything here except VideoInfo's technical fields is identifying.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ class Tracks:
 class Attempt:
     """One try at a twin. Cosine distances of the verifying embedder, NaN where there was nothing to compare.
 
-    distance, threshold: of the rule that decided. In place, the twin's score (see `tasks.limits`) and the limit there;
-    by a general matcher, what is asked (its threshold at most), and the score, or, strictly, the smallest distance of
-    any pair of a painted and a source sample. genuine: how far the source's own samples lie from one another.
-    strangers: score of a typical control stranger. made_with: parameters of an inpainter that has any.
+    distance, threshold: of the rule that decided. In place, the twin's score (see `tasks.generation.limits`) and the
+    limit there; by a general matcher, what is asked (its threshold at most), and the score, or, strictly, the smallest
+    distance of any pair of a painted and a source sample. genuine: how far the source's own samples lie from one
+    another. strangers: score of a typical control stranger. made_with: parameters of an inpainter that has any.
     """
 
     number: int

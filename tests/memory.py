@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.allocator import few_arenas
-from models import runtime
+from infra.process.allocator import few_arenas
+from models.runtime import openvino_runtime
 
 LIMIT_GB = 4.0
 """What a process of the suite may take at its peak. Measured: 2.5 GB, and 3.6 in the part that needs torch. A
@@ -43,7 +43,7 @@ def present_gb() -> float:
 
 def release() -> None:
     """Forget the networks and whatever the tests' own modules cache, and give the memory back to the system."""
-    from models import profiles
+    from models.selection import profiles
 
     profiles._instances.clear()
     for name, module in list(sys.modules.items()):
@@ -77,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
         share = max((os.cpu_count() or 1) // workers, 1)
         os.environ.setdefault("OMP_NUM_THREADS", str(share))
         # Every copy of a network has its own weights.
-        runtime.MOST_COPIES = share
+        openvino_runtime.MOST_COPIES = share
     config.stash[_PEAKS], config.stash[_OWN] = {}, []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models import profiles
+from models.selection import profiles
 from tests import memory
 from tests.contracts import support
 

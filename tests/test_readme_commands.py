@@ -17,10 +17,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.main import app
 from infra.errors import WeightsError
-from infra.media.still import write_picture
-from models import profiles, weights
+from infra.media.pictures.still import write_picture
+from models.selection import profiles
+from models.weights import weight_files
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -91,7 +92,7 @@ def check(words: list[str]) -> None:
 
 def run(*arguments: str | Path) -> str:
     """What `anonflow` prints, which must succeed."""
-    command = [sys.executable, "-m", "flows.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "flows.cli.main", *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -150,12 +151,12 @@ def test_help_names_the_commands_of_the_readme() -> None:
 def test_models_list_lists_every_weight_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "240")
     text = run("models", "list")
-    assert all(row.weight.name in text for row in weights.status())
+    assert all(row.weight.name in text for row in weight_files.status())
 
 
 def test_convert_and_image_write_what_the_readme_says(made: Callable[..., Path], home: Path, tmp_path: Path) -> None:
     needed = {*profiles.weights_of("embedded"), *profiles.weights_of("evaluation")}
-    if any(row.state != "present" for row in weights.status() if row.weight.name in needed):
+    if any(row.state != "present" for row in weight_files.status() if row.weight.name in needed):
         pytest.skip("the weights are not in place; run anonflow models pull")
     picture = tmp_path / "grey.png"
     write_picture(picture, np.full((120, 160, 3), 128, np.uint8))

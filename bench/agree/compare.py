@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tasks.measure.figures import Series
+from tasks.evaluation.measure.figures import Series
 
 
 def correlation(pairs: Iterable[Series]) -> float:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from infra.media.decode import open_frames
 from infra.media.frame import YuvFrame
 from infra.media.probe import VideoInfo
-from models import profiles
-from models.capabilities import Face, Floats, Image
+from models.interfaces.capabilities import Face, Floats, Image
 from models.landmarks import topology
-from tasks import framing
-from tasks.measure import figures
-from tasks.measure.outside import mask
-from tasks.tracking import overlap
+from models.selection import profiles
+from tasks.analysis.tracking import overlap
+from tasks.audit import framing
+from tasks.evaluation.measure import figures
+from tasks.evaluation.measure.outside import mask
 
 EMBEDDERS = ("dlib-resnet", "sface", "facenet")
 FIRST, SECOND = "retinaface-mobilenet", "yunet"

@@ -9,7 +9,7 @@ import numpy as np
 from bench.agree.compare import correlation, mean_error, mean_size, slope
 from bench.agree.faces import Tally
 from models.embedding.calibration import calibration
-from tasks.measure.figures import AXES, OPENINGS, POSES, Series
+from tasks.evaluation.measure.figures import AXES, OPENINGS, POSES, Series
 
 NAN = float("nan")
 

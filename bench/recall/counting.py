@@ -15,10 +15,10 @@ import numpy as np
 from bench.recall import faceless
 from bench.recall.faceless import Picture
 from bench.recall.scenes import Condition, Scene, backgrounds, conditions, people, scenes
-from infra.media.still import write_picture
-from infra.parallel import ordered
-from models.capabilities import Face, Image
-from tasks.tracking import overlap
+from infra.media.pictures.still import write_picture
+from infra.process.parallel import ordered
+from models.interfaces.capabilities import Face, Image
+from tasks.analysis.tracking import overlap
 
 FOUND = 0.2
 """Overlap with the true box from which a detection has found a face."""

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from bench.recall.scenes import read
-from models import profiles
-from models.capabilities import Face, Floats, Image
-from tasks.residual import belongs
+from models.interfaces.capabilities import Face, Floats, Image
+from models.selection import profiles
+from tasks.audit.residual import belongs
 
 _BOTTLE, _FILM, _ANIMATION = "intel_noface_bottle.mp4", "googlework_short.mp4", "pyfeat_face_noface.mov"
 _STRETCHES = ((105, 145), (195, 217), (300, 342), (375, 430))

@@ -12,13 +12,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from bench.recall.counting import Finder
-from flows import judging, material
-from flows.material import Footage
-from flows.steps import Steps
+from flows.recipes import analysis, auditing
+from flows.recipes.analysis import Footage
+from flows.recipes.stage_runner import Steps
 from infra.settings import Settings
-from models.capabilities import Detector, Face, Image
-from tasks.faces import FaceSettings
-from tasks.residual import FaceSearch
+from models.interfaces.capabilities import Detector, Face, Image
+from tasks.analysis.faces import FaceSettings
+from tasks.audit.residual import FaceSearch
 
 _KEPT = 64
 
@@ -26,7 +26,7 @@ _KEPT = 64
 def finders() -> dict[str, Finder]:
     """The audit's thorough look at a frame of a video, the one at the frames in between, its look at a still, and the
     pipeline's detections that start a track, on a frame of a video and on a still."""
-    video, still = (judging.search(_steps(frames)) for frames in (2, 1))
+    video, still = (auditing.search(_steps(frames)) for frames in (2, 1))
     # Both look at a frame in part the same way, which takes most of the time.
     detector = _Remembering(video.detector)
     return {
@@ -44,7 +44,7 @@ def _of(search: FaceSearch, thorough: bool = True) -> Finder:
 
 def _pipeline(frames: int) -> Finder:
     footage = Footage(contextlib.nullcontext, (0, 0), frames, cast(Any, None))  # type: ignore[arg-type]
-    detector, _ = material.detectors(_steps(frames), footage)
+    detector, _ = analysis.detectors(_steps(frames), footage)
     return Finder(
         lambda image: detector.detect([image])[0],
         lambda _, face: face.score >= FaceSettings.strong,

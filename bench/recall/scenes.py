@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models import profiles
-from models.capabilities import Floats, Image
-from tasks.tracking import overlap
+from models.interfaces.capabilities import Floats, Image
+from models.selection import profiles
+from tasks.analysis.tracking import overlap
 
 WIDTH, HEIGHT = 1280, 720
 SIZES = (16, 24, 32, 48, 64, 96, 128)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import ffmpeg
 from ffmpeg._utils import convert_kwargs_to_cmd_line_args
 
-from infra.media import shown
+from infra.media.containers import shown
 
 if TYPE_CHECKING:
     from infra.media.probe import VideoInfo

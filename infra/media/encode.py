@@ -14,9 +14,9 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from infra.errors import SpaceError, ToolError
-from infra.faults import full_disk
 from infra.media.frame import YuvFrame
 from infra.media.probe import VideoInfo
+from infra.storage.faults import full_disk
 
 # Values of ISO/IEC 23091-2, by the names ffprobe prints.
 _PRIMARIES = {"bt709": 1, "bt470m": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "film": 8, "bt2020": 9}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from infra.errors import SpaceError, ToolError
 from infra.media import child, commands
-from infra.media.headers import StreamInfo
+from infra.media.containers.headers import StreamInfo
+from infra.media.containers.presented import discarded, presented_samples
 from infra.media.limits import ChildLimits, MediaLimits
-from infra.media.presented import discarded, presented_samples
 from infra.media.probe import VideoInfo
 from infra.media.readback import Readback, check_result
 from infra.media.reading import packets, presented_begin

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from infra.errors import MediaError, ToolError
 from infra.media import child, commands
-from infra.media.headers import (
+from infra.media.containers.headers import (
     StreamInfo,
     bit_depth_of,
     colour_tag,
@@ -25,9 +25,9 @@ from infra.media.headers import (
     pixel_aspect,
     rotation_of,
 )
-from infra.media.hevc import decoder_setup, has_layers
+from infra.media.containers.hevc import decoder_setup, has_layers
+from infra.media.containers.shown import check_within_edits, has_alpha, presentation
 from infra.media.limits import ChildLimits, MediaLimits
-from infra.media.shown import check_within_edits, has_alpha, presentation
 
 _PLAYLISTS = (
     b"#EXTM3U",

@@ -10,7 +10,7 @@ from typing import Any
 
 from infra.errors import ToolError
 from infra.media import child, commands
-from infra.media.hidden import hidden_in_video
+from infra.media.containers.hidden import hidden_in_video
 from infra.media.limits import ChildLimits, MediaLimits
 from infra.media.probe import VideoInfo
 from infra.media.reading import Packet, describe, foreign_tags, packets, presented_begin
@@ -39,10 +39,10 @@ def check_result(
 
     audio: source stream index -> "copy" or encoder name, as given to the join. Checked: one picture stream and the
     audio streams only, no chapters, no metadata beyond the container's own constants, nothing that a player does not
-    show (`infra.media.hidden`); presentation times relative to the first frame equal in exact arithmetic; copied audio
-    identical packet for packet; each sound begins at the same distance from the first frame (2 ms for copies, packets
-    that warm up the codec counted; 50 ms for re-encoded sound, counted from what is heard). Raises ToolError naming
-    the first difference.
+    show (`infra.media.containers.hidden`); presentation times relative to the first frame equal in exact arithmetic;
+    copied audio identical packet for packet; each sound begins at the same distance from the first frame (2 ms for
+    copies, packets that warm up the codec counted; 50 ms for re-encoded sound, counted from what is heard). Raises
+    ToolError naming the first difference.
     """
     limits = limits or MediaLimits()
     description = describe(result, limits)

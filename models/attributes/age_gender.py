@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models import runtime, weights
-from models.capabilities import Face, Floats, Image
 from models.embedding import align
 from models.embedding.vectors import pairs
+from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime import openvino_runtime
+from models.weights import weight_files
 
 _MEAN_RGB = (122.781998, 117.000999, 104.297997)
 _PADDING = 0.2
@@ -45,8 +46,8 @@ class DlibAgeGender:
         return rows
 
 
-def _network(name: str, size: int) -> runtime.Network:
-    model = runtime.read(weights.path(name))
-    return runtime.Network(
-        runtime.image_input(model, layout="NCHW", size=(size, size), rgb=True, mean=_MEAN_RGB, scale=256.0)
+def _network(name: str, size: int) -> openvino_runtime.Network:
+    model = openvino_runtime.read(weight_files.path(name))
+    return openvino_runtime.Network(
+        openvino_runtime.image_input(model, layout="NCHW", size=(size, size), rgb=True, mean=_MEAN_RGB, scale=256.0)
     )

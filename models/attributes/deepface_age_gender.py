@@ -1,7 +1,7 @@
 """Age and gender from DeepFace's two networks: those of the diffusion profile, as AnonNET names them.
 
 Weights: registry entries "deepface-age" and "deepface-gender" (by DeepFace's author on VGG-Face, so CC BY-NC 4.0;
-trained on IMDB-WIKI). Each takes the face as models.deepface_networks.chip cuts it. Age is the mean over 101
+trained on IMDB-WIKI). Each takes the face as models.attributes.deepface_networks.chip cuts it. Age is the mean over 101
 classes, one per year.
 """
 
@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from models.capabilities import Face, Floats, Image
-from models.deepface_networks import Network
+from models.attributes.deepface_networks import Network
+from models.interfaces.capabilities import Face, Floats, Image
 
 _WOMAN = 0
 
 
 class DeepFaceAgeGender:
     """AgeGender. The networks' own numbers: `DeepFace.analyze` cuts the age down to whole years and takes one face at a
-    time. home: see models.deepface_networks.Network.
+    time. home: see models.attributes.deepface_networks.Network.
 
     Not guaranteed: single frames may be off by a decade; pool several frames of a track. Gender is what a network makes
     of appearance, nothing more, and is used only to make a matching twin.

@@ -1,7 +1,7 @@
 """Expressed emotion in seven classes, from DeepFace: that of the diffusion profile, as AnonNET names it.
 
 Weights: registry entry "deepface-emotion" (DeepFace, MIT; trained on FER-2013). Takes the face as
-models.deepface_networks.chip cuts it, which DeepFace reduces to 48 x 48 grey pixels.
+models.attributes.deepface_networks.chip cuts it, which DeepFace reduces to 48 x 48 grey pixels.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.capabilities import Face, Floats, Image
-from models.deepface_networks import Network
+from models.attributes.deepface_networks import Network
+from models.interfaces.capabilities import Face, Floats, Image
 
 
 class DeepFaceEmotion:
     """Emotion. The order is DeepFace's; the words are those of the other backends. home: see
-    models.deepface_networks.Network.
+    models.attributes.deepface_networks.Network.
 
     Not guaranteed: agreement with how the person feels, or, off a neutral or smiling face, with how a human would
     label the picture.

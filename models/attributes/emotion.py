@@ -12,10 +12,11 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from models import runtime, weights
-from models.capabilities import Face, Floats, Image
 from models.embedding import align
 from models.embedding.vectors import pairs
+from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime import openvino_runtime
+from models.weights import weight_files
 
 _SIZE = 200
 _MARGIN = 0.3
@@ -30,9 +31,9 @@ class FacexEmotion:
     labels = ("anger", "disgust", "fear", "happy", "neutral", "sadness", "surprised")
 
     def __init__(self) -> None:
-        model = _signed(runtime.read(weights.path("emotion")))
-        self._network = runtime.Network(
-            runtime.image_input(model, layout="NHWC", size=(_SIZE, _SIZE), rgb=True, scale=255.0)
+        model = _signed(openvino_runtime.read(weight_files.path("emotion")))
+        self._network = openvino_runtime.Network(
+            openvino_runtime.image_input(model, layout="NHWC", size=(_SIZE, _SIZE), rgb=True, scale=255.0)
         )
 
     def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:

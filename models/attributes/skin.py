@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.capabilities import Floats, Image
+from models.interfaces.capabilities import Floats, Image
 
 CHEEKS = ((50, 101, 118, 117, 123, 147, 187, 205), (280, 330, 347, 346, 352, 376, 411, 425))
 _FOREHEAD = ((69, 108, 151, 337, 299, 336, 9, 107),)

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models import runtime, weights
-from models.capabilities import Face, Image
 from models.detection.geometry import faces_from, fit, suppress
+from models.interfaces.capabilities import Face, Image
+from models.runtime import openvino_runtime
+from models.weights import weight_files
 
 _STRIDE = 4
 _CANDIDATES = 1000
@@ -29,14 +30,14 @@ class CenterFace:
         long_side: int = 640,
         min_score: float = 0.5,
         overlap: float = 0.3,
-        precision: runtime.Precision = "f32",
+        precision: openvino_runtime.Precision = "f32",
     ) -> None:
         self.long_side = long_side
         self.min_score = min_score
         self.overlap = overlap
-        model = runtime.read(weights.path("centerface"))
-        self._network = runtime.Network(
-            runtime.image_input(model, layout="NCHW", size=None, rgb=True), precision=precision
+        model = openvino_runtime.read(weight_files.path("centerface"))
+        self._network = openvino_runtime.Network(
+            openvino_runtime.image_input(model, layout="NCHW", size=None, rgb=True), precision=precision
         )
         self._order = [self._network.output(name) for name in ("537", "538", "539", "540")]
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Face, Floats, Image
+from models.interfaces.capabilities import Face, Floats, Image
 
 
 @dataclass(frozen=True)

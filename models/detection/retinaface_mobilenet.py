@@ -12,9 +12,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models import runtime, weights
-from models.capabilities import Face, Floats, Image
 from models.detection.geometry import faces_from, fit, suppress
+from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime import openvino_runtime
+from models.weights import weight_files
 
 _ANCHORS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
 _CENTRE_VARIANCE = 0.1
@@ -39,14 +40,15 @@ class RetinaFaceMobileNet:
         long_side: int = 640,
         min_score: float = 0.5,
         overlap: float = 0.4,
-        precision: runtime.Precision = "f32",
+        precision: openvino_runtime.Precision = "f32",
     ) -> None:
         self.long_side = long_side
         self.min_score = min_score
         self.overlap = overlap
-        model = runtime.read(weights.path("retinaface-mobilenet"))
-        self._network = runtime.Network(
-            runtime.image_input(model, layout="NCHW", size=None, rgb=False, mean=_MEAN_BGR), precision=precision
+        model = openvino_runtime.read(weight_files.path("retinaface-mobilenet"))
+        self._network = openvino_runtime.Network(
+            openvino_runtime.image_input(model, layout="NCHW", size=None, rgb=False, mean=_MEAN_BGR),
+            precision=precision,
         )
         self._order = [self._network.output(name) for name in ("loc", "conf", "landmarks")]
 

@@ -24,7 +24,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from infra.errors import WeightsError
-from models import torchvision_ops
+from models.runtime import torchvision_ops
 
 _NAME = "retinaface"
 _WANTED = ("net", "network", "prior_box", "box_utils", "utils")

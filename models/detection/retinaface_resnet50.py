@@ -21,11 +21,12 @@ import torch
 from torch import Tensor
 
 from infra.errors import WeightsError
-from models import checkpoint, device, weights
-from models.capabilities import Face, Image
 from models.detection import retinaface_package
 from models.detection.geometry import as_image, faces_from, suppress
-from models.halving import Most, in_batches
+from models.interfaces.capabilities import Face, Image
+from models.runtime import checkpoint, device
+from models.runtime.oom_backoff import Most, in_batches
+from models.weights import weight_files
 
 # Of 0 to 255, in RGB order: those of ImageNet, the defaults of the package's normalisation.
 _MEAN_RGB = (0.485 * 255, 0.456 * 255, 0.406 * 255)
@@ -61,8 +62,8 @@ class RetinaFaceResNet50:
         self.long_side = long_side
         self.min_score = min_score
         self.overlap = overlap
-        self._package = retinaface_package.load(package or weights.path("retinaface-pytorch"))
-        file = file or weights.path("retinaface-resnet50")
+        self._package = retinaface_package.load(package or weight_files.path("retinaface-pytorch"))
+        file = file or weight_files.path("retinaface-resnet50")
         self._place = device.choose()
         network = checkpoint.build(self._package.network, read(file), file.name)
         # torch's annotations leave this argument out.

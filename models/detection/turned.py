@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.capabilities import Detector, Face, Floats, Image
 from models.detection.geometry import suppress
+from models.interfaces.capabilities import Detector, Face, Floats, Image
 
 QUARTERS = (0, 90, 180, 270)
 DIAGONALS = (45, 135, 225, 315)

@@ -12,9 +12,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models import onnx_blocks, runtime, weights
-from models.capabilities import Face, Floats, Image
 from models.detection.geometry import faces_from, fit, suppress
+from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime import onnx_blocks, openvino_runtime
+from models.weights import weight_files
 
 _STRIDES = (8, 16, 32)
 _CANDIDATES = 1000
@@ -35,14 +36,14 @@ class YuNet:
         long_side: int = 640,
         min_score: float = 0.6,
         overlap: float = 0.3,
-        precision: runtime.Precision = "f32",
+        precision: openvino_runtime.Precision = "f32",
     ) -> None:
         self.long_side = long_side
         self.min_score = min_score
         self.overlap = overlap
-        model = runtime.read_bytes(onnx_blocks.expand(weights.path("yunet")), "yunet")
-        self._network = runtime.Network(
-            runtime.image_input(model, layout="NCHW", size=None, rgb=False), precision=precision
+        model = openvino_runtime.read_bytes(onnx_blocks.expand(weight_files.path("yunet")), "yunet")
+        self._network = openvino_runtime.Network(
+            openvino_runtime.image_input(model, layout="NCHW", size=None, rgb=False), precision=precision
         )
         self._order = [
             [self._network.output(f"{kind}_{stride}") for stride in _STRIDES] for kind in ("cls", "obj", "bbox", "kps")

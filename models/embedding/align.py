@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Face, Floats, Image
+from models.interfaces.capabilities import Face, Floats, Image
 
 # Mean positions of the five detector points in dlib's face chip, as fractions of the chip without its padding;
 # measured by running the detector on chips that dlib cut from photographs by its own landmarks.

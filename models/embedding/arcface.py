@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models import runtime, weights
-from models.capabilities import Face, Floats, Image
 from models.embedding import align
 from models.embedding.vectors import describe, pairs, unit
+from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime import openvino_runtime
+from models.weights import weight_files
 
 
 class ArcFace:
@@ -23,16 +24,16 @@ class ArcFace:
     name = "arcface"
     dimension = 512
 
-    def __init__(self, precision: runtime.Precision = "f32") -> None:
-        model = runtime.image_input(
-            runtime.read(weights.path("arcface")),
+    def __init__(self, precision: openvino_runtime.Precision = "f32") -> None:
+        model = openvino_runtime.image_input(
+            openvino_runtime.read(weight_files.path("arcface")),
             layout="NCHW",
             size=(align.ARCFACE_SIZE, align.ARCFACE_SIZE),
             rgb=True,
             mean=(127.5, 127.5, 127.5),
             scale=127.5,
         )
-        self._network = runtime.Network(model, precision=precision)
+        self._network = openvino_runtime.Network(model, precision=precision)
 
     def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
         """Return (N, 512) float32 unit vectors, one per (uint8 BGR frame, face) pair."""

@@ -51,7 +51,7 @@ def calibration(name: str) -> Calibration:
 
     Raises WeightsError when it has neither, or a measured one for other weights.
     """
-    from models.profiles import digest
+    from models.selection.profiles import digest
 
     try:
         content = json.loads(FILE.read_text(encoding="utf-8"))

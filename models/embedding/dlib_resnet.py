@@ -17,11 +17,12 @@ from openvino import opset1
 from openvino import opset13 as ops
 
 from infra.errors import WeightsError
-from models import runtime, weights
-from models.capabilities import Face, Floats, Image
 from models.embedding import align
 from models.embedding.dlib_file import Layer, layers
 from models.embedding.vectors import describe, pairs, unit
+from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime import openvino_runtime
+from models.weights import weight_files
 
 _SIZE = 150
 _PADDING = 0.25
@@ -38,10 +39,12 @@ class DlibResNet:
     name = "dlib-resnet"
     dimension = 128
 
-    def __init__(self, precision: runtime.Precision = "f32") -> None:
-        graph = build(layers(weights.path("dlib-resnet")))
-        model = runtime.image_input(graph, layout="NCHW", size=(_SIZE, _SIZE), rgb=True, mean=_MEAN_RGB, scale=256.0)
-        self._network = runtime.Network(model, precision=precision)
+    def __init__(self, precision: openvino_runtime.Precision = "f32") -> None:
+        graph = build(layers(weight_files.path("dlib-resnet")))
+        model = openvino_runtime.image_input(
+            graph, layout="NCHW", size=(_SIZE, _SIZE), rgb=True, mean=_MEAN_RGB, scale=256.0
+        )
+        self._network = openvino_runtime.Network(model, precision=precision)
 
     def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
         """Return (N, 128) float32 unit vectors, one per (uint8 BGR frame, face) pair."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models import onnx_blocks, runtime, weights
-from models.capabilities import Face, Floats, Image
 from models.embedding import align
 from models.embedding.vectors import describe, pairs, unit
+from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime import onnx_blocks, openvino_runtime
+from models.weights import weight_files
 
 
 class SFace:
@@ -24,10 +25,10 @@ class SFace:
     name = "sface"
     dimension = 128
 
-    def __init__(self, precision: runtime.Precision = "f32") -> None:
-        model = runtime.read_bytes(onnx_blocks.expand(weights.path("sface")), "sface")
-        self._network = runtime.Network(
-            runtime.image_input(model, layout="NCHW", size=(align.ARCFACE_SIZE, align.ARCFACE_SIZE), rgb=True),
+    def __init__(self, precision: openvino_runtime.Precision = "f32") -> None:
+        model = openvino_runtime.read_bytes(onnx_blocks.expand(weight_files.path("sface")), "sface")
+        self._network = openvino_runtime.Network(
+            openvino_runtime.image_input(model, layout="NCHW", size=(align.ARCFACE_SIZE, align.ARCFACE_SIZE), rgb=True),
             precision=precision,
         )
 

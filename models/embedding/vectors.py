@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.capabilities import Face, Floats, Image
+from models.interfaces.capabilities import Face, Floats, Image
 
 if TYPE_CHECKING:
-    from models.runtime import Network
+    from models.runtime.openvino_runtime import Network
 
 
 def pairs(frames: Sequence[Image], faces: Sequence[Face]) -> Iterator[tuple[Image, Face]]:

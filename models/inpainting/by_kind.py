@@ -1,7 +1,7 @@
 """Who of the catalogue is of a source's kind: control strangers, and those whom a search for a twin tries first.
 
 They are drawn by chance from those who fit the source's appearance best. Whether one of them may serve is decided in
-the source's own footage (see `tasks.controls`, `tasks.twin`).
+the source's own footage (see `tasks.generation.controls`, `tasks.generation.twin`).
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Floats
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.choosing import APART, best
-from models.twins import TwinJob
+from models.interfaces.capabilities import Floats
+from models.interfaces.twins import TwinJob
 
 CELL = 20
 """Among how many of the best fitting they are drawn."""

@@ -1,6 +1,6 @@
 """The catalogue of synthetic identities: latents and measured attributes, no pictures.
 
-Built by `models.inpainting.curate`. Attributes were measured by the same networks that look at sources, so that
+Built by `tools.catalogue.curate`. Attributes were measured by the same networks that look at sources, so that
 matching compares like with like.
 """
 
@@ -13,8 +13,8 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Appearance, Floats
 from models.inpainting import groups
+from models.interfaces.capabilities import Appearance, Floats
 
 AGE_BOUNDS = (16.0, 28.0, 40.0, 54.0)
 """Upper bounds in years of the age groups child, young, adult, middle-aged; the last group is older."""

@@ -7,14 +7,14 @@ from functools import lru_cache
 import numpy as np
 
 from infra.errors import Withheld
-from models import profiles
-from models.capabilities import Image
 from models.inpainting import by_kind, catalogue, choosing
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.choosing import parents
 from models.inpainting.mobilestylegan import MobileStyleGAN
-from models.motion.mesh import face_of
-from models.twins import AT_REST, Twin, TwinJob
+from models.interfaces.capabilities import Image
+from models.interfaces.twins import AT_REST, Twin, TwinJob
+from models.motion.mesh.backend import face_of
+from models.selection import profiles
 
 _KEPT = 8
 """Pictures that are kept, 3 MB each: those of one person's control strangers."""

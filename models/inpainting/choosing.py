@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.errors import Withheld
-from models.capabilities import Floats
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
-from models.twins import TwinJob
+from models.interfaces.capabilities import Floats
+from models.interfaces.twins import TwinJob
 
 SHORTLIST = (10, 60, 95)
 """How many of the best fitting likely entries are considered at each attempt, the last for all that follow. At first
@@ -33,7 +33,7 @@ PARENTS = 95
 """
 FAR = 0.55
 """Cosine distance (FaceNet) that a candidate's picture must keep from the source at the first attempt: about where its
-errors are equal. The painted face must keep more, see `tasks.verify`."""
+errors are equal. The painted face must keep more, see `tasks.generation.verify`."""
 LIKELY = 0.85
 """Cosine distance (FaceNet) of a candidate's picture from the source that is asked for while enough entries have it:
 painted into the source's frames, hair, light and expression take about a sixth of the distance away, and the rest must

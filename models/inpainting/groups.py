@@ -14,7 +14,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Floats
+from models.interfaces.capabilities import Floats
 
 GROUPS = ("European", "African", "East Asian", "between")
 """The last holds those of the Americas, the Mediterranean, West and South Asia, whom the eye does not tell apart."""

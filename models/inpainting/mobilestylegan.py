@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from models import weights
-from models.capabilities import Floats, Image
-from models.runtime import Network, Precision
+from models.interfaces.capabilities import Floats, Image
+from models.runtime.openvino_runtime import Network, Precision
+from models.weights import weight_files
 
 SIDE = 1024
 DIMENSION = 512
@@ -23,8 +23,8 @@ class MobileStyleGAN:
     name = "mobilestylegan"
 
     def __init__(self, precision: Precision = "f32") -> None:
-        self._mapping = Network(weights.path("mobilestylegan-mapping"))
-        self._synthesis = Network(weights.path("mobilestylegan-synthesis"), precision=precision)
+        self._mapping = Network(weight_files.path("mobilestylegan-mapping"))
+        self._synthesis = Network(weight_files.path("mobilestylegan-synthesis"), precision=precision)
 
     def latent(self, noise: Floats) -> Floats:
         """(512,) float32 style vector w of a (512,) standard normal vector."""

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 
-from models import weights
-from models.capabilities import Face, Floats, Image, Mesh
+from models.interfaces.capabilities import Face, Floats, Image, Mesh
 from models.landmarks import topology
-from models.runtime import Network
+from models.runtime.openvino_runtime import Network
+from models.weights import weight_files
 
 _SIDE = 256
 _BLENDSHAPE_INPUTS = (
@@ -73,13 +73,13 @@ class MeshLandmarker:
 
     def __init__(self, passes: int = 2) -> None:
         self._passes = passes
-        with zipfile.ZipFile(weights.path("face-landmarker")) as bundle, TemporaryDirectory() as folder:
+        with zipfile.ZipFile(weight_files.path("face-landmarker")) as bundle, TemporaryDirectory() as folder:
             shape: dict[str | int, tuple[int, ...]] = {0: (1, _SIDE, _SIDE, 3)}
             self._landmarks = Network(bundle.extract("face_landmarks_detector.tflite", folder), shapes=shape)
             self._blendshapes = Network(bundle.extract("face_blendshapes.tflite", folder))
 
     def locate(self, frames: Sequence[Image], faces: Sequence[Face]) -> list[Mesh]:
-        """Return one mesh per (frame, face) pair, in order. See `models.capabilities.Landmarker`."""
+        """Return one mesh per (frame, face) pair, in order. See `models.interfaces.capabilities.Landmarker`."""
         result: list[Mesh] = []
         for frame, face in zip(frames, faces, strict=True):
             points, presence = self._place(frame, _region_from_face(face))

@@ -12,7 +12,7 @@ from importlib.resources import files
 import cv2
 import numpy as np
 
-from models.capabilities import Floats
+from models.interfaces.capabilities import Floats
 from models.landmarks import topology
 
 

@@ -12,10 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models import runtime, weights
-from models.capabilities import Image
+from models.interfaces.capabilities import Image
 from models.masks.bisenet_graph import build
 from models.masks.torch_file import tensors
+from models.runtime import openvino_runtime
+from models.weights import weight_files
 
 LABELS = (
     "background",
@@ -57,17 +58,17 @@ class BiSeNet:
     name = "bisenet"
     labels = LABELS
 
-    def __init__(self, side: int = 512, precision: runtime.Precision = "bf16") -> None:
+    def __init__(self, side: int = 512, precision: openvino_runtime.Precision = "bf16") -> None:
         self.side = side
-        model = runtime.image_input(
-            build(tensors(weights.path("bisenet")), side),
+        model = openvino_runtime.image_input(
+            build(tensors(weight_files.path("bisenet")), side),
             layout="NCHW",
             size=(side, side),
             rgb=True,
             mean=_MEAN_RGB,
             scale=_DEVIATION_RGB,
         )
-        self._network = runtime.Network(model, precision=precision)
+        self._network = openvino_runtime.Network(model, precision=precision)
 
     def parse(self, crops: Sequence[Image]) -> list[NDArray[np.uint8]]:
         """Return for each (H, W, 3) uint8 BGR crop a (H, W) uint8 map of indices into `labels`."""

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Floats, Image
-from models.motion import raster, render, sampling
-from models.twins import Twin
+from models.interfaces.capabilities import Floats, Image
+from models.interfaces.twins import Twin
+from models.motion.mesh import raster, render, sampling
 
 _SIGMAS = (0.0, 0.8, 1.6, 3.2, 6.4)
 """Edges of the bands in pixels of the frame; the last one bounds what is adapted."""

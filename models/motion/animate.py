@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.capabilities import Image
-from models.twins import Driving, MotionModel, Patch, Strength, Twin
+from models.interfaces.capabilities import Image
+from models.interfaces.twins import Driving, MotionModel, Patch, Strength, Twin
 
 
 def animate(

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Floats, Image, Parser
+from models.interfaces.capabilities import Floats, Image, Parser
 from models.landmarks import topology
-from models.motion import render
+from models.motion.mesh import render
 
 _BEHIND = ("background", "cloth", "hat", "necklace")
 _REACH = 0.015

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from infra.errors import WeightsError
-from models import checkpoint, torchvision_ops, weights
-from models.capabilities import Floats, Image
+from models.interfaces.capabilities import Floats, Image
+from models.runtime import checkpoint, torchvision_ops
+from models.weights import weight_files
 
 torchvision_ops.prepare()
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3  # noqa: E402
@@ -29,7 +30,7 @@ class Inception:
     dimension = 2048
 
     def __init__(self) -> None:
-        path = weights.path("inception")
+        path = weight_files.path("inception")
         # torch-fidelity reads with a loader that runs whatever a pickle asks for; this one refuses such a file first.
         checkpoint.read(path)
         try:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gamma
 
-from models import weights
-from models.capabilities import Floats, Image
+from models.interfaces.capabilities import Floats, Image
+from models.weights import weight_files
 
 BLOCK = 96
 """Side of a block in pixels; what is left at the right and at the bottom does not count."""
@@ -35,7 +35,7 @@ class Niqe:
     name = "niqe"
 
     def __init__(self) -> None:
-        with np.load(weights.path("niqe")) as file:
+        with np.load(weight_files.path("niqe")) as file:
             self._mean = np.asarray(file["mu_pris_param"], np.float64).ravel()
             self._covariance = np.asarray(file["cov_pris_param"], np.float64)
             self._window = np.asarray(file["gaussian_window"], np.float64)

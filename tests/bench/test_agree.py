@@ -10,10 +10,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from bench.agree import compare, faces, report
-from models.capabilities import Mesh
+from models.interfaces.capabilities import Mesh
 from models.landmarks import pose, topology
-from models.motion.geometry import Similarity
-from tasks.measure import figures
+from models.motion.mesh.geometry import Similarity
+from tasks.evaluation.measure import figures
 
 REST = pose.mean_face()
 

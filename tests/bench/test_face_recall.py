@@ -11,8 +11,8 @@ import pytest
 from bench.recall import counting, faceless, report, scenes
 from bench.recall.counting import Finder
 from bench.recall.scenes import Condition, Person
-from models.capabilities import Face, Floats, Image
-from tasks.tracking import overlap
+from models.interfaces.capabilities import Face, Floats, Image
+from tasks.analysis.tracking import overlap
 from tests.contracts import support as contracts
 
 GREY = np.full((scenes.HEIGHT, scenes.WIDTH, 3), 128, np.uint8)

@@ -6,8 +6,8 @@ import numpy as np
 
 from bench import in_place
 from bench.in_place import HALF, NETWORKS, SHARES, TEXTURE, UNCOVERED, Counts
-from models.capabilities import Appearance
-from tasks.limits import InPlace
+from models.interfaces.capabilities import Appearance
+from tasks.generation.limits import InPlace
 from tests.tasks import support
 
 FOUND = InPlace(np.full(9, 0.1, np.float32), np.full((8, 6), 0.9, np.float32))

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from infra.errors import WeightsError
-from models import profiles, weights
-from models.capabilities import Face, Image
+from models.interfaces.capabilities import Face, Image
+from models.selection import profiles
+from models.weights import weight_files
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 800
@@ -71,7 +72,7 @@ def either(capability: str, name: str, files: pytest.TempPathFactory, **options:
     try:
         return profiles.load(capability, name, **options)
     except WeightsError as error:
-        folder = files.getbasetemp() / name
+        folder = weight_files.getbasetemp() / name
         if name == "retinaface-resnet50":
             return profiles.load(capability, name, **options, **random_retinaface(folder))
         if name in DEEPFACE:
@@ -82,7 +83,7 @@ def either(capability: str, name: str, files: pytest.TempPathFactory, **options:
 def random_retinaface(folder: Path) -> dict[str, Path]:
     """Where RetinaFaceResNet50 finds the package and a file with random weights; skip when the package is missing."""
     try:
-        package = weights.path("retinaface-pytorch")
+        package = weight_files.path("retinaface-pytorch")
     except WeightsError as error:
         pytest.skip(f"even a network with random weights is built by the package: {error}")
     if not folder.is_dir():

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import profiles
-from models.capabilities import AgeGender, Emotion, Ethnicity, Face
+from models.interfaces.capabilities import AgeGender, Emotion, Ethnicity, Face
+from models.selection import profiles
 from tests.contracts import support
 
 MEN, WOMEN = ("people/009_C", "synthetic/10", "synthetic/06"), ("people/002_A", "synthetic/01", "synthetic/08")

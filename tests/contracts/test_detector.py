@@ -1,4 +1,4 @@
-"""Every detector keeps the contract of models.capabilities.Detector."""
+"""Every detector keeps the contract of models.interfaces.capabilities.Detector."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.capabilities import Detector
+from models.interfaces.capabilities import Detector
 from tests.contracts import support
 
 GROUP, NOBODY, ONE, CROWD = "people/012_4", "people/017_0", "people/009_C", "people/016_8"

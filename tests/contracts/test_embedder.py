@@ -1,4 +1,4 @@
-"""Every embedder keeps the contract of models.capabilities.Embedder."""
+"""Every embedder keeps the contract of models.interfaces.capabilities.Embedder."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.capabilities import Embedder, Face
 from models.embedding.calibration import calibration
 from models.embedding.vectors import distances
+from models.interfaces.capabilities import Embedder, Face
 from tests.contracts import support
 
 # Persons A, B and C are different people; the letter after the number names the person.

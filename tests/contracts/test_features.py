@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import profiles, weights
-from models.capabilities import Features
+from models.interfaces.capabilities import Features
+from models.selection import profiles
+from models.weights import weight_files
 from tests.contracts import support
 from tests.reference import inception_file
 
@@ -23,7 +24,7 @@ def features(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """Each backend, with its own weights or with random ones."""
     file = FILES[request.param](tmp_path_factory.mktemp("features"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(weights, "path", lambda _: file)
+        patch.setattr(weight_files, "path", lambda _: file)
         loaded: Features = profiles._class(profiles.backend("features", request.param), request.param)()
     return loaded
 

@@ -1,4 +1,4 @@
-"""Every inpainter keeps the contract of models.twins.Inpainter."""
+"""Every inpainter keeps the contract of models.interfaces.twins.Inpainter."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 
 from infra.errors import AttemptFailed, Withheld
 from infra.settings import IdentityScope
-from models import profiles
-from models.capabilities import Appearance
 from models.inpainting import catalogue
-from models.motion import geometry
-from models.twins import Inpainter, Twin, TwinJob
+from models.interfaces.capabilities import Appearance
+from models.interfaces.twins import Inpainter, Twin, TwinJob
+from models.motion.mesh import geometry
+from models.selection import profiles
 from tests.contracts import support
 
 SOURCE = "people/009_C"

@@ -1,4 +1,4 @@
-"""Every landmarker keeps the contract of models.capabilities.Landmarker."""
+"""Every landmarker keeps the contract of models.interfaces.capabilities.Landmarker."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.capabilities import Face, Landmarker
+from models.interfaces.capabilities import Face, Landmarker
 from tests.contracts import support
 
 MAN, WOMAN, SMILING, SERIOUS = "people/009_C", "people/002_A", "synthetic/05", "synthetic/02"

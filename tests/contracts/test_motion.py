@@ -1,4 +1,4 @@
-"""Every motion model keeps the contract of models.twins.MotionModel."""
+"""Every motion model keeps the contract of models.interfaces.twins.MotionModel."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from infra.errors import WeightsError
-from models import profiles
 from models.embedding.calibration import calibration
-from models.motion import geometry, rows
+from models.interfaces.twins import AT_REST, Driving, MotionModel, Strength, Twin
 from models.motion.animate import animate
-from models.motion.mesh import MeshMotion
-from models.twins import AT_REST, Driving, MotionModel, Strength, Twin
+from models.motion.mesh import geometry, rows
+from models.motion.mesh.backend import MeshMotion
+from models.selection import profiles
 from tests.contracts import support
 
 SOURCE, TWIN = "people/009_C", "synthetic/02"

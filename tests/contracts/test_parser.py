@@ -1,4 +1,4 @@
-"""Every face parser keeps the contract of models.capabilities.Parser."""
+"""Every face parser keeps the contract of models.interfaces.capabilities.Parser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.capabilities import Image, Parser
+from models.interfaces.capabilities import Image, Parser
 from tests.contracts import support
 
 GLASSES, WOMAN = "people/009_C", "synthetic/01"

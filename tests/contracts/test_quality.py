@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.capabilities import Image, Quality
+from models.interfaces.capabilities import Image, Quality
 from tests.contracts import support
 
 STILLS = ("people/012_4", "people/009_C", "people/002_A", "synthetic/06")

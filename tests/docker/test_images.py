@@ -90,8 +90,13 @@ def test_the_packages_in_an_image_are_those_of_its_constraints(path: Path) -> No
 @pytest.fixture
 def context(tmp_path: Path) -> Path:
     """A small tree of what lies about in a working copy, with our rules."""
-    wanted = ["pyproject.toml", "README.md", "LICENSE", "flows/cli.py", "models/embedding/calibration.json"]
-    wanted += ["docker/constraints.txt", "docker/constraints-diffusion.txt", "docker/entry.sh", "infra/store.py"]
+    wanted = ["pyproject.toml", "README.md", "LICENSE", "flows/cli/main.py", "models/embedding/calibration.json"]
+    wanted += [
+        "docker/constraints.txt",
+        "docker/constraints-diffusion.txt",
+        "docker/entry.sh",
+        "infra/storage/store.py",
+    ]
     never = [".git/config", ".venv/bin/python", "out/demo/videos/a.mp4", "clip.mp4", "tests/test_x.py", "docs/twin.jpg"]
     never += ["infra/.env", "infra/.env.new", "infra/compose/secrets/seal.key", "infra/compose/secrets/aws-credentials"]
     never += ["infra/kubernetes/example/secrets.yaml", "flows/store.key", "flows/__pycache__/cli.pyc", "docker/pin.py"]

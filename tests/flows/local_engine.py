@@ -7,16 +7,16 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from flows import datasets
-from flows.context import Stages
-from flows.convert import run_in_threads
-from flows.dataset_run import Concluded, Coordinator, Policy
-from flows.datasets import Dataset
-from flows.shard_engine import State
-from flows.shard_run import Machine, convert_shard
+from flows.dataset import definition
+from flows.dataset.coordinator import Concluded, Coordinator, Policy
+from flows.dataset.definition import Dataset
+from flows.dataset.scheduler import State
+from flows.dataset.shard_run import Machine, convert_shard
+from flows.recipes.context import Stages
+from flows.run.convert import run_in_threads
 from infra.privacy import key_path, load_key
 from infra.settings import Settings
-from infra.store import Store
+from infra.storage.store import Store
 from tests.flows.support import grey_chain
 
 QUICK = Policy(poll_s=0.05, silence_s=0.5)
@@ -81,8 +81,8 @@ class Shown:
 
 def define(source: Path, destination: Path, name: str = "films", **settings: object) -> Dataset:
     """Define a dataset in the store of the environment."""
-    dataset = datasets.define(name, str(source), str(destination), Settings(**settings))  # type: ignore[arg-type]
-    datasets.save(Store(Settings().cache_url), dataset)
+    dataset = definition.define(name, str(source), str(destination), Settings(**settings))  # type: ignore[arg-type]
+    definition.save(Store(Settings().cache_url), dataset)
     return dataset
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flows import recheck
-from flows.recheck import Outcome, Rechecked, Request
+from flows.recheck import recheck
+from flows.recheck.recheck import Outcome, Rechecked, Request
 from infra.settings import Settings
 
 

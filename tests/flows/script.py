@@ -10,27 +10,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows import casting, judging, rounds
-from flows.context import Context
-from flows.control_stage import ControlStage
-from flows.material import Footage, Material, Scan
-from flows.progress import Clock
-from flows.rounds import Rendered
-from flows.steps import Steps
-from infra.cache import Cache
+from flows.recipes import auditing, retry, twin_assignment
+from flows.recipes.analysis import Footage, Material, Scan
+from flows.recipes.context import Context
+from flows.recipes.control_stage import ControlStage
+from flows.recipes.retry import Rendered
+from flows.recipes.stage_runner import Steps
+from flows.run.progress import Clock
 from infra.settings import Settings
-from infra.store import Store
-from models.capabilities import Appearance
-from tasks import twin as twin_task
-from tasks.attributes import Appearances
-from tasks.audit_report import Report, Score, Stray
-from tasks.gallery import Gallery
-from tasks.identities import Identity
-from tasks.reassemble import Extra, Painted
+from infra.storage.cache import Cache
+from infra.storage.store import Store
+from models.interfaces.capabilities import Appearance
+from tasks.analysis.attributes import Appearances
+from tasks.analysis.identities import Identity
+from tasks.audit.report import Report, Score, Stray
+from tasks.generation import twin as twin_task
+from tasks.generation.gallery import Gallery
+from tasks.generation.preaudit import Rehearsal
+from tasks.generation.twin import Request, TwinResult, TwinSettings
+from tasks.generation.verify import Trial
+from tasks.output.reassemble import Extra, Painted
 from tasks.records import Attempt, Scene, Verdict
-from tasks.rehearse import Rehearsal
-from tasks.twin import Request, TwinResult, TwinSettings
-from tasks.verify import Trial
 from tests.flows.support import Collector
 from tests.tasks import support
 
@@ -80,15 +80,15 @@ class Script:
             footage, Scan((Scene(0, 0, 0, 7),), found), support.samples(found), owners,
             Appearances((Appearance(30, 0.9),) * people), support.drivings(found, owners), [], "material",
         )  # fmt: skip
-        monkeypatch.setattr(rounds, "gather", lambda steps, footage: self.material)
+        monkeypatch.setattr(retry, "gather", lambda steps, footage: self.material)
         monkeypatch.setattr(Steps, "load", lambda steps, role, **options: None)
-        monkeypatch.setattr(judging, "panel", lambda *_: None)
+        monkeypatch.setattr(auditing, "panel", lambda *_: None)
         monkeypatch.setattr(ControlStage, "site", lambda _, one: self.site(one))
         monkeypatch.setattr(ControlStage, "controls", lambda _, one: support.controls(self.material.samples, one))
         monkeypatch.setattr(ControlStage, "known", lambda _: [])
-        monkeypatch.setattr(casting.twin, "run", self.twin)
-        monkeypatch.setattr(judging.audit, "run", self.audit)
-        monkeypatch.setattr(judging.rehearse_task, "run", self.rehearse)
+        monkeypatch.setattr(twin_assignment.twin, "run", self.twin)
+        monkeypatch.setattr(auditing.audit, "run", self.audit)
+        monkeypatch.setattr(auditing.rehearse_task, "run", self.rehearse)
 
     def site(self, identity: Identity) -> Any:
         return None if identity.index in self.unpaintable else SimpleNamespace(samples=(), drivings={})
@@ -130,4 +130,4 @@ class Script:
         return Rendered(support.opener([]), painted)
 
     def run(self) -> tuple[Rendered, Verdict, str]:
-        return rounds.run(self.context, self.material.footage, self.render)
+        return retry.run(self.context, self.material.footage, self.render)

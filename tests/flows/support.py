@@ -6,19 +6,19 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from flows.context import Context, StageResult
-from flows.convert import Summary, convert
-from flows.progress import Advance
-from flows.rows import VideoRow
-from flows.sources import VIDEO_SUFFIXES, find
+from flows.manifest.rows import VideoRow
+from flows.recipes.context import Context, StageResult
+from flows.run.convert import Summary, convert
+from flows.run.progress import Advance
+from flows.run.sources import VIDEO_SUFFIXES, find
 from infra.media.decode import open_frames
 from infra.media.encode import open_encoder
 from infra.media.mux import join_sound
 from infra.media.probe import VideoInfo
 from infra.privacy import digest_file
 from infra.settings import Settings
-from tasks import scenes
-from tasks.publish import AuditedFile
+from tasks.analysis import scenes
+from tasks.output.publish import AuditedFile
 from tasks.records import Verdict
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flows.adversaries import footage, numbers
-from flows.pair_work import Looked
-from flows.pairs import Pair, Pairing
-from flows.sources import Job
-from tasks.metrics.adversary import insider, outsider
-from tasks.report.verdict import Limits
+from flows.evaluation.adversaries import footage, numbers
+from flows.evaluation.pair_work import Looked
+from flows.evaluation.pairs import Pair, Pairing
+from flows.run.sources import Job
+from tasks.evaluation.metrics.adversary import insider, outsider
+from tasks.evaluation.report.verdict import Limits
 from tests.tasks.metrics.adversary.support import NEAR, clip, nothing, person
 
 LIMITS = {"fake": Limits(NEAR, NEAR / 2)}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.convert import Summary
-from flows.manifest import path_of
+from flows.manifest.manifest import path_of
+from flows.run.convert import Summary
 from infra.media.probe import probe_video
 from infra.settings import Settings
 from tests.conftest import use_home

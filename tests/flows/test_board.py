@@ -10,8 +10,8 @@ import pytest
 import yaml
 from prefect.events.schemas.automations import AutomationCore
 
-from flows import board
-from flows.rows import VideoRow
+from flows.manifest.rows import VideoRow
+from flows.prefect import artifacts
 from tasks.records import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,12 +40,12 @@ ROWS = [
 def made(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     seen: list[dict[str, Any]] = []
     for name in ("create_table_artifact", "create_markdown_artifact", "emit_event"):
-        monkeypatch.setattr(board, name, lambda **given: seen.append(given))
+        monkeypatch.setattr(artifacts, name, lambda **given: seen.append(given))
     return seen
 
 
 def test_the_table_of_verdicts_begins_with_what_needs_a_look(made: list[dict[str, Any]]) -> None:
-    board.verdicts(ROWS, "-talks")
+    artifacts.verdicts(ROWS, "-talks")
     (artifact,) = made
     assert artifact["key"] == "anonflow-verdicts-talks"
     assert [line["verdict"] for line in artifact["table"]] == ["failed", "withheld", "published"]
@@ -54,14 +54,14 @@ def test_the_table_of_verdicts_begins_with_what_needs_a_look(made: list[dict[str
 
 
 def test_a_long_table_is_cut_and_says_so(made: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(board, "MOST_LINES", 2)
-    board.verdicts(ROWS)
+    monkeypatch.setattr(artifacts, "MOST_LINES", 2)
+    artifacts.verdicts(ROWS)
     (artifact,) = made
     assert len(artifact["table"]) == 2 and "first 2 of 3" in artifact["description"]
 
 
 def test_the_table_of_times_says_where_the_hours_went(made: list[dict[str, Any]]) -> None:
-    board.times(ROWS, "-talks")
+    artifacts.times(ROWS, "-talks")
     (artifact,) = made
     first, second = artifact["table"]
     assert (first["stage"], first["videos"], first["share"]) == ("twin", 2, "80.0%")
@@ -69,23 +69,23 @@ def test_the_table_of_times_says_where_the_hours_went(made: list[dict[str, Any]]
 
 
 def test_the_report_says_in_words_what_became_of_a_dataset(made: list[dict[str, Any]]) -> None:
-    board.report("talks", "s3://clean/talks", ROWS)
+    artifacts.report("talks", "s3://clean/talks", ROWS)
     text = made[0]["markdown"]
     assert "3 inputs: 1 published, 0 redacted, 1 withheld, 1 failed." in text
     assert "- 1 withheld: too_close" in text and "s3://clean/talks/manifest.parquet" in text
 
 
 def test_the_alarm_is_rung_above_the_share_only(made: list[dict[str, Any]]) -> None:
-    assert not board.alarm("talks", ROWS, 0.7) and not board.alarm("talks", [], 0.0) and made == []
-    assert board.alarm("talks", ROWS, 0.5)
-    assert made[0]["event"] == board.ALARM and made[0]["payload"]["share"] == 0.6667
+    assert not artifacts.alarm("talks", ROWS, 0.7) and not artifacts.alarm("talks", [], 0.0) and made == []
+    assert artifacts.alarm("talks", ROWS, 0.5)
+    assert made[0]["event"] == artifacts.ALARM and made[0]["payload"]["share"] == 0.6667
 
 
 def test_the_example_automation_listens_to_the_alarm(made: list[dict[str, Any]]) -> None:
     (described,) = yaml.safe_load((ROOT / "infra" / "automations" / "withheld.yaml").read_text("utf-8"))["automations"]
     automation = AutomationCore.model_validate(described)
-    assert automation.trigger.expect == {board.ALARM}  # type: ignore[union-attr]
-    board.alarm("talks", ROWS, 0.5)
+    assert automation.trigger.expect == {artifacts.ALARM}  # type: ignore[union-attr]
+    artifacts.alarm("talks", ROWS, 0.5)
     (pattern,) = described["trigger"]["match"].values()
     assert made[0]["resource"]["prefect.resource.id"].startswith(pattern.removesuffix("*"))
     body = described["actions"][0]["body"]
@@ -103,9 +103,9 @@ def test_nothing_shown_holds_attributes_or_distances(made: list[dict[str, Any]])
         worst_distance=0.111111,
         source_stamp="stamp-of-source",
     )
-    for show in (board.verdicts, board.times):
+    for show in (artifacts.verdicts, artifacts.times):
         show([secret])
-    board.report("talks", "out", [secret])
+    artifacts.report("talks", "out", [secret])
     text = json.dumps(made)
     assert not any(word in text for word in ("0.123456", "0.654321", "0.111111", "stamp-of-source"))
 
@@ -118,11 +118,13 @@ def test_a_server_that_does_not_listen_does_not_end_a_run(
     def down(*_: Any, **given: Any) -> Any:
         raise ConnectionError("http://server/Jane")
 
-    monkeypatch.setattr(board, "create_progress_artifact", down)
-    progress = board.Progress("5 inputs", "-talks")
+    monkeypatch.setattr(artifacts, "create_progress_artifact", down)
+    progress = artifacts.Progress("5 inputs", "-talks")
     progress.show(1, 5, "1 published")
     assert "ConnectionError" in caplog.text and "Jane" not in caplog.text
-    monkeypatch.setattr(board, "create_progress_artifact", lambda percent, **given: said.append(f"made {percent}"))
-    monkeypatch.setattr(board, "update_progress_artifact", lambda key, percent, **given: said.append(f"now {percent}"))
+    monkeypatch.setattr(artifacts, "create_progress_artifact", lambda percent, **given: said.append(f"made {percent}"))
+    monkeypatch.setattr(
+        artifacts, "update_progress_artifact", lambda key, percent, **given: said.append(f"now {percent}")
+    )
     progress.show(2, 5, "2 published")
     assert said == ["made 40.0"]

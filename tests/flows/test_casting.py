@@ -16,26 +16,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.casting import Casting
-from flows.context import Context, StageResult, Stages
-from flows.control_stage import ControlStage
-from flows.material import gather
-from flows.rows import VideoRow
-from flows.stages import footage_of, run_stages
-from flows.steps import Steps
+from flows.manifest.rows import VideoRow
+from flows.recipes.analysis import gather
+from flows.recipes.context import Context, StageResult, Stages
+from flows.recipes.control_stage import ControlStage
+from flows.recipes.stage_runner import Steps
+from flows.recipes.stages import footage_of, run_stages
+from flows.recipes.twin_assignment import Casting
 from infra.errors import Withheld
 from infra.media.probe import VideoInfo
 from infra.privacy import digest_file, load_key, public_id
 from infra.settings import IdentityScope, OnFailure, Settings
-from infra.store import Store
+from infra.storage.store import Store
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.catalogue_inpainter import CatalogueInpainter
-from models.twins import Twin, TwinJob
-from tasks import gallery, twin
-from tasks.gallery import Gallery, Place
+from models.interfaces.twins import Twin, TwinJob
+from tasks.generation import gallery, twin
+from tasks.generation.gallery import Gallery, Place
+from tasks.generation.twin import TwinResult
 from tasks.records import Verdict
-from tasks.twin import TwinResult
 from tests.contracts import support as contracts
 from tests.flows.support import run
 from tests.tasks import support

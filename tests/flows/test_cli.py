@@ -8,24 +8,24 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows import convert as convert_module
-from flows import datasets
-from flows.cli import app
+from flows.cli.main import app
+from flows.dataset import definition
+from flows.run import convert as convert_module
 from infra.errors import UsageError
 from infra.settings import Settings
-from infra.store import Store
+from infra.storage.store import Store
 from tests.flows.support import grey_chain
 
 
 def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *map(str, arguments)], capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "flows.cli.main", *map(str, arguments)], capture_output=True, text=True, timeout=300
     )
 
 
 def test_import_is_light() -> None:
     heavy = ("prefect", "cv2", "openvino", "numpy", "pandas", "scenedetect", "fsspec")
-    code = f"import sys, flows.cli; print([name for name in {heavy!r} if name in sys.modules])"
+    code = f"import sys, flows.cli.main; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
 
@@ -117,4 +117,4 @@ def test_labels_that_an_evaluation_could_not_use_are_refused_at_once(
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, UsageError) and said in str(result.exception)
-    assert datasets.names(Store(Settings().cache_url)) == []
+    assert definition.names(Store(Settings().cache_url)) == []

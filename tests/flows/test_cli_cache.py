@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli_cache import byte_count, cache_app, duration
-from infra.cache import Cache, Key
+from flows.cli.cache import byte_count, cache_app, duration
 from infra.errors import UsageError
-from infra.store import Prefix, Store
+from infra.storage.cache import Cache, Key
+from infra.storage.store import Prefix, Store
 
 OWNER = "abcdefghijklmnop"
 
@@ -42,7 +42,7 @@ def call(*arguments: str) -> str:
 
 def test_import_is_light() -> None:
     heavy = ("prefect", "fsspec", "s3fs", "numpy", "cryptography")
-    code = f"import sys, flows.cli_cache; print([name for name in {heavy!r} if name in sys.modules])"
+    code = f"import sys, flows.cli.cache; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows import control_stage, rounds
-from flows.control_stage import ControlStage
-from flows.steps import Steps
+from flows.recipes import control_stage, retry
+from flows.recipes.control_stage import ControlStage
+from flows.recipes.stage_runner import Steps
 from infra.errors import Withheld
 from infra.settings import OnFailure, Surroundings
 from models.embedding.calibration import calibration
-from tasks.controls import Controls
-from tasks.limits import InPlace
+from tasks.generation.controls import Controls
+from tasks.generation.limits import InPlace
+from tasks.generation.twin import TwinResult, strength_of
 from tasks.records import Attempt, Verdict
-from tasks.twin import TwinResult, strength_of
 from tests.flows.script import Script, report
 from tests.tasks import support
 
@@ -112,10 +112,10 @@ def test_everybody_is_known_by_their_own_limit_or_the_general_one(
 
 def test_what_was_tried_in_vain_is_told_in_words_and_distances() -> None:
     near = Attempt(1, 5, 1.4, 0.31, 0.33, False, "too_close_in_place", genuine=0.09, strangers=0.56)
-    said = rounds.why(TwinResult(0, None, strength_of(1), (near,)))
+    said = retry.why(TwinResult(0, None, strength_of(1), (near,)))
     assert all(number in said for number in ("0.31", "0.33", "0.09", "0.56"))
-    seen = rounds.why(TwinResult(0, None, strength_of(1), (near, replace(near, reason="too_close", distance=0.58))))
+    seen = retry.why(TwinResult(0, None, strength_of(1), (near, replace(near, reason="too_close", distance=0.58))))
     assert "--surroundings strict" in seen and "accept" in seen and "general matcher" in seen
     assert "0.58" in seen and "0.33" in seen
     nobody = replace(near, reason="no_candidate")
-    assert rounds.why(TwinResult(0, None, strength_of(1), (nobody,))) == rounds.NOBODY_FITS
+    assert retry.why(TwinResult(0, None, strength_of(1), (nobody,))) == retry.NOBODY_FITS

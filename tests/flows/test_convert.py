@@ -13,18 +13,18 @@ from pathlib import Path
 import pandas
 import pytest
 
-from flows import fingerprint as made_of
-from flows.cancelled import Cancelled
-from flows.context import Context, StageResult
-from flows.convert import dataset_id
-from flows.progress import summary
-from flows.rows import VideoRow
+from flows.manifest.rows import VideoRow
+from flows.recipes.context import Context, StageResult
+from flows.run import fingerprint as made_of
+from flows.run.cancelled import Cancelled
+from flows.run.convert import dataset_id
+from flows.run.progress import summary
 from infra.errors import UsageError, Withheld
 from infra.media.probe import VideoInfo
 from infra.settings import Settings
-from infra.store import Prefix
+from infra.storage.store import Prefix
 from models.embedding.calibration import calibration
-from tasks.publish import AuditedFile
+from tasks.output.publish import AuditedFile
 from tasks.records import Verdict
 from tests.flows.support import grey_chain, run
 
@@ -230,8 +230,8 @@ def test_killed_run_leaves_nothing_visible_and_resumes(videos: Path, home: Path,
 def test_remote_destination_and_cache(videos: Path, home: Path, tmp_path: Path) -> None:
     import fsspec
 
-    from flows.convert import convert
-    from flows.sources import VIDEO_SUFFIXES, find
+    from flows.run.convert import convert
+    from flows.run.sources import VIDEO_SUFFIXES, find
     from tests.flows.support import Collector
 
     settings = Settings(cache_url=f"memory://cache-{tmp_path.name}", keep_intermediates=True)

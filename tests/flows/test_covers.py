@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows import rounds
-from flows.covers import WHOLE, Covers
+from flows.recipes import retry
+from flows.recipes.redaction_regions import WHOLE, Covers
 from infra.errors import Withheld
 from infra.settings import OnFailure
-from tasks.audit_report import Stray
+from tasks.audit.report import Stray
 from tasks.records import Scene, Verdict
 from tests.flows.script import STRAY, Script, report
 from tests.tasks import support
@@ -54,7 +54,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Scr
 
 
 def test_a_face_that_stays_is_covered_with_the_scene_under_the_policy(script: Callable[..., Script]) -> None:
-    stays = [report(strays=(STRAY,))] * (rounds.STRAY_ROUNDS + 1)
+    stays = [report(strays=(STRAY,))] * (retry.STRAY_ROUNDS + 1)
     made = script([*stays, report()], on_failure=OnFailure.REDACT)
     _, verdict, reason = made.run()
     assert (verdict, reason) == (Verdict.REDACTED, "stray_face")
@@ -68,4 +68,4 @@ def test_an_audit_that_finds_faces_on_a_covered_picture_ends_in_withholding(scri
     made = script([report(strays=(STRAY,))], on_failure=OnFailure.REDACT)
     with pytest.raises(Withheld) as raised:
         made.run()
-    assert raised.value.reason == "stray_face" and len(made.rounds) == rounds.STRAY_ROUNDS + 2
+    assert raised.value.reason == "stray_face" and len(made.rounds) == retry.STRAY_ROUNDS + 2

@@ -10,18 +10,21 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows import cli_runs, dataset_recheck, purging, registration, run_places, worker
-from flows.cancelled import Cancelled
-from flows.cli import app
-from flows.context import unseen
-from flows.dataset_recheck import DatasetRecheck
-from flows.recheck import Rechecked, Request
-from flows.shard_run import Machine
+from flows.cli import datasets
+from flows.cli.main import app
+from flows.dataset import purge, store_layout
+from flows.dataset.shard_run import Machine
+from flows.prefect import registration, worker
+from flows.recheck import dataset_recheck
+from flows.recheck.dataset_recheck import DatasetRecheck
+from flows.recheck.recheck import Rechecked, Request
+from flows.recipes.context import unseen
+from flows.run.cancelled import Cancelled
 from infra.errors import StoreUnavailable, UsageError
-from infra.lease import Leases
-from infra.processes import machine
+from infra.process.processes import machine
 from infra.settings import Settings
-from infra.store import Store
+from infra.storage.lease import Leases
+from infra.storage.store import Store
 from tests.flows.local_engine import LocalEngine, define
 
 LEASE = "safe/leases/recheck-films"
@@ -74,12 +77,12 @@ def test_results_are_held_against_their_sources_where_those_are(
 
 
 def test_two_workers_do_not_recheck_at_once(store: Store, tmp_path: Path, asked: list[Request]) -> None:
-    with Leases(store) as leases, leases.holding(run_places.recheck_of("films")) as other:
+    with Leases(store) as leases, leases.holding(store_layout.recheck_of("films")) as other:
         assert other is not None
         with pytest.raises(UsageError, match="another worker"):
             prepared(store, tmp_path).run(False, True, unseen)
         with pytest.raises(UsageError, match="under way"):
-            purging.refuse_while_running(store, "films")
+            purge.refuse_while_running(store, "films")
     assert not asked
 
 
@@ -88,7 +91,7 @@ def test_what_failed_or_was_stopped_leaves_no_crash_behind(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def fail(*_: object) -> None:
-        noted = run_places.present_recheck(store, "films")
+        noted = store_layout.present_recheck(store, "films")
         assert noted == ("mine", {"pull": True, "against_source": True})
         raise error
 
@@ -108,7 +111,7 @@ def test_the_dead_are_followed_up_and_their_flow_run_is_ended(
     engine = LocalEngine()
     run = prepared(store, tmp_path, engine)
     die(store)
-    run_places.note_work(store, run_places.recheck_path("films"), "theirs", {"pull": True, "against_source": True})
+    store_layout.note_work(store, store_layout.recheck_path("films"), "theirs", {"pull": True, "against_source": True})
     with Leases(store) as leases:
         assert worker.resume_orphans(store, leases) == ["films"]
     begun = {"pull": True, "against_source": True}
@@ -126,7 +129,7 @@ def test_trigger_queues_a_recheck(
     queued: list[tuple[object, ...]] = []
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     monkeypatch.setattr(registration, "trigger", lambda *given, **rest: queued.append((*given, rest)))
-    monkeypatch.setattr(cli_runs, "_watched", lambda *_: False)
+    monkeypatch.setattr(datasets, "_watched", lambda *_: False)
     define(tmp_path / "Jane", tmp_path / "out")
     result = CliRunner().invoke(app, ["trigger", "films", "--recheck", *options, "--watch"])
     assert queued == [("films", "recheck", parameters)]

@@ -12,17 +12,19 @@ from typing import Any
 
 import pytest
 
-from flows import dataset_report, exclusive, purging, reports, run_places, worker
-from flows.cancelled import Cancelled, LeaseLost
-from flows.context import unseen
-from flows.dataset_report import Evaluation
-from flows.evaluate import PROFILE, WITH_FID, Request
-from flows.shard_run import Machine
+from flows.dataset import exclusive, purge, store_layout
+from flows.dataset.shard_run import Machine
+from flows.evaluation import dataset_report, reports
+from flows.evaluation.dataset_report import Evaluation
+from flows.evaluation.evaluate import PROFILE, WITH_FID, Request
+from flows.prefect import worker
+from flows.recipes.context import unseen
+from flows.run.cancelled import Cancelled, LeaseLost
 from infra.errors import StoreUnavailable, UsageError
-from infra.lease import Leases
-from infra.processes import machine
+from infra.process.processes import machine
 from infra.settings import Settings
-from infra.store import Store
+from infra.storage.lease import Leases
+from infra.storage.store import Store
 from tests.flows.local_engine import LocalEngine, define
 
 Asked = list[tuple[Request, Settings]]
@@ -96,22 +98,22 @@ def test_what_failed_or_was_stopped_leaves_no_crash_behind(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def fail(*_: object) -> None:
-        assert run_places.present_evaluation(store, "films") == ("mine", {"every": 5})
-        assert run_places.evaluated(store, "films")
+        assert store_layout.present_evaluation(store, "films") == ("mine", {"every": 5})
+        assert store_layout.evaluated(store, "films")
         with pytest.raises(UsageError, match="under way"):
-            purging.refuse_while_running(store, "films")
+            purge.refuse_while_running(store, "films")
         raise error
 
     monkeypatch.setattr(dataset_report, "evaluate", fail)
     with pytest.raises(type(error)):
         evaluation(store, tmp_path).run(5, unseen)
-    assert store.list_tree("safe") == [] and not run_places.evaluated(store, "films")
+    assert store.list_tree("safe") == [] and not store_layout.evaluated(store, "films")
     with Leases(store) as leases:
         assert worker.resume_orphans(store, leases) == []
 
 
 def test_two_workers_do_not_evaluate_at_once(store: Store, tmp_path: Path, quick: Asked) -> None:
-    with Leases(store) as leases, leases.holding(run_places.evaluation_of("films")) as other:
+    with Leases(store) as leases, leases.holding(store_layout.evaluation_of("films")) as other:
         assert other is not None
         with pytest.raises(UsageError, match="another worker"):
             evaluation(store, tmp_path).run(5, unseen)
@@ -133,7 +135,7 @@ def test_a_worker_that_lost_its_lease_leaves_its_successor_alone(
 
     def slow(*given: Any) -> None:
         assert store.create_named(f"{LEASE}/000001", b"{}")
-        run_places.note_work(store, run_places.evaluation_path("films"), "successor", {"every": 2})
+        store_layout.note_work(store, store_layout.evaluation_path("films"), "successor", {"every": 2})
         # As its own heartbeat would find.
         monkeypatch.setattr(Leases, "held", lambda *_: False)
         given[4]()
@@ -141,7 +143,7 @@ def test_a_worker_that_lost_its_lease_leaves_its_successor_alone(
     monkeypatch.setattr(dataset_report, "evaluate", slow)
     with pytest.raises(LeaseLost):
         evaluation(store, tmp_path).run(5, unseen)
-    assert run_places.present_evaluation(store, "films") == ("successor", {"every": 2})
+    assert store_layout.present_evaluation(store, "films") == ("successor", {"every": 2})
     assert f"{LEASE}/000001" in store.list_tree("safe")
 
 
@@ -185,7 +187,7 @@ def test_a_report_takes_the_place_of_another_only_when_it_is_complete(
     reports.save(store, "films", second)
     reports.fetch(store, "films", tmp_path / "b")
     assert [path.name for path in (tmp_path / "b" / "videos").iterdir()] == ["second.html"]
-    assert len(store.list_tree(run_places.report_folder("films"))) == 2, "what was unfinished has gone, too"
+    assert len(store.list_tree(store_layout.report_folder("films"))) == 2, "what was unfinished has gone, too"
     with pytest.raises(UsageError, match="no report"):
         reports.fetch(store, "others", tmp_path / "c")
 
@@ -193,7 +195,7 @@ def test_a_report_takes_the_place_of_another_only_when_it_is_complete(
 def test_whoever_takes_over_ends_the_run_of_the_dead(store: Store, tmp_path: Path) -> None:
     engine = LocalEngine()
     die(store)
-    run_places.note_work(store, run_places.evaluation_path("films"), "theirs", {"every": 3})
+    store_layout.note_work(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
     evaluation(store, tmp_path, engine).run(3, unseen)
     assert engine.abandoned == ["theirs"] and store.list_tree("safe") == []
 
@@ -203,7 +205,7 @@ def test_one_who_died_on_another_machine_is_taken_over_as_well(
 ) -> None:
     engine = LocalEngine()
     store.write_named(f"{LEASE}/000000", json.dumps({"machine": "elsewhere", "process": 1, "beat": 3}).encode())
-    run_places.note_work(store, run_places.evaluation_path("films"), "theirs", {"every": 3})
+    store_layout.note_work(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
     monkeypatch.setattr(exclusive, "Leases", partial(Leases, ttl_s=0.2))
     assert evaluation(store, tmp_path, engine).run(3, unseen) == "content"
     assert engine.abandoned == ["theirs"] and store.list_tree("safe") == []
@@ -215,7 +217,7 @@ def test_the_dead_are_followed_up_with_what_they_began_with(
     triggered: list[tuple[object, ...]] = []
     monkeypatch.setattr(worker.registration, "trigger", lambda *given, **rest: triggered.append((*given, rest)))
     define(tmp_path / "Jane", tmp_path / "out")
-    run_places.note_work(store, run_places.evaluation_path("films"), "theirs", {"every": 3})
+    store_layout.note_work(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
     with Leases(store) as leases:
         assert worker.resume_orphans(store, leases) == []
         die(store)
@@ -227,7 +229,7 @@ def test_the_dead_are_followed_up_with_what_they_began_with(
         store.remove_tree(LEASE)
 
         run = json.dumps({"run": "r", "handle": "", "parameters": {"only_failed": True}}).encode()
-        store.write_named(run_places.present_path("films"), run)
+        store.write_named(store_layout.present_path("films"), run)
         die(store, "safe/leases/coordinator-films")
         assert worker.resume_orphans(store, leases) == ["films"]
         assert triggered[1:] == [("films", "convert", "resume-coordinator-films-r-1", {"only_failed": True})]

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from flows import run_places
-from flows.cancelled import Cancelled
-from flows.context import Context, StageResult
-from flows.dataset_run import FRUITLESS, Coordinator
-from flows.run_places import last_run
-from flows.shard_engine import State
+from flows.dataset import store_layout
+from flows.dataset.coordinator import FRUITLESS, Coordinator
+from flows.dataset.scheduler import State
+from flows.dataset.store_layout import last_run
+from flows.recipes.context import Context, StageResult
+from flows.run.cancelled import Cancelled
 from infra.errors import UsageError, Withheld
-from infra.lease import Leases
 from infra.media.probe import VideoInfo
 from infra.settings import Settings
-from infra.store import Store
+from infra.storage.lease import Leases
+from infra.storage.store import Store
 from tests.flows.local_engine import QUICK, LocalEngine, Shown, coordinate, define
 from tests.flows.support import grey_chain
 
@@ -96,7 +96,7 @@ def test_two_coordinators_never_work_on_one_dataset(films: Path, home: Path, tmp
     dataset = define(films, tmp_path / "out")
     with (
         Leases(store()) as leases,
-        leases.holding(run_places.lease_of("films")),
+        leases.holding(store_layout.lease_of("films")),
         pytest.raises(UsageError, match="Another run"),
     ):
         coordinate(dataset)
@@ -138,7 +138,7 @@ def test_a_stopped_coordinator_leaves_its_shards_and_the_next_one_goes_on(
     given = {"policy": "redact"}
     with pytest.raises(Cancelled):
         Coordinator(dataset, store(), key, engine, lambda said: Stop(), QUICK, cancelled, "first", given).run()
-    assert run_places.present_run(store(), "films")[1] == given
+    assert store_layout.present_run(store(), "films")[1] == given
     (left,) = {path.split("/")[1] for path in store().list_tree("identifying") if "shard-" in path}
     following = LocalEngine()
     assert coordinate(dataset, following).record.verdicts["published"] == 4

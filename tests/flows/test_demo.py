@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flows.demo import lay_side_by_side
+from flows.cli.demo import lay_side_by_side
 from infra.media.decode import open_frames
 from infra.media.probe import probe_video
 

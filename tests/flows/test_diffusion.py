@@ -13,15 +13,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from flows import sources, stages
-from flows.cli import app
-from flows.context import Context, StageResult
-from flows.convert import convert
+from flows.cli.main import app
+from flows.recipes import stages
+from flows.recipes.context import Context, StageResult
+from flows.run import sources
+from flows.run.convert import convert
 from infra.errors import Withheld
 from infra.media.decode import open_frames
 from infra.media.probe import VideoInfo, probe_video
 from infra.settings import OnFailure, Settings
-from models import profiles, weights
+from models.selection import profiles
+from models.weights import weight_files
 from tasks.records import Verdict
 from tests.contracts import support as contracts
 from tests.flows.support import Collector
@@ -178,7 +180,7 @@ def test_a_mixed_run_by_names_on_the_command_line(
     folder = laid_out()
     for name in ("vgg-face", "retinaface-resnet50", "deepface-age"):
         # What a run does not use need not be there.
-        (folder / weights.entry(name).file).unlink()
+        (folder / weight_files.entry(name).file).unlink()
     arguments = ["convert", str(short), str(tmp_path / "out"), "--no-orchestration", "--max-attempts", "8"]
     chosen = ["--detector", "retinaface-mobilenet", "--inpainter", "controlnet"]
     done = CliRunner().invoke(app, [*arguments, *chosen])

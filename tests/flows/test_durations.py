@@ -8,8 +8,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from flows.durations import Length, lengths
-from flows.sources import VIDEO_SUFFIXES, Job, find
+from flows.dataset.durations import Length, lengths
+from flows.run.sources import VIDEO_SUFFIXES, Job, find
 from infra.media import duration
 
 
@@ -36,7 +36,7 @@ def test_of_a_remote_file_only_the_ends_are_read(
 ) -> None:
     options = ("-movflags", "+faststart") if front else ()
     source = made(f"long{front}.mp4", *options, "-b:v", "4M", "-preset", "ultrafast", size="640x480", frames=120)
-    monkeypatch.setattr("flows.durations.HEAD", 100_000)
+    monkeypatch.setattr("flows.dataset.durations.HEAD", 100_000)
     assert source.stat().st_size > 250_000
     memory = fsspec.filesystem("memory")
     memory.pipe_file(f"/{tmp_path.name}/a.mp4", source.read_bytes())

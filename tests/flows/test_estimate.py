@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from flows.durations import Length
-from flows.estimate import PER_CLIP_S, PER_SECOND_S, estimate
-from flows.rows import VideoRow
-from flows.sources import Job
+from flows.dataset.durations import Length
+from flows.dataset.estimate import PER_CLIP_S, PER_SECOND_S, estimate
+from flows.manifest.rows import VideoRow
+from flows.run.sources import Job
 from tasks.records import Verdict
 
 

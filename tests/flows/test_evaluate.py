@@ -14,17 +14,18 @@ import numpy as np
 import pandas
 import pytest
 
-from flows import measuring
-from flows.cancelled import Cancelled
-from flows.evaluate import Request, evaluate
-from flows.pairs import Pair
-from flows.run_places import evaluation_of
+from flows.dataset.store_layout import evaluation_of
+from flows.evaluation import measure
+from flows.evaluation.evaluate import Request, evaluate
+from flows.evaluation.pairs import Pair
+from flows.run.cancelled import Cancelled
 from infra.errors import MediaError, SpaceError, StoreUnavailable, UsageError, WeightsError
 from infra.settings import Settings
-from infra.store import Store
-from models import profiles, weights
-from tasks.metrics import frechet
-from tasks.report.content import Content, Outcome
+from infra.storage.store import Store
+from models.selection import profiles
+from models.weights import weight_files
+from tasks.evaluation.metrics.picture import frechet
+from tasks.evaluation.report.content import Content, Outcome
 from tests.reference import inception_file
 from tests.reference.clips import short_clip
 
@@ -225,7 +226,7 @@ def test_a_full_disk_ends_it_and_blames_no_file(
     def full(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(measuring.Measurer, "measure", full)
+    monkeypatch.setattr(measure.Measurer, "measure", full)
     with pytest.raises(SpaceError):
         run(dataset, tmp_path / "report")
     assert not (tmp_path / "report").exists()
@@ -234,8 +235,8 @@ def test_a_full_disk_ends_it_and_blames_no_file(
 def test_the_distribution_of_the_faces_is_measured_when_asked_for(
     dataset: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, real = inception_file.write(tmp_path), weights.path
-    monkeypatch.setattr(weights, "path", lambda name: file if name == "inception" else real(name))
+    file, real = inception_file.write(tmp_path), weight_files.path
+    monkeypatch.setattr(weight_files, "path", lambda name: file if name == "inception" else real(name))
     monkeypatch.setattr(frechet, "LEAST", FRAMES)
     request = Request(str(dataset / "originals-of-mrs-miller"), str(dataset / "anonymized"), tmp_path / "report")
     content = evaluate(request, Settings(profile="evaluation-fid", threads=1), lambda *_: None)
@@ -247,14 +248,14 @@ def test_the_distribution_of_the_faces_is_measured_when_asked_for(
 def test_without_its_network_the_distribution_is_not_measured(
     dataset: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = weights.path
+    real = weight_files.path
 
     def missing(name: str) -> Path:
         if name == "inception":
             raise WeightsError("inception is missing; run: anonflow models pull")
         return real(name)
 
-    monkeypatch.setattr(weights, "path", missing)
+    monkeypatch.setattr(weight_files, "path", missing)
     request = Request(str(dataset / "originals-of-mrs-miller"), str(dataset / "anonymized"), tmp_path / "report")
     with pytest.raises(WeightsError, match="models pull"):
         evaluate(request, Settings(profile="evaluation-fid"), lambda *_: None)

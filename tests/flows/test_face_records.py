@@ -10,16 +10,16 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from flows import face_records
-from flows.context import Context, StageResult
-from flows.manifest import Ledger
-from flows.rows import VideoRow
+from flows.manifest import face_records
+from flows.manifest.manifest import Ledger
+from flows.manifest.rows import VideoRow
+from flows.recipes.context import Context, StageResult
 from infra.errors import StoreUnavailable
 from infra.media.probe import VideoInfo
 from infra.settings import Settings
-from infra.store import Store
+from infra.storage.store import Store
 from models.detection.turned import turned
-from tasks.reassemble import Painted
+from tasks.output.reassemble import Painted
 from tasks.records import Verdict
 from tests.conftest import Make
 from tests.flows.support import grey_chain, run

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from flows import case, sources, watchdog
-from flows.cancelled import Cancelled
-from flows.context import Context, StageResult
-from flows.progress import Clock
-from flows.watchdog import Watchdog
+from flows.recipes.context import Context, StageResult
+from flows.run import input_run, sources, watchdog
+from flows.run.cancelled import Cancelled
+from flows.run.progress import Clock
+from flows.run.watchdog import Watchdog
 from infra.errors import MediaError, StoreUnavailable
-from infra.lease import Leases
 from infra.media.probe import VideoInfo
 from infra.settings import Settings
-from infra.store import Store
+from infra.storage.lease import Leases
+from infra.storage.store import Store
 from tests.flows.support import Collector, grey_chain, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def identifying() -> list[str]:
 
 def test_two_crashes_give_a_video_up_until_it_is_retried(films: Path, home: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    for _ in range(case.CRASHES):
+    for _ in range(input_run.CRASHES):
         done = subprocess.run([sys.executable, "-c", KILLED, str(films), str(out)], cwd=ROOT, timeout=120)
         assert done.returncode == -signal.SIGKILL
     assert identifying(), "what the killed process had made is there"
@@ -232,8 +232,8 @@ def test_cancelling_forgets_no_crash_and_counts_none(films: Path, home: Path, tm
 
 
 def test_own_errors_keep_their_codes() -> None:
-    assert case.failure_code(MediaError("truncated", "x")) == "truncated"
-    assert case.failure_code(StoreUnavailable("x")) == "store_unavailable"
+    assert input_run.failure_code(MediaError("truncated", "x")) == "truncated"
+    assert input_run.failure_code(StoreUnavailable("x")) == "store_unavailable"
 
 
 FAKE = """#!{python}

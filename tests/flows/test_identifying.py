@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.cancelled import Cancelled
-from flows.context import Context, StageResult
+from flows.recipes.context import Context, StageResult
+from flows.run.cancelled import Cancelled
 from infra.media.probe import VideoInfo
 from infra.settings import IdentityScope, Settings
-from infra.store import Store
-from tasks.gallery import Gallery, Place
-from tasks.twin import seed_of
+from infra.storage.store import Store
+from tasks.generation.gallery import Gallery, Place
+from tasks.generation.twin import seed_of
 from tests.flows.support import grey_chain, run
 from tests.tasks import support
 

@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flows import image
-from flows.context import Context, Outcome, Services
-from flows.image import convert_picture
-from flows.manifest import Ledger
-from flows.sources import find
-from infra.cache import Key
+from flows.manifest.manifest import Ledger
+from flows.recipes.context import Context, Outcome, Services
+from flows.run import image
+from flows.run.image import convert_picture
+from flows.run.sources import find
 from infra.errors import Withheld
-from infra.lease import Leases
+from infra.media.containers.hidden import hidden_in_picture
 from infra.media.frame import YuvFrame
-from infra.media.hidden import hidden_in_picture
-from infra.media.still import PICTURE_SUFFIXES, read_picture, write_picture
+from infra.media.pictures.still import PICTURE_SUFFIXES, read_picture, write_picture
 from infra.settings import IdentityScope, Settings
-from infra.store import Store
-from tasks.gallery import Gallery
+from infra.storage.cache import Key
+from infra.storage.lease import Leases
+from infra.storage.store import Store
+from tasks.generation.gallery import Gallery
 from tasks.records import Scene, Verdict
 from tests.flows.support import Collector, grey_chain
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import pandas
 import pytest
 
-from flows import manifest
-from flows.manifest import Ledger
-from flows.rows import Evidence, VideoRow
-from infra.store import Store
+from flows.manifest import manifest
+from flows.manifest.manifest import Ledger
+from flows.manifest.rows import Evidence, VideoRow
+from infra.storage.store import Store
 from tasks.records import Verdict
 from tests.reference.racers import race
 
 WRITER = """
 import sys
-from flows.manifest import Ledger
-from infra.store import Store
+from flows.manifest.manifest import Ledger
+from infra.storage.store import Store
 from tests.flows.test_manifest import row
 ledger = Ledger(Store(sys.argv[1], private=False))
 ledger.flush()

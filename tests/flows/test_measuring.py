@@ -8,32 +8,32 @@ import cv2
 import numpy as np
 import pytest
 
-from flows import measuring
-from flows.cancelled import Cancelled
-from flows.pairs import Pair
-from flows.sources import VIDEO_SUFFIXES, find
+from flows.evaluation import measure
+from flows.evaluation.pairs import Pair
+from flows.run.cancelled import Cancelled
+from flows.run.sources import VIDEO_SUFFIXES, find
 from infra.media.probe import probe_video
 from infra.media.sound import loudness
 from infra.privacy import digest_file, public_id
 from infra.settings import Settings
-from infra.store import Store
-from tasks.measure.records import Measured
+from infra.storage.store import Store
+from tasks.evaluation.measure.records import Measured
 from tests.conftest import Make
 
 
 @pytest.fixture
-def measurer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> measuring.Measurer:
+def measurer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> measure.Measurer:
     """Without networks: nobody is seen."""
-    monkeypatch.setattr(measuring, "instruments", lambda settings: None)
-    monkeypatch.setattr(measuring.measuring, "run", lambda *_: Measured.empty())
-    return measuring.Measurer(Settings(profile="evaluation"), Store(f"file://{tmp_path}/store"), b"k" * 32, tmp_path)
+    monkeypatch.setattr(measure, "instruments", lambda settings: None)
+    monkeypatch.setattr(measure.measuring, "run", lambda *_: Measured.empty())
+    return measure.Measurer(Settings(profile="evaluation"), Store(f"file://{tmp_path}/store"), b"k" * 32, tmp_path)
 
 
-def heard(measurer: measuring.Measurer, *paths: Path, picture: bool = False) -> np.ndarray:
-    return measurer.measure(measuring.Files(*paths, picture)).loudness
+def heard(measurer: measure.Measurer, *paths: Path, picture: bool = False) -> np.ndarray:
+    return measurer.measure(measure.Files(*paths, picture)).loudness
 
 
-def test_the_sound_of_the_original_is_listened_to(measurer: measuring.Measurer, made: Make) -> None:
+def test_the_sound_of_the_original_is_listened_to(measurer: measure.Measurer, made: Make) -> None:
     original, mute = made("loud.mkv", frames=24), made("mute.mkv", frames=24, tracks=0)
     info = probe_video(original)
     expected = loudness(original, info, np.array([info.seconds(n) for n in range(24)]))
@@ -42,7 +42,7 @@ def test_the_sound_of_the_original_is_listened_to(measurer: measuring.Measurer, 
     assert heard(measurer, mute, original).shape == (0,)
 
 
-def test_a_picture_has_no_sound(measurer: measuring.Measurer, tmp_path: Path) -> None:
+def test_a_picture_has_no_sound(measurer: measure.Measurer, tmp_path: Path) -> None:
     path = tmp_path / "one.png"
     cv2.imwrite(str(path), np.full((40, 60, 3), 90, np.uint8))
     assert heard(measurer, path, path, picture=True).shape == (0,)
@@ -50,13 +50,13 @@ def test_a_picture_has_no_sound(measurer: measuring.Measurer, tmp_path: Path) ->
 
 @pytest.mark.parametrize("owner", ["", "evaluation-films"])
 def test_what_was_measured_is_kept_until_it_is_forgotten(
-    measurer: measuring.Measurer, made: Make, monkeypatch: pytest.MonkeyPatch, owner: str
+    measurer: measure.Measurer, made: Make, monkeypatch: pytest.MonkeyPatch, owner: str
 ) -> None:
     """Under a name that purging the dataset finds."""
     measurer._owner = owner
     path, store = made("plain.mp4"), measurer._cache._store
     heard(measurer, path, path)
-    monkeypatch.setattr(measuring.measuring, "run", lambda *_: pytest.fail("It was measured twice."))
+    monkeypatch.setattr(measure.measuring, "run", lambda *_: pytest.fail("It was measured twice."))
     heard(measurer, path, path)
     expected = owner or f"evaluation-{public_id(b'k' * 32, digest_file(path))}"
     assert {place.split("/")[1] for place in store.list_tree("identifying")} == {expected}
@@ -65,10 +65,10 @@ def test_what_was_measured_is_kept_until_it_is_forgotten(
 
 
 def test_each_file_is_fetched_and_probed_once(
-    measurer: measuring.Measurer, made: Make, monkeypatch: pytest.MonkeyPatch
+    measurer: measure.Measurer, made: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, probed = made("plain.mp4"), []
-    monkeypatch.setattr(measuring, "probe_video", lambda path: (probed.append(path), probe_video(path))[1])
+    monkeypatch.setattr(measure, "probe_video", lambda path: (probed.append(path), probe_video(path))[1])
     job = find(str(path), VIDEO_SUFFIXES)[0]
     with measurer.files(Pair(1, job, job, 0)) as files:
         measurer.measure(files)
@@ -78,7 +78,7 @@ def test_each_file_is_fetched_and_probed_once(
         assert sorted(probed) == sorted([files.original, files.anonymized])
 
 
-def test_every_pass_over_a_file_can_be_stopped(measurer: measuring.Measurer, made: Make) -> None:
+def test_every_pass_over_a_file_can_be_stopped(measurer: measure.Measurer, made: Make) -> None:
     job, left = find(str(made("six.mp4", frames=6)), VIDEO_SUFFIXES)[0], iter(range(8))
 
     def check() -> None:

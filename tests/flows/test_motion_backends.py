@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 
-from flows import sources
-from flows.convert import convert
-from flows.rows import VideoRow
+from flows.manifest.rows import VideoRow
+from flows.run import sources
+from flows.run.convert import convert
 from infra.media.decode import open_frames
 from infra.media.probe import probe_video
 from infra.settings import OnFailure, Settings
-from models import profiles, weights
 from models.embedding.calibration import calibration
-from models.motion.reenact import Reenactor
+from models.motion.mesh.reenact import Reenactor
+from models.selection import profiles
+from models.weights import weight_files
 from tasks.records import Verdict
 from tests.contracts import support as contracts
 from tests.flows.support import Collector
@@ -41,7 +42,8 @@ class Made:
 @pytest.fixture(scope="module")
 def short(clip: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory, ffmpeg: Callable[..., None]) -> Path:
     """A quarter of a second of a man who talks."""
-    if any(row.state != "present" for row in weights.status() if row.weight.name in profiles.weights_of("embedded")):
+    needed = profiles.weights_of("embedded")
+    if any(row.state != "present" for row in weight_files.status() if row.weight.name in needed):
         pytest.skip("the weights are not in place; run anonflow models pull")
     path = tmp_path_factory.mktemp("short") / "short.mp4"
     options = ("-frames:v", str(FRAMES), "-an", "-c:v", "libx264", "-crf", "10")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.manifest import Ledger
-from flows.pairs import Pairing, pair_up
-from flows.rows import VideoRow
-from flows.sources import VIDEO_SUFFIXES, find
+from flows.evaluation.pairs import Pairing, pair_up
+from flows.manifest.manifest import Ledger
+from flows.manifest.rows import VideoRow
+from flows.run.sources import VIDEO_SUFFIXES, find
 from infra.errors import UsageError
-from infra.store import Store
+from infra.storage.store import Store
 from tasks.records import Verdict
 
 KEY = b"k" * 32

@@ -15,18 +15,20 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from flows import face_records, purging, recheck
-from flows.cli import app
-from flows.manifest import Ledger
-from flows.pulling import Puller, folder_of
-from flows.rows import VideoRow
+from flows.cli.main import app
+from flows.dataset import purge
+from flows.manifest import face_records
+from flows.manifest.manifest import Ledger
+from flows.manifest.rows import VideoRow
+from flows.recheck import recheck
+from flows.recheck.pull import Puller, folder_of
 from infra.errors import MediaError, StoreUnavailable, UsageError
-from infra.media import hidden
-from infra.media.still import write_picture
+from infra.media.containers import hidden
+from infra.media.pictures.still import write_picture
 from infra.privacy import digest_file, key_path, load_key, public_id
 from infra.settings import Settings
-from infra.store import Store
-from tasks.recheck import Looked
+from infra.storage.store import Store
+from tasks.audit.recheck import Looked
 from tasks.records import Verdict
 from tests.conftest import Make
 from tests.contracts import support as contracts
@@ -235,9 +237,9 @@ def test_a_second_recheck_looks_only_at_what_is_new_or_audited_otherwise(
 KILLED = """
 import os, signal, sys
 from flows import recheck
-from flows.recheck import Request
+from flows.recheck.recheck import Request
 from infra.settings import Settings
-from tasks.recheck import Looked
+from tasks.audit.recheck import Looked
 looked = []
 def look(frames, *_, **__):
     if len(looked) == 2:
@@ -327,7 +329,7 @@ def test_a_pull_that_was_interrupted_is_completed(
 def test_what_somebody_converts_at_that_moment_is_left(
     three: Path, seen: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from infra.lease import Leases
+    from infra.storage.lease import Leases
 
     monkeypatch.setattr(hidden, "hidden_in_video", fail("b"))
     with Leases(Store(Settings().cache_url)) as leases, leases.holding("b") as claim:
@@ -360,7 +362,7 @@ def test_purging_a_dataset_removes_what_was_pulled(
     monkeypatch.setattr(hidden, "hidden_in_video", fail("b"))
     recheck_all(three, pull=True)
     key = load_key(key_path(Settings().cache_url))
-    assert folder_of("b") in purging.prefixes_of(Store(Settings().cache_url), "films", key)
+    assert folder_of("b") in purge.prefixes_of(Store(Settings().cache_url), "films", key)
 
 
 def test_the_command_names_public_ids_and_fails_when_something_does(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from flows import deployments, registration, worker
-from flows.dataset_run import Policy
+from flows.dataset.coordinator import Policy
+from flows.prefect import deployments, registration, worker
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from flows import reviewing
-from flows.context import Context, StageResult
-from flows.manifest import Ledger
-from flows.reviewing import Applied, apply
+from flows.manifest.manifest import Ledger
+from flows.manifest.review import Applied, apply
+from flows.recipes.context import Context, StageResult
 from infra.errors import StoreUnavailable, UsageError
 from infra.media.probe import VideoInfo
 from infra.settings import Settings
-from infra.store import Store
+from infra.storage.store import Store
+from tasks.evaluation.report.review import Choice, Decision, Review
 from tasks.records import Verdict
-from tasks.report.review import Choice, Decision, Review
 from tests.conftest import Make
 from tests.flows.support import grey_chain, run
 
@@ -120,9 +119,9 @@ def test_old_versions_of_what_was_rejected_go_also_after_an_interruption(
     store = Store(str(converted[1]), private=False)
     review = decided(Decision(Ledger(store).rows()[1].output, Choice.REJECT))
     with monkeypatch.context() as broken, pytest.raises(StoreUnavailable):
-        broken.setattr(reviewing, "remove_for_good", lambda *_: refuse(""))
+        broken.setattr(review, "remove_for_good", lambda *_: refuse(""))
         apply(review, store)
     removed: list[str] = []
-    monkeypatch.setattr(reviewing, "remove_for_good", lambda store, path: removed.append(path))
+    monkeypatch.setattr(review, "remove_for_good", lambda store, path: removed.append(path))
     apply(review, store)
     assert removed[0] == review.decisions[0].name

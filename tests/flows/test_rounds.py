@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows import rounds
-from flows.casting import Casting
-from flows.control_stage import ControlStage
-from flows.steps import Steps
+from flows.recipes import retry
+from flows.recipes.control_stage import ControlStage
+from flows.recipes.stage_runner import Steps
+from flows.recipes.twin_assignment import Casting
 from infra.errors import Withheld
 from infra.settings import IdentityScope, OnFailure
-from tasks.gallery import Place
+from tasks.generation.gallery import Place
 from tasks.records import Verdict
 from tests.flows.script import STRAY, Script, report
 from tests.tasks import support
@@ -113,7 +113,7 @@ def test_a_stray_that_stays_withholds_by_default(script: Callable[..., Script]) 
     made = script([report(strays=(STRAY,))])
     with pytest.raises(Withheld) as raised:
         made.run()
-    assert raised.value.reason == "stray_face" and len(made.rounds) == rounds.STRAY_ROUNDS + 1
+    assert raised.value.reason == "stray_face" and len(made.rounds) == retry.STRAY_ROUNDS + 1
 
 
 def test_two_people_of_one_video_never_share_a_twin(script: Callable[..., Script]) -> None:
@@ -173,7 +173,7 @@ def beaten(made: Script, candidate: int) -> None:
     """While the script renders for the first time, another video settles another twin for its first person."""
     one, render = made.material.identities.identities[0], made.render
 
-    def late(*arguments: Any) -> rounds.Rendered:
+    def late(*arguments: Any) -> retry.Rendered:
         if not made.rounds:
             assert made.context.people.settle([(Place("video:0", -1), one.pooled, support.twin(candidate))]) == []
         return render(*arguments)
@@ -237,7 +237,7 @@ def test_a_small_face_that_needed_all_its_tries_for_the_first_twin_is_not_tried_
 @pytest.mark.parametrize("side", [50, 80])
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_no_twin_is_asked_for_without_a_try(script: Callable[..., Script], side: float, most: int) -> None:
-    limit = min(most, rounds.SMALL_ATTEMPTS) if side < rounds.SMALL_FACE else most
+    limit = min(most, retry.SMALL_ATTEMPTS) if side < retry.SMALL_FACE else most
     made = script([KNOWN] * limit + [CLEAN], side=side, max_attempts=most, on_failure=OnFailure.REDACT)
     assert made.run()[1:] == (Verdict.REDACTED, "no_safe_twin")
     assert all(wanted.attempts >= 1 for _, wanted in made.asked)
@@ -266,7 +266,7 @@ def test_a_rehearsal_that_recognises_the_source_saves_the_round(script: Callable
 def test_a_rehearsal_asks_for_a_margin_while_tries_are_left(script: Callable[..., Script]) -> None:
     made = script([CLEAN], rehearsals=(True,) * 4 + (False,), max_attempts=5)
     assert made.run()[1] is Verdict.PUBLISHED
-    assert made.margins == [rounds.MARGIN] * 3 + [0.0] * 2
+    assert made.margins == [retry.MARGIN] * 3 + [0.0] * 2
     made = script([CLEAN], rehearsals=(False,), max_attempts=1)
     made.run()
     assert made.margins == [0.0]

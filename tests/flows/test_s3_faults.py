@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.context import Context, StageResult, Stages
-from flows.convert import convert
-from flows.sources import VIDEO_SUFFIXES, find
-from infra.cache import Key
+from flows.recipes.context import Context, StageResult, Stages
+from flows.run.convert import convert
+from flows.run.sources import VIDEO_SUFFIXES, find
 from infra.media.probe import VideoInfo
 from infra.settings import Settings
-from infra.store import Store
+from infra.storage.cache import Key
+from infra.storage.store import Store
 from tasks.records import Scene
 from tests.flows.support import Collector, grey_chain
 from tests.reference.faulty_s3 import BUCKET, FaultyS3, running

@@ -16,7 +16,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import registration
+from flows.prefect import registration
 from tests.integration.topology import Topology, end, free_ports
 
 _PATIENCE_S = 60.0

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows import shards
-from flows.sources import Job
+from flows.dataset import shards
+from flows.run.sources import Job
 from infra.errors import StoreError
-from infra.store import Store
+from infra.storage.store import Store
 
 
 def jobs(count: int) -> list[Job]:

@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows import face_records, recheck, stages
-from flows.rows import VideoRow
+from flows.manifest import face_records
+from flows.manifest.rows import VideoRow
+from flows.recheck import recheck
+from flows.recipes import stages
 from infra.errors import WeightsError
 from infra.media.frame import YuvFrame
 from infra.media.probe import VideoInfo, probe_video
 from infra.settings import OnFailure, Settings
-from infra.store import Store
-from models import weights
+from infra.storage.store import Store
 from models.embedding.calibration import calibration
+from models.weights import weight_files
 from tasks.records import Verdict
 from tests.contracts import support as contracts
 from tests.flows.rechecks import found, recheck_all
@@ -43,7 +45,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory, ffmpeg: Callable[..., No
     folder = tmp_path_factory.mktemp("converted")
     source = folder / "Jane.mp4"
     try:
-        clip = weights.path("demo-clip")
+        clip = weight_files.path("demo-clip")
     except WeightsError as error:
         pytest.skip(str(error))
     # Longer than `limits.APART_FRAMES`, so that samples are held against others of another moment.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import UsageError
-from infra.solo import only_one
+from infra.process.machine_lock import only_one
 
 ROOT = Path(__file__).resolve().parents[2]
 SUPERVISE = """
@@ -67,7 +67,7 @@ def test_signals_are_passed_on_and_waited_for(number: int, tmp_path: Path) -> No
 def test_one_process_holds_a_thing_until_it_ends(home: Path) -> None:
     script = (
         "import os, sys, time\n"
-        "from infra.solo import only_one\n"
+        "from infra.process.machine_lock import only_one\n"
         "with only_one('card 0'):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"

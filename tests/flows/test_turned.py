@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flows.stages import run_stages
+from flows.recipes.stages import run_stages
 from infra.settings import Settings
 from models.detection.turned import Look, look
 from tests.contracts import support as contracts

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.settings import Settings
-from infra.store import Store
+from infra.storage.store import Store
 from tests.reference.racers import race
 
 SCRIPT = """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.cache import Cache, Key
-from infra.store import Prefix, Store
+from infra.storage.cache import Cache, Key
+from infra.storage.store import Prefix, Store
 
 ONE, TWO = "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"
 

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = """
 import ctypes, sys, threading
-from infra.allocator import few_arenas
+from infra.process.allocator import few_arenas
 took = few_arenas() if sys.argv[1] == "few" else None
 libc, many = ctypes.CDLL(None), threading.Barrier(8)
 libc.malloc.restype, libc.fopen.restype = ctypes.c_void_p, ctypes.c_void_p

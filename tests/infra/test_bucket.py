@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.bucket import Bucket, download
 from infra.errors import StoreUnavailable
-from infra.store import Prefix, Store
+from infra.storage.bucket import Bucket, download
+from infra.storage.store import Prefix, Store
 from tests.reference.faulty_s3 import BUCKET, FaultyS3, running
 
 FAULTS = ["500 InternalError", "503 SlowDown", "reset before", "reset after", "short", "slow"]
@@ -124,7 +124,7 @@ def test_upload_in_parts_survives_faults(
     s3: FaultyS3, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The smallest part that servers accept.
-    monkeypatch.setattr("infra.bucket._PART", 5 << 20)
+    monkeypatch.setattr("infra.storage.bucket._PART", 5 << 20)
     source, copy = tmp_path / "source", tmp_path / "copy"
     source.write_bytes(os.urandom((11 << 20) + 5))
     s3.fail("reset after", "PUT", "partNumber=2")
@@ -149,7 +149,7 @@ def test_download(s3: FaultyS3, tmp_path: Path) -> None:
 
 def test_object_rewritten_while_it_is_read(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never a mixture of two versions: it is read again, and once more is one time too many."""
-    monkeypatch.setattr("infra.places.CHUNK", 1000)
+    monkeypatch.setattr("infra.storage.object_backend.CHUNK", 1000)
     store = Store(f"s3://{BUCKET}/{tmp_path.name}")
     versions = [bytes([n]) * 3000 for n in range(4)]
     store.write_named("safe/a", versions[0])

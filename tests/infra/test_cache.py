@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from infra.cache import Cache, Key
-from infra.store import Prefix, Store
+from infra.storage.cache import Cache, Key
+from infra.storage.store import Prefix, Store
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.disk import Disk
 from infra.errors import StoreUnavailable
+from infra.storage.disk import Disk
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from botocore.exceptions import (
 )
 from s3fs.errors import translate_boto_error
 
-from infra import faults
 from infra.errors import StoreUnavailable, UsageError
+from infra.storage import faults
 
 
 def said(code: str, status: int = 0) -> Exception:

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from infra.errors import ToolError
+from infra.media.containers.hidden import check_picture, hidden_in_picture, hidden_in_video
 from infra.media.decode import open_frames
 from infra.media.encode import open_encoder
-from infra.media.hidden import check_picture, hidden_in_picture, hidden_in_video
 from infra.media.mux import join_sound
+from infra.media.pictures.still import write_picture
 from infra.media.probe import probe_video
-from infra.media.still import write_picture
 from tests.infra import containers
 from tests.infra.test_transparency import disc
 

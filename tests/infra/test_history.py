@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from infra.bucket import Bucket
-from infra.cache import Cache
-from infra.inventory import stats, store_time, unfinished_uploads
 from infra.settings import IdentityScope
-from infra.store import Store
-from infra.upkeep import hides_removed, leftovers, prune, purge
-from tasks.gallery import Gallery
+from infra.storage.bucket import Bucket
+from infra.storage.cache import Cache
+from infra.storage.inventory import stats, store_time, unfinished_uploads
+from infra.storage.store import Store
+from infra.storage.upkeep import hides_removed, leftovers, prune, purge
+from tasks.generation.gallery import Gallery
 from tests.reference.faulty_s3 import BUCKET, FaultyS3, running
 
 WEEK = timedelta(days=7)
@@ -77,7 +77,7 @@ def test_purge_survives_faults_and_servers_without_versions(s3: FaultyS3, bucket
 
 def test_what_the_server_keeps_is_told(s3: FaultyS3, bucket: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket.write_named("identifying/one/a", b"1")
-    monkeypatch.setattr("infra.upkeep.erase", lambda place, doomed: None)
+    monkeypatch.setattr("infra.storage.upkeep.erase", lambda place, doomed: None)
     left = purge(bucket, ["identifying/one"])
     assert not left.none
     assert (left.objects, len(left.versions)) == ((), 2)
@@ -92,7 +92,7 @@ def test_unfinished_uploads_go_after_a_day(bucket: Store, monkeypatch: pytest.Mo
     assert prune(bucket, WEEK, dry_run=True).unfinished == 1
     found = [replace(upload, begun=store_time(bucket)) for upload in unfinished_uploads(bucket)]
     with monkeypatch.context() as patch:
-        patch.setattr("infra.upkeep.unfinished_uploads", lambda store: found)
+        patch.setattr("infra.storage.upkeep.unfinished_uploads", lambda store: found)
         assert prune(bucket, WEEK).unfinished == 0
     assert prune(bucket, WEEK).unfinished == 1
     assert unfinished_uploads(bucket) == []

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.cache import Cache, Key
-from infra.inventory import groups, stats, store_time
-from infra.store import Prefix, Store
+from infra.storage.cache import Cache, Key
+from infra.storage.inventory import groups, stats, store_time
+from infra.storage.store import Prefix, Store
 from tests.infra.support import ONE, TWO, Result, fill
 
 

@@ -14,24 +14,24 @@ from pathlib import Path
 
 import pytest
 
-from infra import lease
 from infra.errors import StoreUnavailable
-from infra.lease import Leases
-from infra.store import Store
+from infra.storage import lease
+from infra.storage.lease import Leases
+from infra.storage.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
 import sys
-from infra.lease import Leases
-from infra.store import Store
+from infra.storage.lease import Leases
+from infra.storage.store import Store
 with Leases(Store(sys.argv[1]), float(sys.argv[2])) as leases:
     print("got" if leases.claim("video") else "busy", flush=True)
     sys.stdin.readline()
 """
 RACER = """
 import sys
-from infra.lease import Leases
-from infra.store import Store
+from infra.storage.lease import Leases
+from infra.storage.store import Store
 with Leases(Store(sys.argv[1])) as leases:
     print("ready", flush=True)
     sys.stdin.readline()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.parallel import ahead, batches, ordered
+from infra.process.parallel import ahead, batches, ordered
 
 
 @given(st.lists(st.integers()), st.integers(-1, 9))

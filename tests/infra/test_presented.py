@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from infra.errors import MediaError
+from infra.media.containers.presented import MOST_DISCARDED, Discarded, _Sums, discarded
 from infra.media.decode import open_frames
 from infra.media.encode import open_encoder
 from infra.media.mux import join_sound
-from infra.media.presented import MOST_DISCARDED, Discarded, _Sums, discarded
 from infra.media.probe import VideoInfo, probe_video
 from infra.media.readback import Readback
 from tests.infra import containers

@@ -14,8 +14,8 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from infra.errors import StoreUnavailable, UsageError
-from infra.remote import open_address
-from infra.store import Store
+from infra.storage.filesystem import open_address
+from infra.storage.store import Store
 from tests.reference.faulty_s3 import BUCKET, running
 
 
@@ -38,9 +38,9 @@ def block(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
         vars(module)["Secret"] = Secret
         monkeypatch.setitem(sys.modules, "prefect.blocks.system", module)
         monkeypatch.setenv("ANONFLOW_S3_BLOCK", "bucket-writer")
-        from infra import remote
+        from infra.storage import filesystem
 
-        remote._block.cache_clear()
+        filesystem._block.cache_clear()
 
     return holds
 

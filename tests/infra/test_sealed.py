@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.cache import Cache, Key
 from infra.errors import StoreError, UsageError
-from infra.sealed import PIECE, Damaged, Seal, seal_from_environment, sealed_size
-from infra.store import Prefix, Ref, Store
+from infra.storage.cache import Cache, Key
+from infra.storage.encryption import PIECE, Damaged, Seal, seal_from_environment, sealed_size
+from infra.storage.store import Prefix, Ref, Store
 
 KEY, OTHER = "11" * 32, "22" * 32
 PATH = "identifying/owner/objects/ab/abcd"

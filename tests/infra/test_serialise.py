@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from infra.errors import StoreError
-from infra.serialise import dumps, loads
+from infra.storage.serialise import dumps, loads
 
 
 class Colour(StrEnum):

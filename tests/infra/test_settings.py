@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from infra.errors import UsageError
-from infra.processes import began
-from infra.scratch import scratch
+from infra.process.processes import began
+from infra.process.scratch import scratch
+from infra.process.telemetry import Timings
 from infra.settings import OnFailure, Settings
-from infra.telemetry import Timings
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_timings_add_up_and_survive_errors() -> None:
 def test_peak_memory_grows() -> None:
     # Not in this process, whose peak may be gigabytes already, nor in its child, which would inherit that.
     code = (
-        "from infra.telemetry import peak_memory_bytes as peak\n"
+        "from infra.process.telemetry import peak_memory_bytes as peak\n"
         "before = peak()\n"
         "block = bytearray(b'x') * (before + (64 << 20))\n"
         "assert peak() > len(block) > before"

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from infra.errors import MediaError
-from infra.media.boxes import clean_aperture, read_movie
+from infra.media.containers.boxes import clean_aperture, read_movie
+from infra.media.containers.ebml import read_matroska
+from infra.media.containers.hevc import has_layers
 from infra.media.decode import open_frames
-from infra.media.ebml import read_matroska
-from infra.media.hevc import has_layers
 from infra.media.probe import probe_video
 from infra.settings import SceneBackend, Settings
-from tasks import scenes
+from tasks.analysis import scenes
 from tests.infra import containers
 
 Run = Callable[..., None]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from infra.errors import MediaError, UsageError
-from infra.media.still import decode_picture, read_picture, write_picture
+from infra.media.pictures.still import decode_picture, read_picture, write_picture
 
 PICTURE = np.zeros((40, 60, 3), np.uint8)
 PICTURE[:20, :30] = (200, 30, 60)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import StoreError, StoreUnavailable, UsageError
-from infra.store import Prefix, Ref, Store
+from infra.storage.store import Prefix, Ref, Store
 from tests.reference.faulty_s3 import BUCKET, FaultyS3, running
 
 
@@ -208,7 +208,7 @@ def test_more_objects_than_one_listing_or_removal_holds(
         store.write_named(name, b"")
     ask = store.place.call  # type: ignore[attr-defined]
     monkeypatch.setattr(store.place, "call", lambda *a, **k: ask(*a, **k, MaxKeys=3))
-    monkeypatch.setattr("infra.bucket._BATCH", 3)
+    monkeypatch.setattr("infra.storage.bucket._BATCH", 3)
     s3.seen.clear()
     assert store.list_tree("safe/many") == names
     assert len(s3.seen) == 3
@@ -217,8 +217,8 @@ def test_more_objects_than_one_listing_or_removal_holds(
 
 
 def test_object_read_in_several_pieces(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.places.CHUNK", 1000)
-    monkeypatch.setattr("infra.store.CHUNK", 1000)
+    monkeypatch.setattr("infra.storage.object_backend.CHUNK", 1000)
+    monkeypatch.setattr("infra.storage.store.CHUNK", 1000)
     for size in (0, 999, 1000, 2000, 2500):
         data = os.urandom(size)
         ref = store.put_bytes(Prefix.SAFE, "owner", data)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from infra.media.transparency import colour_is_constant, is_simple, over_white, with_transparency
+from infra.media.pictures.transparency import colour_is_constant, is_simple, over_white, with_transparency
 
 RANDOM = np.random.default_rng(3)
 

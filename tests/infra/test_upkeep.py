@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from infra.cache import Cache, Key
 from infra.errors import UsageError
-from infra.inventory import groups, stats, store_time
-from infra.places import Entry
-from infra.store import Prefix, Store
-from infra.upkeep import hides_removed, leftovers, prune, purge
+from infra.storage.cache import Cache, Key
+from infra.storage.inventory import groups, stats, store_time
+from infra.storage.object_backend import Entry
+from infra.storage.store import Prefix, Store
+from infra.storage.upkeep import hides_removed, leftovers, prune, purge
 from tests.infra.support import ONE, TWO, Result, fill
 
 WEEK, HOUR = datetime.timedelta(days=7), datetime.timedelta(hours=1)

@@ -33,7 +33,7 @@ SMALL = ("--shard-seconds", "0.4")
 MORTAL = """
 import os, signal, sys
 from pathlib import Path
-import flows.progress as progress
+import flows.run.progress as progress
 plan = Path(sys.argv[1])
 real = progress.Clock.stage
 def stage(clock, name, total=0):
@@ -49,12 +49,12 @@ def once(clock, name, total=0):
         return real(clock, name, total)
     return stage(clock, name, total)
 progress.Clock.stage = once
-from flows.cli import app
+from flows.cli.main import app
 app(["worker", "--unsupervised", "--no-datasets", "--threads", "1", "--name", sys.argv[2]])
 """
 SUPERVISE = """
 import sys
-from flows.supervisor import supervise
+from flows.prefect.supervisor import supervise
 sys.exit(supervise([[sys.executable, "-c", *sys.argv[1:]]], 2.0))
 """
 
@@ -135,7 +135,9 @@ def define(topology: Topology, name: str, source: str = "raw") -> None:
 
 
 def trigger(topology: Topology, name: str) -> subprocess.Popen[bytes]:
-    return topology.start(f"trigger-{name}", [sys.executable, "-m", "flows.cli", "trigger", name, "--watch", *SMALL])
+    return topology.start(
+        f"trigger-{name}", [sys.executable, "-m", "flows.cli.main", "trigger", name, "--watch", *SMALL]
+    )
 
 
 def test_killed_in_every_stage_and_compared_with_an_undisturbed_run(
@@ -193,7 +195,7 @@ def test_a_worker_that_is_stopped_gives_back_what_it_holds(topology: Topology, f
 def test_an_evaluation_outlives_its_worker(topology: Topology, films: Path, tmp_path: Path) -> None:
     topology.start_worker("coordinator", [*topology.worker, "--no-shards", "--name", "coordinator"])
     topology.start_worker("evaluator", [*topology.worker, "--no-datasets", "--name", "evaluator"])
-    command = [sys.executable, "-m", "flows.cli", "trigger", "stopped", "--evaluate", "--watch"]
+    command = [sys.executable, "-m", "flows.cli.main", "trigger", "stopped", "--evaluate", "--watch"]
     watching = topology.start("trigger-evaluation", command)
     wait_for("a measured pair", lambda: bool(_found(topology, "store/identifying/evaluation-stopped")), 300)
     (evaluator,) = children(topology.workers[1].pid)
@@ -222,7 +224,7 @@ def test_a_recheck_outlives_its_worker_and_pulls_what_was_changed(topology: Topo
     remote(topology).pipe_file(f"anonflow/rough/videos/{victim}", b"another file")
     topology.start_worker("coordinator", [*topology.worker, "--no-shards", "--name", "coordinator"])
     topology.start_worker("rechecker", [*topology.worker, "--no-datasets", "--name", "rechecker"])
-    command = [sys.executable, "-m", "flows.cli", "trigger", "rough", "--recheck", "--pull", "--watch"]
+    command = [sys.executable, "-m", "flows.cli.main", "trigger", "rough", "--recheck", "--pull", "--watch"]
     watching = topology.start("trigger-recheck", command)
     wait_for("a rechecked file", lambda: bool(_found(topology, "rough/manifest/recheck")), 300)
     (rechecker,) = children(topology.workers[1].pid)

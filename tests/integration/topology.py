@@ -139,12 +139,12 @@ class Topology:
     @property
     def worker(self) -> list[str]:
         """The command line of a worker."""
-        return [sys.executable, "-m", "flows.cli", "worker", "--threads", "1"]
+        return [sys.executable, "-m", "flows.cli.main", "worker", "--threads", "1"]
 
     def anonflow(self, *arguments: str, seconds: float = 900.0) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "flows.cli", *arguments],
+            [sys.executable, "-m", "flows.cli.main", *arguments],
             env=self.environment,
             cwd=ROOT,
             capture_output=True,

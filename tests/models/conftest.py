@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from models import hub, weights
-from models.weight import HubFile, WebFile, Weight
+from models.weights import hub, weight_files
+from models.weights.weight import HubFile, WebFile, Weight
 from tests.models.mirror import LARGE, PAGE, RELEASE, REPO, SMALL, Mirror, serving, weight
 
 
@@ -46,6 +46,6 @@ def table(private: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Weight]:
         weight("page", "deep/.deep/page.onnx", WebFile(RELEASE)),
     )
     known = {row.name: row for row in rows}
-    monkeypatch.setattr(weights, "WEIGHTS", known)
-    monkeypatch.setattr(weights, "_checked", {})
+    monkeypatch.setattr(weight_files, "WEIGHTS", known)
+    monkeypatch.setattr(weight_files, "_checked", {})
     return known

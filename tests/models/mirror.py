@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from models.weight import Weight
+from models.weights.weight import Weight
 
 REPO = "someone/some-model"
 RELEASE = "https://web.example/releases/page.onnx"

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from models.interfaces.twins import AT_REST, Twin
 from models.motion import adapt
-from models.twins import AT_REST, Twin
 from tests.models.test_raster import HEIGHT, WIDTH, placed
 from tests.models.test_render import soft_noise
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.capabilities import Appearance
 from models.inpainting import catalogue, groups
+from models.interfaces.capabilities import Appearance
 from models.landmarks import pose
 
 

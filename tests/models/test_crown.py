@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from models.capabilities import Face, Mesh, Parser
+from models.interfaces.capabilities import Face, Mesh, Parser
+from models.interfaces.twins import AT_REST, Twin
 from models.masks.bisenet import LABELS
-from models.motion import crown, raster
-from models.motion.crown import Head
-from models.twins import AT_REST, Twin
+from models.motion.mesh import hairline, raster
+from models.motion.mesh.hairline import Head
 from tests.contracts import support
 from tests.tasks import support as made
 
@@ -51,8 +51,8 @@ def dressed(upper: int = HAIR, source_upper: int = HAIR) -> Twin:
     for side in (200, 240):
         theirs = Fake(source_upper).labelled(side, side)
         seen = picture(side, theirs, SOURCE)
-        heads.append(Head(theirs, 0, 0, mesh(side), crown.colours(seen, theirs, Fake())))
-    return crown.put_on(plain, labels, heads, Fake())
+        heads.append(Head(theirs, 0, 0, mesh(side), hairline.colours(seen, theirs, Fake())))
+    return hairline.put_on(plain, labels, heads, Fake())
 
 
 def above(twin: Twin) -> tuple[int, int]:
@@ -88,14 +88,14 @@ def test_hair_takes_the_colour_that_the_source_has_beside_its_skin() -> None:
 
 def test_without_heads_the_twin_stays_as_it_is() -> None:
     plain = Twin(np.full((64, 64, 3), 9, np.uint8), mesh(64), 0, AT_REST, np.zeros(4, np.float32))
-    assert crown.put_on(plain, np.ones((32, 32), np.uint8), [], Fake()) is plain
+    assert hairline.put_on(plain, np.ones((32, 32), np.uint8), [], Fake()) is plain
 
 
 def test_a_real_head_is_parsed_where_it_is() -> None:
     parser: Parser = support.load("parser", "bisenet")
     still, face = support.still("people/002_A"), support.face("people/002_A")
     found: Mesh = support.load("landmarker", "mesh").locate([still], [Face(face.box, 1.0, face.points)])[0]
-    head = crown.look(still, found.points, parser)
+    head = hairline.look(still, found.points, parser)
     x, y = (found.points[10, :2] - (head.x, head.y)).astype(int)
     assert head.labels[y + 8, x] in (SKIN, HAIR)
     assert np.isfinite(head.colours[0]).all() and head.colours[0, 2] > head.colours[0, 0]

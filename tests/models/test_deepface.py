@@ -18,15 +18,16 @@ import numpy as np
 import pytest
 
 from infra.errors import WeightsError
-from models import deepface_networks, profiles
+from models.attributes import deepface_networks
 from models.attributes.deepface_age_gender import DeepFaceAgeGender
 from models.attributes.deepface_emotion import DeepFaceEmotion
 from models.attributes.deepface_race import DeepFaceRace
-from models.capabilities import Face, Image
 from models.embedding import align, calibration
 from models.embedding.vectors import distances
 from models.embedding.vgg_face import VggFace
-from models.halving import Most
+from models.interfaces.capabilities import Face, Image
+from models.runtime.oom_backoff import Most
+from models.selection import profiles
 from tests.contracts import support
 from tests.reference import deepface_files
 
@@ -204,14 +205,14 @@ def test_a_process_that_uses_it_stays_as_it_was(home: Path, tmp_path: Path) -> N
     code = """
 import os, sys, warnings
 import numpy as np
-import models.profiles
+import models.selection.profiles
 heavy = ("torch", "tensorflow", "deepface", "onnxruntime")
 assert not [name for name in heavy if name in sys.modules]
 def settings():
     return {name: value for name, value in os.environ.items() if name.startswith(("DEEPFACE", "TF_", "CUDA"))}
 before = settings()
 from pathlib import Path
-from models.capabilities import Face
+from models.interfaces.capabilities import Face
 from models.embedding.vgg_face import VggFace
 from models.attributes.deepface_emotion import DeepFaceEmotion
 face = Face(np.array([2, 2, 40, 50], np.float32), 0.9, np.array([[9, 9], [30, 9], [20, 20], [12, 35], [28, 35]], "f"))
@@ -235,7 +236,7 @@ from deepface.commons import backend_utils
 backend_utils.get_backend_engine()
 from infra.errors import UsageError
 try:
-    import models.deepface_networks
+    import models.attributes.deepface_networks
 except UsageError as error:
     print(error)
 """

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.landmarks import pose, topology
-from models.motion import eyes, geometry, raster
+from models.motion.mesh import eyes, geometry, raster
 
 REST = pose.mean_face()
 LOWER = [i for ring in (topology.LEFT_EYE, topology.RIGHT_EYE) for i in ring[1:8]]

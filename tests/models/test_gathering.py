@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from models.gathering import Gathering
+from models.runtime.batching import Gathering
 
 
 def gathered(run: Callable[[list[int]], list[int]], jobs: int, kinds: int, most: int) -> list[int | Exception]:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from infra.errors import WeightsError
-from models import profiles
-from models.capabilities import Face
 from models.detection.geometry import fit, suppress
 from models.embedding import align, calibration
 from models.embedding.vectors import distances, unit
+from models.interfaces.capabilities import Face
+from models.selection import profiles
 
 RNG = np.random.default_rng(7)
 

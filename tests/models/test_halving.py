@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from models.halving import Most, in_batches
+from models.runtime.oom_backoff import Most, in_batches
 
 torch = pytest.importorskip("torch")
 
@@ -95,5 +95,5 @@ def test_the_failed_run_is_gone_before_the_next_one() -> None:
 
 
 def test_importing_it_imports_no_torch() -> None:
-    code = "import sys, models.halving; sys.exit('torch' in sys.modules)"
+    code = "import sys, models.runtime.oom_backoff; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.landmarks import topology
-from models.motion import jaw
+from models.motion.mesh import jaw
 from tests.models.test_eyes import face
 
 SIDE = 400

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from models.landmarks import topology
-from models.motion.eyes import EYES, Eye
-from models.motion.lids import Lids, _membrane
-from models.motion.raster import Region
+from models.motion.mesh.eyes import EYES, Eye
+from models.motion.mesh.lids import Lids, _membrane
+from models.motion.mesh.raster import Region
 from tests.models.test_eyes import LOWER, UPPER, face
 
 SIDE = 400

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from models.landmarks import pose, topology
-from models.motion import geometry
+from models.motion.mesh import geometry
 
 REST = pose.mean_face()
 LOWER = [i for ring in (topology.LEFT_EYE, topology.RIGHT_EYE) for i in ring[1:8]]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.landmarks import pose, topology
-from models.motion import geometry, mouth
+from models.motion.mesh import geometry, mouth
 
 LIP, SKIN, TOOTH, DARK = (110, 100, 190), (130, 160, 210), (205, 215, 225), (25, 20, 35)
 

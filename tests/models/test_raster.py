@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.landmarks import pose, topology
-from models.motion import geometry, raster
+from models.motion.mesh import geometry, raster
 
 REST = pose.mean_face()
 WIDTH, HEIGHT = 320, 240

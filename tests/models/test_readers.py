@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 
 from infra.errors import WeightsError
-from models import onnx_blocks, runtime, weights
 from models.embedding import dlib_file, dlib_resnet
 from models.embedding.align import dlib_chip
 from models.masks import torch_file
+from models.runtime import onnx_blocks, openvino_runtime
+from models.weights import weight_files
 from tests.contracts import support
 
 
 def _file(name: str) -> Path:
     try:
-        return weights.path(name)
+        return weight_files.path(name)
     except WeightsError as error:
         pytest.skip(str(error))
 
@@ -32,7 +33,7 @@ def test_no_quantised_node_is_left_and_the_network_reads(name: str) -> None:
     content = onnx_blocks.expand(_file(name))
     assert b"DequantizeLinear" in _file(name).read_bytes() and b"DequantizeLinear" not in content
     assert len(content) > 2 * _file(name).stat().st_size
-    assert runtime.read_bytes(content, name).inputs
+    assert openvino_runtime.read_bytes(content, name).inputs
 
 
 def test_blocks_are_expanded_along_their_axis() -> None:

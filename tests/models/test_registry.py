@@ -15,10 +15,11 @@ import pytest
 
 from infra.errors import UsageError, WeightsError
 from infra.settings import HardFrames, IdentityScope, MotionCrop, Settings
-from models import profiles, recorded
-from models.packages import Carrier
-from models.registry import WEIGHTS
-from models.weight import HubFile, WebFile
+from models.selection import profiles
+from models.weights import first_use_hashes
+from models.weights.packages import Carrier
+from models.weights.registry.table import WEIGHTS
+from models.weights.weight import HubFile, WebFile
 
 ROOT = Path(__file__).resolve().parents[2]
 LIVE, LIA = (("motion", "liveportrait"),), (("motion", "lia"),)
@@ -123,7 +124,7 @@ def test_the_digest_of_a_backend_follows_its_weights_and_version(monkeypatch: py
 
 def test_importing_the_tables_imports_no_runtime() -> None:
     code = (
-        "import sys; import models.profiles, models.registry, models.weights; "
+        "import sys; import models.selection.profiles, models.weights.registry.table, models.weights.weight_files; "
         "heavy = {'numpy', 'cv2', 'openvino', 'pandas', 'prefect', 'huggingface_hub'} & set(sys.modules); "
         "assert not heavy, heavy"
     )
@@ -261,7 +262,7 @@ def test_recorded_contents_are_part_of_a_cache_key(monkeypatch: pytest.MonkeyPat
     ):
         keys = [profiles.digest(capability, name)]
         for number in "12":
-            recorded.add(WEIGHTS[weight], tmp_path, number * 64, 1, "")
+            first_use_hashes.add(WEIGHTS[weight], tmp_path, number * 64, 1, "")
             keys.append(profiles.digest(capability, name))
         assert len(set(keys)) == 3
 

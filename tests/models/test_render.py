@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from models.landmarks import topology
-from models.motion import raster, render, sampling
+from models.motion.mesh import raster, render, sampling
 from tests.models.test_raster import HEIGHT, WIDTH, field_of, placed
 
 SKIN = np.full((240, 320), 255, np.uint8)

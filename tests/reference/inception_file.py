@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from models import torchvision_ops
+from models.runtime import torchvision_ops
 from tests.reference import released
 
 torchvision_ops.prepare()

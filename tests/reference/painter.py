@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models import profiles
-from models.capabilities import Floats, Image
 from models.inpainting import catalogue
 from models.inpainting.controlnet.framing import Square
 from models.inpainting.controlnet.pipeline import Request
-from models.motion.mesh import outline
+from models.interfaces.capabilities import Floats, Image
+from models.motion.mesh.backend import outline
+from models.selection import profiles
 
 PEOPLE = 6
 """So few, because generating one takes seconds."""

@@ -14,13 +14,13 @@ from torch import nn
 
 from models.motion.lia.network import Lia
 from models.motion.lia.network import Sizes as LiaSizes
-from models.motion.liveportrait.appearance import AppearanceExtractor
-from models.motion.liveportrait.decoder import SpadeDecoder
-from models.motion.liveportrait.motion_extractor import MotionExtractor
-from models.motion.liveportrait.network import Files
+from models.motion.liveportrait.networks.appearance import AppearanceExtractor
+from models.motion.liveportrait.networks.decoder import SpadeDecoder
+from models.motion.liveportrait.networks.motion_extractor import MotionExtractor
+from models.motion.liveportrait.networks.network import Files
+from models.motion.liveportrait.networks.warping import WarpingModule
 from models.motion.liveportrait.retargeting import WIDTHS, Stack
 from models.motion.liveportrait.sizes import Sizes
-from models.motion.liveportrait.warping import WarpingModule
 from tests.reference import rule
 
 HERE = Path(__file__).parent

@@ -12,21 +12,23 @@ import cv2
 import numpy as np
 
 from infra.media.frame import YuvFrame
-from models.capabilities import Face, Floats, Image, Mesh
 from models.detection import turned
+from models.interfaces.capabilities import Face, Floats, Image, Mesh
+from models.interfaces.twins import AT_REST, Driving, Patch, Performance, Strength, Twin
 from models.landmarks import pose, topology
 from models.masks.bisenet import LABELS
-from models.twins import AT_REST, Driving, Patch, Performance, Strength, Twin
-from tasks import faces, framing, limits, residual
-from tasks.controls import Controls
-from tasks.identities import Identities, Identity
-from tasks.judges import Reference
-from tasks.limits import InPlace
-from tasks.motion import Drivings, MotionLimits
-from tasks.motion import run as drive
+from tasks.analysis import faces
+from tasks.analysis.identities import Identities, Identity
+from tasks.analysis.motion import Drivings, MotionLimits
+from tasks.analysis.motion import run as drive
+from tasks.analysis.samples import Sample, Samples
+from tasks.audit import framing, residual
+from tasks.audit.recognisers import Reference
+from tasks.audit.residual import FaceSearch
+from tasks.generation import limits
+from tasks.generation.controls import Controls
+from tasks.generation.limits import InPlace
 from tasks.records import Scene, Track, Tracks
-from tasks.residual import FaceSearch
-from tasks.samples import Sample, Samples
 from tests.contracts import support as contracts
 
 WIDTH, HEIGHT = 320, 240

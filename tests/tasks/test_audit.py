@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.capabilities import Face
 from models.embedding.calibration import calibration
+from models.interfaces.capabilities import Face
 from models.landmarks import topology
-from tasks import audit, framing, judges
-from tasks.audit_report import Report
-from tasks.judges import Judge, Panel, Reference
-from tasks.reassemble import Painted
-from tasks.samples import Sample, Samples
-from tasks.tracking import overlap
+from tasks.analysis.samples import Sample, Samples
+from tasks.analysis.tracking import overlap
+from tasks.audit import audit, framing, recognisers
+from tasks.audit.recognisers import Judge, Panel, Reference
+from tasks.audit.report import Report
+from tasks.output.reassemble import Painted
 from tests.contracts import support as contracts
 from tests.tasks import support
 
@@ -397,7 +397,7 @@ def test_quick_judges_stay_well_inside_the_margin() -> None:
         source = own.embed([turned] * len(others), others)
         exact = own.embed([frame] * len(faces), faces) @ source.T
         rough = quick.embed([frame] * len(faces), faces) @ source.T
-        assert np.abs(exact - rough).max() < 0.5 * judges._ROUGHLY * calibration(name).far_1
+        assert np.abs(exact - rough).max() < 0.5 * recognisers._ROUGHLY * calibration(name).far_1
 
 
 FAR = np.array([0, 0, 1, 0], np.float32)

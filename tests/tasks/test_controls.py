@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 from infra.errors import Withheld
-from models.capabilities import Appearance, Embedder, Face, Image
 from models.embedding.calibration import calibration
-from models.twins import AT_REST, Strangers, Strength, Twin, TwinJob
-from tasks import controls, limits, motion, samples
-from tasks.controls import Controls
-from tasks.identities import Identity, pool
+from models.interfaces.capabilities import Appearance, Embedder, Face, Image
+from models.interfaces.twins import AT_REST, Strangers, Strength, Twin, TwinJob
+from tasks.analysis import motion, samples
+from tasks.analysis.identities import Identity, pool
+from tasks.analysis.samples import Samples
+from tasks.generation import controls, limits
+from tasks.generation.controls import Controls
+from tasks.generation.site import Site, site_of
+from tasks.generation.verify import Trial, show
 from tasks.records import Tracks
-from tasks.samples import Samples
-from tasks.site import Site, site_of
-from tasks.verify import Trial, show
 from tests.contracts import support as contracts
 from tests.tasks import support
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from models.capabilities import Face, Image
-from tasks import faces
+from models.interfaces.capabilities import Face, Image
+from tasks.analysis import faces
 from tests.tasks import support
 
 

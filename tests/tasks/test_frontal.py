@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from models.landmarks import topology
-from tasks import frontal
+from tasks.analysis import frontal
 from tasks.records import Track
 from tests.tasks import support
 

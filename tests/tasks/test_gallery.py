@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.lease import Leases
 from infra.settings import IdentityScope
-from infra.store import Store
-from tasks import gallery
-from tasks.gallery import Gallery, Others, Place
+from infra.storage.lease import Leases
+from infra.storage.store import Store
+from tasks.generation import gallery
+from tasks.generation.gallery import Gallery, Others, Place
 from tests.reference.racers import race
 from tests.tasks import support
 
@@ -110,8 +110,8 @@ KEEPER = """
 import sys
 import numpy as np
 from infra.settings import IdentityScope
-from infra.store import Store
-from tasks.gallery import Gallery, Place
+from infra.storage.store import Store
+from tasks.generation.gallery import Gallery, Place
 from tests.tasks import support
 people = Gallery(Store(sys.argv[1]), IdentityScope.VIDEO, "data")
 print("ready", flush=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.capabilities import Face, Image
 from models.embedding.calibration import calibration
-from tasks import identities
-from tasks.identities import Identities
+from models.interfaces.capabilities import Face, Image
+from tasks.analysis import identities
+from tasks.analysis.identities import Identities
+from tasks.analysis.samples import Sample, Samples
 from tasks.records import Track
-from tasks.samples import Sample, Samples
 from tests.contracts import support as contracts
 from tests.tasks import support
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import limits
-from tasks.limits import InPlace, Source
-from tasks.samples import Sample
+from tasks.analysis.samples import Sample
+from tasks.generation import limits
+from tasks.generation.limits import InPlace, Source
 from tests.tasks import support
 
 share = st.floats(0.01, 0.99)

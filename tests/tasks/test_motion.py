@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.landmarks import pose
-from tasks import motion
-from tasks.motion import MotionLimits
+from tasks.analysis import motion
+from tasks.analysis.motion import MotionLimits
 from tasks.records import Track
 from tests.tasks import support
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.capabilities import Image
-from models.motion.reenact import Bearing
-from tasks import motion
+from models.interfaces.capabilities import Image
+from models.motion.mesh.reenact import Bearing
+from tasks.analysis import motion
 from tests.tasks import support
 
 _FRAMES = 26

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.capabilities import Face
 from models.detection.turned import QUARTERS, turned
-from tasks.orientation import OrientationVotes
+from models.interfaces.capabilities import Face
+from tasks.analysis.orientation import OrientationVotes
 from tests.contracts import support as contracts
 from tests.tasks import support
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infra import serialise
 from infra.errors import MediaError
 from infra.media.limits import MediaLimits
 from infra.media.probe import VideoInfo
 from infra.settings import Settings
-from tasks import probe
+from infra.storage import serialise
+from tasks.analysis import probe
 
 
 def test_facts_of_a_made_video(made: Callable[..., Path]) -> None:

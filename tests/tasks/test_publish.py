@@ -6,9 +6,9 @@ import pytest
 
 from infra.errors import StoreError
 from infra.privacy import digest_file
-from infra.store import Store
-from tasks import publish
-from tasks.publish import AuditedFile
+from infra.storage.store import Store
+from tasks.output import publish
+from tasks.output.publish import AuditedFile
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.media.frame import YuvFrame
-from models.twins import Strength
-from tasks import reassemble
-from tasks.reassemble import Extra, Painted
+from models.interfaces.twins import Strength
+from tasks.generation.twin import TwinResult
+from tasks.output import reassemble
+from tasks.output.reassemble import Extra, Painted
 from tasks.records import Tracks
-from tasks.twin import TwinResult
 from tests.tasks import support
 
 

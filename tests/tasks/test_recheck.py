@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from models.capabilities import Face, Image
-from tasks import recheck
-from tasks.judges import Judge, Panel
-from tasks.reassemble import Painted
-from tasks.recheck import Earlier, Looked
+from models.interfaces.capabilities import Face, Image
+from tasks.audit import recheck
+from tasks.audit.recheck import Earlier, Looked
+from tasks.audit.recognisers import Judge, Panel
+from tasks.output.reassemble import Painted
 from tests.tasks import support
 
 FACE, OTHER = support.face(80, 100, 60), support.face(240, 100, 60)

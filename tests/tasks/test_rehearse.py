@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.capabilities import Face, Image
-from models.twins import Strength
-from tasks import rehearse
-from tasks.judges import Judge, Panel
-from tasks.rehearse import Rehearsal
-from tasks.verify import Trial
+from models.interfaces.capabilities import Face, Image
+from models.interfaces.twins import Strength
+from tasks.audit.recognisers import Judge, Panel
+from tasks.generation import preaudit
+from tasks.generation.preaudit import Rehearsal
+from tasks.generation.verify import Trial
 from tests.tasks import support
 
 Far = Callable[[Image, Face], float]
@@ -33,7 +33,7 @@ def rehearsed(
     panel = Panel(support.Search([]), support.Detector([]), support.Landmarker(), judges)
     cut = support.samples(found, (0, 2, 4))
     trial = Trial(support.twin(), {0: driving}, support.Painter(), Strength())
-    return rehearse.run(
+    return preaudit.run(
         trial, cut.samples, panel, support.controls(cut, people.identities[0], len(far)), workers=workers, margin=margin
     )
 

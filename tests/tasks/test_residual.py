@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import skimage
 
-from models.capabilities import Face, Image, Mesh
 from models.detection.turned import Look, turned, turned_face
-from tasks.framing import UPRIGHT
-from tasks.residual import CANDIDATE, SURE, FaceSearch, looks
-from tasks.tracking import overlap
+from models.interfaces.capabilities import Face, Image, Mesh
+from tasks.analysis.tracking import overlap
+from tasks.audit.framing import UPRIGHT
+from tasks.audit.residual import CANDIDATE, SURE, FaceSearch, looks
 from tests.contracts import support as contracts
 from tests.tasks import support
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from infra.media.frame import YuvFrame
 from models.landmarks import topology
-from models.motion.mesh import face_of
-from tasks import samples
+from models.motion.mesh.backend import face_of
+from tasks.analysis import samples
 from tests.tasks import support
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from infra.errors import ToolError
 from infra.media.probe import probe_video
 from infra.settings import SceneBackend, Settings
-from tasks import scenes
-from tasks.scenes import SceneConsumer, merge_similar
+from tasks.analysis import scenes
+from tasks.analysis.scenes import SceneConsumer, merge_similar
 
 # Found by looking: every frame that begins a new shot in googlework_short.mp4.
 CUTS = [17, 36, 54, 73, 93, 111, 130, 149, 167, 186, 204, 222, 291, 432, 540, 609, 710, 769, 819, 949]

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from models.interfaces.twins import Strength
 from models.masks.bisenet import LABELS
-from models.twins import Strength
-from tasks import site
-from tasks.motion import Drivings
+from tasks.analysis.motion import Drivings
+from tasks.analysis.samples import Samples
+from tasks.generation import site
+from tasks.generation.site import Site
 from tasks.records import Tracks
-from tasks.samples import Samples
-from tasks.site import Site
 from tests.tasks import support
 
 

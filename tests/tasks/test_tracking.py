@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.capabilities import Mesh
-from tasks import tracking
+from models.interfaces.capabilities import Mesh
+from tasks.analysis import tracking
+from tasks.analysis.tracking import Draft, Seen
 from tasks.records import Scene
-from tasks.tracking import Draft, Seen
 from tests.tasks import support
 
 NO_MESH = Mesh(np.zeros((478, 3), np.float32), 1.0, np.zeros(52, np.float32))

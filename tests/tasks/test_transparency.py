@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from infra.errors import MediaError
-from tasks.transparency import translucent
+from tasks.output.transparency import translucent
 
 Ffmpeg = Callable[..., None]
 

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import Withheld
-from models.capabilities import Appearance
 from models.embedding.calibration import calibration
-from models.twins import Front, Twin, TwinJob
-from tasks import twin
-from tasks.limits import InPlace
-from tasks.site import site_of
-from tasks.twin import Request, TwinSettings
+from models.interfaces.capabilities import Appearance
+from models.interfaces.twins import Front, Twin, TwinJob
+from tasks.generation import twin
+from tasks.generation.limits import InPlace
+from tasks.generation.site import site_of
+from tasks.generation.twin import Request, TwinSettings
 from tests.tasks import support
 
 

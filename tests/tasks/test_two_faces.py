@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from infra.errors import WeightsError
-from models import profiles
-from models.capabilities import Image
-from models.twins import AT_REST, MotionModel, Strength, Twin
-from tasks import motion, reassemble, site
-from tasks.identities import Identities, Identity
+from models.interfaces.capabilities import Image
+from models.interfaces.twins import AT_REST, MotionModel, Strength, Twin
+from models.selection import profiles
+from tasks.analysis import motion
+from tasks.analysis.identities import Identities, Identity
+from tasks.generation import site
+from tasks.generation.twin import TwinResult
+from tasks.output import reassemble
 from tasks.records import Tracks
-from tasks.twin import TwinResult
 from tests.contracts import support as contracts
 from tests.tasks import support
 

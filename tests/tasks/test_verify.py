@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.capabilities import Face, Image
-from models.twins import Strength
-from tasks import site, verify
-from tasks.verify import Shown
+from models.interfaces.capabilities import Face, Image
+from models.interfaces.twins import Strength
+from tasks.generation import site, verify
+from tasks.generation.verify import Shown
 from tests.tasks import support
 
 Far = Callable[[Image, Face], float]

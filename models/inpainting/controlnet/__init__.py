@@ -2,7 +2,7 @@
 
 import os
 
-from models import torchvision_ops
+from models.runtime import torchvision_ops
 
 # Everything is loaded from local folders; should a library think otherwise, it must not reach anybody.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

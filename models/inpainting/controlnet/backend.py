@@ -12,18 +12,19 @@ import numpy as np
 import torch
 
 from infra.errors import AttemptFailed, ToolError
-from models import profiles, weights
-from models.capabilities import Embedder, Image, Landmarker
-from models.device import Place, choose
 from models.embedding.calibration import calibration
-from models.gathering import Gathering
-from models.halving import Most, in_batches, no_memory
 from models.inpainting.controlnet import conditions, framing, pipeline, prompt
 from models.inpainting.controlnet.pipeline import Folders, Request
 from models.inpainting.controlnet.schedule import parameters_of, seed_of
 from models.inpainting.controlnet.words import Words
-from models.motion.mesh import face_of
-from models.twins import Twin, TwinJob
+from models.interfaces.capabilities import Embedder, Image, Landmarker
+from models.interfaces.twins import Twin, TwinJob
+from models.motion.mesh.backend import face_of
+from models.runtime.batching import Gathering
+from models.runtime.device import Place, choose
+from models.runtime.oom_backoff import Most, in_batches, no_memory
+from models.selection import profiles
+from models.weights import weight_files
 
 MOST = 32
 """Twins painted at a time where memory allows."""
@@ -55,7 +56,9 @@ class ControlNetInpainter:
         self._pipeline = pipeline.load(folders or Folders.registered(), where)
         self._words = Words(self._pipeline.tokenizer, self._pipeline.text_encoder)
         self._annotators = conditions.Annotators(
-            lineart or weights.path("annotator-lineart"), openpose or weights.path("annotator-openpose"), where.device
+            lineart or weight_files.path("annotator-lineart"),
+            openpose or weight_files.path("annotator-openpose"),
+            where.device,
         )
         self._parser = profiles.load("parser", "bisenet")
         self._landmarker: Landmarker = profiles.load("landmarker", "mesh")

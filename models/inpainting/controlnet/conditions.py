@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from infra.errors import WeightsError
-from models import checkpoint
-from models.capabilities import Image
 from models.inpainting.controlnet.framing import Square
+from models.interfaces.capabilities import Image
+from models.runtime import checkpoint
 
 with warnings.catch_warnings():
     # The package imports all its annotators, and they tell of packages that they miss and of names they overwrite.

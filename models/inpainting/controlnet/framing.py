@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capabilities import Floats, Image, Parser
+from models.interfaces.capabilities import Floats, Image, Parser
 from models.landmarks.topology import OVAL
 
 MARGIN = 0.8

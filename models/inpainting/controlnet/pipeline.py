@@ -1,7 +1,8 @@
 """Stable Diffusion with three ControlNets as diffusers runs it, loaded from local folders only.
 
 Realistic Vision V5.0 (repository without VAE) with the VAE ft-mse, ControlNets v1.1 for inpainting, line art and pose,
-DPM-Solver++ multistep: AnonNET section 3.4 and the authors' published settings. Licences: see models.registry.
+DPM-Solver++ multistep: AnonNET section 3.4 and the authors' published settings. Licences: see
+models.weights.registry.table.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ import transformers
 from torch import Tensor
 
 from infra.errors import WeightsError
-from models import weights
-from models.capabilities import Image
-from models.device import Place
 from models.inpainting.controlnet.schedule import Parameters
+from models.interfaces.capabilities import Image
+from models.runtime.device import Place
+from models.weights import weight_files
 
 _CONTROLNETS = ("controlnet-inpaint", "controlnet-lineart", "controlnet-openpose")
 
@@ -37,10 +38,9 @@ class Folders:
     @staticmethod
     def registered() -> Folders:
         """The folders of the registered files, all checked. Raises WeightsError."""
-        first, second, third = (weights.path(name).parent for name in _CONTROLNETS)
-        return Folders(
-            weights.path("realistic-vision").parent, weights.path("vae-ft-mse").parent, (first, second, third)
-        )
+        first, second, third = (weight_files.path(name).parent for name in _CONTROLNETS)
+        base, vae = (weight_files.path(name).parent for name in ("realistic-vision", "vae-ft-mse"))
+        return Folders(base, vae, (first, second, third))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models.capabilities import Appearance
+from models.interfaces.capabilities import Appearance
 
 AGE_GROUPS = (
     (1, "newborn baby"),

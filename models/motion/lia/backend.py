@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from infra.settings import HardFrames
-from models import checkpoint, weights
-from models.capabilities import Floats, Image
-from models.device import Place, Precision, choose, only_finite
+from models.interfaces.capabilities import Floats, Image
 from models.motion.crop import Framing
 from models.motion.lia.network import Lia, Sizes
-from models.motion.reenact import Reenactor
+from models.motion.mesh.reenact import Reenactor
+from models.runtime import checkpoint
+from models.runtime.device import Place, Precision, choose, only_finite
+from models.weights import weight_files
 
 _BATCH_CARD, _BATCH_CPU = 32, 4
 _SCALE, _DOWN = 2.0, -0.1
@@ -101,5 +102,5 @@ class LiaMotion(Reenactor[Source]):
         precision: Precision | None = None,
         batch: int = 0,
     ) -> None:
-        chosen = file or weights.path("lia-vox")
+        chosen = file or weight_files.path("lia-vox")
         super().__init__(LiaNetwork(chosen, choose(device, precision), sizes, batch), hard_frames)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from infra.settings import HardFrames, MotionCrop
-from models import weights
-from models.device import Precision, choose
 from models.motion.liveportrait.driving import Options
 from models.motion.liveportrait.landmarks import Landmarks203
-from models.motion.liveportrait.network import Files, LivePortrait, Source
+from models.motion.liveportrait.networks.network import Files, LivePortrait, Source
 from models.motion.liveportrait.sizes import Sizes
-from models.motion.reenact import Reenactor
+from models.motion.mesh.reenact import Reenactor
+from models.runtime.device import Precision, choose
+from models.weights import weight_files
 
 
 class LivePortraitMotion(Reenactor[Source]):
@@ -36,7 +36,7 @@ class LivePortraitMotion(Reenactor[Source]):
     ) -> None:
         locator = None
         if motion_crop is MotionCrop.LANDMARKS:
-            locator = Landmarks203(landmarks or weights.path("liveportrait-landmarks"))
+            locator = Landmarks203(landmarks or weight_files.path("liveportrait-landmarks"))
         network = LivePortrait(files or released(), choose(device, precision), options, sizes, batch)
         super().__init__(network, hard_frames, locator=locator)
 
@@ -44,4 +44,4 @@ class LivePortraitMotion(Reenactor[Source]):
 def released() -> Files:
     """The files of the weights folder. Raises WeightsError when one is missing or is not the pinned one."""
     names = ("appearance", "motion", "warping", "decoder", "retargeting")
-    return Files(*(weights.path(f"liveportrait-{name}") for name in names))
+    return Files(*(weight_files.path(f"liveportrait-{name}") for name in names))

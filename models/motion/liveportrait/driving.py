@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from models.motion.liveportrait.keypoints import Motion, transform
+from models.motion.liveportrait.networks.keypoints import Motion, transform
 from models.motion.liveportrait.sizes import POINTS
 from models.motion.liveportrait.smoothing import OBSERVATION_VARIANCE, smooth
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from infra.errors import WeightsError
-from models.capabilities import Floats, Image
+from models.interfaces.capabilities import Floats, Image
 from models.motion import crop
-from models.runtime import Network
+from models.runtime.openvino_runtime import Network
 
 POINTS = 203
 _OUTPUT = 2

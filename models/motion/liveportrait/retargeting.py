@@ -16,7 +16,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from models import checkpoint
+from models.runtime import checkpoint
 
 Floats = NDArray[np.float32]
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from models.capabilities import Appearance, Floats
 from models.inpainting import choosing
 from models.inpainting.catalogue import Catalogue
-from models.twins import TwinJob
+from models.interfaces.capabilities import Appearance, Floats
+from models.interfaces.twins import TwinJob
 
 DIMENSION = 512
 ADULT = Appearance(age=35, female=0.9, skin_ita=30)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.capabilities import Appearance
 from models.inpainting import by_kind, catalogue, groups
 from models.inpainting.catalogue import Catalogue
-from models.twins import TwinJob
+from models.interfaces.capabilities import Appearance
+from models.interfaces.twins import TwinJob
 from tests.models.inpainting.people import ADULT, PEOPLE, appearances, job, women
 
 

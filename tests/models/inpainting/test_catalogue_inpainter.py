@@ -9,7 +9,7 @@ import pytest
 from infra.errors import Withheld
 from models.inpainting import by_kind, catalogue, choosing
 from models.inpainting.catalogue_inpainter import CatalogueInpainter
-from models.twins import Twin
+from models.interfaces.twins import Twin
 from tests.contracts import support
 from tests.contracts.test_inpainter import job
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.errors import Withheld
-from models.capabilities import Appearance, Floats
 from models.inpainting import catalogue, choosing
 from models.inpainting.catalogue import Catalogue
-from models.twins import TwinJob
+from models.interfaces.capabilities import Appearance, Floats
+from models.interfaces.twins import TwinJob
 from tests.models.inpainting.people import ADULT, DIMENSION, PEOPLE, appearances, job, members, women
 
 

@@ -16,16 +16,16 @@ import pytest
 import torch
 
 from infra.errors import AttemptFailed, ToolError, WeightsError
-from models.capabilities import Appearance, Floats, Image
-from models.device import choose
-from models.halving import Most
 from models.inpainting.controlnet import conditions, framing, pipeline
 from models.inpainting.controlnet.backend import ControlNetInpainter
 from models.inpainting.controlnet.pipeline import Request
 from models.inpainting.controlnet.schedule import Parameters, parameters_of, seed_of
 from models.inpainting.controlnet.words import Words
+from models.interfaces.capabilities import Appearance, Floats, Image
+from models.interfaces.twins import TwinJob
 from models.landmarks import pose
-from models.twins import TwinJob
+from models.runtime.device import choose
+from models.runtime.oom_backoff import Most
 from tests.contracts import support
 from tests.reference import diffusion_files, painter
 

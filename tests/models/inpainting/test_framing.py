@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.capabilities import Floats
 from models.inpainting.controlnet import framing
+from models.interfaces.capabilities import Floats
 from models.landmarks import pose
 from models.landmarks.topology import OVAL
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.inpainting import catalogue, curate_groups, groups
+from models.inpainting import catalogue, groups
+from tools.catalogue import groups as fitting
 
 FOLDS = 5
 
@@ -20,7 +21,7 @@ def test_of_people_it_was_not_fitted_to_it_says_what_the_eye_says() -> None:
     fold = np.random.default_rng(0).permutation(len(people)) % FOLDS
     guessed = np.zeros(len(people), np.int64)
     for one in range(FOLDS):
-        slope, level = curate_groups.fit(known[fold != one], people.group[fold != one])
+        slope, level = fitting.fit(known[fold != one], people.group[fold != one])
         guessed[fold == one] = (known[fold == one] @ slope + level).argmax(axis=1)
     right = guessed == people.group
     assert right.mean() > 0.78
@@ -31,10 +32,10 @@ def test_of_people_it_was_not_fitted_to_it_says_what_the_eye_says() -> None:
 
 
 def test_the_shipped_model_is_what_the_catalogue_gives(tmp_path: Path) -> None:
-    curate_groups.write(tmp_path / "again.npz")
+    fitting.write(tmp_path / "again.npz")
     again, shipped = np.load(tmp_path / "again.npz"), groups._stored()
     people, file = catalogue.load(), Path(groups.__file__).with_name("groups.npz")
-    assert str(np.load(file)["people"]) == curate_groups.people_of(people), "the groups are of another catalogue"
+    assert str(np.load(file)["people"]) == fitting.people_of(people), "the groups are of another catalogue"
     known = groups.features(people.embeddings, people.ita, shipped["mean"])
     found = [groups.shares(known @ one["slope"] + one["level"]) for one in (again, shipped)]
     # The optimizer's last steps differ between processors.

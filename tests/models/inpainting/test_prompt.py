@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.capabilities import Appearance
 from models.inpainting.controlnet import prompt
+from models.interfaces.capabilities import Appearance
 
 HAPPY = {"happy": 0.8, "neutral": 0.2}
 

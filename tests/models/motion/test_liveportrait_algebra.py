@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from models.landmarks import pose, topology
-from models.motion.liveportrait import driving, keypoints, ratios, smoothing
+from models.motion.liveportrait import driving, ratios, smoothing
 from models.motion.liveportrait.driving import Options
-from models.motion.liveportrait.keypoints import Motion
+from models.motion.liveportrait.networks import keypoints
+from models.motion.liveportrait.networks.keypoints import Motion
 from models.motion.liveportrait.retargeting import WIDTHS, Retargeting
 from tests.reference import rule
 

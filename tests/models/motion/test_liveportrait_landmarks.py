@@ -13,11 +13,11 @@ from openvino import opset13 as ops
 
 from infra.errors import WeightsError
 from infra.settings import HardFrames, MotionCrop
+from models.interfaces.twins import Strength
 from models.motion import crop
 from models.motion.liveportrait.backend import LivePortraitMotion
-from models.motion.liveportrait.keypoints import PACKED
 from models.motion.liveportrait.landmarks import Landmarks203
-from models.twins import Strength
+from models.motion.liveportrait.networks.keypoints import PACKED
 from tests.models.motion.test_reenact import FRAME, driving, mesh, twin
 from tests.reference import released, rule
 

@@ -14,18 +14,18 @@ import torch
 from torch.nn import functional
 
 from infra.errors import WeightsError
-from models import checkpoint
-from models.device import Place, choose
 from models.motion import crop
 from models.motion.liveportrait import paste
-from models.motion.liveportrait.appearance import AppearanceExtractor
-from models.motion.liveportrait.decoder import ResidualBlock, Spade, SpadeDecoder
 from models.motion.liveportrait.driving import Options, drive
-from models.motion.liveportrait.keypoints import transform, unpack
-from models.motion.liveportrait.network import Files, LivePortrait
+from models.motion.liveportrait.networks.appearance import AppearanceExtractor
+from models.motion.liveportrait.networks.decoder import ResidualBlock, Spade, SpadeDecoder
+from models.motion.liveportrait.networks.keypoints import transform, unpack
+from models.motion.liveportrait.networks.network import Files, LivePortrait
+from models.motion.liveportrait.networks.warping import WarpingModule
 from models.motion.liveportrait.raised import RaisedConv
 from models.motion.liveportrait.sliced import SlicedConv
-from models.motion.liveportrait.warping import WarpingModule
+from models.runtime import checkpoint
+from models.runtime.device import Place, choose
 from tests.reference import check, released, rule
 
 CPU = Place(torch.device("cpu"), torch.float32)

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.settings import HardFrames
-from models.capabilities import Floats, Image
+from models.interfaces.capabilities import Floats, Image
+from models.interfaces.twins import AT_REST, Driving, Patch, Strength, Twin
 from models.landmarks import pose
-from models.motion import overlay
-from models.motion import rows as rows_of
 from models.motion.animate import animate
 from models.motion.crop import Framing
-from models.motion.mesh import MeshMotion
-from models.motion.reenact import Bearing, Reenactor, turned
-from models.twins import AT_REST, Driving, Patch, Strength, Twin
+from models.motion.mesh import overlay
+from models.motion.mesh import rows as rows_of
+from models.motion.mesh.backend import MeshMotion
+from models.motion.mesh.reenact import Bearing, Reenactor, turned
 
 SIDE = 128
 

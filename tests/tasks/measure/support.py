@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from models.capabilities import Embedder, Face, Floats, Image
-from tasks.measure.look import Instruments
+from models.interfaces.capabilities import Embedder, Face, Floats, Image
+from tasks.evaluation.measure.look import Instruments
 from tests.tasks import support
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from models.capabilities import Mesh
+from models.interfaces.capabilities import Mesh
 from models.landmarks import pose, topology
-from models.motion.geometry import Similarity
-from tasks.measure import figures
+from models.motion.mesh.geometry import Similarity
+from tasks.evaluation.measure import figures
 from tests.tasks import support
 
 REST = pose.mean_face()

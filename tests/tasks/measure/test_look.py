@@ -11,9 +11,9 @@ import pytest
 from infra.media.frame import YuvFrame
 from models.attributes import skin
 from models.landmarks import topology
-from models.motion.mesh import face_of
-from tasks.measure import figures, quality
-from tasks.measure.look import SAMPLED, Looker, Row
+from models.motion.mesh.backend import face_of
+from tasks.evaluation.measure import figures, quality
+from tasks.evaluation.measure.look import SAMPLED, Looker, Row
 from tasks.records import Track, Tracks
 from tests.tasks import support
 from tests.tasks.measure.support import Attacker, Features, instruments

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from tasks.measure.outside import HEAD, mask, psnr, ssim
+from tasks.evaluation.measure.outside import HEAD, mask, psnr, ssim
 
 ALL = np.ones((48, 64), bool)
 

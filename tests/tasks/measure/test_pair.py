@@ -10,15 +10,18 @@ from infra.errors import WeightsError
 from infra.media.decode import open_frames
 from infra.media.frame import YuvFrame
 from infra.media.probe import probe_video
-from models.capabilities import Image
-from tasks.faces import FaceSettings
-from tasks.measure.look import Instruments
-from tasks.measure.pair import Known, Reel, frames_of, run, settings_for
-from tasks.measure.records import Measured
-from tasks.metrics import clip, consistency, detection, expression, looks, openings, picture, pose, series, usefulness
+from models.interfaces.capabilities import Image
+from tasks.analysis.faces import FaceSettings
+from tasks.evaluation.measure.look import Instruments
+from tasks.evaluation.measure.pair import Known, Reel, frames_of, run, settings_for
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics import clip, detection, series
+from tasks.evaluation.metrics.identity import consistency
+from tasks.evaluation.metrics.picture import picture
+from tasks.evaluation.metrics.usefulness import expression, looks, mouth_eye_aperture, pose, usefulness
+from tasks.evaluation.report import verdict
+from tasks.evaluation.report.content import Outcome
 from tasks.records import Scene
-from tasks.report import verdict
-from tasks.report.content import Outcome
 from tests.contracts import support as contracts
 from tests.reference.clips import short_clip
 from tests.tasks import support
@@ -137,8 +140,8 @@ def test_a_head_that_is_filled_shows_no_face_but_is_attacked_all_the_same(filled
 def test_what_a_filled_head_is_good_for_is_unknown_with_a_reason(filled: Measured) -> None:
     found = usefulness.of(filled)
     seen = {definition for definition, _ in found}
-    for definition in (expression.LABEL, expression.SHAPE, pose.ERROR, pose.MOTION, openings.CORRELATION, openings.LAG,
-                       looks.AGE, looks.GENDER, looks.SKIN):  # fmt: skip
+    for definition in (expression.LABEL, expression.SHAPE, pose.ERROR, pose.MOTION, mouth_eye_aperture.CORRELATION,
+                       mouth_eye_aperture.LAG, looks.AGE, looks.GENDER, looks.SKIN):  # fmt: skip
         assert definition in seen
         for (one, variant), figure in found.items():
             assert one != definition or (not figure.known and figure.note), (one.name, variant)

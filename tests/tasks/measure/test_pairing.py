@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from infra.media.frame import YuvFrame
-from tasks.measure.pairing import Place, by_frame, counterparts, same_time, together
-from tasks.tracking import overlap
+from tasks.analysis.tracking import overlap
+from tasks.evaluation.measure.pairing import Place, by_frame, counterparts, same_time, together
 from tests.tasks.support import box, track
 
 ALIKE = np.array([1.0, 1.0], np.float32)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.capabilities import Image
+from models.interfaces.capabilities import Image
 from models.quality import niqe
-from tasks.measure.quality import AROUND, BLOCK, crop
+from tasks.evaluation.measure.quality import AROUND, BLOCK, crop
 from tests.tasks import support
 
 

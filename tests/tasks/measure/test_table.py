@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from infra import serialise
-from tasks.measure.look import Row, Side
-from tasks.measure.records import Measured
-from tasks.measure.table import table
+from infra.storage import serialise
+from tasks.evaluation.measure.look import Row, Side
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.measure.table import table
 from tests.tasks.measure.support import Attacker, Features, instruments
 
 TOOLS = instruments([Attacker("one"), Attacker("two")])

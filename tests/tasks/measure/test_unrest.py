@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.measure.look import Row, Side
-from tasks.measure.unrest import Unrest
+from tasks.evaluation.measure.flicker import Unrest
+from tasks.evaluation.measure.look import Row, Side
 
 
 def side(grey: int | None) -> Side:

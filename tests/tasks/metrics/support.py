@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.measure.records import Measured
+from tasks.evaluation.measure.records import Measured
 
 
 def measured(n: int, person: Sequence[int] | None = None, **columns: Any) -> Measured:

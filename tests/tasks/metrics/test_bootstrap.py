@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from tasks.metrics import bootstrap
+from tasks.evaluation.metrics import bootstrap
 
 
 def simulated(random: np.random.Generator, people: int, each: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.measure.records import Measured
-from tasks.metrics import deidentification, detection
-from tasks.metrics.clip import PER_PERSON, Clip, reduce
-from tasks.metrics.deidentification import Distance
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics import detection
+from tasks.evaluation.metrics.clip import PER_PERSON, Clip, reduce
+from tasks.evaluation.metrics.identity import deidentification
+from tasks.evaluation.metrics.identity.deidentification import Distance
 from tests.tasks.metrics.support import directions, measured, rows
 
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from tasks.measure.records import Measured
-from tasks.metrics.consistency import CONSECUTIVE, of
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics.identity.consistency import CONSECUTIVE, of
 from tests.tasks.metrics.support import directions, measured
 
 

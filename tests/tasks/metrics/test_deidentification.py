@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cosine, euclidean
 
-from tasks.metrics.deidentification import (
+from tasks.evaluation.metrics.faces import Faces
+from tasks.evaluation.metrics.identity.deidentification import (
     CONSISTENCY,
     CONSISTENCY_VARIANCE,
     LEVEL,
@@ -19,7 +20,6 @@ from tasks.metrics.deidentification import (
     consistency,
     level,
 )
-from tasks.metrics.faces import Faces
 
 BY_HAND = {
     Distance.COSINE: lambda angle: 1 - math.cos(angle),

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.measure.records import Measured
-from tasks.metrics.detection import EXTRA, FOUND, FRAMES, of
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics.detection import EXTRA, FOUND, FRAMES, of
 from tests.tasks.metrics.support import measured
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cosine
 
-from tasks.measure.records import Measured
-from tasks.metrics.expression import LABEL, SHAPE, of
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics.usefulness.expression import LABEL, SHAPE, of
 from tests.tasks.metrics.support import measured
 
 

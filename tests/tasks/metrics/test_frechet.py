@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models import torchvision_ops
-from tasks.metrics.frechet import LEAST, Frechet, distance
+from models.runtime import torchvision_ops
+from tasks.evaluation.metrics.picture.frechet import LEAST, Frechet, distance
 
 torchvision_ops.prepare()
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_statistics_to_metric  # noqa: E402

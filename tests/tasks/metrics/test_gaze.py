@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from tasks.measure.figures import OPENINGS
-from tasks.measure.records import Measured
-from tasks.metrics.gaze import ERROR, MOTION, degrees, of
+from tasks.evaluation.measure.figures import OPENINGS
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics.usefulness.gaze import ERROR, MOTION, degrees, of
 from tests.tasks.metrics.support import measured
 
 

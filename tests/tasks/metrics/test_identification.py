@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.metrics import identification
-from tasks.metrics.definition import Figure
-from tasks.metrics.faces import Faces
-from tasks.metrics.identification import cmc, rank_of_truth, ranks, rates
+from tasks.evaluation.metrics.definition import Figure
+from tasks.evaluation.metrics.faces import Faces
+from tasks.evaluation.metrics.identity import identification
+from tasks.evaluation.metrics.identity.identification import cmc, rank_of_truth, ranks, rates
 
 
 def faces(vectors: np.ndarray, person: object, clip: object = None, frame: object = None) -> Faces:

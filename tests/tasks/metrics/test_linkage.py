@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from tasks.metrics import linkage as module
-from tasks.metrics.faces import Faces
-from tasks.metrics.linkage import Match, linkage
+from tasks.evaluation.metrics.faces import Faces
+from tasks.evaluation.metrics.identity import linkage as module
+from tasks.evaluation.metrics.identity.linkage import Match, linkage
 
 
 def clips(angles: list[float], person: list[int], clip: list[int] | None = None) -> Faces:

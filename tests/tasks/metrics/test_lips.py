@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from infra.errors import WeightsError
 from infra.media.probe import probe_video
 from infra.media.sound import SILENT, loudness
-from models import weights
-from tasks.measure.figures import OPENINGS
-from tasks.measure.records import Measured
-from tasks.metrics import lips
-from tasks.metrics.definition import Figure
-from tasks.metrics.lips import SYNC, lag, of
+from models.weights import weight_files
+from tasks.evaluation.measure.figures import OPENINGS
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics.definition import Figure
+from tasks.evaluation.metrics.usefulness import lips
+from tasks.evaluation.metrics.usefulness.lips import SYNC, lag, of
 from tests.tasks.metrics.support import measured
 
 RATE = 25
@@ -204,7 +204,7 @@ def test_what_is_unknown_of_a_file_is_no_error() -> None:
 def test_a_real_clip_has_its_speech_at_its_time() -> None:
     """The demonstration clip against a mouth that follows its sound."""
     try:
-        path = weights.path("demo-clip")
+        path = weight_files.path("demo-clip")
     except WeightsError as error:
         pytest.skip(str(error))
     info = probe_video(path)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.measure.records import Measured
-from tasks.metrics.looks import AGE, AGE_SIZE, GENDER, SKIN, of
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics.usefulness.looks import AGE, AGE_SIZE, GENDER, SKIN, of
 from tests.tasks.metrics.support import measured, rows
 
 

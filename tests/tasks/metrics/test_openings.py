@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import pearsonr
 
-from tasks.measure.figures import OPENINGS
-from tasks.measure.records import Measured
-from tasks.metrics.openings import CORRELATION, LAG, of
+from tasks.evaluation.measure.figures import OPENINGS
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics.usefulness.mouth_eye_aperture import CORRELATION, LAG, of
 from tests.tasks.metrics.support import measured
 
 TALK = np.random.default_rng(4).uniform(0, 0.3, 60)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from tasks.metrics import parrot as module
-from tasks.metrics.faces import Faces
-from tasks.metrics.parrot import parrot
+from tasks.evaluation.metrics.faces import Faces
+from tasks.evaluation.metrics.usefulness import parrot as module
+from tasks.evaluation.metrics.usefulness.parrot import parrot
 
 SIZE = 16
 _DRAWS = 4

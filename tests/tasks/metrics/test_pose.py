@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.measure.figures import AXES
-from tasks.measure.records import Measured
-from tasks.metrics.pose import ERROR, MOTION, of, yaw_range
+from tasks.evaluation.measure.figures import AXES
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics.usefulness.pose import ERROR, MOTION, of, yaw_range
 from tests.tasks.metrics.support import measured
 
 

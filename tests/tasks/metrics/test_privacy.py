@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from models.embedding.vectors import unit
-from tasks.metrics import identification, linkage, parrot, verification
-from tasks.metrics.clip import Clip, reduce
-from tasks.metrics.definition import Figure
-from tasks.metrics.privacy import Attack, attack, gather
+from tasks.evaluation.metrics.clip import Clip, reduce
+from tasks.evaluation.metrics.definition import Figure
+from tasks.evaluation.metrics.identity import identification, linkage, verification
+from tasks.evaluation.metrics.identity.privacy import Attack, attack, gather
+from tasks.evaluation.metrics.usefulness import parrot
 from tests.tasks.metrics.support import measured
 
 DIMENSION = 16

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.measure.records import Measured
-from tasks.metrics.definition import Better
-from tasks.metrics.quality import QUALITY, of
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics.definition import Better
+from tasks.evaluation.metrics.picture.quality import QUALITY, of
 from tests.tasks.metrics.support import measured, rows
 
 

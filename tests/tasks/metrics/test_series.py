@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import pearsonr
 
-from tasks.metrics.series import LEAST, about_median, both_known, correlation, mean_size, turned
+from tasks.evaluation.metrics.series import LEAST, about_median, both_known, correlation, mean_size, turned
 from tests.tasks.metrics.support import rows
 
 numbers = arrays(np.float64, 12, elements=st.floats(-100, 100, width=16))

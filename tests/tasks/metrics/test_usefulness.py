@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.measure.records import Measured
-from tasks.metrics import consistency, detection, usefulness
-from tasks.metrics.definition import Better, Definition, Figure
-from tasks.metrics.usefulness import of, over
+from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics import detection
+from tasks.evaluation.metrics.definition import Better, Definition, Figure
+from tasks.evaluation.metrics.identity import consistency
+from tasks.evaluation.metrics.usefulness import usefulness
+from tasks.evaluation.metrics.usefulness.usefulness import of, over
 from tests.tasks.metrics.support import directions, measured
 
 ONE = Definition("one", "One", "share", Better.HIGHER, "")

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
-from tasks.metrics.faces import Faces
-from tasks.metrics.verification import TAR, Pairs, Trials, pairs, roc, tar_at_far
+from tasks.evaluation.metrics.faces import Faces
+from tasks.evaluation.metrics.identity.verification import TAR, Pairs, Trials, pairs, roc, tar_at_far
 
 
 def made(seed: int, people: int, clips: int, each: int, noise: float = 1.0, apart: int = 10) -> Faces:

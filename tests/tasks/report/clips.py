@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tasks.metrics import detection, identification
-from tasks.metrics.clip import Clip, reduce
-from tasks.metrics.definition import Figure
-from tasks.metrics.privacy import Attack
-from tasks.metrics.verification import Roc
-from tasks.report.verdict import Limits
+from tasks.evaluation.metrics import detection
+from tasks.evaluation.metrics.clip import Clip, reduce
+from tasks.evaluation.metrics.definition import Figure
+from tasks.evaluation.metrics.identity import identification
+from tasks.evaluation.metrics.identity.privacy import Attack
+from tasks.evaluation.metrics.identity.verification import Roc
+from tasks.evaluation.report.verdict import Limits
 from tests.tasks.metrics.support import measured
 
 LIMITS = {"a": Limits(far_1=0.8, far_01=0.4), "b": Limits(far_1=0.5, far_01=0.3)}

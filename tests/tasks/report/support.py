@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tasks.metrics.adversary import insider, outsider
-from tasks.metrics.definition import Better, Definition, Figure
-from tasks.report.content import Chart, Content, Frame, Headline, Line, Outcome, Page, Series
-from tasks.report.pages import lines
+from tasks.evaluation.metrics.adversary import insider, outsider
+from tasks.evaluation.metrics.definition import Better, Definition, Figure
+from tasks.evaluation.report.content import Chart, Content, Frame, Headline, Line, Outcome, Page, Series
+from tasks.evaluation.report.pages import lines
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>.mp4",

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.metrics.adversary import insider, outsider
-from tasks.metrics.definition import Figure
-from tasks.metrics.usefulness import Numbers
-from tasks.report import adversaries, page, pages, verdict
-from tasks.report.compose import compose
-from tasks.report.content import Outcome
+from tasks.evaluation.metrics.adversary import insider, outsider
+from tasks.evaluation.metrics.definition import Figure
+from tasks.evaluation.metrics.usefulness.usefulness import Numbers
+from tasks.evaluation.report import adversaries, page, pages, verdict
+from tasks.evaluation.report.compose import compose
+from tasks.evaluation.report.content import Outcome
 from tests.tasks.report.clips import LIMITS, attack, clip
 from tests.tasks.report.support import content
 from tests.tasks.report.test_compose import FACTS

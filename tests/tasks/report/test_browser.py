@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tasks.report import page, review
-from tasks.report.review import Choice, Decision
+from tasks.evaluation.report import page, review
+from tasks.evaluation.report.review import Choice, Decision
 from tests.tasks.report import support
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is missing: pip install '.[dev]'")

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.report import charts, scales
-from tasks.report.content import Chart, Series
-from tasks.report.scales import Point, Scale
+from tasks.evaluation.report import charts, scales
+from tasks.evaluation.report.content import Chart, Series
+from tasks.evaluation.report.scales import Point, Scale
 
 NAN = math.nan
 

@@ -9,19 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.metrics import deidentification, detection, identification, openings
-from tasks.metrics.definition import Figure
-from tasks.metrics.privacy import Attack
-from tasks.metrics.verification import Roc
-from tasks.report import charts, page, pages
-from tasks.report.compose import Facts, compose
-from tasks.report.compose import charts as drawn
-from tasks.report.content import Content, Outcome
+from tasks.evaluation.metrics import detection
+from tasks.evaluation.metrics.definition import Figure
+from tasks.evaluation.metrics.identity import deidentification, identification
+from tasks.evaluation.metrics.identity.privacy import Attack
+from tasks.evaluation.metrics.identity.verification import Roc
+from tasks.evaluation.metrics.usefulness import mouth_eye_aperture
+from tasks.evaluation.report import charts, page, pages
+from tasks.evaluation.report.compose import Facts, compose
+from tasks.evaluation.report.compose import charts as drawn
+from tasks.evaluation.report.content import Content, Outcome
 from tests.tasks.report.clips import LIMITS, attack, clip, rate
 
 FACTS = Facts("Title", "2026-11-03T09:12:44+00:00", "anonflow 0", (("files", 3),), "a", (("seed", "0"),), False)
 NAN = float("nan")
-MOUTH = (openings.CORRELATION, "mouth")
+MOUTH = (mouth_eye_aperture.CORRELATION, "mouth")
 LEVEL = (deidentification.LEVEL[deidentification.Distance.COSINE], "a")
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas
 import pytest
 
-from tasks.report import machine
-from tasks.report.content import Content
+from tasks.evaluation.report import machine
+from tasks.evaluation.report.content import Content
 from tests.tasks.report import support
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from infra.errors import StoreUnavailable, UsageError
-from tasks.report import folder as folders
-from tasks.report import machine, page
-from tasks.report.content import Content
+from tasks.evaluation.report import folder as folders
+from tasks.evaluation.report import machine, page
+from tasks.evaluation.report.content import Content
 from tests.tasks.report import support
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.metrics.definition import Better, Definition, Figure
-from tasks.report import charts, pages
-from tasks.report.content import Outcome
+from tasks.evaluation.metrics.definition import Better, Definition, Figure
+from tasks.evaluation.report import charts, pages
+from tasks.evaluation.report.content import Outcome
 from tests.tasks.report import support
 from tests.tasks.report.clips import LIMITS, clip
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from infra.errors import UsageError
-from tasks.report import machine, review
-from tasks.report.review import Choice, Decision
+from tasks.evaluation.report import machine, review
+from tasks.evaluation.report.review import Choice, Decision
 from tests.tasks.report import support
 
 

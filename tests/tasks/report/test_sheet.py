@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from infra.media.frame import YuvFrame
-from tasks.report.sheet import sheet
+from tasks.evaluation.report.sheet import sheet
 from tests.tasks import support
 
 COLOURS = [(40, 40, 200), (40, 200, 40), (200, 40, 40), (20, 20, 20), (200, 200, 40), (120, 120, 120)]

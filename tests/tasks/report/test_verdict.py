@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.metrics.clip import Clip, reduce
-from tasks.metrics.definition import Figure
-from tasks.report.content import Outcome, Page
-from tasks.report.verdict import Limits, headlines, nearest, of_dataset, of_file
+from tasks.evaluation.metrics.clip import Clip, reduce
+from tasks.evaluation.metrics.definition import Figure
+from tasks.evaluation.report.content import Outcome, Page
+from tasks.evaluation.report.verdict import Limits, headlines, nearest, of_dataset, of_file
 from tests.tasks.metrics.support import measured
 from tests.tasks.report.clips import LIMITS, attack, clip, rate
 

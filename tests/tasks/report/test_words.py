@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tasks.report import words
+from tasks.evaluation.report import words
 
 
 @pytest.mark.parametrize(

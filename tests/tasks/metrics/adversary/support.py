@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.metrics.clip import Clip, reduce
+from tasks.evaluation.metrics.clip import Clip, reduce
 from tests.tasks.metrics.support import measured
 
 DIMENSION = 64

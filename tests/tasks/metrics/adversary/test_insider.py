@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from tasks.metrics.adversary import insider
-from tasks.metrics.clip import Clip
-from tasks.metrics.definition import Figure
+from tasks.evaluation.metrics.adversary import insider
+from tasks.evaluation.metrics.clip import Clip
+from tasks.evaluation.metrics.definition import Figure
 from tests.tasks.metrics.adversary.support import NEAR, clip, nothing, person
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.metrics.adversary.kinds import Kinds, of
+from tasks.evaluation.metrics.adversary.kinds import Kinds, of
 from tests.tasks.metrics.adversary.support import MAN, WOMAN, clip
 
 NAN = float("nan")

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.embedding.vectors import unit
-from tasks.metrics.adversary import matching
-from tasks.metrics.adversary.kinds import Kinds
-from tasks.metrics.adversary.matching import Compared, compare
-from tasks.metrics.faces import Faces
-from tasks.metrics.identification import TIE
+from tasks.evaluation.metrics.adversary import matching
+from tasks.evaluation.metrics.adversary.kinds import Kinds
+from tasks.evaluation.metrics.adversary.matching import Compared, compare
+from tasks.evaluation.metrics.faces import Faces
+from tasks.evaluation.metrics.identity.identification import TIE
 
 NONE = Kinds(np.zeros(0, np.int64), np.zeros((0, 3)))
 

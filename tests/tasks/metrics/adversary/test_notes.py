@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.metrics.adversary.notes import FEW, few, joined, unvaried
+from tasks.evaluation.metrics.adversary.notes import FEW, few, joined, unvaried
 
 
 def test_few_people_are_named_as_such() -> None:

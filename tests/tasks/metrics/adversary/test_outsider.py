@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.metrics.adversary import insider, outsider
-from tasks.metrics.clip import Clip
-from tasks.metrics.definition import Definition, Figure
-from tasks.metrics.faces import Faces
+from tasks.evaluation.metrics.adversary import insider, outsider
+from tasks.evaluation.metrics.clip import Clip
+from tasks.evaluation.metrics.definition import Definition, Figure
+from tasks.evaluation.metrics.faces import Faces
 from tests.tasks.metrics.adversary.support import MAN, NEAR, WOMAN, clip, nothing, original, person, session
 
 

@@ -1,0 +1,259 @@
+"""Commands for runs of a whole dataset with workers; importing this loads neither Prefect nor a network runtime."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows.cli.options import Around, Attempts, Failure, Fid, People, Person, Profile, Scope, Seed, TimeLimit
+from infra.errors import UsageError
+from infra.settings import IdentityScope, OnFailure, Settings, Surroundings
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from flows.dataset.store_layout import RunRecord
+    from infra.storage.store import Store
+
+Name = Annotated[str, typer.Argument(metavar="DATASET", help="Name of a dataset; it is shown in Prefect.")]
+_WATCH_S = 3.0
+_PATIENCE_S = 600.0
+_ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+def deploy(
+    name: Annotated[str, typer.Argument(metavar="[DATASET]", help="Also define a dataset of this name.")] = "",
+    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="Its videos: a folder or a table.")] = "",
+    destination: Annotated[str, typer.Argument(metavar="[DESTINATION]", help="Where its results go.")] = "",
+    profile: Profile = "embedded",
+    seed: Seed = 0,
+    identity_scope: Scope = IdentityScope.VIDEO,
+    on_failure: Failure = OnFailure.WITHHOLD,
+    surroundings: Around = Surroundings.ACCEPT,
+    max_attempts: Attempts = 5,
+    time_limit: TimeLimit = 300.0,
+    schedule: Annotated[str | None, typer.Option(help="Cron expression in UTC; an empty one ends it.")] = None,
+    person: Person = "",
+    people: People = "",
+    pool: Annotated[str, typer.Option(help="Work pool whose workers convert shards.")] = "anonflow",
+    shards_at_a_time: Annotated[int | None, typer.Option(help="Over all workers of the pool anonflow.")] = None,
+) -> None:
+    """Register work pool and deployments at the Prefect server; define a dataset, and when it runs by itself.
+
+    Who is who (--person or --people) is for evaluations only; what is said last holds.
+    """
+    _need_server()
+    from flows.dataset import definition
+    from flows.evaluation import pairs
+    from flows.prefect import registration
+    from infra.storage.store import Store
+    from models.selection import profiles
+
+    console = Console()
+    if name:
+        if not source or not destination:
+            raise UsageError("A dataset needs a name, a SOURCE and a DESTINATION.")
+        settings = Settings(
+            profile=profile,
+            seed=seed,
+            identity_scope=identity_scope,
+            on_failure=on_failure,
+            surroundings=surroundings,
+            max_attempts=max_attempts,
+            time_limit=time_limit,
+        )
+        profiles.roles(settings)
+        pairs.who_is_who(person, people)
+        here, there, table = (
+            value if not value or "://" in value else str(Path(value).absolute())
+            for value in (source, destination, people)
+        )
+        defined = definition.define(name, here, there, settings, person, table)
+        definition.save(Store(Settings().cache_url), defined)
+        console.print(f"dataset {name} is defined", highlight=False)
+    for full_name in registration.register(pool, shards_at_a_time):
+        console.print(f"registered {full_name}", highlight=False)
+    if schedule is not None:
+        if not name:
+            raise UsageError("A schedule belongs to a dataset; name one.")
+        registration.schedule(name, schedule)
+        console.print(f"{name}: {f'runs at {schedule} (UTC)' if schedule else 'runs when triggered'}", highlight=False)
+
+
+def trigger(
+    name: Name,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait for the end; exit code 1 when it fails.")] = False,
+    profile: Annotated[str, typer.Option(help="Instead of what the definition says.")] = "",
+    on_failure: Annotated[OnFailure | None, typer.Option(help="Instead of what the definition says.")] = None,
+    shard_seconds: Annotated[float | None, typer.Option(help="Seconds of video that a worker takes at a time.")] = None,
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate", help="Convert nothing: attack what is converted, and make a report.")
+    ] = False,
+    fid: Fid = False,
+    recheck: Annotated[
+        bool, typer.Option("--recheck", help="Convert nothing: audit again what is published, against its source too.")
+    ] = False,
+    pull: Annotated[bool, typer.Option("--pull", help="With --recheck: move what fails into the store.")] = False,
+) -> None:
+    """Convert what is new or unfinished in a dataset, by whatever workers there are."""
+    if evaluate and recheck:
+        raise UsageError("Choose one of --evaluate and --recheck.")
+    if fid and not evaluate:
+        raise UsageError("--fid belongs to --evaluate.")
+    if pull and not recheck:
+        raise UsageError("--pull belongs to --recheck.")
+    if evaluate:
+        _start(name, watch, "evaluate", fid=fid or None)
+        return
+    if recheck:
+        _start(name, watch, "recheck", pull=pull or None)
+        return
+    policy = on_failure.value if on_failure else None
+    _start(name, watch, profile=profile or None, policy=policy, shard_seconds=shard_seconds)
+
+
+def retry_failed(
+    name: Name,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait for the end; exit code 1 when it fails.")] = False,
+) -> None:
+    """Convert once more what failed, also what was given up after crashes or for taking too long."""
+    _start(name, watch, only_failed=True)
+
+
+def _start(name: str, watch: bool, verb: str = "convert", **parameters: Any) -> None:
+    _need_server()
+    from prefect.exceptions import ObjectNotFound
+
+    from flows.dataset import definition
+    from flows.prefect import registration
+    from infra.storage.store import Store
+
+    console = Console()
+    definition.load(Store(Settings().cache_url), name)
+    given = {key: value for key, value in parameters.items() if value is not None}
+    try:
+        flow_run = registration.trigger(name, verb, **given)
+    except ObjectNotFound:
+        raise UsageError("The deployments are not registered; run `anonflow deploy`.") from None
+    console.print(f"queued as flow run {flow_run}", highlight=False)
+    if watch and not _watched(console, name, flow_run):
+        raise typer.Exit(1)
+
+
+def _watched(console: Console, name: str, flow_run: UUID) -> bool:
+    """Tell what becomes of a flow run until it ends well; one that takes over from a dead worker is followed."""
+    import httpx
+
+    from flows.prefect import registration
+
+    said, silent = "", 0
+    while True:
+        try:
+            flow_run, state = registration.latest(name, flow_run)
+            silent = 0
+        except httpx.HTTPError:
+            silent += 1
+            if silent * _WATCH_S > _PATIENCE_S:
+                raise UsageError("The Prefect server does not answer; the run goes on without it.") from None
+            time.sleep(_WATCH_S)
+            continue
+        line = ": ".join(part for part in (state.name, state.message) if part) if state else ""
+        if line != said:
+            console.print(line, markup=False, highlight=False)
+            said = line
+        if state is not None and state.type.value in _ENDED:
+            return state.type.value == "COMPLETED"
+        time.sleep(_WATCH_S)
+
+
+def status(name: Annotated[str, typer.Argument(metavar="[DATASET]", help="Only this one.")] = "") -> None:
+    """Show every dataset: its last run, and what its manifest counts."""
+    from flows.dataset import definition
+    from flows.dataset.store_layout import coordinated, evaluated, last_run
+    from infra.storage.store import Store
+
+    store = Store(Settings().cache_url)
+    table = Table(title="datasets")
+    for column in ("dataset", "last run", "inputs", "published", "redacted", "withheld", "failed"):
+        table.add_column(column, overflow="fold")
+    for known in [name] if name else definition.names(store):
+        dataset = definition.load(store, known)
+        record, counts = last_run(store, known), _counts(dataset.destination)
+        ended = "running" if coordinated(store, known) else _ended(record)
+        ended += ", being evaluated" if evaluated(store, known) else ""
+        numbers = [str(counts.get(verdict, 0)) for verdict in ("published", "redacted", "withheld", "failed")]
+        inputs = str(record.inputs) if record else ""
+        table.add_row(known, ended, inputs, *numbers)
+    Console().print(table)
+
+
+def _ended(record: RunRecord | None) -> str:
+    if record is None:
+        return "never"
+    return f"{record.finished_at[:16]}{f', {record.lost} lost' if record.lost else ''}"
+
+
+def _counts(destination: str) -> dict[str, int]:
+    from collections import Counter
+
+    from flows.manifest.manifest import Ledger
+    from infra.storage.store import Store
+
+    return Counter(row.verdict.value for row in Ledger(Store(destination, private=False)).rows())
+
+
+def worker(
+    shards: Annotated[bool, typer.Option(help="Convert shards.")] = True,
+    datasets: Annotated[bool, typer.Option(help="Coordinate runs of datasets.")] = True,
+    videos: Annotated[int, typer.Option(help="Videos at a time.")] = 1,
+    threads: Annotated[int, typer.Option(help="Threads for decoding and encoding one video.")] = 2,
+    name: Annotated[str, typer.Option(help="Shown in Prefect; by default machine and process.")] = "",
+    unsupervised: Annotated[
+        bool, typer.Option("--unsupervised", help="Do not start the process anew when it ends.", hidden=True)
+    ] = False,
+) -> None:
+    """Work for the Prefect server until told to stop: one shard at a time, with networks that stay loaded.
+
+    Converting and coordinating are processes of their own, which are started anew when they end.
+    """
+    import contextlib
+    import logging
+
+    _need_server()
+    os.environ["ANONFLOW_VIDEOS"], os.environ["ANONFLOW_THREADS"] = str(videos), str(threads)
+    from flows.prefect import supervisor
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # Verdicts, by public id, belong in the log of a process that runs for weeks.
+    logging.getLogger("anonflow").setLevel(logging.INFO)
+    chosen = name or f"{os.uname().nodename.partition('.')[0]}-{os.getpid()}"
+    if not unsupervised:
+        # A video that kills the process that converts it must not take the coordinators along.
+        rest = ["--videos", str(videos), "--threads", str(threads), "--name", chosen]
+        kinds = [["--shards", "--no-datasets"]] * shards + [["--no-shards", "--datasets"]] * datasets
+        raise typer.Exit(supervisor.supervise([supervisor.worker_command([*kind, *rest]) for kind in kinds]))
+    from flows.run.convert import prepare_prefect
+    from infra.process.machine_lock import only_one
+    from infra.storage.store import Store
+
+    prepare_prefect()
+    store: Store = Store(Settings().cache_url)
+    store.check_exclusive()
+    card = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    import anyio
+
+    from flows.prefect.worker import serve
+
+    with only_one(f"card {card}") if card and shards else contextlib.nullcontext():
+        anyio.run(serve, chosen, shards, datasets, bool(os.environ.get(supervisor.SUPERVISED)))
+
+
+def _need_server() -> None:
+    if not os.environ.get("PREFECT_API_URL"):
+        raise UsageError("Set PREFECT_API_URL to your Prefect server, for instance http://127.0.0.1:4200/api.")

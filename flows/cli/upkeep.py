@@ -1,0 +1,99 @@
+"""Commands before and after runs: what a dataset will take, and removing what is known about it."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows.cli.datasets import Name
+from flows.cli.options import Profile, Source
+from infra.settings import Settings
+
+
+def plan(
+    source: Source,
+    destination: Annotated[str, typer.Argument(metavar="[DESTINATION]", help="Count what is done there.")] = "",
+    profile: Profile = "embedded",
+    workers: Annotated[int, typer.Option(min=1, help="Workers that would share the work.")] = 1,
+    price: Annotated[float | None, typer.Option(help="Price of an hour of one worker.")] = None,
+) -> None:
+    """Say what a conversion would take, without converting anything: videos, hours, storage, cost."""
+    from collections import Counter
+
+    from flows.dataset.durations import lengths
+    from flows.dataset.estimate import estimate
+    from flows.manifest.manifest import Ledger
+    from flows.run import sources
+    from flows.run.fingerprint import fingerprint
+    from infra.privacy import key_path, load_key
+    from infra.storage.store import Store
+
+    settings = Settings(profile=profile)
+    jobs = sources.find(source, sources.VIDEO_SUFFIXES, destination or None)
+    rows, left = [], jobs
+    if destination:
+        ledger, key = Ledger(Store(destination, private=False), tables=False), load_key(key_path(settings.cache_url))
+        rows, done = ledger.rows(), ledger.settled(fingerprint(settings))
+        left = [job for job in jobs if (job.input_id(key), job.stamp_id(key)) not in done]
+    others = Counter(sources.unsupported(source, sources.VIDEO_SUFFIXES, destination or None))
+    with Console().status("reading headers"):
+        found = lengths(left)
+    made = estimate(left, found, len(jobs) - len(left), others, rows, profile, workers, price)
+    table = Table(title="plan", show_header=False)
+    lines = {
+        "videos to convert": str(made.clips),
+        "unchanged": str(made.unchanged),
+        "hours of video": f"{made.hours:.2f}",
+        "people": "not known yet" if made.identities is None else f"{made.identities} in what is done",
+        "hours of work": f"{made.work_hours:.1f} (by {made.basis})",
+        "hours until done": f"{made.wall_hours:.1f} with {workers} worker{'s' * (workers > 1)}",
+        "shards": str(made.shards),
+        "source": f"{made.source_bytes / 1e9:.2f} GB",
+        "results": f"about {made.result_bytes / 1e9:.2f} GB",
+        "without readable headers": str(made.unreadable),
+        "other files": ", ".join(f"{n} {suffix}" for suffix, n in sorted(made.unsupported.items())) or "none",
+    }
+    if made.cost is not None:
+        lines["cost"] = f"{made.cost:.2f}"
+    for label, value in lines.items():
+        table.add_row(label, value)
+    Console().print(table)
+
+
+def purge(
+    name: Name,
+    prove: Annotated[bool, typer.Option("--prove", help="List what is left; exit code 1 when there is any.")] = False,
+) -> None:
+    """Remove for good all that the store and Prefect know about a dataset. What was published stays."""
+    from flows.dataset import purge
+    from infra.privacy import key_path, load_key
+    from infra.storage.store import Store
+    from infra.storage.upkeep import leftovers
+    from infra.storage.upkeep import purge as erase
+
+    console, url = Console(soft_wrap=True, highlight=False), Settings().cache_url
+    store = Store(url)
+    purge.refuse_while_running(store, name)
+    doomed = purge.prefixes_of(store, name, load_key(key_path(url)))
+    erase(store, purge.followed_up(name))
+    if os.environ.get("PREFECT_API_URL"):
+        from flows.prefect import registration
+
+        console.print(f"{registration.forget(name)} flow runs deleted")
+    else:
+        console.print("PREFECT_API_URL is not set: nothing was deleted at a Prefect server")
+    left = erase(store, doomed)
+    console.print(f"{len(doomed)} places purged")
+    if prove:
+        left = leftovers(store, doomed)
+        for path in left.objects:
+            console.print(f"left: {path}", markup=False)
+        for path, number in (*left.versions, *left.uploads):
+            console.print(f"left: {path} {number}", markup=False)
+        console.print("nothing is left" if left.none else "something is left, see above")
+    if not left.none:
+        raise typer.Exit(1)

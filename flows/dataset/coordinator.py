@@ -1,0 +1,275 @@
+"""A run over a whole dataset: what is left to do is cut into shards, which workers convert; this waits and concludes.
+
+The rows of the manifest alone say what is done. States of an engine only say whether to wait or to submit again, so it
+may forget, repeat or lose whatever it likes. One coordinator at a time works on a dataset; when it dies, the next one
+finds the rows of its workers and goes on from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from flows.dataset import definition, shards
+from flows.dataset.definition import Dataset
+from flows.dataset.durations import lengths
+from flows.dataset.scheduler import Engine, State
+from flows.dataset.shards import Shard
+from flows.dataset.store_layout import RunRecord, folder_of, lease_of, present_path, record_path, shard_lease
+from flows.manifest.manifest import Ledger
+from flows.manifest.rows import VideoRow
+from flows.run import sources
+from flows.run.cancelled import Cancelled
+from flows.run.convert import dataset_id, forget
+from flows.run.fingerprint import fingerprint
+from flows.run.sources import Job
+from infra.errors import UsageError
+from infra.settings import Settings
+from infra.storage.lease import TTL_S, Leases, boottime
+from infra.storage.store import Store
+from infra.storage.upkeep import remove_for_good
+from tasks.generation.gallery import Gallery
+from tasks.records import Verdict
+
+log = logging.getLogger("anonflow")
+
+FRUITLESS = 4
+"""So many times in a row a shard may end without a single new row before the run gives it up. A video that kills its
+worker is given up by itself after two."""
+
+
+class Board(Protocol):
+    """Where a person sees how far a run is."""
+
+    def show(self, done: int, total: int, description: str) -> None:
+        """So many of so many inputs have their verdict."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a run is cut and watched. shard_s, most: see `flows.dataset.shards.cut`. poll_s: seconds between two looks.
+    silence_s: seconds without a sign of life after which a worker counts as dead. only_failed: convert only what an
+    earlier run failed to, and forget why."""
+
+    shard_s: float = shards.SHARD_S
+    most: int = shards.MOST
+    poll_s: float = 5.0
+    silence_s: float = 1.5 * TTL_S
+    only_failed: bool = False
+
+
+@dataclass
+class _Watched:
+    shard: Shard
+    inputs: frozenset[str]
+    handle: str = ""
+    attempt: int = 0
+    fruitless: int = 0
+    done_before: int = 0
+    silent_since: float | None = None
+    deaths: int = 0
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """A run that has ended: its record, and the rows of all inputs of the dataset."""
+
+    record: RunRecord
+    rows: list[VideoRow] = field(repr=False)
+
+
+class Coordinator:
+    """One run of one dataset."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        store: Store,
+        key: bytes,
+        engine: Engine,
+        board: Callable[[str], Board],
+        policy: Policy | None = None,
+        cancelled: threading.Event | None = None,
+        handle: str = "",
+        parameters: dict[str, Any] | None = None,
+    ) -> None:
+        """board: makes the board from a first description, once it is known how much there is to do. handle: by which
+        the engine knows this coordinator. parameters: with which whoever takes over must begin."""
+        self._dataset, self._store, self._key = dataset, store, key
+        self._engine, self._board, self._policy = engine, board, policy or Policy()
+        self._cancelled = cancelled or threading.Event()
+        self._handle, self._parameters = handle, parameters or {}
+        self._before, self._leases_before = "", list[str]()
+        self._settings: Settings = dataset.with_settings()
+        self._ledger = Ledger(Store(dataset.destination, private=False))
+        self.run_id = secrets.token_hex(6)
+
+    def run(self) -> Concluded:
+        """Bring every input of the dataset to its verdict.
+
+        Raises UsageError when another coordinator is at work or nothing is found, Cancelled when stopped.
+        """
+        self._store.check_exclusive()
+        with Leases(self._store) as leases, self._alone(leases):
+            started = _now()
+            self._take_over()
+            jobs = sources.find(self._dataset.source, sources.VIDEO_SUFFIXES, self._dataset.destination)
+            ids = {job.ordinal: job.input_id(self._key) for job in jobs}
+            left, unchanged = self._left(jobs, leases)
+            pieces = self._cut(left)
+            folder = folder_of(self.run_id)
+            definition.save_snapshot(self._store, folder, self._dataset)
+            for piece in pieces:
+                shards.save(self._store, folder, piece)
+            lost = self._watch([_Watched(p, frozenset(ids[j.ordinal] for j in p.jobs)) for p in pieces], leases)
+            for name in [*self._leases_before, *(shard_lease(self.run_id, piece.number) for piece in pieces)]:
+                if leases.dead(name):
+                    leases.forget(name)
+            return self._conclude(started, set(ids.values()), unchanged, len(pieces), lost)
+
+    @contextlib.contextmanager
+    def _alone(self, leases: Leases) -> Iterator[None]:
+        lease = lease_of(self._dataset.name)
+        with leases.holding(lease, self._cancelled) as mine, leases.holding(f"run-{self.run_id}") as run:
+            if self._cancelled.is_set():
+                raise Cancelled
+            if mine is None or run is None:
+                raise UsageError("Another run of this dataset is being coordinated; see `anonflow status`.")
+            yield
+
+    def _take_over(self) -> None:
+        """End what a coordinator left behind that died; this run finds the rows that its workers wrote."""
+        before = self._store.read_json(present_path(self._dataset.name))
+        if before is not None:
+            log.warning("The last run of %s did not end in order; going on from its rows.", self._dataset.name)
+            # A coordinator that was stopped in order is run again under its own handle.
+            if before["handle"] not in ("", self._handle):
+                self._engine.abandon(before["handle"])
+            self._engine.drop(before["run"])
+            self._before = before["run"]
+            self._leases_before = [f"run-{self._before}"]
+            listed = self._store.list_tree(folder_of(self._before))
+            self._leases_before += [shard_lease(self._before, n) for n in range(1, len(listed))]
+            remove_for_good(self._store, folder_of(before["run"]))
+        present = {"run": self.run_id, "handle": self._handle, "parameters": self._parameters}
+        self._store.write_named(present_path(self._dataset.name), json.dumps(present).encode())
+
+    def _left(self, jobs: Sequence[Job], leases: Leases) -> tuple[list[Job], int]:
+        """Jobs that need work, and the number of those that need none."""
+        if self._policy.only_failed:
+            failed = {row.input_id: row.public_id for row in self._ledger.rows() if row.verdict is Verdict.FAILED}
+            left = [job for job in jobs if job.input_id(self._key) in failed]
+            for job in left:
+                leases.forget(failed[job.input_id(self._key)])
+            return left, len(jobs) - len(left)
+        known = self._ledger.settled(fingerprint(self._settings))
+        left = [job for job in jobs if (job.input_id(self._key), job.stamp_id(self._key)) not in known]
+        return left, len(jobs) - len(left)
+
+    def _cut(self, left: list[Job]) -> list[Shard]:
+        seconds = [length.seconds for length in lengths(left)] if left else []
+        return shards.cut(left, seconds, self._policy.shard_s, self._policy.most)
+
+    def _watch(self, waiting: list[_Watched], leases: Leases) -> int:
+        """Submit all shards and wait for their rows; returns how many inputs were given up without one."""
+        total, lost = sum(len(watched.inputs) for watched in waiting), 0
+        if not waiting:
+            return 0
+        board = self._board(f"{total} inputs in {len(waiting)} shards")
+        for watched in waiting:
+            self._submit(watched)
+        while waiting:
+            self._pause()
+            self._sweep(leases)
+            rows = [row for row in self._ledger.rows() if row.run == self.run_id]
+            done = {row.input_id for row in rows}
+            count = Counter(row.verdict.value for row in rows)
+            board.show(len(done), total, ", ".join(f"{n} {verdict}" for verdict, n in sorted(count.items())))
+            still = []
+            for watched in waiting:
+                if watched.inputs <= done:
+                    continue
+                if self._ended(watched, leases) and not self._again(watched, len(watched.inputs & done)):
+                    lost += len(watched.inputs - done)
+                    continue
+                still.append(watched)
+            waiting = still
+        return lost
+
+    def _sweep(self, leases: Leases) -> None:
+        """Let no shard of the run before this one seem to run when its worker is dead."""
+        if not self._before:
+            return
+        seeming = self._engine.running(self._before)
+        dead = [handle for handle, number in seeming if not leases.alive(shard_lease(self._before, number))]
+        for handle in dead:
+            self._engine.abandon(handle)
+        self._before = self._before if len(dead) < len(seeming) else ""
+
+    def _ended(self, watched: _Watched, leases: Leases) -> bool:
+        """Whether nobody works on a shard any more."""
+        lease = shard_lease(self.run_id, watched.shard.number)
+        if leases.alive(lease):
+            watched.silent_since = None
+            return False
+        state = self._engine.state(watched.handle)
+        if state is not State.RUNNING:
+            watched.silent_since = None
+            return state is State.OVER
+        # A worker that has not taken its lease yet may still be loading; one that left its lease behind is dead.
+        if watched.silent_since is None:
+            watched.silent_since = boottime()
+        silent = boottime() - watched.silent_since
+        if silent < self._policy.silence_s and leases.dead(lease) <= watched.deaths:
+            return False
+        watched.deaths = leases.dead(lease)
+        log.warning("Shard %d: its worker gives no sign of life.", watched.shard.number)
+        self._engine.abandon(watched.handle)
+        return True
+
+    def _again(self, watched: _Watched, done: int) -> bool:
+        """Submit a shard again unless that has been fruitless too often."""
+        watched.fruitless = 0 if done > watched.done_before else watched.fruitless + 1
+        watched.done_before, watched.silent_since = done, None
+        if watched.fruitless >= FRUITLESS:
+            log.error("Shard %d is given up: %d ends without a new row.", watched.shard.number, FRUITLESS)
+            return False
+        self._submit(watched)
+        return True
+
+    def _submit(self, watched: _Watched) -> None:
+        watched.attempt += 1
+        shard = watched.shard
+        watched.handle = self._engine.submit(self._dataset.name, self.run_id, shard.number, shard.of, watched.attempt)
+
+    def _pause(self) -> None:
+        if self._cancelled.wait(self._policy.poll_s):
+            raise Cancelled
+
+    def _conclude(self, started: str, ids: set[str], unchanged: int, pieces: int, lost: int) -> Concluded:
+        self._ledger.flush()
+        rows = [row for row in self._ledger.rows() if row.input_id in ids]
+        verdicts = dict(Counter(row.verdict.value for row in rows))
+        record = RunRecord(
+            self._dataset.name, self.run_id, started, _now(), len(ids), unchanged, pieces, verdicts, lost
+        )
+        self._store.write_named(record_path(self._dataset.name), json.dumps(asdict(record)).encode())
+        # What a run knows about people goes when it has ended; what was lost will be looked for anew.
+        remove_for_good(self._store, folder_of(self.run_id))
+        self._store.remove(present_path(self._dataset.name))
+        if not self._settings.keep_intermediates:
+            dataset = dataset_id(self._key, self._dataset.destination, self._settings)
+            forget(Gallery(self._store, self._settings.identity_scope, dataset))
+        return Concluded(record, rows)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

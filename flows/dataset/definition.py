@@ -1,0 +1,124 @@
+"""Datasets by name, so that a command, a schedule or a Prefect parameter can speak of one without saying where it lies.
+
+A definition holds the addresses of the source and the destination and the settings of the conversion. It lies in the
+store under the identifying prefix, because the address of a source may name somebody.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from infra.errors import UsageError
+from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings, Surroundings
+from infra.storage.store import Prefix, Store
+
+FOLDER = f"{Prefix.IDENTIFYING.value}/definitions"
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_ENUMS: dict[str, type[StrEnum]] = {
+    "motion_crop": MotionCrop,
+    "hard_frames": HardFrames,
+    "identity_scope": IdentityScope,
+    "on_failure": OnFailure,
+    "surroundings": Surroundings,
+    "scene_backend": SceneBackend,
+}
+_ALWAYS = frozenset({"name", "source", "destination", "settings"})
+# These belong to the machine that works, not to the dataset.
+_OF_WORKER = frozenset({"workers", "threads", "cache_url", "overwrite"})
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named dataset. name: lower case letters, digits and hyphens; it is shown in Prefect, so it must name nobody.
+
+    source: what `flows.run.sources.find` takes. destination: where results go. settings: of the conversion, as JSON
+    values. person, people: who is who, for evaluations; see `flows.evaluation.pairs.pair_up`.
+    """
+
+    name: str
+    source: str
+    destination: str
+    settings: dict[str, Any]
+    person: str = ""
+    people: str = ""
+
+    def with_settings(self, **machine: Any) -> Settings:
+        """The settings of a run; machine: those that belong to the machine that works."""
+        return settings_from(self.settings | machine)
+
+
+def define(name: str, source: str, destination: str, settings: Settings, person: str = "", people: str = "") -> Dataset:
+    """A dataset of this name. Raises UsageError for a name that would not do."""
+    if not _NAME.fullmatch(name):
+        raise UsageError("A dataset's name consists of up to 40 lower case letters, digits and hyphens.")
+    values = {key: value for key, value in asdict(settings).items() if key not in _OF_WORKER}
+    return Dataset(name, source, destination, json.loads(json.dumps(values)), person, people)
+
+
+def save(store: Store, dataset: Dataset) -> None:
+    """Store a definition, replacing an earlier one of this name."""
+    store.write_named(path_of(dataset.name), _json(dataset))
+
+
+def load(store: Store, name: str) -> Dataset:
+    """The definition of this name. Raises UsageError when there is none, or it is damaged."""
+    path = path_of(name) if _NAME.fullmatch(name) else ""
+    return _read(store, path, "There is no dataset of this name in the store; define it with `anonflow deploy`.")
+
+
+def save_snapshot(store: Store, folder: str, dataset: Dataset) -> None:
+    """Store the definition as a run uses it, so that a change of it does not reach a run that is under way."""
+    store.write_named(f"{folder}/definition.json", _json(dataset))
+
+
+def load_snapshot(store: Store, folder: str) -> Dataset:
+    """The definition that a run uses. Raises UsageError when the run has ended."""
+    return _read(store, f"{folder}/definition.json", "The run has ended, or the store was purged.")
+
+
+def names(store: Store) -> list[str]:
+    """Names of all datasets in the store."""
+    return [path.rpartition("/")[2].removesuffix(".json") for path in store.list_tree(FOLDER)]
+
+
+def settings_from(values: dict[str, Any]) -> Settings:
+    """Settings out of JSON values. Raises UsageError for values out of range or unknown names."""
+    known = {f.name for f in fields(Settings)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise UsageError(f"Unknown settings: {', '.join(unknown)}.")
+    given = dict(values)
+    try:
+        given |= {name: _ENUMS[name](given[name]) for name in _ENUMS if name in given}
+    except ValueError:
+        raise UsageError("A setting of the dataset has a value that is none of its choices.") from None
+    if "backends" in given:
+        given["backends"] = tuple((str(role), str(backend)) for role, backend in given["backends"])
+    return Settings(**given)
+
+
+def _json(dataset: Dataset) -> bytes:
+    """As it is stored. Workers that are still of a version without labels can read definitions without labels."""
+    values = asdict(dataset)
+    return json.dumps({key: value for key, value in values.items() if value or key in _ALWAYS}, sort_keys=True).encode()
+
+
+def _read(store: Store, path: str, missing: str) -> Dataset:
+    value = store.read_json(path) if path else None
+    if value is None:
+        raise UsageError(missing)
+    try:
+        dataset = Dataset(**value)
+        settings_from(dataset.settings)
+    except (TypeError, ValueError):
+        raise UsageError("The definition of the dataset is damaged; define it again with `anonflow deploy`.") from None
+    return dataset
+
+
+def path_of(name: str) -> str:
+    """Where the definition of this name lies in the store."""
+    return f"{FOLDER}/{name}.json"

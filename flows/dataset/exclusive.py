@@ -1,0 +1,68 @@
+"""Work on a whole dataset that one worker does at a time, and that another takes over when its worker died."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flows.dataset.scheduler import Engine
+from flows.dataset.store_layout import note_work, noted_work
+from flows.run.cancelled import Cancelled, LeaseLost
+from infra.errors import StoreError, UsageError
+from infra.storage.lease import Claim, Leases
+from infra.storage.store import Store
+
+log = logging.getLogger("anonflow")
+
+T = TypeVar("T")
+
+
+class Exclusive:
+    """One piece of such work. lease: its name among the leases. path: where the store notes that it is under way."""
+
+    def __init__(
+        self, store: Store, engine: Engine, stop: threading.Event, handle: str, lease: str, path: str, busy: str
+    ) -> None:
+        """engine: abandons the flow run of a worker that died. stop: ends the work at its next step when set. handle:
+        by which the engine knows it. busy: what a UsageError says while another worker has the lease."""
+        self._store, self._engine, self._stop, self._handle = store, engine, stop, handle
+        self._lease, self._path, self._busy = lease, path, busy
+
+    def run(self, parameters: dict[str, Any], work: Callable[[Callable[[], None]], T]) -> T:
+        """What `work` returns; it must call the function that it is given again and again.
+
+        parameters: with which whoever takes over begins. Raises UsageError while another worker has the lease,
+        LeaseLost when one has taken over, Cancelled when stopped, and what the work raises.
+        """
+        with Leases(self._store) as leases:
+            mine = leases.claim_patiently(self._lease, self._stop)
+            self._heed(leases, mine)
+            if mine is None:
+                raise UsageError(self._busy)
+            try:
+                before, _ = noted_work(self._store, self._path)
+                if before not in ("", self._handle):
+                    self._engine.abandon(before)
+                note_work(self._store, self._path, self._handle, parameters)
+                return work(lambda: self._heed(leases, mine))
+            finally:
+                self._settle(leases, mine)
+
+    def _heed(self, leases: Leases, mine: Claim | None) -> None:
+        if self._stop.is_set():
+            raise Cancelled
+        if mine is not None and not leases.held(mine):
+            raise LeaseLost
+
+    def _settle(self, leases: Leases, mine: Claim) -> None:
+        """Only whoever died is to be followed up; what failed is known, and what was stopped runs again."""
+        try:
+            # Whoever has taken over has a note of its own there.
+            if leases.held(mine):
+                self._store.remove(self._path)
+            leases.release(mine)
+        except (OSError, StoreError) as error:
+            # The work itself has ended as it has; that it will look dead costs one more.
+            log.error("A lease on a dataset could not be given back (%s).", type(error).__name__)

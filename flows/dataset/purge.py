@@ -1,0 +1,66 @@
+"""Removing all that the store knows about a dataset, and proving it. What was published stays."""
+
+from __future__ import annotations
+
+from flows.dataset import definition
+from flows.dataset.store_layout import (
+    coordinated,
+    evaluated,
+    evaluation_of,
+    evaluation_path,
+    folder_of,
+    lease_of,
+    present_path,
+    present_run,
+    recheck_of,
+    recheck_path,
+    rechecked,
+    record_path,
+    report_folder,
+)
+from flows.manifest.manifest import Ledger
+from flows.recheck import pull
+from flows.run.convert import dataset_id
+from infra.errors import UsageError
+from infra.storage.lease import FOLDER as LEASES
+from infra.storage.lease import Leases
+from infra.storage.store import Prefix, Store
+from tasks.generation.gallery import Gallery
+
+
+def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
+    """Folders and objects of the store that hold something about a dataset: what was made of its videos, the gallery of
+    its people, its runs, its leases, its evaluation and report, results that were pulled, its definition. Raises
+    UsageError for a name that is not defined."""
+    dataset = definition.load(store, name)
+    settings = dataset.with_settings()
+    owners = {row.public_id for row in Ledger(Store(dataset.destination, private=False), tables=False).rows()}
+    # Of a video whose worker died there may be no row yet.
+    owners.update(Leases(store).about(name))
+    people = Gallery(store, settings.identity_scope, dataset_id(key, dataset.destination, settings))
+    run, _ = present_run(store, name)
+    found = [f"{prefix.value}/{owner}" for owner in sorted(owners) for prefix in Prefix]
+    # Of an evaluation that was stopped, by a worker or by a person.
+    found += [f"{Prefix.IDENTIFYING.value}/{evaluation_of(owner)}" for owner in (name, *sorted(owners))]
+    found += [pull.folder_of(owner) for owner in sorted(owners)]
+    found += [f"{LEASES}/{owner}" for owner in sorted(owners)]
+    found += [people.path.rpartition("/")[0], record_path(name), report_folder(name), *followed_up(name)]
+    # What a run left behind that did not end in order.
+    names = {path.removeprefix(f"{LEASES}/").partition("/")[0] for path in store.list_tree(LEASES)} if run else set()
+    of_run = sorted(other for other in names if other == f"run-{run}" or other.startswith(f"shard-{run}-"))
+    found += [*([folder_of(run)] if run else []), *(f"{LEASES}/{other}" for other in of_run)]
+    # Last, since what was interrupted can be purged again for as long as the dataset is defined.
+    return [*found, definition.path_of(name)]
+
+
+def followed_up(name: str) -> list[str]:
+    """What tells workers that somebody died in the middle of a dataset. It must go before the flow runs are forgotten,
+    or a worker would trigger the dataset while it is purged."""
+    leases = [f"{LEASES}/{lease}" for lease in (lease_of(name), evaluation_of(name), recheck_of(name))]
+    return [*leases, present_path(name), evaluation_path(name), recheck_path(name)]
+
+
+def refuse_while_running(store: Store, name: str) -> None:
+    """Raises UsageError while a coordinator works on the dataset, or a worker evaluates or rechecks it."""
+    if coordinated(store, name) or evaluated(store, name) or rechecked(store, name):
+        raise UsageError("Work on this dataset is under way (a run, an evaluation, a recheck); stop it, or wait.")

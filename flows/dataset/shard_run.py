@@ -1,0 +1,90 @@
+"""One shard on one worker."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from dataclasses import dataclass
+
+from flows.dataset import definition, shards
+from flows.dataset.store_layout import folder_of, shard_lease
+from flows.manifest.rows import VideoRow
+from flows.recipes.context import Stages
+from flows.run.convert import Runner, Shared, Summary, convert_jobs, services_for
+from infra.errors import UsageError
+from infra.settings import Settings
+from infra.storage.lease import Leases
+from infra.storage.store import Store
+
+log = logging.getLogger("anonflow")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What belongs to the machine that works. videos: at a time. threads: for decoding and encoding one video."""
+
+    videos: int = 1
+    threads: int = 2
+
+    @classmethod
+    def from_environment(cls) -> Machine:
+        """ANONFLOW_VIDEOS and ANONFLOW_THREADS. Raises UsageError when one is no number."""
+        try:
+            return cls(int(os.environ.get("ANONFLOW_VIDEOS", 1)), int(os.environ.get("ANONFLOW_THREADS", 2)))
+        except ValueError:
+            raise UsageError("ANONFLOW_VIDEOS and ANONFLOW_THREADS must be whole numbers.") from None
+
+
+class LogReporter:
+    """Writes each verdict to a logger, by public id."""
+
+    def __init__(self, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
+        self._logger = logger
+
+    def stage(self, ordinal: int, public_id: str, name: str, done: int, total: int) -> None:
+        """Stages are seen elsewhere."""
+
+    def finished(self, row: VideoRow, reused: bool) -> None:
+        """Log the verdict and its reason."""
+        self._logger.info("%s %s%s", row.public_id, row.verdict.value, f" ({row.reason})" if row.reason else "")
+
+    def unchanged(self, count: int) -> None:
+        """Log how many, if any."""
+        if count:
+            self._logger.info("%d unchanged since an earlier run", count)
+
+
+def convert_shard(
+    run: str,
+    number: int,
+    runner: Runner,
+    machine: Machine,
+    logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    stop: threading.Event,
+    watched: bool,
+    stages: Stages | None = None,
+) -> Summary | None:
+    """Convert the videos of a shard; those that a worker before this one has done are only looked at. None when
+    another worker has the shard.
+
+    stop: ends the work when set. watched: whether this process may be ended for a video that hangs. stages: the chain
+    between probe and publish, None for the real one. Raises UsageError when the run has ended, WeightsError, and
+    StoreUnavailable.
+    """
+    if stages is None:
+        from flows.recipes.stages import run_stages
+
+        stages = run_stages
+    store, folder = Store(Settings().cache_url), folder_of(run)
+    dataset = definition.load_snapshot(store, folder)
+    settings = dataset.with_settings(workers=machine.videos, threads=machine.threads)
+    shard = shards.load(store, folder, number)
+    with Leases(store) as leases, leases.holding(shard_lease(run, number)) as claim:
+        if claim is None:
+            log.warning("Shard %d: another worker has it.", number)
+            return None
+        shared = Shared(run, dataset.name, stop, watched)
+        jobs = list(shard.jobs)
+        with services_for(jobs, dataset.destination, settings, LogReporter(logger), stages, shared) as services:
+            return convert_jobs(jobs, settings, services, runner)

@@ -1,0 +1,48 @@
+"""What an insider and an outsider find in an evaluation: who holds this very footage, and who holds other pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from flows.evaluation.pair_work import Looked
+from flows.evaluation.pairs import Pairing
+from tasks.evaluation.metrics.adversary import insider, outsider
+from tasks.evaluation.metrics.usefulness.usefulness import Numbers
+from tasks.evaluation.report.verdict import Limits
+
+
+def numbers(
+    pairing: Pairing,
+    looked: Sequence[Looked],
+    others: Sequence[Looked],
+    limits: Mapping[str, Limits],
+    heed: Callable[[], None],
+) -> Numbers:
+    """The figures of both, by every embedder; each says so where it is not known.
+
+    Args:
+        pairing: who is who, and what the manifest says.
+        looked: what was found about each of its pairs.
+        others: what was found about each of its other pictures.
+        limits: embedder -> the distances of strangers.
+        heed: asked before each embedder; what it raises passes.
+    """
+    clips, more = [one.clip for one in looked], [one.clip for one in others]
+    labelled = frozenset(pair.person for pair in (*pairing.pairs, *pairing.others) if pair.labelled)
+    same = footage([*looked, *others])
+    found: Numbers = {}
+    for name, limit in limits.items():
+        heed()
+        found |= outsider.numbers(clips, more, labelled, name, limit.far_1, same)
+        found |= insider.numbers(clips, name, limit.far_1)
+    shown = [pair for pair, one in zip(pairing.pairs, looked, strict=True) if one.clip.shared]
+    found |= insider.surroundings(
+        [pair.surroundings for pair in shown], [pair.person for pair in shown], pairing.manifest
+    )
+    return found
+
+
+def footage(looked: Sequence[Looked]) -> dict[int, int]:
+    """Index of a clip -> index of the first whose original has the same content: a copy is no other picture."""
+    first: dict[str, int] = {}
+    return {one.clip.index: first.setdefault(one.content, one.clip.index) for one in looked if one.content}

@@ -1,0 +1,69 @@
+"""Evaluates a dataset on a worker; the report goes to the store."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from flows.dataset.definition import Dataset
+from flows.dataset.exclusive import Exclusive
+from flows.dataset.scheduler import Engine
+from flows.dataset.shard_run import Machine
+from flows.dataset.store_layout import evaluation_of, evaluation_path
+from flows.evaluation import reports
+from flows.evaluation.evaluate import PROFILE, WITH_FID, Request, evaluate
+from flows.evaluation.pairs import Pair
+from flows.recipes.context import Show
+from infra.process.scratch import scratch
+from infra.settings import Settings
+from infra.storage.store import Store
+from tasks.evaluation.report.content import Content
+
+log = logging.getLogger("anonflow")
+
+_BUSY = "This dataset is being evaluated by another worker; wait for its end."
+
+
+class Evaluation:
+    """One evaluation of what was converted of a dataset so far; one worker at a time."""
+
+    def __init__(
+        self, dataset: Dataset, store: Store, engine: Engine, machine: Machine, stop: threading.Event, handle: str
+    ) -> None:
+        """engine: abandons the flow run of a worker that died. stop: ends it at its next step when set. handle: by
+        which the engine knows this evaluation."""
+        self._dataset, self._store, self._machine, self._stop = dataset, store, machine, stop
+        lease, path = evaluation_of(dataset.name), evaluation_path(dataset.name)
+        self._alone = Exclusive(store, engine, stop, handle, lease, path, _BUSY)
+
+    def run(self, every: int, show: Show, fid: bool = False) -> Content:
+        """Look at every `every`-th frame, and store the report. fid: with the Fréchet inception distance.
+
+        Raises UsageError while another worker evaluates this dataset, LeaseLost when one has taken over, Cancelled when
+        stopped, otherwise as `flows.evaluation.evaluate.evaluate`.
+        """
+        parameters = {"every": every} | ({"fid": True} if fid else {})
+        return self._alone.run(parameters, lambda heed: self._evaluate(every, show, fid, heed))
+
+    def _evaluate(self, every: int, show: Show, fid: bool, heed: Callable[[], None]) -> Content:
+        name = self._dataset.name
+        profile = WITH_FID if fid else PROFILE
+        settings = Settings(profile=profile, workers=self._machine.videos, threads=self._machine.threads)
+        with scratch() as folder:
+            out = folder / "report"
+            request = Request(
+                self._dataset.source,
+                self._dataset.destination,
+                out,
+                self._dataset.person,
+                self._dataset.people,
+                every,
+                title=name,
+                dataset=name,
+            )
+            return evaluate(request, settings, _told, show, heed, lambda: reports.save(self._store, name, out))
+
+
+def _told(pair: Pair, trouble: str) -> None:
+    log.info("pair %d %s", pair.ordinal, trouble or "measured")

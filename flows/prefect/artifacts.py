@@ -1,0 +1,151 @@
+"""What a person sees of a run in Prefect: tables of verdicts and of times, and how far it is.
+
+Everything here is keyed by public id and made of verdicts, reasons, counts and seconds; nothing tells of a person.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.events import emit_event
+
+from flows.manifest.rows import VideoRow
+from tasks.evaluation.report.content import Content
+from tasks.records import Verdict
+
+log = logging.getLogger("anonflow")
+
+VERDICTS, TIMES, PROGRESS, REPORT = "anonflow-verdicts", "anonflow-times", "anonflow-progress", "anonflow-report"
+EVALUATION, RECHECK = "anonflow-evaluation", "anonflow-recheck"
+ALARM = "anonflow.dataset.withheld-above-share"
+MOST_LINES = 1000
+"""Lines of a table at most: a table of 50,000 would be loaded whole by the page that shows it. The manifest has all."""
+
+
+def verdicts(rows: Sequence[VideoRow], suffix: str = "") -> None:
+    """A table with a line per input, those that need a look first; suffix: tells the datasets' artifacts apart."""
+    order = (Verdict.FAILED, Verdict.WITHHELD, Verdict.REDACTED, Verdict.PUBLISHED)
+    shown = sorted(rows, key=lambda row: (order.index(row.verdict), row.place))[:MOST_LINES]
+    count = Counter(row.verdict.value for row in rows)
+    said = ", ".join(f"{count[verdict.value]} {verdict.value}" for verdict in reversed(order))
+    more = f" The first {MOST_LINES} of {len(rows)}; the manifest has all." if len(rows) > MOST_LINES else ""
+    create_table_artifact(key=VERDICTS + suffix, table=[_line(row) for row in shown], description=f"{said}.{more}")
+
+
+def times(rows: Iterable[VideoRow], suffix: str = "") -> None:
+    """A table of where the hours went: per stage its videos, hours, share, and seconds per second of video."""
+    seconds: dict[str, float] = defaultdict(float)
+    videos: Counter[str] = Counter()
+    duration = 0.0
+    for row in rows:
+        duration += row.duration_s
+        for stage, used in row.stage_seconds.items():
+            seconds[stage] += used
+            videos[stage] += 1
+    whole = sum(seconds.values())
+    table = [
+        {
+            "stage": stage,
+            "videos": videos[stage],
+            "hours": round(used / 3600, 3),
+            "share": f"{used / whole:.1%}" if whole else "",
+            "seconds per second of video": round(used / duration, 2) if duration else None,
+        }
+        for stage, used in sorted(seconds.items(), key=lambda item: -item[1])
+    ]
+    create_table_artifact(
+        key=TIMES + suffix,
+        table=table,
+        description=f"{whole / 3600:.2f} hours of work for {duration / 3600:.2f} hours of video.",
+    )
+
+
+def report(name: str, destination: str, rows: Sequence[VideoRow], suffix: str = "") -> None:
+    """A page that says in words what became of a dataset, and where its tables lie."""
+    count = Counter(row.verdict for row in rows)
+    reasons = Counter((row.verdict.value, row.reason) for row in rows if row.reason)
+    lines = [
+        f"# {name}",
+        f"{len(rows)} inputs: {count[Verdict.PUBLISHED]} published, {count[Verdict.REDACTED]} redacted, "
+        f"{count[Verdict.WITHHELD]} withheld, {count[Verdict.FAILED]} failed.",
+        "",
+        *(f"- {number} {verdict}: {reason}" for (verdict, reason), number in reasons.most_common()),
+        "",
+        f"Manifest: `{destination}/manifest.parquet` and `.jsonl`.",
+    ]
+    create_markdown_artifact(key=REPORT + suffix, markdown="\n".join(lines))
+
+
+def evaluation(content: Content, suffix: str = "") -> None:
+    """What an evaluation found out about the whole, and the numbers that carry it; names of files are not in it."""
+    lines = [f"# {content.outcome.value}", content.verdict, ""]
+    lines += [f"- **{line.title}: {line.number}** {line.words}" for line in content.headlines]
+    lines += ["", *(f"- {count} {what}" for what, count in content.counts)]
+    create_markdown_artifact(key=EVALUATION + suffix, markdown="\n".join(lines))
+
+
+def recheck(lines: Sequence[tuple[str, str]], said: str, suffix: str = "") -> None:
+    """A table of the files that failed a recheck: (public id, what became of it and why). said: the whole in a line."""
+    more = f" The first {MOST_LINES}; `anonflow recheck` names all." if len(lines) > MOST_LINES else ""
+    table = [{"public id": public_id, "found": found} for public_id, found in lines[:MOST_LINES]]
+    create_table_artifact(key=RECHECK + suffix, table=table, description=f"{said}.{more}")
+
+
+def alarm(name: str, rows: Sequence[VideoRow], most: float) -> bool:
+    """Tell automations, by the event ALARM, that more than a share `most` of a dataset was withheld or failed."""
+    bad = sum(row.verdict in (Verdict.WITHHELD, Verdict.FAILED) for row in rows)
+    if not rows or bad <= most * len(rows):
+        return False
+    emit_event(
+        event=ALARM,
+        resource={"prefect.resource.id": f"anonflow.dataset.{name}", "prefect.resource.name": name},
+        payload={"inputs": len(rows), "withheld or failed": bad, "share": round(bad / len(rows), 4)},
+    )
+    return True
+
+
+class Progress:
+    """The progress artifact of a dataset run."""
+
+    def __init__(self, description: str, suffix: str = "") -> None:
+        self._key, self._description = PROGRESS + suffix, description
+        self._id: UUID | None = None
+
+    def show(self, done: int, total: int, description: str) -> None:
+        """Say how many of how many inputs have their verdict, if the server listens."""
+        attempt(lambda: self._show(100.0 * done / total if total else 100.0, description))
+
+    def _show(self, percent: float, description: str) -> None:
+        if self._id is None:
+            made: Any = create_progress_artifact(percent, key=self._key, description=self._description)
+            self._id = made
+        else:
+            update_progress_artifact(self._id, percent, description=description)
+
+
+def attempt(show: Callable[[], object]) -> None:
+    """Show something; what cannot be shown must not end the run, and the manifest has it all."""
+    try:
+        show()
+    except Exception as error:
+        log.warning("Prefect could not be shown how far the run is (%s).", type(error).__name__)
+
+
+def _line(row: VideoRow) -> dict[str, Any]:
+    return {
+        "public id": row.public_id,
+        "verdict": row.verdict.value,
+        "reason": row.reason,
+        "frames": row.frames,
+        "seconds": round(sum(row.stage_seconds.values()), 1),
+    }

@@ -1,0 +1,197 @@
+"""The Prefect flows of dataset runs. Workers of the pool `anonflow` run them in their own process; other pools' workers
+import them from here.
+
+Parameters say which dataset, run and shard by names and numbers; where anything lies is known to the store alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import Literal
+
+from prefect import flow, get_run_logger, runtime
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.dataset import definition
+from flows.dataset.coordinator import Coordinator, Policy
+from flows.dataset.shard_run import Machine, convert_shard
+from flows.evaluation.dataset_report import Evaluation
+from flows.evaluation.evaluate import EVERY
+from flows.prefect import artifacts
+from flows.prefect.prefect_scheduler import PrefectEngine
+from flows.prefect.tasks import as_task, runner_for, videos_as_tasks
+from flows.recheck.dataset_recheck import DatasetRecheck
+from flows.run.cancelled import LeaseLost
+from flows.run.input_run import log_unexpected
+from infra.errors import AnonflowError
+from infra.privacy import key_path, load_key
+from infra.settings import OnFailure, Settings
+from infra.storage.store import Store
+from tasks.records import Verdict
+
+log = logging.getLogger("anonflow")
+
+Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
+
+STOP: ContextVar[threading.Event | None] = ContextVar("anonflow_stop", default=None)
+"""Set by a worker that runs flows in its own process, to stop them."""
+WATCHED: ContextVar[bool] = ContextVar("anonflow_watched", default=False)
+"""Whether the process is started anew when it ends."""
+
+
+@flow(
+    name="convert-dataset",
+    flow_run_name="convert · {dataset}",
+    persist_result=False,
+    description="Convert every video of a named dataset that has no verdict yet; shards go to the workers.",
+)
+def convert_dataset(
+    dataset: str,
+    profile: str | None = None,
+    policy: Literal["withhold", "redact"] | None = None,
+    only_failed: bool = False,
+    shard_seconds: float = Policy.shard_s,
+    alarm_share: float = 0.2,
+) -> State[None]:
+    """Coordinate one run.
+
+    dataset: its name, as defined by `anonflow deploy`. profile, policy (what to do with a face that cannot be replaced
+    safely): instead of what the definition says. only_failed: convert again what failed. shard_seconds: of video in a
+    shard. alarm_share: share of withheld and failed inputs above which an event tells automations.
+    """
+    logger = get_run_logger()
+    store, suffix = Store(Settings().cache_url), f"-{dataset}"
+    try:
+        defined = definition.load(store, dataset)
+        changes = {"profile": profile, "on_failure": OnFailure(policy) if policy else None}
+        chosen = {name: value for name, value in changes.items() if value is not None}
+        defined = replace(defined, settings=defined.settings | chosen)
+        stop = STOP.get() or threading.Event()
+        coordinator = Coordinator(
+            defined,
+            store,
+            load_key(key_path(Settings().cache_url)),
+            PrefectEngine(stop, () if profile is None else (f"profile:{profile}",)),
+            lambda description: artifacts.Progress(description, suffix),
+            Policy(only_failed=only_failed, shard_s=shard_seconds),
+            stop,
+            str(runtime.flow_run.id or ""),
+            {
+                "profile": profile,
+                "policy": policy,
+                "only_failed": only_failed,
+                "shard_seconds": shard_seconds,
+                "alarm_share": alarm_share,
+            },
+        )
+        done = coordinator.run()
+    except Exception as error:
+        return _failed(f"Dataset {dataset}", error, logger)
+    artifacts.attempt(lambda: artifacts.verdicts(done.rows, suffix))
+    artifacts.attempt(lambda: artifacts.times(done.rows, suffix))
+    artifacts.attempt(lambda: artifacts.report(dataset, defined.destination, done.rows, suffix))
+    count = {verdict.value: done.record.verdicts.get(verdict.value, 0) for verdict in Verdict}
+    said = ", ".join(f"{number} {verdict}" for verdict, number in count.items())
+    artifacts.attempt(lambda: artifacts.alarm(dataset, done.rows, alarm_share))
+    if done.record.lost:
+        return Failed(message=f"{said}; {done.record.lost} inputs without a verdict, see the workers' logs.")
+    return Completed(message=said)
+
+
+@flow(
+    name="convert-shard",
+    persist_result=False,
+    task_runner=runner_for(Settings(workers=Machine.from_environment().videos)),
+    description="Convert one portion of a dataset run; submitted by convert-dataset.",
+)
+def convert_shard_flow(dataset: str, run: str, number: int) -> State[None]:
+    """Convert one shard. dataset: the name, for whoever looks. run, number: which shard of which run."""
+    logger = get_run_logger()
+    stop = STOP.get() or threading.Event()
+    try:
+        summary = convert_shard(run, number, videos_as_tasks, Machine.from_environment(), log, stop, WATCHED.get())
+    except Exception as error:
+        return _failed(f"Shard {number}", error, logger)
+    if summary is None:
+        return Completed(name="Left", message="Another worker has this shard.")
+    rows = [outcome.row for outcome in summary.outcomes]
+    counted = {verdict.value: sum(row.verdict is verdict for row in rows) for verdict in Verdict}
+    return Completed(message=", ".join(f"{number} {verdict}" for verdict, number in counted.items()))
+
+
+@flow(
+    name="evaluate-dataset",
+    flow_run_name="evaluate · {dataset}",
+    persist_result=False,
+    description="Attack a converted dataset, measure what it is still good for, and leave a report in the store.",
+)
+def evaluate_dataset(dataset: str, every: int = EVERY, fid: bool = False) -> State[None]:
+    """Evaluate what was converted so far.
+
+    dataset: its name, as defined by `anonflow deploy`, which also says who is who. every: look at every so many frames.
+    fid: also the Fréchet inception distance; the worker needs the weights of the profile evaluation-fid.
+    """
+    logger = get_run_logger()
+    try:
+        store, stop = Store(Settings().cache_url), STOP.get() or threading.Event()
+        run = Evaluation(
+            definition.load(store, dataset),
+            store,
+            PrefectEngine(stop),
+            Machine.from_environment(),
+            stop,
+            str(runtime.flow_run.id or ""),
+        )
+        content = run.run(every, as_task, fid)
+    except LeaseLost:
+        return Completed(name="Left", message="Another worker has taken this evaluation over.")
+    except Exception as error:
+        return _failed(f"Dataset {dataset}", error, logger)
+    artifacts.attempt(lambda: artifacts.evaluation(content, f"-{dataset}"))
+    return Completed(message=f"{content.outcome.value}: {content.verdict}")
+
+
+@flow(
+    name="recheck-dataset",
+    flow_run_name="recheck · {dataset}",
+    persist_result=False,
+    description="Audit what a dataset has published again, with the worker's version of the audit.",
+)
+def recheck_dataset(dataset: str, pull: bool = False, against_source: bool = True) -> State[None]:
+    """Recheck what was published so far; fails when a file does.
+
+    dataset: its name, as defined by `anonflow deploy`. pull: move what fails into the store, so that nobody is served
+    it. against_source: also hold each result against its source, where that is still there.
+    """
+    logger = get_run_logger()
+    try:
+        store, stop = Store(Settings().cache_url), STOP.get() or threading.Event()
+        run = DatasetRecheck(
+            definition.load(store, dataset),
+            store,
+            PrefectEngine(stop),
+            Machine.from_environment(),
+            stop,
+            str(runtime.flow_run.id or ""),
+        )
+        done = run.run(pull, against_source, as_task)
+    except LeaseLost:
+        return Completed(name="Left", message="Another worker has taken this recheck over.")
+    except Exception as error:
+        return _failed(f"Dataset {dataset}", error, logger)
+    lines = [(one.public_id, ", ".join(one.reasons) + (" (pulled)" if one.pulled else "")) for one in done.failing]
+    artifacts.attempt(lambda: artifacts.recheck(lines, done.said, f"-{dataset}"))
+    return Failed(message=done.said) if done.failing else Completed(message=done.said)
+
+
+def _failed(what: str, error: Exception, logger: Logger) -> State[None]:
+    """The texts of our own errors are safe; those of others may quote a source and stay out of the server."""
+    if isinstance(error, AnonflowError):
+        logger.error("%s", error)
+        return Failed(message=f"{type(error).__name__}: {error}")
+    log_unexpected(what, error)
+    return Failed(message=f"Unexpected {type(error).__name__}; see the worker's log.")

@@ -1,0 +1,130 @@
+"""Prefect as the engine of a dataset run: every shard is a flow run of the deployment `convert-shard`.
+
+A server that does not answer is waited for: the workers go on without it, and the manifest tells what they did.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.states import Cancelled as PrefectCancelled
+from prefect.states import Crashed
+
+from flows.dataset.scheduler import State
+from flows.run.cancelled import Cancelled
+from infra.errors import UsageError
+
+log = logging.getLogger("anonflow")
+
+SHARD_DEPLOYMENT = "convert-shard/convert-shard"
+PATIENCE_S = 1800.0
+_PAUSE_S = 5.0
+_WAITING = ("SCHEDULED", "PENDING", "PAUSED")
+_RUNNING = ("RUNNING", "CANCELLING")
+
+T = TypeVar("T")
+
+
+def _cancelled() -> Any:
+    return PrefectCancelled(message="Its run was taken over by another.")
+
+
+class PrefectEngine:
+    """Submits shards to the server at PREFECT_API_URL. tags: put on every flow run."""
+
+    def __init__(self, cancelled: threading.Event, tags: tuple[str, ...] = (), patience_s: float = PATIENCE_S) -> None:
+        self._cancelled, self._tags, self._patience_s = cancelled, tags, patience_s
+
+    def submit(self, dataset: str, run: str, number: int, of: int, attempt: int) -> str:
+        """Queue a shard; see `flows.dataset.scheduler.Engine`. Raises UsageError when nothing is registered."""
+
+        def create(client: Any) -> str:
+            try:
+                deployment = client.read_deployment_by_name(SHARD_DEPLOYMENT)
+            except ObjectNotFound:
+                raise UsageError(f"{SHARD_DEPLOYMENT} is not registered; run `anonflow deploy`.") from None
+            created = client.create_flow_run_from_deployment(
+                deployment.id,
+                parameters={"dataset": dataset, "run": run, "number": number},
+                name=f"convert · {dataset} · shard {number}/{of}" + (f" · again {attempt - 1}" if attempt > 1 else ""),
+                tags=["anonflow", f"dataset:{dataset}", f"run:{run}", *self._tags],
+                idempotency_key=f"{run}-{number}-{attempt}",
+            )
+            return str(created.id)
+
+        return self._asked(create)
+
+    def state(self, handle: str) -> State:
+        """Where a shard is; a flow run that somebody deleted is over."""
+
+        def read(client: Any) -> State:
+            try:
+                kind = str(client.read_flow_run(UUID(handle)).state_type.value)
+            except ObjectNotFound:
+                return State.OVER
+            return State.WAITING if kind in _WAITING else State.RUNNING if kind in _RUNNING else State.OVER
+
+        return self._asked(read)
+
+    def abandon(self, handle: str) -> None:
+        """Mark the flow run as crashed, so that it does not look as if it ran; one that somebody deleted does not."""
+        crashed: Any = Crashed(message="Its worker gave no sign of life.")
+
+        def mark(client: Any) -> None:
+            with contextlib.suppress(ObjectNotFound):
+                client.set_flow_run_state(UUID(handle), crashed, force=True)
+
+        self._asked(mark)
+
+    def drop(self, run: str) -> None:
+        """Cancel the flow runs of a run's shards that have not begun; those that run finish the video they are at."""
+
+        def cancel(client: Any) -> None:
+            tagged = FlowRunFilter(
+                tags=FlowRunFilterTags(all_=[f"run:{run}"]),
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])),
+            )
+            while found := client.read_flow_runs(flow_run_filter=tagged, limit=200):
+                for flow_run in found:
+                    client.set_flow_run_state(flow_run.id, _cancelled(), force=True)
+
+        self._asked(cancel)
+
+    def running(self, run: str) -> list[tuple[str, int]]:
+        """Handles and numbers of the shards of a run that seem to run."""
+        tagged = FlowRunFilter(
+            tags=FlowRunFilterTags(all_=[f"run:{run}"]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING])),
+        )
+        found = self._asked(lambda client: client.read_flow_runs(flow_run_filter=tagged, limit=200))
+        return [(str(flow_run.id), int(flow_run.parameters["number"])) for flow_run in found]
+
+    def _asked(self, call: Callable[[Any], T]) -> T:
+        waited = 0.0
+        while True:
+            try:
+                with get_client(sync_client=True) as client:
+                    return call(client)
+            except (httpx.HTTPError, OSError) as error:
+                unreachable = not isinstance(error, PrefectHTTPStatusError) or error.response.status_code >= 500
+                if not unreachable or waited >= self._patience_s:
+                    raise
+                log.warning("The Prefect server does not answer (%s); waiting for it.", type(error).__name__)
+            if self._cancelled.wait(_PAUSE_S):
+                raise Cancelled
+            waited += _PAUSE_S

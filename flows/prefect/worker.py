@@ -1,0 +1,177 @@
+"""A Prefect worker that runs flow runs in its own process, so that networks stay loaded from shard to shard.
+
+It runs the flows of this project alone, whatever entry point a deployment names: nothing that a server says is
+imported.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+from prefect.client.schemas.objects import FlowRun
+from prefect.flow_engine import run_flow_sync
+from prefect.states import AwaitingRetry
+from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
+
+from flows.dataset.definition import names as known_datasets
+from flows.dataset.store_layout import (
+    evaluation_of,
+    lease_of,
+    present_evaluation,
+    present_recheck,
+    present_run,
+    recheck_of,
+)
+from flows.prefect import deployments, registration
+from flows.run.cancelled import Cancelled
+from infra.errors import StoreUnavailable
+from infra.settings import Settings
+from infra.storage.lease import Leases
+from infra.storage.store import Store
+
+log = logging.getLogger("anonflow")
+
+_FLOWS = {
+    flow.name: flow
+    for flow in (
+        deployments.convert_dataset,
+        deployments.convert_shard_flow,
+        deployments.evaluate_dataset,
+        deployments.recheck_dataset,
+    )
+}
+_RESUMED = (
+    ("convert", lease_of, present_run),
+    ("evaluate", evaluation_of, present_evaluation),
+    ("recheck", recheck_of, present_recheck),
+)
+"""What is triggered, by whose lease it is seen that somebody died, and what says with which parameters."""
+_RESUME_S = 15.0
+_DEATHS = 5
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class AnonflowWorkerResult(BaseWorkerResult):
+    """How a flow run ended here."""
+
+
+class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWorkerResult]):
+    """Runs convert-dataset, convert-shard, evaluate-dataset and recheck-dataset on threads of this process."""
+
+    type = registration.POOL
+    _display_name = "anonflow"
+    _description = "Runs anonflow's flows in one long-lived process, which keeps its networks loaded."
+
+    def __init__(
+        self, *arguments: Any, stop: threading.Event | None = None, watched: bool = False, **rest: Any
+    ) -> None:
+        """stop: ends the running flows at their next step. watched: whether this process is started anew when it
+        ends, so that it may be ended for a video that hangs."""
+        super().__init__(*arguments, **rest)
+        self._stop, self._watched = stop or threading.Event(), watched
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: BaseJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> AnonflowWorkerResult:
+        """Run one flow run to its end on a thread."""
+        identifier = f"{self.name}-{flow_run.id}"
+        if task_status is not None:
+            task_status.started(os.getpid())
+        # A worker that is stopped waits for its threads, which end at their next step.
+        with anyio.CancelScope(shield=True):
+            ended = await self._run_here(flow_run)
+        return AnonflowWorkerResult(identifier=identifier, status_code=0 if ended else 1)
+
+    async def _run_here(self, flow_run: FlowRun) -> bool:
+        flow = _FLOWS.get((await self.client.read_flow(flow_run.flow_id)).name)
+        if flow is None:
+            await self._propose_crashed_state(flow_run, "This worker runs anonflow's own flows only.")
+            return False
+        context = copy_context()
+        context.run(deployments.STOP.set, self._stop)
+        context.run(deployments.WATCHED.set, self._watched)
+        try:
+            work = partial(run_flow_sync, flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
+            await anyio.to_thread.run_sync(context.run, work)
+        except Cancelled:
+            # Whoever polls next goes on: a coordinator where its shards are, a worker after the last finished video.
+            await self.client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
+        return True
+
+
+async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
+    """Poll until SIGTERM or SIGINT; then running videos end at their next step and their leases are given back.
+
+    One shard and up to eight coordinators at a time, which mostly wait.
+    """
+    stop = threading.Event()
+    kinds = [(registration.SHARDS, 1)] * shards + [(registration.DATASETS, 8)] * datasets
+    workers = [
+        AnonflowWorker(
+            work_pool_name=registration.POOL,
+            work_queues=[queue],
+            name=f"{name}-{queue}",
+            limit=limit,
+            stop=stop,
+            watched=watched,
+        )
+        for queue, limit in kinds
+    ]
+
+    async def heed(scope: anyio.CancelScope) -> None:
+        with anyio.open_signal_receiver(*_SIGNALS) as received:
+            async for _ in received:
+                log.warning("Stopping; what is not finished is left for others.")
+                stop.set()
+                scope.cancel()
+
+    async def resume() -> None:
+        store = Store(Settings().cache_url)
+        with Leases(store) as leases:
+            while True:
+                try:
+                    await anyio.to_thread.run_sync(partial(resume_orphans, store, leases))
+                except StoreUnavailable as error:
+                    log.warning("It cannot be told whether a run was left alone: %s", error)
+                await anyio.sleep(_RESUME_S)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(heed, group.cancel_scope)
+        if datasets:
+            group.start_soon(resume)
+        for worker in workers:
+            group.start_soon(worker.start)
+
+
+def resume_orphans(store: Store, leases: Leases) -> list[str]:
+    """Trigger the datasets whose coordinator, or the worker that evaluated or rechecked them, died, unless several did
+    in a row; returns their names.
+
+    Several workers may do so at once: for each death there is one flow run.
+    """
+    resumed = []
+    for name in known_datasets(store):
+        for verb, lease, present in _RESUMED:
+            deaths = leases.dead(lease(name))
+            if not 0 < deaths <= _DEATHS:
+                continue
+            handle, parameters = present(store, name)
+            try:
+                registration.trigger(name, verb, f"resume-{lease(name)}-{handle}-{deaths}", **parameters)
+            except Exception as error:
+                log.warning("%s could not be resumed (%s); trying again.", name, type(error).__name__)
+                continue
+            resumed.append(name)
+    return resumed

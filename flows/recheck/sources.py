@@ -1,0 +1,131 @@
+"""The sources behind published results, for a recheck: which is whose, and what only they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flows.recheck.audit import Networks
+from flows.run import sources
+from flows.run.sources import Job
+from infra.errors import MediaError, ToolError
+from infra.media.decode import open_frames
+from infra.media.pictures.still import PICTURE_SUFFIXES, read_picture
+from infra.media.probe import probe_video
+from infra.privacy import PrivacyFilter, digest_file, install, public_id
+from models.embedding.calibration import calibration
+from tasks.analysis import faces, samples, scenes
+from tasks.analysis.faces import FaceSettings, OpenFrames, SceneConsumer
+from tasks.analysis.identities import pool
+from tasks.audit import audit, recheck
+from tasks.audit.recheck import Looked
+from tasks.audit.recognisers import Panel, Reference
+from tasks.evaluation.measure.pair import Known, frames_of
+from tasks.output.transparency import translucent
+
+RECOGNISED, UNCOMPARED, TRANSPARENT = "audit_recognised", "source_not_compared", "shown_transparent"
+
+
+class Sources:
+    """Finds the source of a result by its place in the dataset, and by its content where it was moved since."""
+
+    def __init__(self, source: str, destination: str, key: bytes) -> None:
+        """List the sources. Raises UsageError when there are none, StoreUnavailable."""
+        self._key = key
+        self._jobs = sources.find(source, sources.VIDEO_SUFFIXES | PICTURE_SUFFIXES, destination)
+        self._places = {job.input_id(key): job for job in self._jobs}
+        self._contents: dict[str, Job] | None = None
+        hidden = PrivacyFilter()
+        for job in self._jobs:
+            hidden.hide(job.uri, f"input {job.ordinal}")
+        install(hidden)
+
+    def of(self, owner: str, input_ids: Iterable[str], folder: Path) -> Path | None:
+        """A local file with the content that has this public id, None when it is not among the sources."""
+        for input_id in input_ids:
+            path = _fetched(self._places[input_id], folder) if input_id in self._places else None
+            if path is not None and public_id(self._key, digest_file(path)) == owner:
+                return path
+        moved = self._by_content(folder).get(owner)
+        return None if moved is None else _fetched(moved, folder)
+
+    def _by_content(self, folder: Path) -> dict[str, Job]:
+        """Public id -> source. Reads all of them once, and only when one is not where it was."""
+        if self._contents is None:
+            self._contents = {}
+            for job in self._jobs:
+                path = _fetched(job, folder / "all")
+                if path is not None:
+                    self._contents[public_id(self._key, digest_file(path))] = job
+        return self._contents
+
+
+@dataclass(frozen=True)
+class Against:
+    """What a result is held against. source: its local file. picture: whether it is one. networks: those by which the
+    faces of the source are found, as a conversion finds them. older: the result is of a version that kept no record of
+    its faces, and showed what was transparent. limits: embedder -> the distance that the result's own audit asked for
+    in place; without one, that under which hardly any two strangers lie."""
+
+    source: Path
+    picture: bool
+    networks: Networks
+    older: bool
+    limits: Mapping[str, float]
+
+    def reasons(
+        self, frames: OpenFrames, looked: Looked, panel: Panel, threads: int, check: Callable[[], None]
+    ) -> list[str]:
+        """Why a result that was `looked` at must not stay, as far as its source tells. frames: opens the result's."""
+        try:
+            found = [TRANSPARENT] if self.older and translucent(self.source) else []
+            if not any(looked.twins.values()):
+                return found
+            known = self._known(panel, threads)
+        except (MediaError, ToolError):
+            return [UNCOMPARED]
+        if not all(known):
+            return [*found, UNCOMPARED]
+        report = recheck.compare(frames, looked, known, panel, threads, check)
+        return [*found, RECOGNISED] if any(score.recognised for score in report.scores) else found
+
+    def _known(self, panel: Panel, threads: int) -> list[list[Reference]]:
+        """Per judge, the people of the source's tracks as the audit knows them, from the same frames as in a conversion
+        by the present code."""
+        settings = self.networks.settings
+        limits = replace(FaceSettings(), workers=threads, small_side=settings.scene_side)
+        scene: SceneConsumer = Known((), 0)
+        if self.picture:
+            picture = read_picture(self.source)
+            opened, size = frames_of(picture), (picture.shape[1], picture.shape[0])
+            limits = replace(limits, stretch=0)
+        else:
+            info = probe_video(self.source)
+            opened, size = lambda: open_frames(self.source, info), (info.width, info.height)
+            scene = scenes.consumer_for(settings, self.source, info)
+        _, tracks = faces.run(
+            opened,
+            size,
+            scene,
+            self.networks.load("detector", long_side=settings.detector_side, min_score=limits.weak),
+            self.networks.load("confirming_detector", min_score=0.3),
+            self.networks.load("landmarker"),
+            limits,
+        )
+        cut = samples.run(opened, tracks, self.networks.load("landmarker"))
+        rows = [[k for k, s in enumerate(cut.samples) if s.track == track.index] for track in tracks.tracks]
+        rows = [some for some in rows if some]
+        known = []
+        for judge, vectors in zip(panel.judges, audit.references(cut, panel).vectors, strict=True):
+            name = judge.embedder.name
+            limit = self.limits.get(name, calibration(name).nearest_stranger)
+            known.append([Reference(pool(vectors[some]), limit, vectors[some]) for some in rows])
+        return known
+
+
+def _fetched(job: Job, folder: Path) -> Path | None:
+    try:
+        return sources.fetch(job, folder / str(job.ordinal))
+    except MediaError:
+        return None

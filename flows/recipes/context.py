@@ -1,0 +1,128 @@
+"""What the stages of one input may use and what they answer; what all inputs of a run share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from flows.manifest.manifest import Ledger
+from flows.manifest.rows import Evidence, VideoRow
+from flows.run.cancelled import Cancelled
+from flows.run.progress import Advance, Clock, Reporter
+from flows.run.watchdog import Watchdog
+from infra.media.probe import VideoInfo
+from infra.privacy import PrivacyFilter
+from infra.settings import Settings
+from infra.storage.cache import Cache
+from infra.storage.lease import Leases
+from infra.storage.store import Store
+from tasks.generation.gallery import Gallery
+from tasks.output.publish import AuditedFile
+from tasks.output.reassemble import Painted
+from tasks.records import Verdict
+
+T = TypeVar("T")
+
+
+class Show(Protocol):
+    """Runs the work of one stage so that an orchestrator sees it; `name` says nothing about the input."""
+
+    def __call__(self, name: str, work: Callable[[], T]) -> T:
+        """Return what the work returns, raise what it raises."""
+
+
+def unseen(name: str, work: Callable[[], T]) -> T:
+    """Without an orchestrator a stage is a call."""
+    return work()
+
+
+@dataclass
+class Context:
+    """What the stages of one input may use.
+
+    public_id: name and cache owner. digest: SHA-256 of the source. folder: private scratch, removed afterwards.
+    evidence: filled in as the stages go, so that a row tells it whatever the verdict. painted: what the last
+    reassembly did to the faces, which is what a published result shows.
+    """
+
+    public_id: str
+    digest: str
+    settings: Settings
+    cache: Cache
+    people: Gallery
+    clock: Clock
+    folder: Path
+    show: Show = unseen
+    evidence: Evidence = field(default_factory=Evidence)
+    painted: Painted | None = None
+
+    def stage(self, name: str, work: Callable[[Advance], T], total: int = 0, label: str = "") -> T:
+        """Run a stage, timed and reported as `name` and shown as `label` (if that says more).
+
+        work gets a function to be told how many of `total` (frames, say) are done.
+        """
+
+        def timed() -> T:
+            with self.clock.stage(name, total) as advance:
+                value = work(advance)
+            if isinstance(value, Painted):
+                self.painted = value
+            return value
+
+        return self.show(label or name, timed)
+
+    def found(self, **evidence: Any) -> None:
+        """Note evidence, by the names of its fields."""
+        self.evidence = replace(self.evidence, **evidence)
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A finished file that passed the audit. verdict: PUBLISHED or REDACTED; reason: empty, or why redacted."""
+
+    audited: AuditedFile
+    verdict: Verdict
+    reason: str = ""
+
+
+Stages = Callable[[Path, VideoInfo, Context], StageResult]
+
+
+@dataclass
+class Services:
+    """What all inputs of a run share. people: who appeared in this dataset. scratch: private folder on local disk.
+    stages: the chain in the middle of a video. leases: who works on which input. run: id of the dataset run, if any.
+    watchdog: watches over videos that may hang, in a process that may be ended for it. cancelled: this run ends at its
+    next step; stop: so does everything that the process does.
+    """
+
+    store: Store
+    destination: Store
+    ledger: Ledger
+    people: Gallery
+    key: bytes
+    scratch: Path
+    reporter: Reporter
+    stages: Stages
+    leases: Leases
+    privacy: PrivacyFilter = field(default_factory=PrivacyFilter)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+    run: str = ""
+    watchdog: Watchdog | None = None
+
+    def check(self) -> None:
+        """Raise Cancelled when the run is to end."""
+        if self.cancelled.is_set() or self.stop.is_set():
+            raise Cancelled
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A recorded row; reused: nothing had to be done."""
+
+    row: VideoRow
+    reused: bool

@@ -1,0 +1,261 @@
+"""A dataset from its source to its verdicts: with Prefect, or as plain threads."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from flows.manifest.manifest import Ledger
+from flows.recipes.context import Outcome, Services, Stages
+from flows.run.cancelled import Cancelled
+from flows.run.fingerprint import fingerprint
+from flows.run.image import PictureChain, convert_picture
+from flows.run.progress import Reporter
+from flows.run.sources import Job, absolute
+from flows.run.video import convert_video
+from flows.run.watchdog import Watchdog
+from infra.errors import StoreError, UsageError
+from infra.privacy import PrivacyFilter, install, key_path, load_key, public_id
+from infra.process.scratch import scratch
+from infra.settings import Settings
+from infra.storage.lease import Leases
+from infra.storage.store import Store
+from tasks.generation.gallery import Gallery
+from tasks.records import Verdict
+
+log = logging.getLogger("anonflow")
+
+# Prefect reads these when it is imported. A fresh database needs longer than Prefect waits by default, the server that
+# ends with the run would print tracebacks about what it was still writing, and nothing about a run is to be reported
+# to anybody. A worker that asks for its next shard every ten seconds only is idle for a tenth of the time when shards
+# are small.
+_PREFECT_DEFAULTS = {
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_WORKER_QUERY_SECONDS": "2",
+    "DO_NOT_TRACK": "1",
+}
+
+Runner = Callable[[list[Job], Settings, Services], list[Outcome | None]]
+"""Converts jobs; None for one that somebody else is working on."""
+
+_LOOK_AGAIN_S = 2.0
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a run of several processes hands to each.
+
+    run: its id, empty for a run alone, which keeps the tables of the manifest itself and forgets the people of the
+    dataset at its end. dataset: its name, which leases note. stop: ends the work at its next step when set; it is never
+    set here. watched: whether this process may be ended for a video that hangs.
+    """
+
+    run: str = ""
+    dataset: str = ""
+    stop: threading.Event = field(default_factory=threading.Event)
+    watched: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Verdicts of a run, in order of the inputs."""
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def failed(self) -> int:
+        """Inputs without a deliberate verdict."""
+        return sum(outcome.row.verdict is Verdict.FAILED for outcome in self.outcomes)
+
+    @property
+    def untouched(self) -> bool:
+        """True when an earlier run had already done everything."""
+        return all(outcome.reused for outcome in self.outcomes)
+
+
+def convert(
+    jobs: list[Job],
+    destination: str,
+    settings: Settings,
+    reporter: Reporter,
+    orchestrate: bool = True,
+    stages: Stages | None = None,
+) -> Summary:
+    """Convert all videos and write the manifest.
+
+    destination: folder or fsspec address. orchestrate: run as a Prefect flow, one task per video. stages: the chain
+    between probe and publish, None for the real one. Raises UsageError before anything is started when a setting or
+    the destination is wrong, WeightsError when weights are not in place; single inputs never raise.
+    """
+    if stages is None:
+        from flows.recipes.stages import run_stages
+        from models.selection import profiles
+
+        profiles.check(settings)
+        stages = run_stages
+    with services_for(jobs, destination, settings, reporter, stages) as services:
+        if not orchestrate:
+            return convert_jobs(jobs, settings, services, run_in_threads)
+        prepare_prefect()
+        # Importing Prefect takes seconds and a database, so only those who asked for it pay.
+        from flows.prefect.tasks import convert_in_flow
+
+        return convert_in_flow(jobs, settings, services)
+
+
+def prepare_prefect() -> None:
+    """Set what Prefect reads when it is imported, where the user has not set it."""
+    for name, value in _PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+
+
+def convert_pictures(jobs: list[Job], destination: str, settings: Settings, reporter: Reporter) -> Summary:
+    """Convert all pictures, one after the other, and write the manifest; errors as for `convert`."""
+    from flows.recipes.stages import run_picture_stages, run_stages
+    from models.selection import profiles
+
+    profiles.check(settings)
+    with services_for(jobs, destination, settings, reporter, run_stages) as services:
+        return convert_jobs(jobs, settings, services, _pictures(run_picture_stages))
+
+
+def _pictures(chain: PictureChain) -> Runner:
+    def run(jobs: list[Job], settings: Settings, services: Services) -> list[Outcome | None]:
+        return [convert_picture(job, settings, services, chain) for job in jobs]
+
+    return run
+
+
+def convert_jobs(jobs: list[Job], settings: Settings, services: Services, runner: Runner) -> Summary:
+    """Bring all jobs to their verdicts: those of earlier runs where they still hold, the others by the runner.
+
+    Inputs that another process is working on are looked at again until they have their verdict.
+    """
+    # Of the videos of a shard the coordinator has asked already, and all rows of a dataset are much to read.
+    done = {} if settings.overwrite or services.run else settled(jobs, settings, services)
+    outcomes = list(done.values())
+    services.reporter.unchanged(len(outcomes))
+    left = [job for job in jobs if job.ordinal not in done]
+    while left:
+        made = runner(left, settings, services)
+        outcomes += [outcome for outcome in made if outcome is not None]
+        busy = [job for job, outcome in zip(left, made, strict=True) if outcome is None]
+        if len(busy) == len(left):
+            services.stop.wait(_LOOK_AGAIN_S)
+            services.check()
+        left = busy
+    return Summary(tuple(sorted(outcomes, key=lambda outcome: outcome.row.ordinal)))
+
+
+def settled(jobs: list[Job], settings: Settings, services: Services) -> dict[int, Outcome]:
+    """Ordinal -> verdict of the inputs for which listings show that an earlier run has done them."""
+    known = services.ledger.settled(fingerprint(settings))
+    rows = {job.ordinal: known.get((job.input_id(services.key), job.stamp_id(services.key))) for job in jobs}
+    return {n: Outcome(replace(row, ordinal=n), True) for n, row in rows.items() if row is not None}
+
+
+@contextlib.contextmanager
+def services_for(
+    jobs: list[Job],
+    destination: str,
+    settings: Settings,
+    reporter: Reporter,
+    stages: Stages,
+    shared: Shared | None = None,
+) -> Iterator[Services]:
+    """What the conversion of some jobs needs, for the length of the block. Errors as for `convert`.
+
+    shared: None for a run alone.
+    """
+    shared = shared or Shared()
+    fingerprint(settings)
+    store = Store(settings.cache_url)
+    key = load_key(key_path(settings.cache_url))
+    target = Store(destination, private=False)
+    privacy = PrivacyFilter()
+    for job in jobs:
+        privacy.hide(job.uri, f"input {job.ordinal}")
+    if not logging.getLogger().handlers:
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    install(privacy)
+    with scratch() as folder, Leases(store, about=shared.dataset) as leases:
+        try:
+            ledger = Ledger(target, tables=not shared.run)
+            if not shared.run:
+                ledger.flush()
+        except (OSError, StoreError) as error:
+            raise UsageError(f"DESTINATION cannot be written ({type(error).__name__}).") from None
+        people = Gallery(store, settings.identity_scope, dataset_id(key, destination, settings), leases)
+        services = Services(
+            store,
+            target,
+            ledger,
+            people,
+            key,
+            folder,
+            reporter,
+            stages,
+            leases,
+            privacy,
+            stop=shared.stop,
+            run=shared.run,
+        )
+        with contextlib.ExitStack() as stack:
+            if shared.watched:
+                services.watchdog = stack.enter_context(Watchdog(leases))
+            try:
+                yield services
+                # Only now: a run that was stopped goes on later, and must still know who has which twin.
+                if not settings.keep_intermediates and not shared.run:
+                    forget(people)
+            except KeyboardInterrupt:
+                raise Cancelled from None
+            finally:
+                services.cancelled.set()
+                if not shared.run:
+                    services.ledger.flush()
+
+
+def forget(people: Gallery) -> None:
+    """Remove what a run knows about the people of its dataset; what cannot be removed is logged."""
+    try:
+        people.forget()
+    except (OSError, StoreError) as error:
+        log.error("%s could not be removed from the cache (%s); remove it by hand.", people.path, type(error).__name__)
+
+
+def dataset_id(key: bytes, destination: str, settings: Settings) -> str:
+    """Keyed name of the dataset that a destination stands for: the same for every run into it with one embedder, since
+    vectors of different networks cannot be compared."""
+    from models.selection import profiles
+
+    (embedder,) = profiles.digests(settings, ("embedder",)).items()
+    named = "\x00".join((*embedder, absolute(destination))).encode("utf-8", "surrogateescape")
+    return public_id(key, hashlib.sha256(b"dataset:" + named).hexdigest())
+
+
+def run_in_threads(jobs: list[Job], settings: Settings, services: Services) -> list[Outcome | None]:
+    """Convert with settings.workers threads; on interruption the running videos end at their next step."""
+    convert_one = partial(convert_video, settings=settings, services=services)
+    if settings.workers == 1:
+        return [convert_one(job) for job in jobs]
+    with ThreadPoolExecutor(max_workers=settings.workers, thread_name_prefix="video") as pool:
+        futures = [pool.submit(convert_one, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            services.cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]

@@ -1,0 +1,269 @@
+"""One input from its source to its recorded verdict: what videos and pictures have in common.
+
+Never raises for a bad input; every doubt ends unpublished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import errno
+import logging
+import shutil
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from flows.manifest import face_records
+from flows.manifest.rows import VideoRow
+from flows.recipes.context import Context, Outcome, Services, Show, unseen
+from flows.run.cancelled import LeaseLost
+from flows.run.fingerprint import backends, fingerprint, version
+from flows.run.progress import Clock
+from flows.run.sources import Job, fetch
+from flows.run.watchdog import HUNG
+from infra.errors import (
+    AnonflowError,
+    MediaError,
+    SpaceError,
+    StoreError,
+    StoreUnavailable,
+    TimeLimitError,
+    ToolError,
+    Withheld,
+)
+from infra.privacy import digest_file, public_id
+from infra.process.telemetry import peak_memory_bytes
+from infra.settings import Settings
+from infra.storage.cache import Cache
+from infra.storage.faults import full_disk
+from infra.storage.lease import Claim
+from tasks.records import Verdict
+
+log = logging.getLogger("anonflow")
+
+CRASHES = 2
+"""So many processes may die in the middle of one input before it is given up."""
+CRASHED, TIME_LIMIT = "crashed", "time_limit"
+_AGAIN = "Mend the cause, then convert it once more with `anonflow retry-failed`."
+GIVEN_UP = {
+    CRASHED: f"The process ended {CRASHES} times in the middle of this input, perhaps for want of memory. {_AGAIN}",
+    HUNG: f"The process hung in the middle of this input and was ended. {_AGAIN}",
+    TIME_LIMIT: f"The input took longer than it may; see --time-limit. {_AGAIN}",
+}
+_CODES = {
+    ToolError: "tool",
+    SpaceError: "no_space",
+    StoreError: "store",
+    StoreUnavailable: "store_unavailable",
+    TimeLimitError: TIME_LIMIT,
+}
+
+
+class Case:
+    """The row of an input while it is being worked on: says failed until something better is known."""
+
+    def __init__(self, row: VideoRow, context: Context) -> None:
+        self.row = row
+        self.context = context
+
+    def note(self, **values: Any) -> None:
+        """Set fields of the row by name."""
+        self.row = replace(self.row, **values)
+
+    def same(self, source: Path) -> None:
+        """Raise MediaError when the source is no longer what it was: then faces were looked for in other frames."""
+        if not source.is_file() or digest_file(source) != self.context.digest:
+            raise MediaError("source_changed", "The input was changed or removed while it was converted.")
+
+    @contextlib.contextmanager
+    def settled(self) -> Iterator[None]:
+        """Turn whatever the block raises into a verdict; Cancelled and KeyboardInterrupt pass, without a verdict."""
+        try:
+            yield
+        except Withheld as error:
+            self.note(verdict=Verdict.WITHHELD, reason=error.reason, message=str(error))
+        except AnonflowError as error:
+            self.note(reason=failure_code(error), message=str(error))
+        except MemoryError:
+            self.note(reason="out_of_memory", message="There was not enough memory for this input.")
+        except Exception as error:
+            log_unexpected(self.context.public_id, error)
+            starved = isinstance(error, OSError) and error.errno == errno.ENOMEM
+            known = "no_space" if full_disk(error) else "out_of_memory" if starved else "unexpected"
+            self.note(reason=known, message=f"Unexpected {type(error).__name__}; see the log.")
+
+
+def convert_input(
+    job: Job,
+    settings: Settings,
+    services: Services,
+    place: Callable[[str], str],
+    work: Callable[[Path, Case], None],
+    show: Show = unseen,
+) -> Outcome | None:
+    """Bring one input to its verdict and record it; None when somebody else is working on the same content.
+
+    place: where the result of a public id lies in the destination. work: converts a local file, publishes the result
+    there, and notes it. Cancellation passes through, and what was cached stays for the next run. An input in the middle
+    of which CRASHES processes died, or that hung or took too long, fails without being tried again.
+    """
+    services.check()
+    folder = Path(tempfile.mkdtemp(prefix="input-", dir=services.scratch))
+    try:
+        try:
+            source = fetch(job, folder)
+            digest = digest_file(source)
+        except (MediaError, OSError) as error:
+            row = new_row(public_id(services.key, job.uri_digest()), job, settings, services)
+            refusal = error if isinstance(error, MediaError) else MediaError("missing", "The input cannot be read.")
+            return record(replace(row, reason=refusal.reason, message=str(refusal)), services)
+        row = new_row(public_id(services.key, digest), job, settings, services)
+        services.privacy.hide(job.uri, row.public_id)
+        with _claimed(row.public_id, services) as claim:
+            if claim is None:
+                return None
+            output = place(row.public_id)
+            earlier = None if settings.overwrite else services.ledger.finished(row.public_id, row.fingerprint, output)
+            if earlier is not None:
+                return record(_of_input(earlier, row, services), services, reused=True)
+            held, redone = services.ledger.decided(row.public_id)
+            # Whoever takes a rejection back wants another face.
+            redone += held is not None and settings.overwrite
+            settings = replace(settings, seed=(settings.seed + redone) % 2**63)
+            row = replace(row, redone=redone, seed=settings.seed)
+            cache = Cache(services.store)
+            # Other settings, or a new version, may well make the same face again.
+            if held is not None and not settings.overwrite:
+                return record(tidy(row.held_like(held), output, settings, services, cache), services)
+            if known := claim.poison or (CRASHED if claim.crashes >= CRASHES else ""):
+                row = replace(row, reason=known, message=GIVEN_UP.get(known, _AGAIN))
+                return record(tidy(row, output, settings, services, cache), services)
+            clock = Clock(job.ordinal, row.public_id, services.reporter, _check(claim, services))
+            clock.allowed_s = settings.allowed_s(0.0)
+            case = Case(row, Context(row.public_id, digest, settings, cache, services.people, clock, folder, show))
+            with _watched(case, services), case.settled():
+                work(source, case)
+            case.note(
+                **asdict(case.context.evidence),
+                stage_seconds=clock.timings.as_dict(),
+                peak_memory_bytes=peak_memory_bytes(),
+            )
+            _check(claim, services)()
+            row = tidy(case.row, output, settings, services, cache)
+            if row.output:
+                face_records.keep(services.destination, row, case.context.painted)
+            if row.reason == TIME_LIMIT:
+                services.leases.mark_poisoned(row.public_id, TIME_LIMIT)
+            return record(row, services)
+    except LeaseLost:
+        log.warning("%s: another process has taken it over.", row.public_id)
+        return None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _claimed(owner: str, services: Services) -> Iterator[Claim | None]:
+    """The lease on an input, None when it is taken. What crashed or is poisoned stays on record."""
+    claim = services.leases.claim(owner)
+    well = False
+    try:
+        yield claim
+        well = claim is not None and claim.crashes < CRASHES
+    finally:
+        if claim is not None:
+            with contextlib.suppress(StoreError, OSError):
+                services.leases.release(claim, settled=well)
+
+
+def _check(claim: Claim, services: Services) -> Callable[[], None]:
+    def check() -> None:
+        services.check()
+        if not services.leases.held(claim):
+            raise LeaseLost
+
+    return check
+
+
+def _watched(case: Case, services: Services) -> contextlib.AbstractContextManager[None]:
+    if services.watchdog is None:
+        return contextlib.nullcontext()
+    return services.watchdog.watching(case.row.public_id, case.context.clock)
+
+
+def _of_input(earlier: VideoRow, row: VideoRow, services: Services) -> VideoRow:
+    """An earlier row of the same content, for the input of `row`."""
+    stamp = services.destination.stamp(earlier.output) if earlier.output else None
+    return replace(
+        earlier,
+        input_id=row.input_id,
+        ordinal=row.ordinal,
+        source_stamp=row.source_stamp,
+        output_stamp=stamp or "",
+        run=row.run,
+    )
+
+
+def tidy(row: VideoRow, output: str, settings: Settings, services: Services, cache: Cache) -> VideoRow:
+    """Remove what must not stay: an earlier result at `output` that this verdict contradicts, and identifying objects.
+
+    Returns the row, with a note for a person where something could not be removed.
+    """
+    try:
+        if not row.output:
+            services.destination.remove(output)
+            services.destination.remove(face_records.path_of(row.public_id))
+        if not settings.keep_intermediates:
+            cache.purge(row.public_id)
+    except (OSError, StoreError) as error:
+        log.error("%s: leftovers could not be removed (%s)", row.public_id, type(error).__name__)
+        note = "An earlier result or identifying objects could not be removed; remove them by hand."
+        return replace(row, message=f"{row.message} {note}".strip())
+    return row
+
+
+def record(row: VideoRow, services: Services, reused: bool = False) -> Outcome:
+    """Write the row to the manifest and tell the reporter."""
+    if not reused:
+        row = replace(row, finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+    if row.output and not row.output_stamp:
+        row = replace(row, output_stamp=services.destination.stamp(row.output) or "")
+    row = services.ledger.record(row)
+    services.reporter.finished(row, reused)
+    return Outcome(row, reused)
+
+
+def new_row(owner: str, job: Job, settings: Settings, services: Services) -> VideoRow:
+    """A row that says failed for an unexpected reason, until something better is known."""
+    return VideoRow(
+        public_id=owner,
+        input_id=job.input_id(services.key),
+        ordinal=job.ordinal,
+        verdict=Verdict.FAILED,
+        reason="unexpected",
+        backends=backends(settings),
+        profile=settings.profile,
+        seed=settings.seed,
+        fingerprint=fingerprint(settings),
+        source_stamp=job.stamp_id(services.key),
+        run=services.run,
+        software=version(),
+    )
+
+
+def failure_code(error: AnonflowError) -> str:
+    """Stable short code of an error for the manifest."""
+    if isinstance(error, MediaError):
+        return error.reason
+    return _CODES.get(type(error), type(error).__name__.removesuffix("Error").lower())
+
+
+def log_unexpected(owner: str, error: Exception) -> None:
+    """Log an unforeseen exception by type and places in the code only: its text and values may quote the source."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    log.error("%s failed: %s at %s", owner, type(error).__name__, places)

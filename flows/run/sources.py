@@ -1,0 +1,236 @@
+"""What the user points at, as an ordered list of single inputs."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import posixpath
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from fsspec.implementations.local import LocalFileSystem
+
+from infra.errors import MediaError, StoreUnavailable, UsageError
+from infra.privacy import public_id
+from infra.storage.bucket import download
+from infra.storage.faults import full_disk, patience, patiently
+from infra.storage.filesystem import open_address
+
+VIDEO_SUFFIXES = frozenset(
+    f".{name}"
+    for group in ("mp4 m4v mov mkv webm avi mpg mpeg ts mts m2ts", "flv gif wmv asf ogv 3gp 3g2")
+    for name in group.split()
+)
+_TABLES = (".csv", ".parquet")
+_READERS = 16
+
+Details = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input. ordinal counts from 1. name: its place relative to the source folder, or what a table calls it.
+    stamp: its size and version as listed, empty when unknown. size: bytes. uri, name and stamp are identifying and
+    therefore kept out of the representation.
+    """
+
+    ordinal: int
+    uri: str = field(repr=False)
+    name: str = field(repr=False)
+    stamp: str = field(default="", repr=False)
+    size: int = 0
+
+    @property
+    def suffix(self) -> str:
+        """Lower case suffix of the name, with its dot; empty when there is none."""
+        return posixpath.splitext(urlsplit(self.uri).path if _remote(self.uri) else self.uri)[1].lower()
+
+    def uri_digest(self) -> str:
+        """Stands in for the content digest where there is no content to read."""
+        return _sha256("uri:" + self.uri)
+
+    def input_id(self, key: bytes) -> str:
+        """Keyed id of the input's place in the dataset: the same on machines that mount the dataset elsewhere."""
+        return public_id(key, _sha256("input:" + self.name))
+
+    def stamp_id(self, key: bytes) -> str:
+        """Keyed id of the source's version, empty when unknown; a new version of the file has another one."""
+        return public_id(key, _sha256("stamp:" + self.stamp)) if self.stamp else ""
+
+
+def find(source: str, suffixes: frozenset[str], destination: str | None = None) -> list[Job]:
+    """List the inputs behind SOURCE: one file, a folder (recursively, by suffix), or a CSV or Parquet table with a
+    `uri` column; local or any fsspec address. Relative entries of a table are taken relative to the table.
+
+    Files below the destination and names that begin with a dot are left out of folders. Sorted by name, a table in
+    its own order; what it lists twice counts once. Raises UsageError when nothing is there, StoreUnavailable when a
+    remote place cannot be read.
+    """
+    fs, path = _open(source)
+    return _patient(fs, lambda: _find(fs, path, suffixes, destination))
+
+
+def _find(fs: Any, path: str, suffixes: frozenset[str], destination: str | None) -> list[Job]:
+    if not fs.exists(path):
+        raise UsageError("SOURCE does not exist.")
+    if fs.isdir(path):
+        found = _folder(fs, path, suffixes, destination)
+        if not found:
+            raise UsageError("The SOURCE folder holds no file of a supported kind.")
+    elif path.lower().endswith(_TABLES):
+        entries = list(dict.fromkeys(_table(fs, path)))
+        uris = [_resolve(entry, fs, path) for entry in entries]
+        # A remote store answers slowly, but many at a time.
+        with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="listing") as pool:
+            found = list(zip(uris, entries, pool.map(_details, uris), strict=True))
+    else:
+        found = [(_address(fs, path), posixpath.basename(path), fs.info(path))]
+    return [Job(n, uri, name, *_version(info)) for n, (uri, name, info) in enumerate(found, start=1)]
+
+
+def unsupported(source: str, suffixes: frozenset[str], destination: str | None = None) -> list[str]:
+    """Suffixes of the files in a SOURCE folder that are no inputs, one for each file; none for a file or a table."""
+    fs, path = _open(source)
+    if not fs.isdir(path):
+        return []
+    wanted = {entry for entry, _, _ in _folder(fs, path, suffixes, destination)}
+    every = {entry for entry, _, _ in _folder(fs, path, None, destination)}
+    return [posixpath.splitext(entry)[1].lower() or "no suffix" for entry in every - wanted]
+
+
+def fetch(job: Job, scratch: Path) -> Path:
+    """A local path with the input's content: the file itself, or a private copy of a remote one.
+
+    Raises MediaError `missing` when it cannot be read, `source_unavailable` when its remote place does not answer, and
+    `no_space` when there is no room for a copy.
+    """
+    try:
+        fs, path = _open(job.uri)
+        if isinstance(fs, LocalFileSystem):
+            local = Path(path)
+            if not local.is_file():
+                raise MediaError("missing", "The input is not a readable file.")
+            with local.open("rb"):
+                return local
+        scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+        copy = scratch / f"source{job.suffix if job.suffix[1:].isalnum() else ''}"
+        download(job.uri, copy)
+        return copy
+    except StoreUnavailable as error:
+        raise MediaError("source_unavailable", str(error)) from None
+    except (OSError, UsageError) as error:
+        if full_disk(error):
+            raise MediaError("no_space", "There is no room for a copy of the input; see ANONFLOW_SCRATCH.") from None
+        raise MediaError("missing", f"The input cannot be read ({type(error).__name__}).") from None
+
+
+def _patient(fs: Any, work: Callable[[], T]) -> T:
+    """What the work returns; a remote place may fail for a while."""
+    return work() if isinstance(fs, LocalFileSystem) else patiently(work, patience())
+
+
+def is_folder(address: str) -> bool:
+    """Whether there is a folder behind an address. Raises StoreUnavailable when a remote place does not answer."""
+    fs, path = _open(address)
+    return bool(_patient(fs, lambda: fs.isdir(path)))
+
+
+def read(address: str) -> bytes:
+    """The content of a small file. Raises OSError, and StoreUnavailable when a remote place does not answer."""
+    fs, path = _open(address)
+    return bytes(_patient(fs, lambda: fs.cat_file(path)))
+
+
+def absolute(address: str) -> str:
+    """The same address however it was written: a full local path, or an fsspec address without a last slash."""
+    return _address(*_open(address)).rstrip("/")
+
+
+def _remote(uri: str) -> bool:
+    return "://" in uri
+
+
+def _open(uri: str) -> tuple[Any, str]:
+    # Local names are used as they are: they may hold characters that mean something in an address.
+    return open_address(uri) if _remote(uri) else (LocalFileSystem(), str(Path(uri).absolute()))
+
+
+def _address(fs: Any, path: str) -> str:
+    return path if isinstance(fs, LocalFileSystem) else str(fs.unstrip_protocol(path))
+
+
+def _folder(
+    fs: Any, path: str, suffixes: frozenset[str] | None, destination: str | None
+) -> list[tuple[str, str, Details]]:
+    """Address, name and details of the files in a folder; of all of them without suffixes."""
+    root = path.rstrip("/") + "/"
+    excluded = None
+    if destination is not None:
+        other, place = _open(destination)
+        if type(other) is type(fs):
+            excluded = place.rstrip("/") + "/"
+    chosen = []
+    for entry, details in sorted(fs.find(path, detail=True).items()):
+        inner = entry[len(root) :]
+        hidden = any(part.startswith(".") for part in inner.split("/"))
+        if hidden or (excluded and excluded != root and entry.startswith(excluded)):
+            continue
+        if suffixes is None or posixpath.splitext(entry)[1].lower() in suffixes:
+            chosen.append((_address(fs, entry), inner, details))
+    return chosen
+
+
+def _details(uri: str) -> Details:
+    """What a listing would say about one file; nothing when it cannot be asked."""
+    try:
+        fs, path = _open(uri)
+        return dict(_patient(fs, lambda: fs.info(path)))
+    except (OSError, UsageError, StoreUnavailable):
+        return {}
+
+
+def _version(details: Details) -> tuple[str, int]:
+    """Stamp and size in bytes out of a listing's details."""
+    size = int(details.get("size") or 0)
+    version = details.get("ETag") or details.get("mtime") or details.get("LastModified") or details.get("created")
+    return (f"{size} {version}" if version else ""), size
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _table(fs: Any, path: str) -> list[str]:
+    data = fs.cat_file(path)
+    if path.lower().endswith(".csv"):
+        rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
+        if "uri" not in (rows.fieldnames or []):
+            raise UsageError("The table has no column called uri.")
+        values = [row["uri"] for row in rows]
+    else:
+        import pyarrow
+        import pyarrow.parquet
+
+        try:
+            table = pyarrow.parquet.read_table(io.BytesIO(data))
+        except pyarrow.ArrowInvalid:
+            raise UsageError("The table is not a Parquet file.") from None
+        if "uri" not in table.column_names:
+            raise UsageError("The table has no column called uri.")
+        values = table.column("uri").to_pylist()
+    uris = [str(value).strip() for value in values if value is not None and str(value).strip()]
+    if not uris:
+        raise UsageError("The table lists no input.")
+    return uris
+
+
+def _resolve(entry: str, fs: Any, table: str) -> str:
+    if _remote(entry) or entry.startswith("/"):
+        return entry
+    return _address(fs, posixpath.join(posixpath.dirname(table), entry))

@@ -1,0 +1,57 @@
+"""Driving motions as tables of rows: made of meshes, cut, moved, and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.interfaces.capabilities import Floats
+from models.interfaces.twins import Driving
+from models.landmarks import pose
+from models.motion.mesh import geometry
+
+_ROWS = ("meshes", "shapes", "scale", "rotation", "shift", "usable", "presence", "hidden", "template")
+"""Fields with one entry per row."""
+
+
+def of_meshes(
+    meshes: Floats, usable: NDArray[np.bool_], presence: Floats, rest: Floats | None = None, first: int = 0
+) -> Driving:
+    """The driving motion of (n, 478, 3) meshes; nobody has looked at the frames yet. rest: None takes the first row's
+    shape."""
+    shapes, poses = geometry.canonical(meshes, pose.mean_face())
+    return Driving(
+        first=first,
+        meshes=meshes,
+        shapes=shapes,
+        scale=np.array([p.scale for p in poses], np.float32),
+        rotation=np.stack([p.rotation for p in poses]),
+        shift=np.stack([p.shift for p in poses]),
+        rest=shapes[0] if rest is None else rest,
+        usable=usable,
+        presence=presence,
+        hidden=np.zeros(len(meshes), np.float32),
+        template=np.zeros((len(meshes), 0), np.float32),
+    )
+
+
+def take(driving: Driving, row: int) -> Driving:
+    """One row, as a driving of its frame."""
+    one: dict[str, Any] = {name: getattr(driving, name)[row : row + 1] for name in _ROWS}
+    return replace(driving, first=driving.first + row, **one)
+
+
+def moved(driving: Driving, x: float, y: float) -> Driving:
+    """The same motion x pixels to the right and y down."""
+    by = np.array([x, y, 0], np.float32)
+    return replace(driving, meshes=driving.meshes + by, shift=driving.shift + by)
+
+
+def joined(drivings: Sequence[Driving]) -> Driving:
+    """Rows of several drivings of one identity as one driving; its frames are not consecutive."""
+    stacked: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in drivings]) for name in _ROWS}
+    return replace(drivings[0], **stacked)

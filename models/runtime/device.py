@@ -1,0 +1,40 @@
+"""Where the torch networks run, and with which numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from models.interfaces.capabilities import Image
+
+Precision = Literal["float32", "float16", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """device: of torch. dtype: of the networks' weights and activations."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def accelerated(self) -> bool:
+        """Whether it is a graphics card."""
+        return self.device.type == "cuda"
+
+
+def only_finite(drawn: Tensor, show: Callable[[Tensor], list[Image]]) -> list[Image | None]:
+    """`show` of those (n, ...) drawings whose every value is a number; None in the place of the others."""
+    good = torch.isfinite(drawn).flatten(1).all(dim=1).tolist()
+    return [picture if fine else None for picture, fine in zip(show(drawn), good, strict=True)]
+
+
+def choose(device: str | None = None, precision: Precision | None = None) -> Place:
+    """A graphics card in float16 where there is one, as the networks' authors run them, else the CPU in float32."""
+    found = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    named = precision or ("float16" if found.type == "cuda" else "float32")
+    return Place(found, getattr(torch, named))

@@ -1,0 +1,192 @@
+"""The tables: capability -> name -> backend, and the profiles that choose among them.
+
+A new backend is a line here and a file of its own. Importing this module imports no runtime and no network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from infra.settings import IdentityScope, MotionCrop
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where a backend lives and what it needs.
+
+    target: "module:Class", called without arguments or with keyword options. weights: names in the registry.
+    version: raised by hand when the same weights give other numbers, so that cached results are not reused.
+    data: files of this package that its numbers depend on, relative to it. settings: settings of a run that its class
+    takes, by the same name. options: (setting, value, weight) for weights that are needed only with a setting.
+    scopes: how far one person can keep one twin that this backend makes. embedder: the only one whose vectors an
+    inpainter can compare with its own, "" when any will do.
+    """
+
+    target: str
+    weights: tuple[str, ...] = ()
+    version: int = 1
+    data: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    options: tuple[tuple[str, str, str], ...] = ()
+    scopes: tuple[IdentityScope, ...] = tuple(IdentityScope)
+    embedder: str = ""
+
+
+_STYLEGAN = (
+    "mobilestylegan-mapping",
+    "mobilestylegan-mapping-bin",
+    "mobilestylegan-synthesis",
+    "mobilestylegan-synthesis-bin",
+)
+_CONTROLNET = (
+    "realistic-vision",
+    "vae-ft-mse",
+    "controlnet-inpaint",
+    "controlnet-lineart",
+    "controlnet-openpose",
+    "annotator-lineart",
+    "annotator-openpose",
+    "bisenet",
+    "face-landmarker",
+)
+_LIVEPORTRAIT = (
+    "liveportrait-appearance",
+    "liveportrait-motion",
+    "liveportrait-warping",
+    "liveportrait-decoder",
+    "liveportrait-retargeting",
+)
+
+BACKENDS: dict[str, dict[str, Backend]] = {
+    "detector": {
+        "retinaface-mobilenet": Backend(
+            "models.detection.retinaface_mobilenet:RetinaFaceMobileNet", ("retinaface-mobilenet",)
+        ),
+        "yunet": Backend("models.detection.yunet:YuNet", ("yunet",)),
+        "centerface": Backend("models.detection.centerface:CenterFace", ("centerface",)),
+        "retinaface-resnet50": Backend(
+            "models.detection.retinaface_resnet50:RetinaFaceResNet50", ("retinaface-pytorch", "retinaface-resnet50")
+        ),
+    },
+    "landmarker": {"mesh": Backend("models.landmarks.mesh:MeshLandmarker", ("face-landmarker",))},
+    "embedder": {
+        "facenet": Backend("models.embedding.facenet:FaceNet", ("facenet",)),
+        "dlib-resnet": Backend("models.embedding.dlib_resnet:DlibResNet", ("dlib-resnet",)),
+        "sface": Backend("models.embedding.sface:SFace", ("sface",)),
+        "vgg-face": Backend("models.embedding.vgg_face:VggFace", ("vgg-face",)),
+        "arcface": Backend("models.embedding.arcface:ArcFace", ("arcface",)),
+    },
+    "age_gender": {
+        "dlib-age-gender": Backend("models.attributes.age_gender:DlibAgeGender", ("age", "gender")),
+        "deepface-age-gender": Backend(
+            "models.attributes.deepface_age_gender:DeepFaceAgeGender", ("deepface-age", "deepface-gender")
+        ),
+    },
+    "emotion": {
+        "facex": Backend("models.attributes.emotion:FacexEmotion", ("emotion",)),
+        "deepface-emotion": Backend("models.attributes.deepface_emotion:DeepFaceEmotion", ("deepface-emotion",)),
+    },
+    "ethnicity": {
+        "deepface-race": Backend("models.attributes.deepface_race:DeepFaceRace", ("deepface-race",)),
+    },
+    "parser": {"bisenet": Backend("models.masks.bisenet:BiSeNet", ("bisenet",), 2)},
+    "quality": {"niqe": Backend("models.quality.niqe:Niqe", ("niqe",))},
+    "features": {"inception": Backend("models.quality.inception:Inception", ("inception",))},
+    "inpainter": {
+        "controlnet": Backend(
+            "models.inpainting.controlnet.backend:ControlNetInpainter", _CONTROLNET, scopes=(IdentityScope.VIDEO,)
+        ),
+        "mobilestylegan": Backend(
+            "models.inpainting.catalogue_inpainter:CatalogueInpainter",
+            _STYLEGAN,
+            10,
+            ("inpainting/catalogue.npz", "inpainting/groups.npz", "inpainting/groups.txt"),
+            embedder="facenet",
+        ),
+    },
+    "motion": {
+        "mesh": Backend(
+            "models.motion.mesh.backend:MeshMotion",
+            version=8,
+            data=("motion/expression.npz", "landmarks/mean_face.npy"),
+        ),
+        "liveportrait": Backend(
+            "models.motion.liveportrait.backend:LivePortraitMotion",
+            _LIVEPORTRAIT,
+            data=("motion/liveportrait/lip_array.npy", "motion/expression.npz", "landmarks/mean_face.npy"),
+            settings=("hard_frames", "motion_crop"),
+            options=(("motion_crop", MotionCrop.LANDMARKS, "liveportrait-landmarks"),),
+        ),
+        "lia": Backend(
+            "models.motion.lia.backend:LiaMotion",
+            ("lia-vox",),
+            data=("motion/expression.npz", "landmarks/mean_face.npy"),
+            settings=("hard_frames",),
+        ),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Role:
+    """One job in a profile: the capability it uses, and the backends that do it, in order."""
+
+    capability: str
+    backends: tuple[str, ...]
+
+
+# The audit roles must never share weights with the roles that make or rank twins: a network cannot be asked to find
+# fault with what it was used to optimise. They do rule out who would fail. The framing detector bears out what an
+# audit's search finds. Control strangers come from the catalogue and are painted by the mesh, whatever makes and moves
+# the twins.
+_EMBEDDED = {
+    "detector": Role("detector", ("retinaface-mobilenet",)),
+    "confirming_detector": Role("detector", ("centerface",)),
+    "audit_detector": Role("detector", ("yunet",)),
+    "framing_detector": Role("detector", ("retinaface-mobilenet",)),
+    "landmarker": Role("landmarker", ("mesh",)),
+    "embedder": Role("embedder", ("facenet",)),
+    "audit_embedders": Role("embedder", ("dlib-resnet", "sface")),
+    "age_gender": Role("age_gender", ("dlib-age-gender",)),
+    "emotion": Role("emotion", ("facex",)),
+    "parser": Role("parser", ("bisenet",)),
+    "inpainter": Role("inpainter", ("mobilestylegan",)),
+    "motion": Role("motion", ("mesh",)),
+    "strangers": Role("inpainter", ("mobilestylegan",)),
+    "strangers_motion": Role("motion", ("mesh",)),
+}
+# Makes nothing: what `anonflow evaluate` looks through. The attackers' last has never had a part in any result.
+_EVALUATION: dict[str, Role] = {
+    name: _EMBEDDED[name]
+    for name in (
+        "detector",
+        "confirming_detector",
+        "landmarker",
+        "embedder",
+        "age_gender",
+        "emotion",
+    )
+} | {
+    "attackers": Role("embedder", ("facenet", "dlib-resnet", "sface", "arcface")),
+    "quality": Role("quality", ("niqe",)),
+}
+PROFILES: dict[str, dict[str, Role]] = {
+    "embedded": _EMBEDDED,
+    "diffusion": _EMBEDDED
+    | {
+        "detector": Role("detector", ("retinaface-resnet50",)),
+        "embedder": Role("embedder", ("vgg-face",)),
+        "audit_embedders": Role("embedder", ("dlib-resnet", "sface", "facenet")),
+        "age_gender": Role("age_gender", ("deepface-age-gender",)),
+        "emotion": Role("emotion", ("deepface-emotion",)),
+        "ethnicity": Role("ethnicity", ("deepface-race",)),
+        "inpainter": Role("inpainter", ("controlnet",)),
+        "motion": Role("motion", ("liveportrait",)),
+    },
+    "evaluation": _EVALUATION,
+    "evaluation-fid": _EVALUATION | {"features": Role("features", ("inception",))},
+}
+CHOOSABLE = {role: role for role in (
+    "detector", "landmarker", "embedder", "age_gender", "emotion", "ethnicity", "parser", "inpainter", "motion",
+)}  # fmt: skip
+"""Roles whose backend a run may name, with their capability. The audit's are not among them."""

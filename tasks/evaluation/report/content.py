@@ -1,0 +1,121 @@
+"""What a report says, before anybody decides how it looks.
+
+Nothing in here may identify a person of the originals: names are those of anonymized files, pictures are of the
+anonymized side. `Page.source_sheet` is the one exception, and empty unless a reviewer asked for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from tasks.evaluation.metrics.definition import Definition, Figure
+
+
+class Outcome(StrEnum):
+    """What a report concludes, for the dataset and for each file."""
+
+    PASS = "pass"
+    LOOK = "look"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One number of a table. variant: which embedder, axis or side it is about, "" when there is only one."""
+
+    definition: Definition
+    figure: Figure
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a chart. points: (x, y), y may be NaN where nothing is known. muted: shown for comparison only."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    muted: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A line chart. caption: how to read it, in one sentence. marks: horizontal lines, (name, y). log_x: logarithmic,
+    for x > 0. y_from, y_to: range of y, None from the data."""
+
+    title: str
+    caption: str
+    x_title: str
+    y_title: str
+    series: tuple[Series, ...]
+    marks: tuple[tuple[str, float], ...] = ()
+    log_x: bool = False
+    y_from: float | None = None
+    y_to: float | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame that deserves a look. number: counted from 0. distance: cosine, of the face nearest to its source."""
+
+    number: int
+    seconds: float
+    distance: float
+    embedder: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """One anonymized file. name: its path in the anonymized dataset; key: a safe file name for its page. nearest: the
+    smallest share of an embedder's threshold that any frame reached: below 1 it was recognised. sheet: JPEG file of
+    the anonymized side, worst frames first; source_sheet: the same frames of the source, for reviewers only; both are
+    read when the page is written, since those of all pages together would fill the memory. lines: its numbers. said:
+    its outcome in words."""
+
+    key: str
+    name: str
+    outcome: Outcome
+    said: str
+    seconds: float
+    frames: int
+    faces: int
+    nearest: float
+    charts: tuple[Chart, ...] = ()
+    lines: tuple[Line, ...] = ()
+    worst: tuple[Frame, ...] = ()
+    sheet: Path | None = None
+    source_sheet: Path | None = None
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One of the two or three numbers that carry the verdict. words: what it means, in a sentence."""
+
+    title: str
+    number: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Content:
+    """A whole report. counts: what was compared, (what, how many). settings: (what, value) needed to do it again.
+    method, limits: paragraphs. reviewer: whether source pictures are in it, so that it says so on every page.
+    adversaries: what an outsider and an insider find, see `tasks.evaluation.report.adversaries`."""
+
+    title: str
+    made_at: str
+    software: str
+    outcome: Outcome
+    verdict: str
+    headlines: tuple[Headline, ...]
+    counts: tuple[tuple[str, int], ...]
+    privacy: tuple[Line, ...]
+    usefulness: tuple[Line, ...]
+    charts: tuple[Chart, ...]
+    pages: tuple[Page, ...]
+    method: tuple[str, ...]
+    limits: tuple[str, ...]
+    settings: tuple[tuple[str, str], ...] = ()
+    reviewer: bool = False
+    adversaries: tuple[Line, ...] = ()

@@ -1,0 +1,85 @@
+"""A report's folder: it appears whole, and takes the place of nothing but an earlier report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from infra.errors import StoreUnavailable, UsageError
+from infra.process.scratch import scratch
+from infra.storage.disk import Disk, sync_folder
+from infra.storage.faults import patiently
+from tasks.evaluation.report import machine
+
+MARKER, INDEX, VIDEOS = ".anonflow-report", "index.html", "videos"
+_FILES = frozenset({MARKER, INDEX, VIDEOS, machine.SUMMARY, machine.TABLE})
+_SAYS = b"A report of anonflow; anonflow may replace this folder.\n"
+
+
+def place(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write into a new private folder beside `folder`, which then takes its place.
+
+    What is written through `infra.storage.disk` is on disk by then, and not only in memory. While an earlier report is
+    replaced there is a moment in which neither is there; a crash just then loses the earlier one. One process at a time
+    may write a folder. Raises UsageError when something else is there, StoreUnavailable when it cannot be written.
+    """
+    try:
+        patiently(lambda: _place(Path(os.path.abspath(folder)), fill), 0)
+    except StoreUnavailable as error:
+        raise StoreUnavailable(f"The report cannot be written. {error}") from None
+
+
+def _place(target: Path, fill: Callable[[Path], None]) -> None:
+    _check(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the target, since a rename cannot leave a file system. What a killed process left goes with the next.
+    desk = target.with_name(f".{target.name}.parts")
+    try:
+        with scratch(desk) as room:
+            new = room / "new"
+            new.mkdir(mode=0o700)
+            fill(new)
+            Disk(new, private=True).write(MARKER, _SAYS)
+            _check(target)
+            _swap(new, target, room / "old")
+    finally:
+        with contextlib.suppress(OSError):
+            desk.rmdir()
+
+
+def _check(folder: Path) -> None:
+    """Raise UsageError unless a report may go there: nothing is there, or an empty folder, or a report and no more."""
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise UsageError("There is a file or a link where the report is to go; name a folder that does not exist yet.")
+    inside = {entry.name for entry in folder.iterdir()}
+    if not inside:
+        return
+    if MARKER not in inside:
+        raise UsageError("The folder for the report holds something else; name an empty one, or one that is not there.")
+    strange = inside - _FILES
+    if VIDEOS in inside:
+        strange |= {entry.name for entry in (folder / VIDEOS).iterdir() if entry.suffix != ".html"}
+    if strange:
+        # Such as exported decisions, which no machine can make again.
+        raise UsageError(
+            f"The folder of the earlier report holds more than the report ({len(strange)} files or folders). Move them "
+            "elsewhere, or name another folder."
+        )
+
+
+def _swap(new: Path, target: Path, old: Path) -> None:
+    # An empty folder is replaced by the rename itself.
+    replaced = target.exists() and any(target.iterdir())
+    if replaced:
+        target.rename(old)
+    try:
+        new.rename(target)
+    except OSError:
+        if replaced:
+            old.rename(target)
+        raise
+    sync_folder(target.parent)

@@ -1,0 +1,118 @@
+"""What a report says, for programs: a summary, whose SHA-256 names the report, and a table of all numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from infra.storage.disk import Disk
+from tasks.evaluation.report.content import Content, Line
+
+SCHEMA = 1
+SUMMARY, TABLE = "summary.json", "metrics.parquet"
+DATASET = "dataset"
+"""The scope of a number about all files; a number about one has the file's name."""
+
+_TEXTS = ("scope", "name", "title", "variant", "unit", "better", "note")
+_FLOATS = ("value", "low", "high", "original", "chance")
+_COUNTS = ("samples", "people")
+
+
+def write_tables(content: Content, folder: Path) -> None:
+    """Write `summary.json` and `metrics.parquet` into a folder, readable by this user only; each appears whole.
+
+    Raises StoreUnavailable when the folder cannot be written.
+    """
+    disk = Disk(folder, private=True)
+    disk.write(SUMMARY, summary(content))
+    disk.write(TABLE, table(content))
+
+
+def summary(content: Content) -> bytes:
+    """The summary as JSON; what is no number is null. The same content always gives the same bytes."""
+    said = {
+        "schema": SCHEMA,
+        "title": content.title,
+        "made_at": content.made_at,
+        "software": content.software,
+        "reviewer": content.reviewer,
+        "outcome": content.outcome.value,
+        "verdict": content.verdict,
+        "headlines": [{"title": h.title, "number": h.number, "words": h.words} for h in content.headlines],
+        "counts": [{"what": what, "number": number} for what, number in content.counts],
+        "settings": [{"what": what, "value": value} for what, value in content.settings],
+        "privacy": [_row(line) for line in content.privacy],
+        "usefulness": [_row(line) for line in content.usefulness],
+        "adversaries": [_row(line) for line in content.adversaries],
+        "files": [
+            {
+                "key": page.key,
+                "name": page.name,
+                "outcome": page.outcome.value,
+                "said": page.said,
+                "seconds": _number(page.seconds),
+                "frames": page.frames,
+                "faces": page.faces,
+                "nearest": _number(page.nearest),
+            }
+            for page in content.pages
+        ],
+    }
+    return json.dumps(said, sort_keys=True, indent=1, allow_nan=False).encode()
+
+
+def report_id(summary: bytes) -> str:
+    """What a report is known by, for instance where decisions about its files are kept: 64 hexadecimal digits."""
+    return hashlib.sha256(summary).hexdigest()
+
+
+def table(content: Content) -> bytes:
+    """All numbers as a Parquet file: a row per line of the report and of its files' pages. What is no number is null,
+    so that a mean over a column leaves it out."""
+    import pyarrow
+    import pyarrow.parquet
+
+    kinds = dict.fromkeys(_TEXTS, pyarrow.string())
+    kinds |= dict.fromkeys(_FLOATS, pyarrow.float64()) | dict.fromkeys(_COUNTS, pyarrow.int64())
+    rows = [{"scope": scope, **_row(line)} for scope, line in _lines(content)]
+    order = ("scope", "name", "title", "variant", "unit", "better", "value", "low", "high", "samples", "people")
+    schema = pyarrow.schema([(name, kinds[name]) for name in (*order, "original", "chance", "note")])
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=schema), buffer)
+    return buffer.getvalue()
+
+
+def _lines(content: Content) -> Iterator[tuple[str, Line]]:
+    for line in (*content.privacy, *content.usefulness, *content.adversaries):
+        yield DATASET, line
+    for page in content.pages:
+        for line in page.lines:
+            yield page.name, line
+
+
+def _row(line: Line) -> dict[str, Any]:
+    definition, figure = line.definition, line.figure
+    return {
+        "name": definition.name,
+        "title": definition.title,
+        "variant": line.variant,
+        "unit": definition.unit,
+        "better": definition.better.value,
+        "value": _number(figure.value),
+        "low": _number(figure.low),
+        "high": _number(figure.high),
+        "samples": figure.samples,
+        "people": figure.people,
+        "original": _number(figure.original),
+        "chance": _number(figure.chance),
+        "note": figure.note,
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

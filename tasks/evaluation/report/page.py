@@ -1,0 +1,202 @@
+"""A report as pages that a browser shows without a server and without a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from infra.errors import UsageError
+from infra.storage.disk import Disk
+from tasks.evaluation.report import adversaries, charts, machine, words
+from tasks.evaluation.report.content import Content, Line, Outcome, Page
+from tasks.evaluation.report.folder import INDEX, VIDEOS, place
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_WORST_FIRST = (Outcome.FAIL, Outcome.LOOK, Outcome.PASS)
+
+
+def write(content: Content, folder: Path) -> None:
+    """Write index.html, videos/<key>.html, summary.json and metrics.parquet; all of it appears, or nothing does.
+
+    Files can be read by this user only. Every page holds its pictures, styles and script, may fetch nothing, and shows
+    names and texts as they are, whatever is in them. An earlier report is replaced. Raises UsageError when something
+    else is in the folder, or when names or keys cannot be used; ValueError when there are pictures of the source
+    without `content.reviewer`; StoreUnavailable when the folder cannot be written.
+    """
+    check(content)
+    place(folder, lambda new: _fill(content, new))
+
+
+def check(content: Content) -> None:
+    """Raise what `write` raises about content."""
+    keys, names = [page.key for page in content.pages], [page.name for page in content.pages]
+    if not all(_KEY.fullmatch(key) for key in keys):
+        raise UsageError(
+            "A key of a page is no safe file name: use up to 100 letters, digits, hyphens and underscores."
+        )
+    # Some file systems do not tell upper from lower case.
+    if len({key.lower() for key in keys}) < len(keys):
+        raise UsageError("Two pages have the same key; give each file one of its own.")
+    if len(set(names)) < len(names) or machine.DATASET in names or "" in names:
+        raise UsageError("The name of a file is empty, is there twice, or is `dataset`; rename the file.")
+    if not all(_is_text(name) for name in names):
+        raise UsageError("The name of a file is no Unicode text; rename the file.")
+    if not content.reviewer and any(page.source_sheet for page in content.pages):
+        raise ValueError("Pictures of the source may be in a reviewer's report only.")
+
+
+def worst_first(pages: Iterable[Page]) -> list[Page]:
+    """Pages in the order in which they deserve a look; a nearest distance that is unknown counts as the worst."""
+
+    def place_of(page: Page) -> tuple[int, float, str]:
+        nearest = -math.inf if math.isnan(page.nearest) else page.nearest
+        return _WORST_FIRST.index(page.outcome), nearest, page.name
+
+    return sorted(pages, key=place_of)
+
+
+def _fill(content: Content, folder: Path) -> None:
+    machine.write_tables(content, folder)
+    disk = Disk(folder, private=True)
+    report = machine.report_id(machine.summary(content))
+    disk.write(INDEX, index(content, report))
+    pages = worst_first(content.pages)
+    around = [None, *pages, None]
+    for number, (before, page, after) in enumerate(zip(around, pages, around[2:], strict=False), 1):
+        text = _page(
+            "video.html.j2",
+            content,
+            report,
+            {"report": report, "name": page.name},
+            title=f"{page.name} · {content.title}",
+            page=page,
+            groups=grouped(page.lines),
+            number=number,
+            before=before,
+            after=after,
+        )
+        disk.write(f"{VIDEOS}/{page.key}.html", text)
+
+
+def index(content: Content, report: str) -> bytes:
+    """The page that everything begins with. report: the report's id."""
+    groups = [
+        ("Privacy", "Can the people in the originals still be recognised?", grouped(content.privacy)),
+        ("Usefulness", "Is what the videos are needed for still there?", grouped(content.usefulness)),
+    ]
+    data = {"report": report, "files": [_entry(page) for page in worst_first(content.pages)]}
+    return _page(
+        "index.html.j2",
+        content,
+        report,
+        data,
+        title=content.title,
+        groups=groups,
+        adversaries=adversaries.table(content.adversaries),
+        adversary_groups=grouped(content.adversaries),
+    )
+
+
+def grouped(lines: Sequence[Line]) -> list[list[Line]]:
+    """Lines that follow each other and are about the same metric, together."""
+    return [list(group) for _, group in itertools.groupby(lines, key=lambda line: line.definition.name)]
+
+
+def _page(template: str, content: Content, report: str, data: dict[str, Any], **values: Any) -> bytes:
+    script = _assets(*(["decisions.js", "report.js"] if "files" in data else ["decisions.js"]))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            content=content,
+            report=report,
+            policy=policy,
+            style=Markup(_assets("style.css", "print.css")),
+            script=Markup(script),
+            data=embedded(data),
+            **values,
+        )
+    )
+    return text.encode()
+
+
+def embedded(value: Any) -> Markup:
+    """JSON for a <script> element. Nothing in it ends the element, since it holds no angle bracket."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    for letter in "<>&":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)
+
+
+def picture(jpeg: Path) -> str:
+    """A JPEG file as an address that holds it."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.read_bytes()).decode()
+
+
+def _entry(page: Page) -> list[Any]:
+    """A row of the list of files, in the order that report.js reads."""
+    nearest = page.nearest if math.isfinite(page.nearest) else None
+    return [
+        _WORST_FIRST.index(page.outcome),
+        page.name,
+        page.key,
+        nearest,
+        words.nearest(page.nearest),
+        page.seconds if math.isfinite(page.seconds) else None,
+        words.clock(page.seconds),
+        page.faces,
+    ]
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@cache
+def _assets(*names: str) -> str:
+    folder = files(__package__) / "templates"
+    return "\n".join((folder / name).read_text("utf-8") for name in names)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "amount": words.amount,
+        "interval": words.interval,
+        "unit": words.unit,
+        "clock": words.clock,
+        "count": words.count,
+        "nearest": words.nearest,
+        "picture": picture,
+        "chart": lambda chart, wide=False: Markup(charts.svg(chart, wide)),
+    }
+    environment.globals |= {"VERDICTS": words.VERDICTS, "WAYS": words.WAYS, "size": words.size}
+    return environment

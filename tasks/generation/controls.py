@@ -1,0 +1,183 @@
+"""Control strangers (see `tasks.generation.limits`): people of the source's kind, painted into its own sampled frames.
+
+They are drawn from the catalogue whatever makes the twins, and painted by the mesh, so that a backend which lets the
+source through is measured against people who are none of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from infra.errors import Withheld
+from models.embedding.calibration import calibration
+from models.interfaces.capabilities import Appearance, Embedder, Floats, Landmarker
+from models.interfaces.twins import MotionModel, Strangers, Strength, Twin, TwinJob
+from tasks.analysis.identities import Identity
+from tasks.analysis.samples import Sample
+from tasks.audit import framing
+from tasks.generation import limits
+from tasks.generation.limits import InPlace, Source
+from tasks.generation.site import Site
+from tasks.generation.verify import Trial, show, spread
+
+VERSION = 3
+TOO_FEW = "no_controls"
+"""Reason where there are not enough control strangers."""
+COUNT = 8
+"""Control strangers of an identity."""
+_FEW = 4
+"""Samples below which the source's own distances are taken from mirrored ones: there are no others."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What was measured of one identity in place. Identifying.
+
+    made_by, candidates: (k,) who the control strangers are. measured: per embedder, the verifying one first. sources:
+    what each embedder sees of the source. general: per embedder the threshold of a general matcher (1 % false accepts).
+    nearest: per embedder (k,) the least distance of a pair of a control stranger's painted sample and a source sample.
+    false_matches: share of such pairs below that threshold, the largest over the embedders.
+    """
+
+    made_by: str
+    candidates: tuple[int, ...]
+    measured: tuple[InPlace, ...]
+    sources: tuple[Source, ...]
+    general: tuple[float, ...]
+    nearest: tuple[Floats, ...]
+    false_matches: float
+
+    def digest(self) -> str:
+        """Hex SHA-256 of what a twin is measured by, for a cache key."""
+        digest = hashlib.sha256(repr((self.made_by, self.candidates, self.general)).encode())
+        for one, nearest in zip(self.measured, self.nearest, strict=True):
+            for part in (one.genuine, one.strangers, nearest):
+                digest.update(np.ascontiguousarray(part, np.float32).tobytes())
+        return digest.hexdigest()
+
+    def suitable(self, strict: bool, margin: float) -> tuple[int, ...]:
+        """Those of them who may serve as twins: beside the others none is too near, and no general matcher takes them
+        for the source, by their score where it tells strangers apart, or, strictly, by any pair of samples.
+
+        margin: share of what is asked by which they must exceed it.
+        """
+        fine = np.ones(len(self.candidates), bool)
+        for measured, general, nearest in zip(self.measured, self.general, self.nearest, strict=True):
+            scores = limits.score(measured.strangers)
+            others = [measured.without(k) for k in range(len(scores))]
+            asked = np.array([general if strict else one.asked(general) for one in others])
+            fine &= (nearest if strict else scores) >= (1.0 + margin) * asked
+            fine &= [not one.refuses(float(scored)) for one, scored in zip(others, scores, strict=True)]
+        return tuple(candidate for candidate, one in zip(self.candidates, fine, strict=True) if one)
+
+    def of(self, embedder: int, candidate: int) -> InPlace:
+        """By what a twin is measured: all control strangers but itself, when it is one of them."""
+        found = self.measured[embedder]
+        if candidate in self.candidates:
+            return found.without(self.candidates.index(candidate))
+        return found
+
+
+def run(
+    site: Site,
+    identity: Identity,
+    appearance: Appearance,
+    sources: Sequence[Source],
+    embedders: Sequence[Embedder],
+    strangers: Strangers,
+    motion: MotionModel,
+    landmarker: Landmarker,
+    strength: Strength,
+    seed: int,
+    workers: int = 1,
+) -> Controls:
+    """Measure one identity in place.
+
+    Args:
+        site: where twins of the identity are painted.
+        identity: whose.
+        appearance: by which its kind is told.
+        sources: what each embedder sees of it.
+        embedders: the verifying one, then the audit's.
+        strangers: makes people of a kind.
+        motion: paints them.
+        landmarker: frames painted faces.
+        strength: how a first attempt is painted.
+        seed: of the identity, by which the strangers are drawn.
+        workers: threads.
+
+    Raises:
+        Withheld: `no_controls` where fewer than `COUNT` people could be painted.
+    """
+    job = job_of(site, identity, appearance, embedders[0].name, seed)
+    some = spread(site.samples)
+    people: list[Twin] = []
+    seen: list[tuple[Floats, ...]] = []
+    shown: tuple[Sample, ...] | None = None
+    for twin in strangers.strangers(job, COUNT):
+        one = show(
+            Trial(site.fit(_halved(twin), motion, strength), site.drivings, motion, strength),
+            some,
+            landmarker,
+            embedders,
+            workers,
+        )
+        # All are compared on the same samples; where one cannot be painted, nobody can.
+        shown = one.samples if shown is None else shown
+        if one.samples and one.samples == shown:
+            people.append(twin)
+            seen.append(one.vectors)
+    if len(people) < COUNT or shown is None:
+        raise Withheld(TOO_FEW, "Too few synthetic people fit this face to measure a twin by.")
+    general = tuple(calibration(embedder.name).far_1 for embedder in embedders)
+    measured, pairs = [], []
+    for k, (embedder, source) in enumerate(zip(embedders, sources, strict=True)):
+        strange = np.stack([source.distances(vectors[k], shown) for vectors in seen])
+        measured.append(InPlace(_genuine(source, site, embedder, landmarker), strange))
+        pairs.append(np.stack([1.0 - vectors[k] @ source.vectors.T for vectors in seen]))
+    return Controls(
+        strangers.name,
+        tuple(twin.candidate for twin in people),
+        tuple(measured),
+        tuple(sources),
+        general,
+        tuple(away.min(axis=(1, 2)) for away in pairs),
+        max(float((away < near).mean()) for away, near in zip(pairs, general, strict=True)),
+    )
+
+
+def job_of(site: Site, identity: Identity, appearance: Appearance, embedder: str, seed: int) -> TwinJob:
+    """By what people of an identity's kind are found. embedder: name of the one behind its embeddings."""
+    return TwinJob(
+        frame=site.surroundings,
+        mesh=site.mesh,
+        appearance=appearance,
+        source=identity.embeddings,
+        others=np.zeros((0, identity.embeddings.shape[1]), np.float32),
+        embedder=embedder,
+        taken=(),
+        seed=seed,
+        attempt=1,
+    )
+
+
+def _halved(twin: Twin) -> Twin:
+    """The twin with a picture of half the size: nobody sees it, and fitting it costs a quarter."""
+    height, width = twin.picture.shape[:2]
+    small = cv2.resize(twin.picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return replace(twin, picture=np.asarray(small, np.uint8), mesh=np.asarray(twin.mesh / 2, np.float32))
+
+
+def _genuine(source: Source, site: Site, embedder: Embedder, landmarker: Landmarker) -> Floats:
+    """Distances of the source's samples from one another, or, of few, of the mirrored ones from them."""
+    # Where no twin is shown, as on profiles, the source need not be like itself.
+    if len(site.samples) >= _FEW:
+        return source.genuine(site.samples)
+    pairs = [framing.mirrored(sample.crop, sample.face) for sample in site.samples]
+    faces = [framing.framed(crop, face, landmarker) or face for crop, face in pairs]
+    return np.asarray(1.0 - embedder.embed([crop for crop, _ in pairs], faces) @ source.template, np.float32)

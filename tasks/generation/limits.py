@@ -1,0 +1,135 @@
+"""How near is too near, measured in an identity's own footage (AnonNET section 3.5).
+
+Strangers who are painted into one person's frames lie nearer to that person than strangers do in general: hair, light,
+tilt and blur stay. So a distance says something only beside two others that were measured in the same frames: how far
+the source's own samples lie from one another, and how far control strangers do, people of the source's kind who were
+drawn without a look at their distance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.interfaces.capabilities import Floats
+from tasks.analysis.identities import pool
+from tasks.analysis.samples import Sample
+
+SHARE = 0.5
+"""Where the limit lies between the genuine distances (0) and those of control strangers (1)."""
+GENUINE = 0.95
+"""Quantile of the genuine distances that counts as their end."""
+LOW = 0.25
+"""Quantile of a person's distances over the sampled frames that is their score."""
+OUTLIER = 4.0
+"""Robust deviations below the typical control stranger from which a score is an outlier."""
+LEAST_SPREAD = 0.08
+"""Least deviation of control strangers, as a share of their distance from the genuine ones: eight of them tell little
+about how far strangers spread."""
+LEAST_ASKED = 2 / 3
+"""Least share of a general matcher's threshold that is asked of a score. Strangers in dim light had .75 (dlib)."""
+APART_FRAMES = 12
+"""Samples nearer in time than so many frames are left out of a sample's template: they show the same moment."""
+_DEVIATION = 1.4826
+"""A normal distribution's deviation, in median absolute deviations."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one network sees of one identity. vectors: (n, D) unit vectors of its samples. track, frame: (n,)."""
+
+    vectors: Floats
+    track: NDArray[np.int64]
+    frame: NDArray[np.int64]
+
+    @property
+    def template(self) -> Floats:
+        """(D,) unit mean of all samples."""
+        return pool(self.vectors)
+
+    def apart(self, index: int) -> Floats:
+        """(D,) unit mean of the samples apart in time from one of them; of the others where none is, of all where there
+        is no other."""
+        others = np.arange(len(self.vectors)) != index
+        far = others & ((self.track != self.track[index]) | (abs(self.frame - self.frame[index]) >= APART_FRAMES))
+        chosen = next((some for some in (far, others) if some.any()), np.ones(len(others), bool))
+        return pool(self.vectors[chosen])
+
+    def genuine(self, samples: Sequence[Sample]) -> Floats:
+        """(m,) distance of each of some samples of the identity from the template of those apart from it."""
+        return self.distances(self.vectors[self._places(samples)], samples)
+
+    def distances(self, vectors: Floats, samples: Sequence[Sample]) -> Floats:
+        """(m,) distances of faces painted into samples of the identity, each from the template apart from its own."""
+        pairs = zip(vectors, self._places(samples), strict=True)
+        return np.array([1.0 - v @ self.apart(i) for v, i in pairs], np.float32)
+
+    def _places(self, samples: Sequence[Sample]) -> list[int]:
+        places = {(t, f): i for i, (t, f) in enumerate(zip(self.track.tolist(), self.frame.tolist(), strict=True))}
+        return [places[sample.track, sample.frame] for sample in samples]
+
+
+def source_of(vectors: Floats, samples: Sequence[Sample]) -> Source:
+    """The (n, D) vectors of an identity's samples, with their places in time."""
+    track, frame = (np.array([getattr(s, name) for s in samples], np.int64) for name in ("track", "frame"))
+    return Source(vectors, track, frame)
+
+
+@dataclass(frozen=True)
+class InPlace:
+    """What one network measured in one identity's footage: cosine distances to the source's template.
+
+    genuine: (n,) of the source's own samples. strangers: (k, m) of k control strangers, each on m of the samples.
+    """
+
+    genuine: Floats
+    strangers: Floats
+
+    @property
+    def reach(self) -> float:
+        """Distance within which the source's own samples lie."""
+        return float(np.quantile(self.genuine, GENUINE))
+
+    @property
+    def typical(self) -> float:
+        """Score of a typical control stranger."""
+        return float(np.median(score(self.strangers)))
+
+    @property
+    def limit(self) -> float:
+        """Distance up to which a face is taken for the source."""
+        return self.reach + SHARE * max(self.typical - self.reach, 0.0)
+
+    def asked(self, general: float) -> float:
+        """Score that a twin must reach: a general matcher's threshold, or a typical control stranger's score, where
+        that is nearer. Hair, glasses and light are then what the matcher takes for the source, whoever is painted.
+
+        It is `LEAST_ASKED` of the threshold at least: what sees everybody near everybody proves nothing.
+        """
+        return min(general, max(self.typical, LEAST_ASKED * general))
+
+    @property
+    def separable(self) -> bool:
+        """Whether the network tells the source from control strangers in this footage: three in four are farther than
+        the limit, and that is beyond the source's own samples."""
+        return bool(np.quantile(score(self.strangers), 0.25) > self.limit > self.reach)
+
+    def without(self, index: int) -> InPlace:
+        """The same without one of the control strangers, who is to be measured by the others."""
+        return replace(self, strangers=np.delete(self.strangers, index, axis=0))
+
+    def refuses(self, scored: float) -> bool:
+        """Whether a score is within the source's limit, or an outlier among control strangers on the source's side."""
+        away = abs(score(self.strangers) - self.typical)
+        spread = max(_DEVIATION * float(np.median(away)), LEAST_SPREAD * (self.typical - self.reach))
+        # Not <=: a score that is no number proves nothing.
+        return not (scored > self.limit and scored > self.typical - OUTLIER * spread)
+
+
+def score(distances: Floats) -> Floats:
+    """Score of (..., m) distances over sampled frames: low among them, so that a face which is near on a part of the
+    frames is not hidden by the others, but no smallest of many."""
+    return np.asarray(np.quantile(distances, LOW, axis=-1), np.float32)

@@ -1,0 +1,78 @@
+"""The rehearsal: the audit's question, put to all sampled frames before the whole video is rendered.
+
+A twin that the audit will reject is found out in seconds instead of a round. It replaces nothing: what passes is
+rendered, encoded and audited on every frame all the same. It also learns what the audit must see where the twin is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.motion.mesh.backend import face_of
+from tasks.analysis.samples import Sample
+from tasks.audit.recognisers import Panel, Reference
+from tasks.generation import limits
+from tasks.generation.controls import Controls
+from tasks.generation.verify import Trial, show
+
+VERSION = 7
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """recognised: a judge takes the twin for the source. twin: how each judge knows the twin: by its picture
+    and the general threshold."""
+
+    recognised: bool
+    twin: tuple[Reference, ...]
+
+
+def run(
+    trial: Trial,
+    samples: Sequence[Sample],
+    panel: Panel,
+    controls: Controls,
+    candidate: int = -1,
+    workers: int = 2,
+    margin: float = 0.0,
+) -> Rehearsal:
+    """Rehearse a twin.
+
+    Args:
+        trial: the twin.
+        samples: of its identity.
+        panel: whose judges are asked.
+        controls: of the identity; the verifying embedder comes first there, then the judges.
+        candidate: which of the control strangers the twin is, or -1.
+        workers: threads.
+        margin: share of what is asked of the score, or of every distance by a strict judge, by which it must be
+            exceeded.
+
+    Returns:
+        Whether a judge recognises the source, by a single sample or by the score over all, and how judges know the
+        twin. Where nothing can be painted nothing is recognised, and the twin is known nowhere.
+
+    Not asked: the encoder's losses, the frames between the samples, and whether a face was left.
+    """
+    shown = show(trial, samples, panel.landmarker, [judge.embedder for judge in panel.judges], workers)
+    if not shown.samples:
+        return Rehearsal(False, ())
+    recognised = False
+    twins = []
+    for k, vectors in enumerate(shown.vectors, 1):
+        measured, source = controls.of(k, candidate), controls.sources[k]
+        distances = source.distances(vectors, shown.samples)
+        score = float(limits.score(distances))
+        recognised |= measured.refuses(score)
+        recognised |= not bool((distances > measured.limit).all())
+        judge = panel.judges[k - 1]
+        apart, asked = score, measured.asked(judge.threshold)
+        if judge.strict:
+            apart, asked = float((1.0 - vectors @ source.vectors.T).min()), judge.threshold
+        # Not <: a distance that is no number proves nothing.
+        recognised |= not apart >= (1.0 + margin) * asked
+        portrait = judge.embedder.embed([trial.twin.picture], [face_of(trial.twin.mesh)])[0]
+        # By how it looks here, garbage that is like itself would be a twin.
+        twins.append(Reference(portrait, judge.threshold))
+    return Rehearsal(recognised, tuple(twins))

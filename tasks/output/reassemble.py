@@ -1,0 +1,183 @@
+"""Reassembly: the twins painted into every frame, everything else left as it was.
+
+Every face of every track is either replaced or redacted; there is no third way out of this stage.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infra.media.frame import YuvFrame
+from infra.media.turn import Sink
+from infra.process.parallel import ahead, batches, ordered
+from models.interfaces.capabilities import Floats, Image
+from models.interfaces.twins import MotionModel, Performance
+from tasks.analysis.identities import Identities
+from tasks.analysis.motion import Drivings
+from tasks.generation.twin import TwinResult
+from tasks.output import redact
+from tasks.records import Track, Tracks
+
+VERSION = 2
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What was done to faces, one row per face and frame. Identifying only in that it says where faces were.
+
+    frame, track: (n,) int. replaced: (n,) bool, False means redacted. boxes: (n, 4) and points: (n, 5, 2) float32
+    pixels of the new face, or of the filled region.
+    """
+
+    frame: NDArray[np.int64]
+    track: NDArray[np.int64]
+    replaced: NDArray[np.bool_]
+    boxes: Floats
+    points: Floats
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A region that the audit wants redacted: frames first .. last inclusive, box (4,) pixels."""
+
+    first: int
+    last: int
+    box: Floats
+
+
+_PART = 0.3
+"""Share of a face's box under a covered region from which the face is covered, too."""
+_Row = tuple[int, int, bool, Floats, Floats]
+_Shown = dict[int, Performance | None]
+"""Track -> what its twin does on one frame."""
+
+
+def run(
+    frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]],
+    sink: Sink,
+    tracks: Tracks,
+    identities: Identities,
+    drivings: Drivings,
+    twins: Sequence[TwinResult],
+    motion: MotionModel,
+    extras: Sequence[Extra] = (),
+    workers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> Painted:
+    """Write every frame to the sink, faces replaced or redacted; return what was done."""
+    owner = {track: identity.index for identity in identities.identities for track in identity.tracks}
+    by_identity = {result.identity: result for result in twins}
+    cast = {track: by_identity[index] for track, index in owner.items() if index in by_identity}
+    by_index = {track.index: track for track in tracks.tracks}
+    present: dict[int, list[Track]] = {}
+    for track in tracks.tracks:
+        for index in range(track.first, track.last + 1):
+            present.setdefault(index, []).append(track)
+
+    def work(staged: tuple[YuvFrame, _Shown]) -> tuple[YuvFrame, list[_Row]]:
+        frame, shown = staged
+        faces = present.get(frame.index, [])
+        marked = [extra for extra in extras if extra.first <= frame.index <= extra.last]
+        if not faces and not marked:
+            return frame, []
+        image = frame.to_bgr()
+        rows: list[_Row] = []
+        # A twin of which a part is covered is covered whole: nobody could audit what is left of it.
+        shown = {index: twin for index, twin in shown.items() if not _under(by_index[index], frame.index, marked)}
+        # Nearer faces are larger and lie over farther ones.
+        for track in sorted(faces, key=lambda t: t.area(frame.index)):
+            rows.append(_face(frame, image, track, shown.get(track.index)))
+        for extra in marked:
+            region = redact.cover(extra.box, np.full((478, 3), np.nan, np.float32), frame.width, frame.height)
+            _fill(frame, image, region)
+            rows.append((frame.index, -1, False, region.astype(np.float32), np.zeros((5, 2), np.float32)))
+        return frame, rows
+
+    def staged(stream: Iterator[YuvFrame]) -> Generator[tuple[YuvFrame, _Shown]]:
+        for some in batches(stream, motion.batch):
+            shown = _perform(some, present, cast, drivings, motion)
+            yield from ((frame, shown.get(frame.index, {})) for frame in some)
+
+    table: list[_Row] = []
+    done = 0
+    with frames() as stream:
+        # With batches, the next one is performed while the last one is painted and encoded. What runs ahead must end
+        # before the decoder does, or it would wait for frames that never come.
+        staging = staged(stream) if motion.batch <= 1 else ahead(staged(stream), motion.batch)
+        with contextlib.closing(staging):
+            for frame, rows in ordered(work, staging, workers, 2 * workers + 2):
+                sink.write(frame)
+                table += rows
+                done += 1
+                if progress is not None:
+                    progress(done)
+    count = len(table)
+    return Painted(
+        np.array([row[0] for row in table], np.int64),
+        np.array([row[1] for row in table], np.int64),
+        np.array([row[2] for row in table], bool),
+        np.stack([row[3] for row in table]) if count else np.zeros((0, 4), np.float32),
+        np.stack([row[4] for row in table]) if count else np.zeros((0, 5, 2), np.float32),
+    )
+
+
+def _perform(
+    frames: Sequence[YuvFrame],
+    present: Mapping[int, Sequence[Track]],
+    cast: Mapping[int, TwinResult],
+    drivings: Drivings,
+    motion: MotionModel,
+) -> dict[int, _Shown]:
+    """What every twin does on these frames, by frame and track; each track's rows are performed together."""
+    rows: dict[int, list[int]] = {}
+    for frame in frames:
+        for track in present.get(frame.index, []):
+            rows.setdefault(track.index, []).append(frame.index - track.first)
+    result: dict[int, _Shown] = {}
+    for index, wanted in rows.items():
+        twin = cast[index].twin if index in cast else None
+        if twin is None:
+            continue
+        driving = drivings.drivings[index]
+        for row, shown in zip(wanted, motion.perform(twin, driving, wanted, cast[index].strength), strict=True):
+            result.setdefault(driving.first + row, {})[index] = shown
+    return result
+
+
+def _face(frame: YuvFrame, image: Image, track: Track, shown: Performance | None) -> _Row:
+    """Replace or redact one face, in the frame and in its BGR view (a face behind another sees it changed)."""
+    row = frame.index - track.first
+    patch = shown.paint(image) if shown is not None else None
+    if patch is not None:
+        window = patch.window(image)
+        changed = (patch.pixels != window).any(axis=2)
+        window[:] = patch.pixels
+        frame.write_bgr(patch.pixels, patch.x, patch.y, changed)
+        return frame.index, track.index, True, patch.box, patch.points
+    region = redact.cover(track.boxes[row], track.mesh[row], frame.width, frame.height)
+    _fill(frame, image, region)
+    return frame.index, track.index, False, region.astype(np.float32), track.points[row]
+
+
+def _under(track: Track, frame: int, regions: Sequence[Extra]) -> bool:
+    """Whether a good part of a face lies under regions to be covered."""
+    box = track.boxes[frame - track.first]
+    for region in regions:
+        low, high = np.maximum(box[:2], region.box[:2]), np.minimum(box[2:], region.box[2:])
+        if np.prod(np.maximum(high - low, 0)) > _PART * np.prod(box[2:] - box[:2]):
+            return True
+    return False
+
+
+def _fill(frame: YuvFrame, image: Image, region: NDArray[np.int64]) -> None:
+    if region[2] <= region[0] or region[3] <= region[1]:
+        return
+    redact.fill(image, region)
+    x0, y0, x1, y1 = (int(v) for v in region)
+    frame.write_bgr(image[y0:y1, x0:x1], x0, y0)
