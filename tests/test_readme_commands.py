@@ -172,7 +172,7 @@ def test_convert_and_image_write_what_the_readme_says(made: Callable[..., Path],
         # In this process, where the networks may be loaded already.
         result = CliRunner().invoke(app, [*(places.get(word, word) for word in words[1:]), *extra])
         if "diffusion" in words and isinstance(result.exception, WeightsError):
-            # Its weights are fetched from hubs; tests/flows/test_diffusion.py runs it with small random ones.
+            # Its weights are fetched from hubs; tests/flows/recipes/test_diffusion.py runs it with small random ones.
             assert "run: anonflow models pull --profile diffusion" in str(result.exception)
             continue
         assert result.exit_code == 0 and "published" in result.output, result.output

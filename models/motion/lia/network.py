@@ -1,7 +1,7 @@
 """LIA (Latent Image Animator): our own implementation of its generator, loading the released weights as they are.
 
 Written from a description of behaviour (wyhsirius/LIA at b9f15fb), checked against its outputs in
-tests/models/motion/test_lia.py. The released weights are CC BY-NC 4.0: no commercial use.
+tests/models/motion/lia/test_lia.py. The released weights are CC BY-NC 4.0: no commercial use.
 """
 
 from __future__ import annotations

@@ -1,0 +1,130 @@
+"""What Prefect is shown of a run: asked of a client that only listens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.events.schemas.automations import AutomationCore
+
+from flows.manifest.rows import VideoRow
+from flows.prefect import artifacts
+from tasks.records import Verdict
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def row(n: int, verdict: Verdict, reason: str = "", **seconds: float) -> VideoRow:
+    return VideoRow(
+        public_id=f"v{n}",
+        input_id=f"i{n}",
+        ordinal=n,
+        verdict=verdict,
+        reason=reason,
+        duration_s=2.0,
+        stage_seconds=seconds,
+    )
+
+
+ROWS = [
+    row(1, Verdict.PUBLISHED, twin=6.0, audit=2.0),
+    row(2, Verdict.WITHHELD, "too_close", twin=2.0),
+    row(3, Verdict.FAILED, "not_media"),
+]
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    seen: list[dict[str, Any]] = []
+    for name in ("create_table_artifact", "create_markdown_artifact", "emit_event"):
+        monkeypatch.setattr(artifacts, name, lambda **given: seen.append(given))
+    return seen
+
+
+def test_the_table_of_verdicts_begins_with_what_needs_a_look(made: list[dict[str, Any]]) -> None:
+    artifacts.verdicts(ROWS, "-talks")
+    (artifact,) = made
+    assert artifact["key"] == "anonflow-verdicts-talks"
+    assert [line["verdict"] for line in artifact["table"]] == ["failed", "withheld", "published"]
+    assert artifact["description"] == "1 published, 0 redacted, 1 withheld, 1 failed."
+    assert set(artifact["table"][0]) == {"public id", "verdict", "reason", "frames", "seconds"}
+
+
+def test_a_long_table_is_cut_and_says_so(made: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "MOST_LINES", 2)
+    artifacts.verdicts(ROWS)
+    (artifact,) = made
+    assert len(artifact["table"]) == 2 and "first 2 of 3" in artifact["description"]
+
+
+def test_the_table_of_times_says_where_the_hours_went(made: list[dict[str, Any]]) -> None:
+    artifacts.times(ROWS, "-talks")
+    (artifact,) = made
+    first, second = artifact["table"]
+    assert (first["stage"], first["videos"], first["share"]) == ("twin", 2, "80.0%")
+    assert (second["stage"], second["seconds per second of video"]) == ("audit", 0.33)
+
+
+def test_the_report_says_in_words_what_became_of_a_dataset(made: list[dict[str, Any]]) -> None:
+    artifacts.report("talks", "s3://clean/talks", ROWS)
+    text = made[0]["markdown"]
+    assert "3 inputs: 1 published, 0 redacted, 1 withheld, 1 failed." in text
+    assert "- 1 withheld: too_close" in text and "s3://clean/talks/manifest.parquet" in text
+
+
+def test_the_alarm_is_rung_above_the_share_only(made: list[dict[str, Any]]) -> None:
+    assert not artifacts.alarm("talks", ROWS, 0.7) and not artifacts.alarm("talks", [], 0.0) and made == []
+    assert artifacts.alarm("talks", ROWS, 0.5)
+    assert made[0]["event"] == artifacts.ALARM and made[0]["payload"]["share"] == 0.6667
+
+
+def test_the_example_automation_listens_to_the_alarm(made: list[dict[str, Any]]) -> None:
+    (described,) = yaml.safe_load((ROOT / "infra" / "automations" / "withheld.yaml").read_text("utf-8"))["automations"]
+    automation = AutomationCore.model_validate(described)
+    assert automation.trigger.expect == {artifacts.ALARM}  # type: ignore[union-attr]
+    artifacts.alarm("talks", ROWS, 0.5)
+    (pattern,) = described["trigger"]["match"].values()
+    assert made[0]["resource"]["prefect.resource.id"].startswith(pattern.removesuffix("*"))
+    body = described["actions"][0]["body"]
+    assert all(f"event.payload['{key}']" in body for key in ("inputs", "withheld or failed"))
+
+
+def test_nothing_shown_holds_attributes_or_distances(made: list[dict[str, Any]]) -> None:
+    secret = VideoRow(
+        public_id="v",
+        input_id="i",
+        ordinal=1,
+        verdict=Verdict.FAILED,
+        attempts=[{"distance": 0.123456}],
+        audit=[{"smallest": 0.654321}],
+        worst_distance=0.111111,
+        source_stamp="stamp-of-source",
+    )
+    for show in (artifacts.verdicts, artifacts.times):
+        show([secret])
+    artifacts.report("talks", "out", [secret])
+    text = json.dumps(made)
+    assert not any(word in text for word in ("0.123456", "0.654321", "0.111111", "stamp-of-source"))
+
+
+def test_a_server_that_does_not_listen_does_not_end_a_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[str] = []
+
+    def down(*_: Any, **given: Any) -> Any:
+        raise ConnectionError("http://server/Jane")
+
+    monkeypatch.setattr(artifacts, "create_progress_artifact", down)
+    progress = artifacts.Progress("5 inputs", "-talks")
+    progress.show(1, 5, "1 published")
+    assert "ConnectionError" in caplog.text and "Jane" not in caplog.text
+    monkeypatch.setattr(artifacts, "create_progress_artifact", lambda percent, **given: said.append(f"made {percent}"))
+    monkeypatch.setattr(
+        artifacts, "update_progress_artifact", lambda key, percent, **given: said.append(f"now {percent}")
+    )
+    progress.show(2, 5, "2 published")
+    assert said == ["made 40.0"]

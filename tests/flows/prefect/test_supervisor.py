@@ -1,0 +1,85 @@
+"""A worker's process is started anew, and stopped in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from infra.errors import UsageError
+from infra.process.machine_lock import only_one
+
+ROOT = Path(__file__).resolve().parents[3]
+SUPERVISE = """
+import sys
+from flows import supervisor
+supervisor.PROMPT_S = 0.0
+sys.exit(supervisor.supervise([[sys.executable, "-c", sys.argv[1], place] for place in sys.argv[2:]], 0.2))
+"""
+
+
+def supervised(script: str, *places: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", SUPERVISE, script, *places]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_killed_process_is_started_anew_until_it_ends_well(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "with open(sys.argv[1], 'a') as file:\n"
+        "    file.write(os.environ['ANONFLOW_SUPERVISED'])\n"
+        "if os.stat(sys.argv[1]).st_size < 3:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    places = [tmp_path / "one", tmp_path / "other"]
+    child = supervised(script, *map(str, places))
+    assert child.wait(60) == 0
+    assert [place.read_text() for place in places] == ["111", "111"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_are_passed_on_and_waited_for(number: int, tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys, time\n"
+        "def stop(*_):\n"
+        "    time.sleep(0.3)\n"
+        "    open(sys.argv[1], 'w').write('in order')\n"
+        "    sys.exit(0)\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        # Both processes share this pipe, so each line must be one write, which print is not without a buffer.
+        "os.write(1, b'ready\\n')\n"
+        "while True:\n"
+        "    time.sleep(0.1)\n"
+    )
+    places = [tmp_path / "one", tmp_path / "other"]
+    child = supervised(script, *map(str, places))
+    assert child.stdout is not None and [child.stdout.readline() for _ in places] == ["ready\n"] * 2
+    child.send_signal(number)
+    assert child.wait(30) == 0
+    assert [place.read_text() for place in places] == ["in order"] * 2
+
+
+def test_one_process_holds_a_thing_until_it_ends(home: Path) -> None:
+    script = (
+        "import os, sys, time\n"
+        "from infra.process.machine_lock import only_one\n"
+        "with only_one('card 0'):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with only_one("card 1"):
+        pass
+    child = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None and child.stdout.readline() == "held\n"
+    with pytest.raises(UsageError, match="card 0"), only_one("card 0"):
+        raise AssertionError("held by two")
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    time.sleep(0.05)
+    with only_one("card 0"), only_one("card 1"):
+        pass
