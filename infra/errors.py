@@ -15,6 +15,10 @@ class UsageError(AnonflowError):
     """The command or a setting is wrong; nothing was started."""
 
 
+class DeclarationError(AnonflowError):
+    """A stage or a recipe is declared wrongly: a mistake in the program, found when it is loaded."""
+
+
 class WeightsError(AnonflowError):
     """A weight file is missing, damaged, or is not the pinned one."""
 
@@ -52,9 +56,11 @@ class TimeLimitError(AnonflowError):
 
 
 class AttemptFailed(AnonflowError):
-    """One try at a twin gave nothing that could be used; another try may. `reason` is a stable short code.
+    """An error for one try at a twin that gave nothing usable; another try may.
 
-    made_with: by which parameters it was tried.
+    Attributes:
+        reason: stable short code.
+        made_with: parameters of the try, by name.
     """
 
     def __init__(self, reason: str, message: str, made_with: dict[str, float]) -> None:
