@@ -1,4 +1,4 @@
-"""Names that reveal nothing, and logs that hold none that do."""
+"""Public ids that reveal nothing, and logs without source names."""
 
 from __future__ import annotations
 
@@ -20,9 +20,16 @@ _ID_BYTES = 10
 
 
 def key_path(cache_url: str) -> Path:
-    """Where the key for public ids lies: beside a local cache; in the user's own cache folder for a remote one.
+    """Say where the key for public ids lies.
 
-    ANONFLOW_KEY_FILE overrides it, for instance to give several machines the same ids.
+    It lies beside a local cache, or in the user's own cache folder for a remote one. ANONFLOW_KEY_FILE overrides it,
+    for instance to give several machines the same ids.
+
+    Args:
+        cache_url: address of the cache: a local path, a `file:` address or another fsspec address.
+
+    Returns:
+        Path of the key file, which need not exist.
     """
     override = os.environ.get("ANONFLOW_KEY_FILE")
     if override:
@@ -36,9 +43,18 @@ def key_path(cache_url: str) -> Path:
 
 
 def load_key(path: Path) -> bytes:
-    """Read the key, making it (32 random bytes, mode 0600) on first use; safe when several processes start at once.
+    """Read the key for public ids and make it on first use.
 
-    Raises UsageError when the file is damaged or readable by others.
+    A new key is 32 random bytes in a file of mode 0600. Safe when several processes start at once.
+
+    Args:
+        path: the key file.
+
+    Returns:
+        The 32 bytes of the key.
+
+    Raises:
+        UsageError: the file is damaged or readable by others.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -67,23 +83,37 @@ def load_key(path: Path) -> bytes:
 
 
 def digest_file(path: Path) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
+    """Hash a file's content.
+
+    Args:
+        path: the file.
+
+    Returns:
+        SHA-256, hexadecimal.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def public_id(key: bytes, content_digest: str) -> str:
-    """A short name for an input: 16 letters and digits, keyed HMAC-SHA256 over the content digest.
+    """Give an input a short name that reveals nothing: a keyed HMAC-SHA256 over its content digest.
 
     Equal content gets the same id under one key. Without the key the id can neither be guessed from the path nor
-    confirmed by somebody who holds the file.
+    confirmed by a person who holds the file.
+
+    Args:
+        key: key for public ids.
+        content_digest: hexadecimal SHA-256 of the content.
+
+    Returns:
+        16 letters and digits.
     """
     mac = hmac.new(key, f"anonflow/video/{content_digest}".encode(), hashlib.sha256).digest()
     return base64.b32encode(mac[:_ID_BYTES]).decode().lower()
 
 
 class PrivacyFilter(logging.Filter):
-    """Replaces source names in log records, whoever wrote them. Attach it to handlers.
+    """Replaces source names in log records, of this program's code and of libraries. Attach it to handlers.
 
     Exceptions are reduced to their type: their text and their frames may quote the source.
     """
@@ -94,14 +124,26 @@ class PrivacyFilter(logging.Filter):
         self._lock = threading.Lock()
 
     def hide(self, text: str, replacement: str) -> None:
-        """From now on write `replacement` where a record says `text` (also its last path component)."""
+        """Write a replacement wherever a later record names a source.
+
+        Args:
+            text: name to hide; its last path component is hidden too. Forms shorter than 3 characters are not hidden.
+            replacement: what to write instead.
+        """
         with self._lock:
             for form in {text, text.rstrip("/").rsplit("/", 1)[-1]}:
                 if len(form) >= 3:
                     self._hidden[form] = replacement
 
     def clean(self, text: str) -> str:
-        """The text with everything hidden replaced, longest first."""
+        """Replace everything hidden in a text, longest first.
+
+        Args:
+            text: any text.
+
+        Returns:
+            The text with the replacements.
+        """
         with self._lock:
             known = sorted(self._hidden.items(), key=lambda item: -len(item[0]))
         for form, replacement in known:
@@ -109,7 +151,14 @@ class PrivacyFilter(logging.Filter):
         return text
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record in place; always let it pass."""
+        """Rewrite a log record in place.
+
+        Args:
+            record: the record.
+
+        Returns:
+            True: every record passes.
+        """
         message = record.getMessage()
         if record.exc_info and record.exc_info[0] is not None:
             message += f" ({record.exc_info[0].__name__})"
@@ -119,7 +168,11 @@ class PrivacyFilter(logging.Filter):
 
 
 def install(privacy: PrivacyFilter) -> None:
-    """Attach the filter to every handler that exists now on any logger; call again after a library adds handlers."""
+    """Attach the filter to every handler that exists now on any logger; call again after a library adds handlers.
+
+    Args:
+        privacy: the filter.
+    """
     loggers = [logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))]
     for logger in loggers:
         for handler in logger.handlers:

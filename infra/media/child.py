@@ -21,9 +21,12 @@ _MESSAGE_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class Finished:
-    """A child that has ended: exit status, standard output, and the end of its messages.
+    """A child that has ended.
 
-    messages may name the input: classify them, never pass them on.
+    Attributes:
+        status: exit status.
+        output: its standard output.
+        messages: the end of its messages. They may name the input: classify them, never pass them on.
     """
 
     status: int
@@ -38,7 +41,17 @@ def environment() -> dict[str, str]:
 
 
 def tool(name: str) -> str:
-    """Absolute path of an executable. Raises ToolError when it is not installed."""
+    """Find an executable.
+
+    Args:
+        name: its name.
+
+    Returns:
+        Its absolute path.
+
+    Raises:
+        ToolError: it is not installed.
+    """
     found = shutil.which(name)
     if found is None:
         raise ToolError(f"{name} is not installed or not on PATH; install ffmpeg (Debian: apt-get install ffmpeg).")
@@ -46,7 +59,14 @@ def tool(name: str) -> str:
 
 
 def messages_of(log: IO[bytes]) -> str:
-    """The last part of a message file, decoded leniently."""
+    """Read the last part of a message file, decoded leniently.
+
+    Args:
+        log: the message file of a child.
+
+    Returns:
+        At most 256 KiB of text.
+    """
     log.flush()
     size = os.fstat(log.fileno()).st_size
     log.seek(max(0, size - _MESSAGE_BYTES))
@@ -57,9 +77,20 @@ def messages_of(log: IO[bytes]) -> str:
 def started(
     program: str, arguments: Sequence[str], limits: ChildLimits
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
-    """Run a program while the block lasts: yields the process (standard output is a pipe) and its message file.
+    """Run a program while the block lasts.
 
-    The child is ended, and waited for, when the block is left for any reason. Raises ToolError when it cannot start.
+    The child is ended, and waited for, when the block is left for any reason.
+
+    Args:
+        program: its name.
+        arguments: its arguments.
+        limits: bounds on the child; the wall clock limit is the caller's to keep.
+
+    Yields:
+        The process (standard output is a pipe) and its message file.
+
+    Raises:
+        ToolError: it cannot start.
     """
     command = [tool(program), *arguments]
     with tempfile.TemporaryFile() as log:
@@ -88,10 +119,21 @@ def started(
 
 
 def run(program: str, arguments: Sequence[str], limits: ChildLimits, max_output: int = 64 << 20) -> Finished:
-    """Run a program to its end and return what it wrote.
+    """Run a program to its end and collect what it writes.
 
-    Raises ToolError when it cannot start, runs past wall_s, or writes more than max_output bytes. A non-zero exit
-    status is the caller's to judge.
+    A non-zero exit status is the caller's to judge.
+
+    Args:
+        program: its name.
+        arguments: its arguments.
+        limits: bounds on the child.
+        max_output: bytes that it may write at most.
+
+    Returns:
+        Exit status, standard output and the end of its messages.
+
+    Raises:
+        ToolError: it cannot start, runs past wall_s, or writes more than max_output bytes.
     """
     parts: list[bytes] = []
     total = 0
@@ -108,11 +150,21 @@ def run(program: str, arguments: Sequence[str], limits: ChildLimits, max_output:
 
 
 def feed(program: str, arguments: Sequence[str], limits: ChildLimits, take: Callable[[bytes], None]) -> tuple[int, str]:
-    """Run a program to its end and give what it writes to `take`, piece by piece as it comes; return its exit status
-    and the end of its messages, see `Finished`.
+    """Run a program to its end and hand on what it writes, piece by piece as it comes.
 
-    The pieces are of any length up to a megabyte. Raises ToolError when it cannot start or runs past wall_s, and what
-    `take` raises, which ends the program.
+    An exception of `take` ends the program and goes through.
+
+    Args:
+        program: its name.
+        arguments: its arguments.
+        limits: bounds on the child.
+        take: called with pieces of any length up to a megabyte.
+
+    Returns:
+        Exit status and the end of its messages, see `Finished`.
+
+    Raises:
+        ToolError: it cannot start or runs past wall_s.
     """
     with started(program, arguments, limits) as (process, log):
         assert process.stdout is not None

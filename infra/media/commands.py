@@ -26,12 +26,27 @@ COPYABLE_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "mp2"})
 
 
 def address(path: Path) -> str:
-    """The form in which a local file is given to the tools."""
+    """Write a local file in the form in which the tools get it.
+
+    Args:
+        path: the file.
+
+    Returns:
+        An absolute `file:` address.
+    """
     return "file:" + str(path.absolute())
 
 
 def guard(max_pixels: int, threads: int = 1) -> dict[str, str | int | None]:
-    """Input options that every untrusted source gets."""
+    """Give the input options that every untrusted source gets.
+
+    Args:
+        max_pixels: bound on width x height of a frame.
+        threads: of the decoder.
+
+    Returns:
+        Options by name.
+    """
     return {
         "protocol_whitelist": PROTOCOLS,
         "format_whitelist": FORMATS,
@@ -51,7 +66,17 @@ def _ffprobe(path: Path, options: Mapping[str, str | int | None]) -> list[str]:
 
 
 def probe_headers(path: Path, max_pixels: int) -> list[str]:
-    """ffprobe: container, streams and chapters as JSON, nothing decoded beyond what detection needs."""
+    """Build the ffprobe arguments that list container, streams and chapters as JSON.
+
+    Nothing is decoded beyond what detection needs.
+
+    Args:
+        path: the file.
+        max_pixels: bound on width x height of a frame.
+
+    Returns:
+        The arguments.
+    """
     shown: dict[str, str | int | None] = {
         "show_format": None,
         "show_streams": None,
@@ -62,7 +87,18 @@ def probe_headers(path: Path, max_pixels: int) -> list[str]:
 
 
 def probe_coded_size(path: Path, stream: int, max_pixels: int) -> list[str]:
-    """ffprobe: width and height of the first frame that is in a stream of an mp4, with what the codec crops away."""
+    """Build the ffprobe arguments that read the size of the first frame in an mp4's stream.
+
+    The size includes what the codec crops away.
+
+    Args:
+        path: the mp4.
+        stream: index of the stream.
+        max_pixels: bound on width x height of a frame.
+
+    Returns:
+        The arguments.
+    """
     shown: dict[str, str | int | None] = {
         "apply_cropping": 0,
         "ignore_editlist": 1,
@@ -76,7 +112,16 @@ def probe_coded_size(path: Path, stream: int, max_pixels: int) -> list[str]:
 
 
 def probe_setup(path: Path, stream: int, max_pixels: int) -> list[str]:
-    """ffprobe: the bytes with which a stream's decoder is set up, as a dump in hexadecimal digits."""
+    """Build the ffprobe arguments that dump the bytes with which a stream's decoder is set up, in hexadecimal digits.
+
+    Args:
+        path: the file.
+        stream: index of the stream.
+        max_pixels: bound on width x height of a frame.
+
+    Returns:
+        The arguments.
+    """
     shown: dict[str, str | int | None] = {
         "select_streams": stream,
         "show_data": None,
@@ -87,7 +132,19 @@ def probe_setup(path: Path, stream: int, max_pixels: int) -> list[str]:
 
 
 def probe_frames(path: Path, stream: int, max_pixels: int, threads: int = 1) -> list[str]:
-    """ffprobe: one line for each decoded frame of a stream (time stamp, duration, size, pixel format)."""
+    """Build the ffprobe arguments that print one line for each decoded frame of a stream.
+
+    A line holds time stamp, duration, size and pixel format.
+
+    Args:
+        path: the file.
+        stream: index of the stream.
+        max_pixels: bound on width x height of a frame.
+        threads: of the decoder.
+
+    Returns:
+        The arguments.
+    """
     shown: dict[str, str | int | None] = {
         "select_streams": stream,
         "show_frames": None,
@@ -98,8 +155,17 @@ def probe_frames(path: Path, stream: int, max_pixels: int, threads: int = 1) -> 
 
 
 def probe_packets(path: Path, max_pixels: int, whole_movie: bool = False) -> list[str]:
-    """ffprobe: one line for each packet of every stream (stream, time stamp, place, what is discarded of it), nothing
-    decoded. whole_movie: also what an mp4's edit list hides; other containers do not know the option.
+    """Build the ffprobe arguments that print one line for each packet of every stream; nothing is decoded.
+
+    A line holds stream, time stamp, place, and what is discarded of the packet.
+
+    Args:
+        path: the file.
+        max_pixels: bound on width x height of a frame.
+        whole_movie: also list what an mp4's edit list hides; other containers do not know the option.
+
+    Returns:
+        The arguments.
     """
     shown: dict[str, str | int | None] = {
         "show_packets": None,
@@ -110,11 +176,19 @@ def probe_packets(path: Path, max_pixels: int, whole_movie: bool = False) -> lis
 
 
 def decode_frames(path: Path, info: VideoInfo, max_pixels: int, threads: int) -> list[str]:
-    """ffmpeg: every frame of a stream as a viewer shows it, upright, as planar 8 bit YUV in limited range on a pipe.
+    """Build the ffmpeg arguments that decode every frame of a stream as a viewer shows it, upright.
 
-    info: what `probe_video` said about the same file; gives stream, size, format, transparency and cropping. The
-    scale filter is spelled out although it usually has nothing to do: a stream that changes its size half way must
-    not shift the frame boundaries in the pipe.
+    The frames come on a pipe as planar 8 bit YUV in limited range. The scale filter is spelled out although it usually
+    has nothing to do: a stream that changes its size half way must not shift the frame boundaries in the pipe.
+
+    Args:
+        path: the file.
+        info: what `probe_video` said about the same file; gives stream, size, format, transparency and cropping.
+        max_pixels: bound on width x height of a frame.
+        threads: of the decoder.
+
+    Returns:
+        The arguments.
     """
     scale = f"scale={info.width}:{info.height}"
     if info.full_range:
@@ -132,11 +206,21 @@ def decode_frames(path: Path, info: VideoInfo, max_pixels: int, threads: int) ->
 
 
 def decode_sound(path: Path, stream: int, rate: int, start: Fraction, max_pixels: int) -> list[str]:
-    """ffmpeg: an audio stream as mono 16 bit samples (native order is little endian) at `rate` per second on a pipe.
+    """Build the ffmpeg arguments that decode an audio stream as mono 16 bit samples, little endian, on a pipe.
 
-    The first sample is at `start` seconds of the container's own clock: what is earlier is left out, and where the
-    stream begins later or has gaps there is silence. The clock is kept as it is, because ffmpeg would otherwise count
-    from the earliest of the streams that it was asked for, not of all that are there.
+    What is earlier than `start` is left out, and where the stream begins later or has gaps there is silence. The clock
+    is kept as it is, because ffmpeg would otherwise count from the earliest of the streams that it was asked for, not
+    of all that are there.
+
+    Args:
+        path: the file.
+        stream: index of the stream.
+        rate: samples per second.
+        start: time of the first sample, in seconds of the container's own clock.
+        max_pixels: bound on width x height of a frame.
+
+    Returns:
+        The arguments.
     """
     source = ffmpeg.input(address(path), **guard(max_pixels))
     chain = f"asetpts=PTS-({float(start):.6f})/TB,aresample={rate}:async=1:min_hard_comp=0.02:first_pts=0"
@@ -147,10 +231,20 @@ def decode_sound(path: Path, stream: int, rate: int, start: Fraction, max_pixels
 def decode_samples(
     path: Path, stream: int, channels: int, whole_movie: bool, whole_packets: bool, max_pixels: int
 ) -> list[str]:
-    """ffmpeg: an audio stream as 16 bit samples of all channels in turn on a pipe, at its own rate and without gaps.
+    """Build the ffmpeg arguments that decode an audio stream at its own rate and without gaps.
 
-    whole_movie: also what an mp4's edit list hides; other containers do not know the option. whole_packets: also the
-    samples that packets tell a decoder to discard.
+    The samples come on a pipe, 16 bit, of all channels in turn.
+
+    Args:
+        path: the file.
+        stream: index of the stream.
+        channels: number of channels.
+        whole_movie: also decode what an mp4's edit list hides; other containers do not know the option.
+        whole_packets: also decode the samples that packets tell a decoder to discard.
+        max_pixels: bound on width x height of a frame.
+
+    Returns:
+        The arguments.
     """
     extra: dict[str, str | int] = {}
     if whole_packets:
@@ -163,8 +257,19 @@ def decode_samples(
 
 
 def scene_changes(path: Path, info: VideoInfo, threshold: float, max_pixels: int) -> list[str]:
-    """ffmpeg: the paper's scene filter, on frames as a viewer shows them; prints `frame:N pts:P ...` for each frame
-    whose score exceeds the threshold."""
+    """Build the ffmpeg arguments of the paper's scene filter, on frames as a viewer shows them.
+
+    It prints `frame:N pts:P ...` for each frame with a score above the threshold.
+
+    Args:
+        path: the file.
+        info: what `probe_video` said about the same file.
+        threshold: score that a frame must exceed.
+        max_pixels: bound on width x height of a frame.
+
+    Returns:
+        The arguments.
+    """
     source = ffmpeg.input(address(path), **_whole(max_pixels), **shown.decoder(info))
     chain = [*shown.filters(info), f"select='gt(scene,{threshold:g})'", "metadata=mode=print:file=-"]
     options = {"copyts": None, "vf": ",".join(chain), "vsync": "passthrough", "format": "null"}
@@ -181,11 +286,21 @@ def join(
     video_offset: Fraction,
     max_pixels: int,
 ) -> list[str]:
-    """ffmpeg: the encoded picture and the source's audio streams into one mp4 without any other content.
+    """Build the ffmpeg arguments that join picture and sound into one mp4 without any other content.
 
-    audio: stream index in the source -> "copy" or an encoder's name. filters: for streams that are encoded, by the same
-    index. video_offset: seconds by which the first frame follows the beginning of the source's clock; may be zero,
-    never negative.
+    Args:
+        encoded: file with the encoded picture.
+        source: file with the sound.
+        destination: mp4 to write.
+        timescale: ticks per second of the mp4.
+        audio: stream index in the source -> "copy" or an encoder's name.
+        filters: for streams that are encoded, by the same index.
+        video_offset: seconds by which the first frame follows the beginning of the source's clock; may be zero, never
+            negative.
+        max_pixels: bound on width x height of a frame.
+
+    Returns:
+        The arguments.
     """
     picture = ffmpeg.input(
         address(encoded),
@@ -224,9 +339,16 @@ def join(
 
 
 def audio_hashes(path: Path, streams: Mapping[int, str], max_pixels: int, decoded: bool = False) -> list[str]:
-    """ffmpeg: SHA-256 of each audio stream, over its packets as mp4 would carry them, or over decoded samples.
+    """Build the ffmpeg arguments that print the SHA-256 of each audio stream.
 
-    streams: stream index -> codec name.
+    Args:
+        path: the file.
+        streams: stream index -> codec name.
+        max_pixels: bound on width x height of a frame.
+        decoded: hash decoded samples instead of the packets as mp4 would carry them.
+
+    Returns:
+        The arguments.
     """
     source = ffmpeg.input(address(path), **guard(max_pixels))
     options: dict[str, str] = {"format": "streamhash", "hash": "sha256"}

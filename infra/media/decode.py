@@ -28,11 +28,22 @@ def open_frames(
 ) -> Iterator[Iterator[YuvFrame]]:
     """Decode a video once: `with open_frames(path, info) as frames: for frame in frames: ...`.
 
-    info: what `probe_video` said about the same file. threads: of the decoder. queued: frames waiting at most, which
-    bounds the memory whatever the length. Yields exactly info.frame_count frames with index and pts set, upright,
-    8 bit, limited range, as a viewer shows them: cropped, and what is transparent over black. Leaving the block early
-    ends the child. Raises MediaError `frame_mismatch` when the file delivers more or fewer frames than were probed,
-    ToolError when ffmpeg dies or falls silent.
+    Leaving the block early ends the child.
+
+    Args:
+        path: the file.
+        info: what `probe_video` said about the same file.
+        threads: of the decoder.
+        queued: frames waiting at most, which bounds the memory for a video of any length.
+        limits: bounds on the input, the defaults when None.
+
+    Yields:
+        An iterator over exactly info.frame_count frames with index and pts set, upright, 8 bit, limited range, as a
+        viewer shows them: cropped, and what is transparent over black.
+
+    Raises:
+        MediaError: the file delivers more or fewer frames than were probed (`frame_mismatch`).
+        ToolError: ffmpeg dies or falls silent.
     """
     limits = limits or MediaLimits()
     arguments = commands.decode_frames(path, info, limits.max_pixels, threads)

@@ -14,9 +14,18 @@ HEAD = 1 << 20
 
 
 def declared_seconds(path: Path) -> float:
-    """Seconds as the container states them. Raises MediaError `not_media` when it states nothing usable.
+    """Read the length of a video as its container states it.
 
     Not guaranteed: that the statement is true, or that the file can be decoded.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        MediaError: it states nothing usable (`not_media`).
     """
     limits = ChildLimits(wall_s=60, cpu_s=60)
     try:
@@ -33,7 +42,14 @@ def declared_seconds(path: Path) -> float:
 
 
 def partial_copy(target: Path, size: int, head: bytes, tail: bytes) -> None:
-    """Write a file of `size` bytes of which only the beginning and the end are there; the hole takes no room."""
+    """Write a file of which only the beginning and the end are there; the hole takes no room.
+
+    Args:
+        target: file to write.
+        size: bytes of the whole file.
+        head: bytes at its beginning.
+        tail: bytes at its end.
+    """
     with target.open("wb") as file:
         file.write(head)
         file.truncate(max(size, len(head)))

@@ -31,7 +31,14 @@ _BT709 = 1
 
 
 def timescale(info: VideoInfo) -> tuple[int, int]:
-    """Ticks per second of the encoded file, and how many of them one unit of the source's time base is; exact."""
+    """Work out the clock of the encoded file, exactly.
+
+    Args:
+        info: gives the source's time base.
+
+    Returns:
+        Ticks per second, and how many of them one unit of the source's time base is.
+    """
     return info.time_base.denominator, info.time_base.numerator
 
 
@@ -56,7 +63,11 @@ class Encoder:
     def write(self, frame: YuvFrame) -> None:
         """Hand over the next frame; the caller must not change it afterwards.
 
-        Raises ToolError when frames arrive out of order or the encoder has failed.
+        Args:
+            frame: the frame.
+
+        Raises:
+            ToolError: frames arrive out of order, or the encoder has failed.
         """
         if frame.index != self._written or frame.pts != int(self._info.pts[self._written]):
             raise ToolError(f"Frame {frame.index} was handed to the encoder where frame {self._written} was due.")
@@ -64,7 +75,11 @@ class Encoder:
         self._put(frame)
 
     def finish(self) -> None:
-        """Flush everything and close the file. Raises ToolError when a frame is missing or encoding failed."""
+        """Flush everything and close the file.
+
+        Raises:
+            ToolError: a frame is missing, or encoding failed.
+        """
         self._put(None)
         self._thread.join()
         if self._failure is not None:
@@ -143,10 +158,22 @@ def open_encoder(
 ) -> Iterator[Encoder]:
     """Encode frames to an mp4 without sound: `with open_encoder(path, info) as out: out.write(frame)`.
 
-    info gives size, presentation times, colour tags and pixel aspect ratio. The first frame gets time zero, all
-    others their exact distance from it in the source's own time base. crf: quality of x264, 16 is visually
-    lossless. queued: frames waiting at most. Leaving the block by an exception removes the file. Raises ToolError
-    when frames are missing, out of order, or cannot be encoded. x264 is GPL; it comes with the PyAV package.
+    The first frame gets time zero, all others their exact distance from it in the source's own time base. Leaving the
+    block by an exception removes the file. x264 is GPL; it comes with the PyAV package.
+
+    Args:
+        path: mp4 to write.
+        info: gives size, presentation times, colour tags and pixel aspect ratio.
+        crf: quality of x264, 16 is visually lossless.
+        preset: speed of x264.
+        threads: of the encoder.
+        queued: frames waiting at most.
+
+    Yields:
+        The encoder, which takes the frames.
+
+    Raises:
+        ToolError: frames are missing, out of order, or cannot be encoded.
     """
     encoder = Encoder(path, info, crf, preset, threads, queued)
     try:

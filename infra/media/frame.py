@@ -32,9 +32,12 @@ _TO_YUV_AFFINE = np.hstack([_TO_YUV, _OFFSET[:, None]])
 class YuvFrame:
     """A frame of the source, upright, 8 bit, limited range.
 
-    index: 0 for the first frame. pts: presentation time in the source's time base. width, height: pixels.
-    data: C-contiguous uint8; (height * 3 // 2, width) for 4:2:0 (planes Y, U, V one after the other), or
-    (3, height, width) for 4:4:4.
+    Attributes:
+        index: 0 for the first frame.
+        pts: presentation time in the source's time base.
+        width, height: pixels.
+        data: C-contiguous uint8; (height * 3 // 2, width) for 4:2:0 (planes Y, U, V one after the other), or (3,
+            height, width) for 4:4:4.
     """
 
     index: int
@@ -45,12 +48,29 @@ class YuvFrame:
 
     @staticmethod
     def shape_for(width: int, height: int) -> tuple[int, ...]:
-        """Shape of `data`: 4:2:0 when both sides are even, else 4:4:4."""
+        """Work out the shape of `data`: 4:2:0 when both sides are even, else 4:4:4.
+
+        Args:
+            width: pixels.
+            height: pixels.
+
+        Returns:
+            The shape.
+        """
         return (3, height, width) if width % 2 or height % 2 else (height * 3 // 2, width)
 
     @classmethod
     def from_bgr(cls, picture: Image, index: int = 0, pts: int = 0) -> YuvFrame:
-        """A frame of a (height, width, 3) uint8 BGR picture, always 4:4:4; `to_bgr` gives it back within rounding."""
+        """Make a frame of a BGR picture, always 4:4:4.
+
+        Args:
+            picture: (height, width, 3) uint8 BGR.
+            index: of the frame.
+            pts: presentation time of the frame.
+
+        Returns:
+            The frame; `to_bgr` gives the picture back within rounding.
+        """
         height, width = picture.shape[:2]
         planes = cv2.transform(np.ascontiguousarray(picture), _TO_YUV_AFFINE)
         return cls(index, pts, width, height, np.ascontiguousarray(planes.transpose(2, 0, 1)).astype(np.uint8))
@@ -79,7 +99,14 @@ class YuvFrame:
         return YuvFrame(self.index, self.pts, self.width, self.height, self.data.copy())
 
     def turned(self, angle: int) -> YuvFrame:
-        """The frame turned clockwise by 0, 90, 180 or 270 degrees, without loss; a copy unless the angle is 0."""
+        """Turn the frame clockwise, without loss.
+
+        Args:
+            angle: 0, 90, 180 or 270 degrees.
+
+        Returns:
+            A copy; the frame itself when the angle is 0.
+        """
         quarters = angle % 360 // 90
         if quarters == 0:
             return self
@@ -96,9 +123,15 @@ class YuvFrame:
         return np.asarray(cv2.transform(np.ascontiguousarray(self.data.transpose(1, 2, 0)), _TO_BGR_AFFINE), np.uint8)
 
     def small_bgr(self, longest: int) -> Image:
-        """The frame reduced so that its longer side has at most `longest` pixels, uint8 BGR; never enlarged.
+        """Reduce the frame to a small BGR picture; never enlarge it.
 
         The planes are reduced before the conversion, which costs a fraction of converting the whole frame.
+
+        Args:
+            longest: pixels of the longer side at most.
+
+        Returns:
+            (h, w, 3) uint8 BGR.
         """
         scale = longest / max(self.width, self.height)
         if scale >= 1:
@@ -110,11 +143,15 @@ class YuvFrame:
     def write_bgr(self, patch: Image, x: int, y: int, mask: NDArray[np.bool_] | None = None) -> None:
         """Replace a region by a BGR picture.
 
-        patch: (h, w, 3) uint8 BGR whose top left pixel lands on (x, y); parts outside the frame are cut off.
-        mask: (h, w) bool, only true pixels are written; everything when None. Brightness outside the region stays
-        bit-identical. In a 4:2:0 frame the colour of a two by two block is rewritten only when the whole block
-        or a part of it is written; its new colour is then the mean over the block. Raises nothing for an empty
-        overlap.
+        Brightness outside the region stays bit-identical. In a 4:2:0 frame the colour of a two by two block is
+        rewritten only when the whole block or a part of it is written; its new colour is then the mean over the block.
+        Nothing is raised for an empty overlap.
+
+        Args:
+            patch: (h, w, 3) uint8 BGR; parts outside the frame are cut off.
+            x: column of its top left pixel.
+            y: row of its top left pixel.
+            mask: (h, w) bool, only true pixels are written; everything when None.
         """
         height, width = patch.shape[:2]
         left, top = max(x, 0), max(y, 0)

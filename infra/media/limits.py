@@ -10,10 +10,13 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class MediaLimits:
-    """Upper bounds on one video input.
+    """Upper bounds on one video input. The defaults admit about eight hours of 1080p at 30 frames a second.
 
-    max_bytes: file size. max_pixels: width x height of one frame. max_total_pixels: width x height x frames.
-    max_frames: number of frames. The defaults admit about eight hours of 1080p at 30 frames a second.
+    Attributes:
+        max_bytes: file size.
+        max_pixels: width x height of one frame.
+        max_total_pixels: width x height x frames.
+        max_frames: number of frames.
     """
 
     max_bytes: int = 64 * GIB
@@ -26,8 +29,11 @@ class MediaLimits:
 class ChildLimits:
     """Upper bounds on one child process.
 
-    memory_bytes: address space. cpu_s: seconds of processor time. wall_s: seconds until the parent ends it.
-    output_bytes: size of any file it writes.
+    Attributes:
+        memory_bytes: address space.
+        cpu_s: seconds of processor time.
+        wall_s: seconds until the parent ends it.
+        output_bytes: size of any file it writes.
     """
 
     memory_bytes: int = 6 * GIB
@@ -40,8 +46,14 @@ def apply_to(pid: int, limits: ChildLimits) -> None:
     """Set the kernel limits on a running child process.
 
     Called from the parent straight after the start: a hook between fork and exec can deadlock in a program with
-    threads. Linux has prlimit; where it is missing only the wall clock limit holds. Raises ProcessLookupError when
-    the child has already ended.
+    threads. Linux has prlimit; where it is missing only the wall clock limit holds.
+
+    Args:
+        pid: number of the child.
+        limits: its limits; the wall clock limit is the parent's to keep.
+
+    Raises:
+        ProcessLookupError: the child has already ended.
     """
     if not hasattr(resource, "prlimit"):
         return

@@ -22,16 +22,29 @@ _FADE = 2048
 def join_sound(
     encoded: Path, source: Path, info: VideoInfo, destination: Path, limits: MediaLimits | None = None
 ) -> Readback:
-    """Write `destination` (mp4): the picture of `encoded` with the sound of `source` as it is presented, and check it.
+    """Write an mp4 with the picture of one file and the sound of another as it is presented, and check it.
 
-    encoded: made by `open_encoder` with the same info. Audio packets are copied where mp4 can hold the codec and
-    nothing is heard in the samples that a player discards; otherwise, or when the copy does not come back identical,
-    what is presented is re-encoded to AAC at 192 kbit/s. The distance between the first frame and the sound stays as
-    in the source. Tracks that are switched off, subtitles, data, attachments, chapters and all metadata are left out.
-    Returns what was read back. Raises ToolError when ffmpeg fails or the result is not as promised; the destination is
-    removed then. Not guaranteed: that the samples which only warm up a decoder stay silent where the source begins its
-    sound late (they can become audible, below 100 ms); the stated duration where the source's own statement
-    contradicts its frames.
+    Audio packets are copied where mp4 can hold the codec and nothing is heard in the samples that a player discards;
+    otherwise, or when the copy does not come back identical, what is presented is re-encoded to AAC at 192 kbit/s. The
+    distance between the first frame and the sound stays as in the source. Tracks that are switched off, subtitles,
+    data, attachments, chapters and all metadata are left out.
+
+    Not guaranteed: that the samples which only warm up a decoder stay silent where the source begins its sound late
+    (they can become audible, below 100 ms); the stated duration where the source's own statement contradicts its
+    frames.
+
+    Args:
+        encoded: file with the picture, made by `open_encoder` with the same info.
+        source: file with the sound.
+        info: what `probe_video` said about the source.
+        destination: mp4 to write.
+        limits: bounds on the input, the defaults when None.
+
+    Returns:
+        What was read back.
+
+    Raises:
+        ToolError: ffmpeg fails or the result is not as promised; the destination is removed then.
     """
     limits = limits or MediaLimits()
     chosen = {index: "copy" if _copyable(source, info, index, limits) else "aac" for index in info.audio}
@@ -49,7 +62,14 @@ def join_sound(
 
 
 def video_offset(info: VideoInfo) -> Fraction:
-    """Seconds from the beginning of the source's clock to its first frame; zero when there is no sound."""
+    """Work out how late the first frame is after the beginning of the source's clock.
+
+    Args:
+        info: what `probe_video` said about the source.
+
+    Returns:
+        Seconds; zero when there is no sound.
+    """
     return max(Fraction(0), int(info.pts[0]) * info.time_base - info.start) if info.audio else Fraction(0)
 
 

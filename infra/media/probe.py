@@ -48,14 +48,22 @@ _HDR = frozenset({"smpte2084", "arib-std-b67"})
 class VideoInfo:
     """Everything about a source that later stages need to reproduce its time and its look. Holds no tags, no names.
 
-    width, height: pixels after cropping and rotation, as a viewer sees them. pts: (n,) int64, the presentation time of
-    every frame in units of time_base, strictly increasing. last_duration: how long the last frame stays, same units.
-    fps: mean frame rate. start: seconds, when the container's clock begins (its earliest stream). duration: seconds
-    as the container states it, or by the frames. stream: index of the picture stream in the file. rotation: degrees,
-    counterclockwise, that the decoder applies: 0, 90, 180 or 270. pix_fmt, bit_depth, full_range, color_*: of the
-    source; an empty colour tag means that the file does not say. sample_aspect: pixel aspect ratio after rotation, 0
-    when the file does not say. container: ffmpeg's name of the format. alpha: whether the picture may be transparent.
-    crop: pixels that a viewer cuts off the decoded picture: left, top, right, bottom.
+    Attributes:
+        width, height: pixels after cropping and rotation, as a viewer sees them.
+        fps: mean frame rate.
+        time_base: seconds of one unit of `pts`.
+        pts: (n,) int64, the presentation time of every frame in units of time_base, strictly increasing.
+        last_duration: how long the last frame stays, same units.
+        start: seconds, when the container's clock begins (its earliest stream).
+        duration: seconds as the container states it, or by the frames.
+        stream: index of the picture stream in the file.
+        rotation: degrees, counterclockwise, that the decoder applies: 0, 90, 180 or 270.
+        pix_fmt, bit_depth, full_range, color_space, color_transfer, color_primaries: of the source; an empty colour tag
+            means that the file does not say.
+        sample_aspect: pixel aspect ratio after rotation, 0 when the file does not say.
+        container: ffmpeg's name of the format.
+        alpha: whether the picture may be transparent.
+        crop: pixels that a viewer cuts off the decoded picture: left, top, right, bottom.
     """
 
     width: int
@@ -98,18 +106,36 @@ class VideoInfo:
         return "yuv444p" if self.width % 2 or self.height % 2 else "yuv420p"
 
     def seconds(self, frame: int) -> float:
-        """Presentation time of a frame in seconds, relative to the first frame."""
+        """Work out the presentation time of a frame, relative to the first frame.
+
+        Args:
+            frame: index of the frame.
+
+        Returns:
+            Seconds.
+        """
         return float(int(self.pts[frame] - self.pts[0]) * self.time_base)
 
 
 def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1) -> VideoInfo:
     """Examine a local video file; decodes it once to learn the time of every frame.
 
-    Raises MediaError with one of the reasons missing, empty, playlist, not_media, truncated, no_video, too_large,
-    unsupported_hdr, unsupported_rotation, unsupported_crop, unsupported_edits, unsupported_layers, bad_structure,
-    size_changes, bad_timestamps. Raises ToolError when ffprobe itself is
-    missing or runs past its limits. Not guaranteed: that every packet is intact; damaged pictures that the decoder
-    can conceal are frames like any other.
+    Not guaranteed: that every packet is intact; damaged pictures that the decoder can conceal are frames like any
+    other.
+
+    Args:
+        path: the file.
+        limits: bounds on the input, the defaults when None.
+        threads: of the decoder.
+
+    Returns:
+        Everything about the video.
+
+    Raises:
+        MediaError: reasons missing, empty, playlist, not_media, truncated, no_video, too_small, too_large,
+            unsupported_hdr, unsupported_rotation, unsupported_crop, unsupported_edits, unsupported_layers,
+            bad_structure, size_changes, bad_timestamps.
+        ToolError: ffprobe itself is missing or runs past its limits.
     """
     limits = limits or MediaLimits()
     _check_file(path, limits)

@@ -22,8 +22,13 @@ _ENCODED_APART = Fraction(50, 1000)
 
 @dataclass(frozen=True)
 class Readback:
-    """What a finished file holds. frames: pictures. audio_streams: number. copied: True when every audio stream
-    has the very packets of the source. duration: seconds as the container states it.
+    """What a finished file holds.
+
+    Attributes:
+        frames: pictures.
+        audio_streams: number.
+        copied: True when every audio stream has the very packets of the source.
+        duration: seconds as the container states it.
     """
 
     frames: int
@@ -37,12 +42,24 @@ def check_result(
 ) -> Readback:
     """Compare a finished mp4 with its source.
 
-    audio: source stream index -> "copy" or encoder name, as given to the join. Checked: one picture stream and the
-    audio streams only, no chapters, no metadata beyond the container's own constants, nothing that a player does not
-    show (`infra.media.containers.hidden`); presentation times relative to the first frame equal in exact arithmetic;
-    copied audio identical packet for packet; each sound begins at the same distance from the first frame (2 ms for
-    copies, packets that warm up the codec counted; 50 ms for re-encoded sound, counted from what is heard). Raises
-    ToolError naming the first difference.
+    Checked: one picture stream and the audio streams only, no chapters, no metadata beyond the container's own
+    constants, nothing that a player does not show (`infra.media.containers.hidden`); presentation times relative to the
+    first frame equal in exact arithmetic; copied audio identical packet for packet; each sound begins at the same
+    distance from the first frame (2 ms for copies, packets that warm up the codec counted; 50 ms for re-encoded sound,
+    counted from what is heard).
+
+    Args:
+        result: the finished mp4.
+        source: the source.
+        info: what `probe_video` said about the source.
+        audio: source stream index -> "copy" or encoder name, as given to the join.
+        limits: bounds on the input, the defaults when None.
+
+    Returns:
+        What the result holds.
+
+    Raises:
+        ToolError: they differ; the message names the first difference.
     """
     limits = limits or MediaLimits()
     description = describe(result, limits)
@@ -81,7 +98,15 @@ def check_result(
 
 
 def leftovers(result: Path, limits: MediaLimits | None = None) -> tuple[str, ...]:
-    """Names of metadata entries in a file that are not the container's own constants (names only, never values)."""
+    """List the metadata entries in a file that are not the container's own constants.
+
+    Args:
+        result: the file.
+        limits: bounds on the input, the defaults when None.
+
+    Returns:
+        Names only, never values.
+    """
     return tuple(foreign_tags(describe(result, limits or MediaLimits())))
 
 

@@ -28,8 +28,14 @@ _SKIPPED = re.compile(r"\bskip_samples=(\d+)")
 
 @dataclass(frozen=True)
 class Packet:
-    """pts: ticks of the stream, None where the file states none. dropped: whether a player shows nothing of it.
-    skipped: samples to discard from its beginning on. position, size: bytes in the file, -1 where not known."""
+    """One packet of a stream.
+
+    Attributes:
+        pts: ticks of the stream, None where the file states none.
+        dropped: whether a player shows nothing of it.
+        skipped: samples to discard from its beginning on.
+        position, size: bytes in the file, -1 where not known.
+    """
 
     pts: int | None
     dropped: bool
@@ -39,7 +45,18 @@ class Packet:
 
 
 def describe(path: Path, limits: MediaLimits) -> dict[str, Any]:
-    """Container, streams and chapters of a finished file. Raises ToolError when ffprobe cannot read it."""
+    """Read container, streams and chapters of a finished file.
+
+    Args:
+        path: the file.
+        limits: bounds on the input.
+
+    Returns:
+        ffprobe's description.
+
+    Raises:
+        ToolError: ffprobe cannot read it.
+    """
     found = child.run("ffprobe", commands.probe_headers(path, limits.max_pixels), _QUICK)
     if found.status != 0:
         raise ToolError(f"A finished file could not be read back (ffprobe ended with status {found.status}).")
@@ -48,7 +65,14 @@ def describe(path: Path, limits: MediaLimits) -> dict[str, Any]:
 
 
 def foreign_tags(description: Mapping[str, Any]) -> list[str]:
-    """Names of metadata entries that are not the container's own constants."""
+    """List the metadata entries that are not the container's own constants.
+
+    Args:
+        description: ffprobe's, see `describe`.
+
+    Returns:
+        Names of the entries.
+    """
     tagged = [description.get("format", {}), *description.get("streams", []), *description.get("chapters", [])]
     names = []
     for part in tagged:
@@ -60,9 +84,18 @@ def foreign_tags(description: Mapping[str, Any]) -> list[str]:
 
 
 def packets(path: Path, limits: MediaLimits, whole_movie: bool = False) -> dict[int, list[Packet]]:
-    """The packets of every stream, by its index, in the file's order.
+    """List the packets of every stream.
 
-    whole_movie: also those which an mp4's edit list hides; for no other container. Raises ToolError when ffprobe fails.
+    Args:
+        path: the file.
+        limits: bounds on the input.
+        whole_movie: also those which an mp4's edit list hides; for no other container.
+
+    Returns:
+        Stream index -> packets, in the file's order.
+
+    Raises:
+        ToolError: ffprobe fails.
     """
     arguments = commands.probe_packets(path, limits.max_pixels, whole_movie)
     found = child.run("ffprobe", arguments, _QUICK, max_output=1 << 30)
@@ -87,7 +120,19 @@ def packets(path: Path, limits: MediaLimits, whole_movie: bool = False) -> dict[
 
 
 def coded_size(path: Path, stream: int, limits: MediaLimits) -> tuple[int, int]:
-    """Width and height of the first frame of an mp4's stream before the codec's own cropping. Raises ToolError."""
+    """Read the size of the first frame of an mp4's stream before the codec's own cropping.
+
+    Args:
+        path: the mp4.
+        stream: index of the stream.
+        limits: bounds on the input.
+
+    Returns:
+        Width and height in pixels.
+
+    Raises:
+        ToolError: the frame cannot be read.
+    """
     found = child.run("ffprobe", commands.probe_coded_size(path, stream, limits.max_pixels), _QUICK)
     size = re.search(r"\bwidth=(\d+)\|height=(\d+)", found.output.decode("ascii", "replace"))
     if found.status != 0 or size is None:
@@ -96,7 +141,16 @@ def coded_size(path: Path, stream: int, limits: MediaLimits) -> tuple[int, int]:
 
 
 def presented_begin(listed: Sequence[Packet], time_base: Fraction, rate: int) -> Fraction:
-    """Seconds at which a sound begins to be heard, 0 when no packet states a time."""
+    """Work out when a sound begins to be heard.
+
+    Args:
+        listed: packets of its stream.
+        time_base: seconds of a tick.
+        rate: samples a second, 0 where not known.
+
+    Returns:
+        Seconds, 0 when no packet states a time.
+    """
     stamps = [packet.pts for packet in listed if packet.pts is not None]
     heard = [packet.pts for packet in listed if packet.pts is not None and not packet.dropped]
     if not stamps:

@@ -23,12 +23,21 @@ SILENT = -60.0
 def loudness(
     path: Path, info: VideoInfo, times: NDArray[np.float64], limits: MediaLimits | None = None
 ) -> NDArray[np.float32]:
-    """(n,) decibels of full scale, root mean square over a WINDOW around each time, SILENT at least.
+    """Measure how loud the sound is around given times: root mean square over WINDOW seconds.
 
-    info: what `probe_video` said about the same file. times: (n,) seconds from the first frame on, increasing, as
-    `info.seconds` gives them. Mono is the mean of all channels. Before the stream begins, in its gaps and after its end
-    there is silence. Empty (0,) when the file has no audio stream. Raises ToolError when ffmpeg fails, is missing or
-    runs past its limits, for instance because it cannot decode the sound.
+    Mono is the mean of all channels. Before the stream begins, in its gaps and after its end there is silence.
+
+    Args:
+        path: the file.
+        info: what `probe_video` said about the same file.
+        times: (n,) seconds from the first frame on, increasing, as `info.seconds` gives them.
+        limits: bounds on the input, the defaults when None.
+
+    Returns:
+        (n,) decibels of full scale, SILENT at least; empty (0,) when the file has no audio stream.
+
+    Raises:
+        ToolError: ffmpeg fails, is missing or runs past its limits, for instance because it cannot decode the sound.
     """
     if not info.audio:
         return np.zeros(0, np.float32)

@@ -16,11 +16,23 @@ class Sink(Protocol):
     """Takes finished frames in order."""
 
     def write(self, frame: YuvFrame) -> None:
-        """Take the next frame."""
+        """Take the next frame.
+
+        Args:
+            frame: the frame.
+        """
 
 
 def open_turned(frames: OpenFrames, angle: int) -> OpenFrames:
-    """Open the same frames turned clockwise by an angle of 0, 90, 180 or 270 degrees."""
+    """Turn the frames of a stream clockwise.
+
+    Args:
+        frames: opens the frames.
+        angle: 0, 90, 180 or 270 degrees.
+
+    Returns:
+        Opens the same frames, turned.
+    """
     if angle % 360 == 0:
         return frames
 
@@ -40,5 +52,9 @@ class TurnedSink:
         self._angle = angle
 
     def write(self, frame: YuvFrame) -> None:
-        """Turn the next frame and hand it on."""
+        """Turn the next frame and hand it on.
+
+        Args:
+            frame: the frame.
+        """
         self._sink.write(frame.turned(self._angle))

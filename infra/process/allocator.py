@@ -16,8 +16,9 @@ def few_arenas() -> bool:
     process that converts one video after the other, each with threads of its own, grows by a megabyte a video: measured
     over 60 videos, 2,484 to 2,786 MB, against 2,556 to 2,577 MB with two arenas, in the same time.
 
-    Returns whether the allocator took it: False where MALLOC_ARENA_MAX says otherwise, and on systems without glibc,
-    which are left as they are.
+    Returns:
+        Whether the allocator took it: False where MALLOC_ARENA_MAX says otherwise, and on systems without glibc, which
+        are left as they are.
     """
     if "MALLOC_ARENA_MAX" in os.environ:
         return False

@@ -14,9 +14,18 @@ from infra.process.scratch import scratch_root
 
 @contextlib.contextmanager
 def only_one(thing: str) -> Iterator[None]:
-    """Hold a thing for the length of the block; the kernel gives it back when the process ends, however it ends.
+    """Hold a thing for the length of the block.
 
-    Raises UsageError when another process of this user holds it.
+    The kernel gives it back when the process ends, however it ends.
+
+    Args:
+        thing: name of what cannot be shared, such as a graphics card.
+
+    Yields:
+        Nothing, while the thing is held.
+
+    Raises:
+        UsageError: another process of this user holds it.
     """
     root = scratch_root()
     root.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -17,11 +17,19 @@ Result = TypeVar("Result")
 
 
 def ordered(function: Callable[[Item], Result], items: Iterable[Item], workers: int, window: int) -> Iterator[Result]:
-    """Yield function(item) for each item, in order.
+    """Apply a function to items on several threads and yield the results in order.
 
-    workers: threads; 1 or fewer runs in the caller's thread. window: items in flight at most. An exception of the
-    function or of the iterable is raised here, after the items in flight were dropped. Worth it only where the
-    function spends its time outside the interpreter lock.
+    Worth it only where the function spends its time outside the interpreter lock.
+
+    Args:
+        function: called with one item, by several threads at a time.
+        items: what to work on; read in the caller's thread.
+        workers: threads; 1 or fewer runs in the caller's thread.
+        window: items in flight at most.
+
+    Yields:
+        function(item) for each item. An exception of the function or of the iterable is raised here, after the items in
+        flight were dropped.
     """
     if workers <= 1:
         yield from map(function, items)
@@ -41,17 +49,32 @@ def ordered(function: Callable[[Item], Result], items: Iterable[Item], workers: 
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """The items in lists of `size`, the last one shorter."""
+    """Cut a stream of items into lists.
+
+    Args:
+        items: what to cut.
+        size: items in each list.
+
+    Yields:
+        Lists of `size` items, the last one shorter.
+    """
     source = iter(items)
     while batch := list(islice(source, max(size, 1))):
         yield batch
 
 
 def ahead(items: Iterable[Item], most: int = 1) -> Generator[Item]:
-    """Yield the items, made on a thread of their own, which is at most `most` finished items ahead.
+    """Make items on a thread of their own and yield them in order.
 
-    An exception of the iterable is raised here, after the items before it. When the consumer stops early the thread
-    ends after the item it is at; whoever stops early closes this generator before closing what the items come from.
+    When the consumer stops early, the thread ends after its current item. A consumer that stops early closes this
+    generator before it closes what the items come from.
+
+    Args:
+        items: read on the other thread.
+        most: finished items that the thread is ahead at most.
+
+    Yields:
+        The items. An exception of the iterable is raised here, after the items before it.
     """
     ready: queue.Queue[tuple[list[Item], BaseException | None]] = queue.Queue(maxsize=max(most, 1))
     stopped = threading.Event()

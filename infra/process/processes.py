@@ -18,7 +18,14 @@ def machine() -> str:
 
 
 def began(process: int) -> str:
-    """When a process started, as its system counts; empty when it has ended (waited for or not) or cannot be told."""
+    """Say when a process started, as its system counts.
+
+    Args:
+        process: number of the process.
+
+    Returns:
+        The time as text; empty when the process has ended (waited for or not) or its start cannot be told.
+    """
     try:
         stat = Path(f"/proc/{process}/stat").read_text("ascii", errors="replace")
     except OSError:

@@ -23,9 +23,15 @@ def scratch_root() -> Path:
 
 @contextlib.contextmanager
 def scratch(root: Path | None = None) -> Iterator[Path]:
-    """A folder that only this user can read, removed when the block ends.
+    """Make a folder that only this user can read and remove it when the block ends.
 
     Folders of processes that no longer run are removed first: they may hold decoded or downloaded sources.
+
+    Args:
+        root: folder to make it in, `scratch_root()` when None.
+
+    Yields:
+        The new folder.
     """
     root = root or scratch_root()
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -38,7 +44,11 @@ def scratch(root: Path | None = None) -> Iterator[Path]:
 
 
 def remove_stale(root: Path) -> None:
-    """Remove the scratch folders of processes that have ended, also where another process has their number now."""
+    """Remove the scratch folders of processes that have ended, also where another process has their number now.
+
+    Args:
+        root: folder that holds the scratch folders.
+    """
     for folder in root.iterdir():
         number, _, rest = folder.name.partition("-")
         since = rest.partition("-")[0]
@@ -53,5 +63,5 @@ def _running(process: int, since: str) -> bool:
         return False
     except PermissionError:
         return True
-    # Where nobody could say when processes begin, any process of this number counts.
+    # Where the system does not say when processes begin, any process of this number counts.
     return not since or began(process) == since

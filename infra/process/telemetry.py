@@ -19,7 +19,14 @@ class Timings:
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Measure the block, also when it raises."""
+        """Measure the block, also when it raises.
+
+        Args:
+            name: stage to add the seconds to.
+
+        Yields:
+            Nothing.
+        """
         begun = time.perf_counter()
         try:
             yield
@@ -27,7 +34,12 @@ class Timings:
             self.add(name, time.perf_counter() - begun)
 
     def add(self, name: str, seconds: float) -> None:
-        """Add seconds measured elsewhere."""
+        """Add seconds measured elsewhere.
+
+        Args:
+            name: stage to add them to.
+            seconds: wall clock seconds.
+        """
         with self._lock:
             self._seconds[name] = self._seconds.get(name, 0.0) + seconds
 
@@ -38,7 +50,14 @@ class Timings:
 
 
 def peak_memory_bytes(children: bool = False) -> int:
-    """Largest resident memory of this process since its start; with `children`, of its largest finished child."""
+    """Read the largest resident memory since the start of this process.
+
+    Args:
+        children: read that of its largest finished child instead.
+
+    Returns:
+        Bytes.
+    """
     who = resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF
     peak = resource.getrusage(who).ru_maxrss
     return int(peak) if sys.platform == "darwin" else int(peak) * 1024

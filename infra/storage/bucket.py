@@ -22,7 +22,7 @@ _PART = 16 << 20
 _PARTS_AT_A_TIME = 4
 _BATCH = 1000
 _TRIES = 3
-# What S3 servers answer to a create-only write of what is there already, or is being written by somebody else.
+# What S3 servers answer to a create-only write of what is there already, or is being written by another process.
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _WRITER = "anonflow-writer"
 # Filesystems in memory are shared by everything in a process and know no exclusive writing.
@@ -41,7 +41,14 @@ class Bucket:
     """A Place at an fsspec address. What fails for passing reasons is tried again; see `infra.storage.faults`."""
 
     def __init__(self, url: str) -> None:
-        """Raises UsageError for an address that cannot be opened or a wrong setting; contacts nobody."""
+        """Open an address; no server is contacted.
+
+        Args:
+            url: fsspec address.
+
+        Raises:
+            UsageError: the address cannot be opened, or a setting is wrong.
+        """
         self.patience = patience()
         self._url = url
         self._opened, self._root = open_address(url)
@@ -63,16 +70,40 @@ class Bucket:
         return str(self.fs.split_path(f"{self._root}/x")[0])
 
     def key(self, path: str) -> str:
-        """Key of an object in the bucket."""
+        """Work out the key of an object in the bucket.
+
+        Args:
+            path: the object.
+
+        Returns:
+            Its key.
+        """
         return str(self.fs.split_path(self._full(path))[1])
 
     def path(self, key: str) -> str:
-        """What `key` makes a key of."""
+        """Work out the path of an object from its key; the reverse of `key`.
+
+        Args:
+            key: the key.
+
+        Returns:
+            The object's path.
+        """
         return key[len(self.key("x")) - 1 :]
 
     @patient
     def info(self, path: str) -> Entry:
-        """See Place."""
+        """Read details of one object, see Place.
+
+        Args:
+            path: the object.
+
+        Returns:
+            Its details.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
         details = self.fs.info(self._full(path))
         if details["type"] != "file":
             raise FileNotFoundError(path)
@@ -80,7 +111,14 @@ class Bucket:
 
     @patient
     def size(self, path: str) -> int | None:
-        """See Place."""
+        """Read the size of one object, see Place.
+
+        Args:
+            path: the object.
+
+        Returns:
+            Bytes as stored, None where there is none.
+        """
         try:
             if self.s3:
                 # One request, where `info` asks again in a second one whether a missing object is a folder.
@@ -92,7 +130,19 @@ class Bucket:
 
     @patient
     def read(self, path: str, start: int, length: int) -> bytes:
-        """See Place."""
+        """Read a part of an object, see Place.
+
+        Args:
+            path: the object.
+            start: first byte.
+            length: bytes at most.
+
+        Returns:
+            The bytes; fewer only where the object ends.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
         try:
             return bytes(self.fs.cat_file(self._full(path), start=start, end=start + length))
         except OSError as error:
@@ -101,7 +151,12 @@ class Bucket:
             raise
 
     def write(self, path: str, content: Content) -> None:
-        """See Place. Content that is made piece by piece goes through a file on local disk."""
+        """Make or replace an object, see Place.
+
+        Args:
+            path: the object.
+            content: its content; what is made piece by piece goes through a file on local disk.
+        """
         if isinstance(content, bytes | Path):
             self._write(path, content)
             return
@@ -112,17 +167,38 @@ class Bucket:
             self._write(path, spool)
 
     def create(self, path: str, data: bytes) -> bool:
-        """See Place. As exclusive as the server's create-only writes are: see Store.check_exclusive."""
+        """Make an object unless there is one, see Place.
+
+        As exclusive as the server's create-only writes are: see Store.check_exclusive.
+
+        Args:
+            path: the object.
+            data: its content.
+
+        Returns:
+            Whether this call made it.
+        """
         return self._create(path, data, secrets.token_hex(16))
 
     def remove(self, paths: Iterable[str]) -> None:
-        """See Place."""
+        """Remove objects, see Place.
+
+        Args:
+            paths: the objects.
+        """
         names = iter(paths)
         while batch := list(itertools.islice(names, _BATCH)):
             self._remove(batch)
 
     def remove_tree(self, path: str) -> None:
-        """See Place."""
+        """Remove all that lies below a path, see Place.
+
+        Args:
+            path: the folder.
+
+        Raises:
+            StoreUnavailable: something is left after three tries.
+        """
         for _ in range(_TRIES):
             found = self.entries(path)
             if not found:
@@ -132,7 +208,14 @@ class Bucket:
             raise StoreUnavailable("Objects could not be removed from the store, or others go on writing them.")
 
     def entries(self, path: str) -> dict[str, Entry]:
-        """See Place."""
+        """List all objects below a path, see Place.
+
+        Args:
+            path: the folder.
+
+        Returns:
+            Details by path.
+        """
         if not self.s3:
             return self._find(path)
         found: dict[str, Entry] = {}
@@ -149,12 +232,25 @@ class Bucket:
 
     @patient
     def call(self, method: str, /, **arguments: Any) -> dict[str, Any]:
-        """Ask an S3 server something that filesystems have no word for, or not the right one; the bucket is added."""
+        """Ask an S3 server something for which filesystems have no call, or not the right one.
+
+        Args:
+            method: name of the S3 operation.
+            **arguments: its arguments; the bucket is added.
+
+        Returns:
+            The answer.
+        """
         return dict(self.fs.call_s3(method, Bucket=self.name, **arguments))
 
     @patient
     def fetch(self, path: str, destination: Path) -> None:
-        """Fill a local file with an object by the filesystem's own means, for those that know no sizes."""
+        """Fill a local file with an object by the filesystem's own means, for those that know no sizes.
+
+        Args:
+            path: the object.
+            destination: the file.
+        """
         self.fs.get_file(self._full(path), str(destination))
 
     @patient
@@ -187,7 +283,7 @@ class Bucket:
         except Exception as error:
             made_by = self._writer(full) if answer(error)[0] in _TAKEN else None
             if made_by is None:
-                # Also where it is not there after all: somebody writes or removes it, and another try shows which.
+                # Also where it is not there after all: another process writes or removes it, and a new try shows which.
                 raise
             # The answer to an earlier try may have been lost after the object was made.
             return made_by == writer
@@ -229,10 +325,17 @@ class Bucket:
 
 
 def download(url: str, destination: Path) -> None:
-    """Fill a local file with what lies at an address, patiently.
+    """Fill a local file with what lies at an address, patiently. After an error the file may hold a part.
 
-    Raises FileNotFoundError when nothing is there, StoreUnavailable, OSError when the file cannot be written, and
-    UsageError for an address that cannot be opened; then the file may hold a part.
+    Args:
+        url: fsspec address of one object.
+        destination: the file.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        StoreUnavailable: the store does not answer, or refuses.
+        OSError: the file cannot be written.
+        UsageError: the address cannot be opened.
     """
     bucket = Bucket(url)
     if not bucket.s3:

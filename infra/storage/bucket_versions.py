@@ -18,7 +18,11 @@ _NOTHING = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405", "NoSuc
 
 @dataclass(frozen=True)
 class Version:
-    """One version of an object, or a delete marker. current: it is what a reader of the object gets."""
+    """One version of an object, or a delete marker.
+
+    Attributes:
+        current: it is what a reader of the object gets.
+    """
 
     path: str
     number: str
@@ -27,8 +31,10 @@ class Version:
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload in parts that was begun and neither finished nor given up; its parts take room and can be read by
-    nobody but the server."""
+    """An upload in parts that was begun and neither finished nor given up.
+
+    Its parts take room and can be read by the server only.
+    """
 
     path: str
     number: str
@@ -36,17 +42,32 @@ class Upload:
 
 
 def keeps_versions(bucket: Bucket) -> bool:
-    """Whether removed and overwritten objects stay in the bucket as old versions, or may have stayed.
+    """Ask whether removed and overwritten objects stay in the bucket as old versions, or may have stayed.
 
-    Raises StoreUnavailable, for instance when this may not be asked.
+    Args:
+        bucket: the bucket.
+
+    Returns:
+        True when they do or may have.
+
+    Raises:
+        StoreUnavailable: for instance, this may not be asked.
     """
     return bool(_ask(bucket, "get_bucket_versioning").get("Status"))
 
 
 def versions(bucket: Bucket, path: str) -> list[Version]:
-    """All versions and delete markers of an object and of what lies below it; none where the server knows none.
+    """List all versions and delete markers of an object and of what lies below it.
 
-    Raises StoreUnavailable.
+    Args:
+        bucket: the bucket.
+        path: the object's path.
+
+    Returns:
+        The versions; none where the server knows none.
+
+    Raises:
+        StoreUnavailable: the store does not answer, or refuses.
     """
     found = []
     for page in _pages(bucket, "list_object_versions", path, ("KeyMarker", "VersionIdMarker")):
@@ -58,7 +79,18 @@ def versions(bucket: Bucket, path: str) -> list[Version]:
 
 
 def uploads(bucket: Bucket, path: str) -> list[Upload]:
-    """Unfinished uploads of an object and below it; none where the server knows none. Raises StoreUnavailable."""
+    """List unfinished uploads of an object and below it.
+
+    Args:
+        bucket: the bucket.
+        path: the object's path.
+
+    Returns:
+        The uploads; none where the server knows none.
+
+    Raises:
+        StoreUnavailable: the store does not answer, or refuses.
+    """
     found = [
         Upload(bucket.path(item["Key"]), item["UploadId"], item["Initiated"])
         for page in _pages(bucket, "list_multipart_uploads", path, ("KeyMarker", "UploadIdMarker"))
@@ -68,7 +100,12 @@ def uploads(bucket: Bucket, path: str) -> list[Upload]:
 
 
 def erase(bucket: Bucket, doomed: Iterable[Version]) -> None:
-    """Remove versions for good. What the server keeps nevertheless (retention) is no error: list them again."""
+    """Remove versions for good. What the server keeps nevertheless (retention) is no error: list them again.
+
+    Args:
+        bucket: the bucket.
+        doomed: the versions.
+    """
     rest = iter(doomed)
     while batch := list(itertools.islice(rest, _BATCH)):
         objects = [{"Key": bucket.key(version.path), "VersionId": version.number} for version in batch]
@@ -76,7 +113,12 @@ def erase(bucket: Bucket, doomed: Iterable[Version]) -> None:
 
 
 def abort(bucket: Bucket, doomed: Iterable[Upload]) -> None:
-    """Give up unfinished uploads; one that ended meanwhile is no error."""
+    """Give up unfinished uploads; one that ended meanwhile is no error.
+
+    Args:
+        bucket: the bucket.
+        doomed: the uploads.
+    """
     for upload in doomed:
         _ask(bucket, "abort_multipart_upload", Key=bucket.key(upload.path), UploadId=upload.number)
 

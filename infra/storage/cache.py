@@ -29,8 +29,13 @@ _VERSION = 1
 class Key:
     """What a result depends on.
 
-    stage, version: of the code. backends: name -> hash of weights. parameters: the settings that the stage reads.
-    inputs: digests of what it is given, in order. owner: public id of the video. prefix: where the result belongs.
+    Attributes:
+        stage, version: of the code.
+        owner: public id of the video.
+        inputs: digests of what it is given, in order.
+        parameters: the settings that the stage reads.
+        backends: name -> hash of weights.
+        prefix: where the result belongs.
     """
 
     stage: str
@@ -63,7 +68,13 @@ class Key:
 
 @dataclass(frozen=True)
 class Made(Generic[T]):
-    """A result. digest: of its bytes, to be an input of later keys. hit: True when it was there already."""
+    """A result.
+
+    Attributes:
+        digest: of its bytes, to be an input of later keys.
+        hit: True when it was there already.
+        seconds: that making it took, 0 for a hit.
+    """
 
     value: T
     digest: str
@@ -80,10 +91,21 @@ class Cache:
         self._guard = threading.Lock()
 
     def get_or_make(self, key: Key, kind: type[T], make: Callable[[], T]) -> Made[T]:
-        """The dataclass value stored under the key, or else what `make` returns, stored for the next time.
+        """Read the dataclass value stored under a key, or make it and store it for the next time.
 
-        A missing, damaged or outdated object counts as absent; a store that cannot be reached does not: it raises
-        StoreUnavailable. Whatever `make` raises passes through and nothing is stored.
+        A missing, damaged or outdated object counts as absent; a store that cannot be reached does not. An exception of
+        `make` goes through and nothing is stored.
+
+        Args:
+            key: what the value depends on.
+            kind: type of the value.
+            make: makes the value.
+
+        Returns:
+            The value.
+
+        Raises:
+            StoreUnavailable: the store cannot be reached.
         """
         with self._lock(key):
             ref = self._find(key)
@@ -102,7 +124,19 @@ class Cache:
             return Made(value, ref.digest, False, seconds)
 
     def get_or_make_file(self, key: Key, destination: Path, make: Callable[[Path], None]) -> Made[Path]:
-        """Like `get_or_make` for a file: `destination` is filled from the store, or by `make(destination)`."""
+        """Fill a file from the store, or make it and store it, like `get_or_make`.
+
+        Args:
+            key: what the file depends on.
+            destination: file to fill.
+            make: called with `destination`, which it writes.
+
+        Returns:
+            The destination.
+
+        Raises:
+            StoreUnavailable: the store cannot be reached.
+        """
         with self._lock(key):
             ref = self._find(key)
             if ref is not None:
@@ -121,7 +155,11 @@ class Cache:
             return Made(destination, ref.digest, False, seconds)
 
     def purge(self, owner: str) -> None:
-        """Remove every identifying object of one video for good. Raises as `infra.storage.upkeep.remove_for_good`."""
+        """Remove every identifying object of one video for good. Raises as `infra.storage.upkeep.remove_for_good`.
+
+        Args:
+            owner: public id of the video.
+        """
         remove_for_good(self._store, f"{Prefix.IDENTIFYING.value}/{owner}")
 
     def _lock(self, key: Key) -> threading.Lock:

@@ -23,13 +23,28 @@ class Disk:
     patience = 0.0
 
     def __init__(self, root: Path, private: bool) -> None:
-        """private: files are readable by this user only; otherwise the usual rights apply."""
+        """Open a folder; it is made on first write.
+
+        Args:
+            root: the folder.
+            private: files are readable by this user only; otherwise the usual rights apply.
+        """
         self._root = root
         self._modes = (0o700, 0o600) if private else (0o777, 0o666)
 
     @patient
     def info(self, path: str) -> Entry:
-        """See Place."""
+        """Read details of one object, see Place.
+
+        Args:
+            path: the object.
+
+        Returns:
+            Its details.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
         status = os.stat(self._root / path)
         if not stat.S_ISREG(status.st_mode):
             raise FileNotFoundError(path)
@@ -37,7 +52,14 @@ class Disk:
 
     @patient
     def size(self, path: str) -> int | None:
-        """See Place."""
+        """Read the size of one object, see Place.
+
+        Args:
+            path: the object.
+
+        Returns:
+            Bytes, None where there is none.
+        """
         try:
             status = os.stat(self._root / path)
         except FileNotFoundError:
@@ -46,14 +68,31 @@ class Disk:
 
     @patient
     def read(self, path: str, start: int, length: int) -> bytes:
-        """See Place."""
+        """Read a part of an object, see Place.
+
+        Args:
+            path: the object.
+            start: first byte.
+            length: bytes at most.
+
+        Returns:
+            The bytes; fewer only where the object ends.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
         with (self._root / path).open("rb") as file:
             file.seek(start)
             return file.read(length)
 
     @patient
     def write(self, path: str, content: Content) -> None:
-        """See Place."""
+        """Make or replace an object, see Place.
+
+        Args:
+            path: the object.
+            content: its content.
+        """
         target = self._root / path
         partial = self._partial(target, content)
         try:
@@ -64,7 +103,15 @@ class Disk:
 
     @patient
     def create(self, path: str, data: bytes) -> bool:
-        """See Place. Needs a file system with hard links."""
+        """Make an object unless there is one, see Place. Needs a file system with hard links.
+
+        Args:
+            path: the object.
+            data: its content.
+
+        Returns:
+            Whether this call made it.
+        """
         target = self._root / path
         partial = self._partial(target, data)
         try:
@@ -79,13 +126,24 @@ class Disk:
 
     @patient
     def remove(self, paths: Iterable[str]) -> None:
-        """See Place."""
+        """Remove objects, see Place.
+
+        Args:
+            paths: the objects.
+        """
         for path in paths:
             (self._root / path).unlink(missing_ok=True)
 
     @patient
     def remove_tree(self, path: str) -> None:
-        """See Place."""
+        """Remove all that lies below a path, see Place.
+
+        Args:
+            path: the folder, or one object.
+
+        Raises:
+            StoreUnavailable: something is left after three tries.
+        """
         target = self._root / path
         if target.is_file() or target.is_symlink():
             target.unlink(missing_ok=True)
@@ -99,7 +157,14 @@ class Disk:
 
     @patient
     def entries(self, path: str) -> dict[str, Entry]:
-        """See Place."""
+        """List all objects below a path, see Place.
+
+        Args:
+            path: the folder.
+
+        Returns:
+            Details by path.
+        """
         return dict(self._walk(path))
 
     def _walk(self, path: str) -> Iterator[tuple[str, Entry]]:
@@ -133,7 +198,7 @@ class Disk:
         except FileNotFoundError:
             if tries <= 1:
                 raise
-        # Somebody removed the empty folder in between.
+        # Another process removed the empty folder in between.
         return self._open(partial, tries - 1)
 
 
@@ -149,7 +214,11 @@ def _pieces(content: Content) -> Iterator[bytes]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make what was renamed in a folder last: a crash right after might bring the old entry back."""
+    """Make what was renamed in a folder last: a crash right after might bring the old entry back.
+
+    Args:
+        folder: the folder.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

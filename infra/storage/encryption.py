@@ -3,8 +3,8 @@
 A sealed object is a header (format, which key, salt) and the content in pieces of 1 MiB, each under AES-256-GCM. The
 key of an object is derived from the user's key and the salt, the nonce of a piece is its number and whether it is the
 last, and every piece is bound to the header and to the object's path. So an object that is cut, extended, reordered, or
-moved to another path does not open. Whoever may write to the store can still put back an older object of the same path,
-or an unsealed one: sealing keeps secrets, it does not prove who wrote.
+moved to another path does not open. A person who may write to the store can still put back an older object of the same
+path, or an unsealed one: sealing keeps secrets, it does not prove who wrote.
 """
 
 from __future__ import annotations
@@ -34,7 +34,14 @@ _MARK = "safe/sealed-by"
 
 
 def sealed_size(size: int) -> int:
-    """Bytes that this many bytes of content take when sealed."""
+    """Work out how large content is when sealed.
+
+    Args:
+        size: bytes of content.
+
+    Returns:
+        Bytes of the sealed object.
+    """
     return _HEADER + size + _TAG * max(1, -(-size // PIECE))
 
 
@@ -59,7 +66,15 @@ class Seal:
         return self._key is not None
 
     def close(self, content: Iterable[bytes], path: str) -> Iterator[bytes]:
-        """Seal content for a path, piece by piece, with a fresh salt."""
+        """Seal content for a path, piece by piece, with a fresh salt.
+
+        Args:
+            content: pieces of any length.
+            path: the object's path in the store.
+
+        Yields:
+            Pieces of the sealed object.
+        """
         assert self._key is not None
         header = _FORMAT + _name(self._key) + secrets.token_bytes(_SALT)
         cipher = _cipher(self._key, header)
@@ -69,17 +84,35 @@ class Seal:
             yield cipher.encrypt(_nonce(number, last), piece, bound)
 
     def close_file(self, source: Path, path: str) -> Iterator[bytes]:
-        """Seal a local file's content for a path, piece by piece."""
+        """Seal a local file's content for a path, piece by piece.
+
+        Args:
+            source: the file.
+            path: the object's path in the store.
+
+        Yields:
+            Pieces of the sealed object.
+        """
         with source.open("rb") as file:
             yield from self.close(iter(lambda: file.read(PIECE), b""), path)
 
     def open(self, content: Iterable[bytes], path: str) -> Iterator[bytes]:
-        """The content of an object at a path. What is not sealed comes back as it is: it was made before there was a
-        key; but with a key, what is empty counts as damaged, since nothing else tells that all of it was cut off.
+        """Open an object.
 
-        Nothing of a piece is given out before it was found intact, yet earlier pieces are: use them only at the end.
-        Raises UsageError when the object is sealed and the key is missing or another one, Damaged when it does not
-        open.
+        What is not sealed comes back as it is: it was made before there was a key; but with a key, what is empty counts
+        as damaged, since nothing else tells that all of it was cut off. Nothing of a piece is given out before it was
+        found intact, yet earlier pieces are: use them only at the end.
+
+        Args:
+            content: pieces of the object as stored, of any length.
+            path: the object's path in the store.
+
+        Yields:
+            Pieces of the content.
+
+        Raises:
+            UsageError: the object is sealed and the key is missing or another one.
+            Damaged: it does not open.
         """
         pieces = iter(content)
         head = b""
@@ -108,9 +141,13 @@ class Seal:
 
 
 def seal_from_environment() -> Seal:
-    """The seal of ANONFLOW_SEAL_KEY (64 hexadecimal digits) or ANONFLOW_SEAL_KEY_FILE; without both nothing is sealed.
+    """Make the seal of ANONFLOW_SEAL_KEY (64 hexadecimal digits) or ANONFLOW_SEAL_KEY_FILE.
 
-    Raises UsageError, which says nothing of the key, when it is no key or its file can be read by others.
+    Returns:
+        The seal; without both variables nothing is sealed.
+
+    Raises:
+        UsageError: it is no key, or its file can be read by others; the message says nothing of the key.
     """
     text, file = os.environ.get("ANONFLOW_SEAL_KEY"), os.environ.get("ANONFLOW_SEAL_KEY_FILE")
     if text and file:
@@ -134,9 +171,16 @@ def seal_from_environment() -> Seal:
 
 
 def agree(place: Place, seal: Seal) -> None:
-    """See to it that all who write to a store seal by the same key, or none at all.
+    """Make sure that all who write to a store seal by the same key, or none at all.
 
-    The first one with a key leaves its name in the store. Raises UsageError for anybody else who has none or another.
+    The first writer with a key leaves the key's name in the store.
+
+    Args:
+        place: the store's objects.
+        seal: the seal of this process.
+
+    Raises:
+        UsageError: the store is sealed and this process has no key, or another one.
     """
     if not seal.active:
         if place.size(_MARK) is not None:

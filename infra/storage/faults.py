@@ -1,4 +1,4 @@
-"""What goes wrong between here and a store: told apart, and survived where it passes by itself.
+"""Faults between this process and a store: told apart, and tried again where they pass by themselves.
 
 Filesystems raise OSError, errors of botocore and aiohttp (some of which are no OSError), or errors of other clients.
 This is the only place that knows them; beyond it there are FileNotFoundError, for one object that is not there, and
@@ -49,14 +49,23 @@ _CLIENTS = _words("botocore aiobotocore aiohttp urllib3 http s3fs gcsfs google a
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a store did not do what it was asked. message: safe to show. passing: worth another try."""
+    """Why a store did not do what it was asked.
+
+    Attributes:
+        message: safe to show.
+        passing: worth another try.
+    """
 
     message: str
     passing: bool
 
 
 class HasPatience(Protocol):
-    """What `patient` methods belong to. patience: seconds, 0 for what is tried once."""
+    """What `patient` methods belong to.
+
+    Attributes:
+        patience: seconds, 0 for what is tried once.
+    """
 
     patience: float
 
@@ -67,7 +76,14 @@ def patience() -> float:
 
 
 def patient(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Make a method of a HasPatience do its work `patiently`. It must be harmless to repeat."""
+    """Make a method of a HasPatience do its work `patiently`. It must be harmless to repeat.
+
+    Args:
+        method: the method.
+
+    Returns:
+        The patient method.
+    """
 
     @functools.wraps(method)
     def persist(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -77,10 +93,19 @@ def patient(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P
 
 
 def patiently(work: Callable[[], T], patience_s: float) -> T:
-    """What `work` returns; tried again, in exponential pauses with jitter, while it fails for passing reasons.
+    """Do work; try again, in exponential pauses with jitter, while it fails for passing reasons.
 
-    Raises StoreUnavailable for what does not pass, or not within the patience; FileNotFoundError, and what does not
-    come from a filesystem, go through as they are.
+    FileNotFoundError, and what does not come from a filesystem, go through as they are.
+
+    Args:
+        work: what to do; harmless to repeat.
+        patience_s: seconds for which it may fail.
+
+    Returns:
+        What `work` returns.
+
+    Raises:
+        StoreUnavailable: the fault does not pass, or not within the patience.
     """
     deadline = time.monotonic() + patience_s
     pause = min(0.25, patience_s / 40)
@@ -100,12 +125,26 @@ def patiently(work: Callable[[], T], patience_s: float) -> T:
 
 
 def full_disk(error: BaseException) -> bool:
-    """Whether an error says that a disk, or somebody's share of it, is full."""
+    """Say whether an error means that a disk, or a user's share of it, is full.
+
+    Args:
+        error: the error.
+
+    Returns:
+        True when it does.
+    """
     return isinstance(error, OSError) and error.errno in _NO_ROOM
 
 
 def judge(error: BaseException) -> Fault | None:
-    """What an error says about the store; None when it says nothing, as FileNotFoundError for an object does."""
+    """Say what an error means for the store.
+
+    Args:
+        error: the error.
+
+    Returns:
+        The fault; None when the error says nothing about the store, as FileNotFoundError for an object does.
+    """
     code, status = answer(error)
     if code == "NoSuchBucket":
         return Fault("The store's bucket does not exist; create it, or correct the address.", False)
@@ -128,7 +167,14 @@ def judge(error: BaseException) -> Fault | None:
 
 
 def answer(error: BaseException) -> tuple[str, int]:
-    """(error code, HTTP status) of the server's answer behind an error; empty and 0 when there was none."""
+    """Find the server's answer behind an error.
+
+    Args:
+        error: the error.
+
+    Returns:
+        (error code, HTTP status); empty and 0 when there was none.
+    """
     for cause in _chain(error):
         response = getattr(cause, "response", None)
         if isinstance(response, dict):

@@ -27,12 +27,21 @@ _TALKATIVE = ("aiobotocore", "boto3", "botocore", "fsspec", "s3fs")
 
 
 def open_address(url: str) -> tuple[Any, str]:
-    """(fsspec filesystem, path in it) of a local path or an address such as `s3://bucket/folder`.
+    """Open a local path or an address such as `s3://bucket/folder`.
 
-    Filesystems are shared by all who open the same place in a process, are safe among threads, and must be opened
-    again after a fork. Listings are never cached: other processes write to the same place. Nothing is contacted, so an
-    address that opens need not exist. Raises UsageError, which repeats nothing of the address, when it cannot be
-    opened, holds credentials, or a setting is wrong.
+    Filesystems are shared by all who open the same place in a process, are safe among threads, and must be opened again
+    after a fork. Listings are never cached: other processes write to the same place. Nothing is contacted, so an
+    address that opens need not exist.
+
+    Args:
+        url: the path or address.
+
+    Returns:
+        (fsspec filesystem, path in it).
+
+    Raises:
+        UsageError: it cannot be opened, holds credentials, or a setting is wrong; the message repeats nothing of the
+            address.
     """
     _refuse_credentials(url)
     try:
@@ -50,7 +59,14 @@ def open_address(url: str) -> tuple[Any, str]:
 
 
 def is_s3(fs: Any) -> bool:
-    """Whether a filesystem speaks S3."""
+    """Say whether a filesystem speaks S3.
+
+    Args:
+        fs: fsspec filesystem.
+
+    Returns:
+        True when it does.
+    """
     protocol = (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
     return "s3" in protocol
 
@@ -68,7 +84,7 @@ def _refuse_credentials(url: str) -> None:
 
 
 def _s3_options() -> dict[str, Any]:
-    # Only those who use S3 wait for the import of its client.
+    # Only processes that use S3 wait for the import of its client.
     from infra.storage.http_timeout import BoundedSession
 
     for name in _TALKATIVE:
@@ -108,7 +124,18 @@ def _s3_options() -> dict[str, Any]:
 
 
 def seconds(name: str, default: float) -> float:
-    """A positive number of seconds in the environment. Raises UsageError for anything else."""
+    """Read a positive number of seconds in the environment.
+
+    Args:
+        name: the variable.
+        default: value when the variable is not set or empty.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        UsageError: the variable holds anything else.
+    """
     text = os.environ.get(name)
     try:
         value = float(text) if text else default
@@ -122,7 +149,7 @@ def seconds(name: str, default: float) -> float:
 @functools.lru_cache(maxsize=4)
 def _block(name: str, process: int) -> tuple[str, str, str | None]:
     """Credentials in a Prefect block, read once a process: those that expire belong into the environment or a role."""
-    # Only those who keep credentials in Prefect wait for its import.
+    # Only processes with credentials in Prefect wait for its import.
     from prefect.blocks.system import Secret
 
     secret: Any = Secret

@@ -17,15 +17,28 @@ _SLOWEST = 32_000
 
 
 class BoundedSession(AIOHTTPSession):  # type: ignore[misc]
-    """The client's HTTP session, in which sending a request and hearing the beginning of its answer takes at most twice
-    the read time limit, and as long as its content takes on a slow line."""
+    """The client's HTTP session, with a limit on how long a request may take.
+
+    Sending a request and hearing the beginning of its answer takes at most twice the read time limit, and as long as
+    its content takes on a slow line.
+    """
 
     def __init__(self, *args: Any, timeout: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, timeout=timeout, **kwargs)
         self._limit = 2.0 * max(timeout)
 
     async def send(self, request: Any) -> Any:
-        """Raises ReadTimeoutError when it takes longer; then the connection is closed."""
+        """Send a request and hear the beginning of its answer.
+
+        Args:
+            request: the prepared request.
+
+        Returns:
+            The answer.
+
+        Raises:
+            ReadTimeoutError: it takes longer than the limit; then the connection is closed.
+        """
         sent = request.headers.get("Content-Length") or request.headers.get("X-Amz-Decoded-Content-Length") or 0
         try:
             return await asyncio.wait_for(super().send(request), self._limit + int(sent) / _SLOWEST)

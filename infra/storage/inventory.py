@@ -1,4 +1,4 @@
-"""What lies in a cache, for those who look after it. All of it is safe to show: names in a store are keyed ids."""
+"""What a cache holds, for its operators. All of it is safe to show: names in a store are keyed ids."""
 
 from __future__ import annotations
 
@@ -25,15 +25,22 @@ class Amount:
     size: int = 0
 
     def add(self, size: int) -> None:
-        """Count one more."""
+        """Count one more.
+
+        Args:
+            size: its bytes, as stored.
+        """
         self.count += 1
         self.size += size
 
 
 @dataclass(frozen=True)
 class Group:
-    """All that one owner (a video or a gallery) has in one half of the store. changed: when the newest was written, by
-    the store's clock."""
+    """All that one owner (a video or a gallery) has in one half of the store.
+
+    Attributes:
+        changed: when the newest was written, by the store's clock.
+    """
 
     prefix: str
     owner: str
@@ -64,9 +71,15 @@ class Group:
 
 @dataclass
 class Stats:
-    """prefixes: amount by prefix. stages: entries by (prefix, stage), with the bytes of their objects. damaged: entries
-    whose manifest cannot be read or whose object is missing or of another size. orphans: objects of no entry, left by
-    runs that were stopped or by entries that were made again. unfinished: half-written files and uploads in parts."""
+    """What a cache holds.
+
+    Attributes:
+        prefixes: amount by prefix.
+        stages: entries by (prefix, stage), with the bytes of their objects.
+        damaged: entries with an unreadable manifest, or with an object that is missing or of another size.
+        orphans: objects of no entry, left by runs that were stopped or by entries that were made again.
+        unfinished: half-written files and uploads in parts.
+    """
 
     prefixes: dict[str, Amount]
     stages: dict[tuple[str, str], Amount]
@@ -76,8 +89,16 @@ class Stats:
 
 
 def store_time(store: Store) -> datetime.datetime:
-    """What the store's clock says now: the time of an object that is written and removed again. Only this can be
-    compared with the times of other objects; whole seconds on most S3 servers."""
+    """Ask what the store's clock says now: the time of an object that is written and removed again.
+
+    Only this can be compared with the times of other objects.
+
+    Args:
+        store: the store.
+
+    Returns:
+        The time; whole seconds on most S3 servers.
+    """
     path = f"{Prefix.SAFE.value}/probe/{secrets.token_hex(8)}"
     store.write_named(path, b"what time is it")
     try:
@@ -87,7 +108,18 @@ def store_time(store: Store) -> datetime.datetime:
 
 
 def groups(store: Store, prefix: Prefix | None = None) -> list[Group]:
-    """Everything in a store (or one half) by owner, sorted. Raises StoreUnavailable."""
+    """List everything in a store, or in one half, by owner.
+
+    Args:
+        store: the store.
+        prefix: the half, both when None.
+
+    Returns:
+        The groups, sorted.
+
+    Raises:
+        StoreUnavailable: the store does not answer, refuses, or is full.
+    """
     found: dict[tuple[str, str], dict[str, Entry]] = {}
     for half in Prefix if prefix is None else (prefix,):
         for path, entry in store.entries(half.value).items():
@@ -98,7 +130,14 @@ def groups(store: Store, prefix: Prefix | None = None) -> list[Group]:
 
 
 def unfinished_uploads(store: Store) -> list[Upload]:
-    """Uploads in parts that have not ended, those of writers at work included; only S3 has any."""
+    """List uploads in parts that have not ended, those of writers at work included.
+
+    Args:
+        store: the store.
+
+    Returns:
+        The uploads; only S3 has any.
+    """
     place = store.place
     if not isinstance(place, Bucket) or not place.s3:
         return []
@@ -106,13 +145,31 @@ def unfinished_uploads(store: Store) -> list[Upload]:
 
 
 def half_written(path: str) -> bool:
-    """Whether a path is that of a local file that a writer works on, or worked on when it was killed."""
+    """Say whether a path is that of a local file that a writer works on, or worked on when it was killed.
+
+    Args:
+        path: path of an object.
+
+    Returns:
+        True when it is.
+    """
     name = path.rpartition("/")[2]
     return name.startswith(".") and name.endswith(".part")
 
 
 def stats(store: Store) -> Stats:
-    """Count a whole cache; reads every manifest. Raises StoreUnavailable, and UsageError when a key is missing."""
+    """Count a whole cache; reads every manifest.
+
+    Args:
+        store: the store.
+
+    Returns:
+        The counts.
+
+    Raises:
+        StoreUnavailable: the store does not answer, refuses, or is full.
+        UsageError: a key is missing.
+    """
     result = Stats({}, {}, 0, Amount(), 0)
     for half in Prefix:
         entries = store.entries(half.value)

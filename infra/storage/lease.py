@@ -1,10 +1,10 @@
 """One holder at a time, among all threads, processes and machines that share a store.
 
-A lease is a folder of numbered objects, one for each holder it ever had, made create-only: whoever makes the next
+A lease is a folder of numbered objects, one for each holder it ever had, made create-only: the one who makes the next
 number holds it. A holder rewrites its object every few seconds. Another takes over when it has watched the object stay
 the same for `ttl_s`, by its own clock: no two machines' clocks are ever compared, so none has to be right. On one
-machine a holder whose process has ended is replaced at once. What a dead holder left stays until somebody settles the
-matter, so the number of dead holders says how often work under this name has crashed.
+machine a holder whose process has ended is replaced at once. What a dead holder left stays until a later holder settles
+the matter, so the number of dead holders says how often work under this name has crashed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,12 @@ def boottime() -> float:
 
 @dataclass
 class Claim:
-    """A lease that is held. crashes: holders before this one that died. poison: why nobody should try, or empty."""
+    """A lease that is held.
+
+    Attributes:
+        crashes: holders before this one that died.
+        poison: why it should not be tried, or empty.
+    """
 
     name: str
     number: int
@@ -58,7 +63,13 @@ class Leases:
     """
 
     def __init__(self, store: Store, ttl_s: float = TTL_S, about: str = "") -> None:
-        """ttl_s: seconds of silence after which a holder counts as dead. about: noted in every lease, see `about`."""
+        """Prepare the leases of this process; no heartbeat runs before the first claim.
+
+        Args:
+            store: the store that all holders share.
+            ttl_s: seconds of silence after which a holder counts as dead.
+            about: noted in every lease, see `about`.
+        """
         self._store, self._ttl_s = store, ttl_s
         self._self = {"machine": machine(), "process": os.getpid(), "began": began(os.getpid()), "about": about}
         self._lock = threading.Lock()
@@ -77,7 +88,14 @@ class Leases:
             self._thread.join()
 
     def claim(self, name: str) -> Claim | None:
-        """Become the holder; None while somebody else is, in this process or elsewhere."""
+        """Become the holder of a lease.
+
+        Args:
+            name: the lease.
+
+        Returns:
+            The claim; None while another holds it, in this process or elsewhere.
+        """
         numbers = self._numbers(name)
         if numbers and self.alive(name, numbers[-1]):
             return None
@@ -94,8 +112,17 @@ class Leases:
         return claim
 
     def claim_patiently(self, name: str, stop: threading.Event) -> Claim | None:
-        """Become the holder as `claim`, also after one on another machine who died: while nothing is seen of the
-        holder it is watched until it counts as dead; None as soon as it shows a sign of life, or `stop` is set."""
+        """Become the holder as `claim`, also after a holder on another machine died.
+
+        While nothing is seen of the holder it is watched until it counts as dead.
+
+        Args:
+            name: the lease.
+            stop: ends the watch when set.
+
+        Returns:
+            The claim; None as soon as the holder shows a sign of life, or `stop` is set.
+        """
         before = None
         while not stop.is_set():
             claim = self.claim(name)
@@ -109,11 +136,23 @@ class Leases:
         return None
 
     def held(self, claim: Claim) -> bool:
-        """Whether the claim can be relied on: not taken over, and confirmed less than `ttl_s` ago."""
+        """Say whether a claim can be relied on: not taken over, and confirmed less than `ttl_s` ago.
+
+        Args:
+            claim: the claim.
+
+        Returns:
+            True when it can.
+        """
         return not claim.lost and boottime() - claim.beaten < self._ttl_s
 
     def release(self, claim: Claim, settled: bool = True) -> None:
-        """Give a lease back. settled: the work is done, so the crashes before it are forgotten."""
+        """Give a lease back.
+
+        Args:
+            claim: the claim.
+            settled: the work is done, so the crashes before it are forgotten.
+        """
         with self._lock:
             self._held.pop(claim.name, None)
         # A beat that is under way must not bring the object back.
@@ -125,9 +164,14 @@ class Leases:
 
     @contextlib.contextmanager
     def holding(self, name: str, stop: threading.Event | None = None) -> Iterator[Claim | None]:
-        """Claim for the length of the block, None when it is taken. Released as settled when the block ends well.
+        """Claim a lease for the length of the block. Released as settled when the block ends well.
 
-        stop: claims patiently, see `claim_patiently`.
+        Args:
+            name: the lease.
+            stop: when given, claims patiently, see `claim_patiently`.
+
+        Yields:
+            The claim, None when the lease is taken.
         """
         claim = self.claim(name) if stop is None else self.claim_patiently(name, stop)
         well = False
@@ -139,8 +183,17 @@ class Leases:
                 self.release(claim, settled=well)
 
     def alive(self, name: str, number: int | None = None) -> bool:
-        """Whether the lease has a holder that shows signs of life. Must be asked repeatedly: silence is noticed only
-        after it was watched for `ttl_s`."""
+        """Say whether a lease has a holder that shows signs of life.
+
+        Must be asked repeatedly: silence is noticed only after it was watched for `ttl_s`.
+
+        Args:
+            name: the lease.
+            number: of the holder, the newest when None.
+
+        Returns:
+            True when it does.
+        """
         if number is None:
             numbers = self._numbers(name)
             if not numbers:
@@ -161,28 +214,57 @@ class Leases:
             return boottime() - before[1] < self._ttl_s
 
     def dead(self, name: str) -> int:
-        """How many holders died since the matter was last settled, 0 while one lives or nobody ever held it. Must be
-        asked repeatedly, as `alive`."""
+        """Count the holders that died since the matter was last settled. Must be asked repeatedly, as `alive`.
+
+        Args:
+            name: the lease.
+
+        Returns:
+            Their number, 0 while one lives or when there never was one.
+        """
         numbers = self._numbers(name)
         return len(numbers) if numbers and not self.alive(name, numbers[-1]) else 0
 
     def about(self, about: str) -> list[str]:
-        """Names of leases, of the living and the dead, that were taken with this note."""
+        """List the leases, of the living and the dead, that were taken with a note.
+
+        Args:
+            about: the note.
+
+        Returns:
+            Names of the leases, sorted.
+        """
         paths = [path for path in self._store.list_tree(FOLDER) if path.rpartition("/")[2].isdigit()]
         said = {path.split("/")[-2] for path in paths if (self._store.read_json(path) or {}).get("about") == about}
         return sorted(said)
 
     def mark_poisoned(self, name: str, reason: str) -> None:
-        """Leave word that nobody should try this again."""
+        """Leave a note that this should not be tried again.
+
+        Args:
+            name: the lease.
+            reason: why not.
+        """
         self._store.write_named(f"{FOLDER}/{name}/{_POISON}", reason.encode())
 
     def poisoned(self, name: str) -> str:
-        """Why nobody should try this, empty when there is nothing against it."""
+        """Read why this should not be tried.
+
+        Args:
+            name: the lease.
+
+        Returns:
+            The reason, empty when there is nothing against it.
+        """
         said = self._store.read_named(f"{FOLDER}/{name}/{_POISON}")
         return said.decode() if said else ""
 
     def forget(self, name: str) -> None:
-        """Forget crashes and poison, and also whoever may hold it now."""
+        """Forget crashes and poison, and also a holder that there may be now.
+
+        Args:
+            name: the lease.
+        """
         self._store.remove_tree(f"{FOLDER}/{name}")
 
     def _numbers(self, name: str) -> list[int]:

@@ -18,8 +18,13 @@ Content = bytes | Path | Callable[[], Iterator[bytes]]
 
 @dataclass(frozen=True)
 class Entry:
-    """One object of a listing. size: bytes as stored. stamp: another one whenever other content was written.
-    modified: when it was last written, by the store's clock."""
+    """One object of a listing.
+
+    Attributes:
+        size: bytes as stored.
+        stamp: another one after other content was written.
+        modified: when it was last written, by the store's clock.
+    """
 
     size: int
     stamp: str
@@ -38,35 +43,102 @@ class Place(Protocol):
     """
 
     def info(self, path: str) -> Entry:
-        """Details of one object."""
+        """Read details of one object.
+
+        Args:
+            path: the object.
+
+        Returns:
+            Its details.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
 
     def size(self, path: str) -> int | None:
-        """Bytes of one object as stored, None where there is none; may answer None for a bucket that does not exist."""
+        """Read the size of one object.
+
+        Args:
+            path: the object.
+
+        Returns:
+            Bytes as stored, None where there is none; may be None for a bucket that does not exist.
+        """
 
     def read(self, path: str, start: int, length: int) -> bytes:
-        """Up to `length` bytes from `start` on; fewer only where the object ends."""
+        """Read a part of an object.
+
+        Args:
+            path: the object.
+            start: first byte.
+            length: bytes at most.
+
+        Returns:
+            The bytes; fewer only where the object ends.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
 
     def write(self, path: str, content: Content) -> None:
-        """Make or replace an object, atomically."""
+        """Make or replace an object, atomically.
+
+        Args:
+            path: the object.
+            content: its content.
+        """
 
     def create(self, path: str, data: bytes) -> bool:
-        """Make an object unless there is one; whether this call made it. Atomic and exclusive."""
+        """Make an object unless there is one. Atomic and exclusive.
+
+        Args:
+            path: the object.
+            data: its content.
+
+        Returns:
+            Whether this call made it.
+        """
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Remove objects; what is not there is no error."""
+        """Remove objects; what is not there is no error.
+
+        Args:
+            paths: the objects.
+        """
 
     def remove_tree(self, path: str) -> None:
-        """Remove all that lies below a path, and see to it that nothing is left."""
+        """Remove all that lies below a path, and check that nothing is left.
+
+        Args:
+            path: the folder.
+        """
 
     def entries(self, path: str) -> dict[str, Entry]:
-        """Details of all objects below a path, in no order."""
+        """List all objects below a path.
+
+        Args:
+            path: the folder.
+
+        Returns:
+            Details by path, in no order.
+        """
 
 
 def chunks(place: Place, path: str, small: bool = False) -> Iterator[bytes]:
-    """The content of one version of an object, in pieces of at most 8 MiB.
+    """Read the content of one version of an object.
 
-    small: most likely one piece, then the store is asked only once. Raises FileNotFoundError where there is none,
-    StoreUnavailable, and Changed when the object was rewritten meanwhile.
+    Args:
+        place: where the object lies.
+        path: the object.
+        small: most likely one piece, then the store is asked only once.
+
+    Yields:
+        Pieces of at most 8 MiB.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+        StoreUnavailable: the store does not answer, or refuses.
+        Changed: the object was rewritten meanwhile.
     """
     if small:
         piece = place.read(path, 0, CHUNK)

@@ -28,8 +28,19 @@ _PLAIN = re.compile(rf"[<|][{_KINDS}]\d{{1,2}}")
 
 
 def dumps(value: Any) -> bytes:
-    """Serialise a dataclass of numbers, strings, bytes, enums, Fractions, tuples, dicts with string keys, nested
-    dataclasses and numpy arrays (bool, integer, float). Raises TypeError for anything else.
+    """Serialise a dataclass.
+
+    It may hold numbers, strings, bytes, enums, Fractions, tuples, dicts with string keys, nested dataclasses and numpy
+    arrays (bool, integer, float).
+
+    Args:
+        value: the dataclass value.
+
+    Returns:
+        The bytes.
+
+    Raises:
+        TypeError: it holds anything else.
     """
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         raise TypeError("Only dataclass values can be serialised.")
@@ -39,7 +50,18 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(data: bytes, kind: type[T]) -> T:
-    """Read back a value of dataclass `kind`. Raises StoreError when the bytes are damaged or of another type."""
+    """Read back a dataclass value.
+
+    Args:
+        data: bytes made by `dumps`.
+        kind: type of the value.
+
+    Returns:
+        The value.
+
+    Raises:
+        StoreError: the bytes are damaged or of another type.
+    """
     try:
         if data[: len(_MAGIC)] != _MAGIC:
             raise ValueError("wrong magic")

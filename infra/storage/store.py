@@ -36,9 +36,13 @@ class Prefix(StrEnum):
 
 @dataclass(frozen=True)
 class Ref:
-    """Reference to one object. prefix and owner (a public id) say where it lies, digest is SHA-256 of its bytes.
+    """Reference to one object. Digest and size are those of the content, also where it is stored sealed.
 
-    Digest and size are those of the content, also where it is stored sealed.
+    Attributes:
+        prefix: half of the store in which it lies.
+        owner: a public id; says where it lies in that half.
+        digest: SHA-256 of its bytes, hexadecimal.
+        size: bytes.
     """
 
     prefix: Prefix
@@ -65,25 +69,47 @@ class Store:
     def __init__(self, url: str, private: bool = True) -> None:
         """Open the store; the folder is made on first write.
 
-        private: local files are readable by this user only; False for a destination, where the usual rights apply.
-        Raises UsageError for an address that cannot be opened or holds credentials, and for wrong settings.
+        Args:
+            url: fsspec address without credentials.
+            private: local files are readable by this user only; False for a destination, where the usual rights apply.
+
+        Raises:
+            UsageError: the address cannot be opened or holds credentials, or a setting is wrong.
         """
         fs, root = open_address(url)
         self.place: Place = Disk(Path(root), private) if isinstance(fs, LocalFileSystem) else Bucket(url)
         self._seal = seal_from_environment()
         self._agreed = False
         self.keeps_versions: bool | None = None
-        """Whether what is removed stays as an old version; None until somebody has asked (`infra.storage.upkeep`)."""
+        """Whether what is removed stays as an old version; None until it was asked for (`infra.storage.upkeep`)."""
 
     def put_bytes(self, prefix: Prefix, owner: str, data: bytes) -> Ref:
-        """Store bytes and return their reference; storing the same bytes again is cheap and harmless."""
+        """Store bytes; storing the same bytes again is cheap and harmless.
+
+        Args:
+            prefix: half of the store.
+            owner: public id.
+            data: the bytes.
+
+        Returns:
+            Their reference.
+        """
         ref = Ref(prefix, owner, hashlib.sha256(data).hexdigest(), len(data))
         if not self.exists(ref.path, ref.size):
             self.write_named(ref.path, data)
         return ref
 
     def put_file(self, prefix: Prefix, owner: str, source: Path) -> Ref:
-        """Store a local file's content and return its reference."""
+        """Store a local file's content.
+
+        Args:
+            prefix: half of the store.
+            owner: public id.
+            source: the file.
+
+        Returns:
+            Its reference.
+        """
         with source.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         ref = Ref(prefix, owner, digest, source.stat().st_size)
@@ -92,11 +118,29 @@ class Store:
         return ref
 
     def get_bytes(self, ref: Ref) -> bytes:
-        """Read an object whole. Raises StoreError when it is missing or damaged; a damaged one is removed first."""
+        """Read an object whole.
+
+        Args:
+            ref: its reference.
+
+        Returns:
+            Its content.
+
+        Raises:
+            StoreError: it is missing or damaged; a damaged one is removed first.
+        """
         return self._twice(ref.path, lambda: b"".join(self._checked(ref, small=ref.size < CHUNK)))
 
     def get_file(self, ref: Ref, destination: Path) -> None:
-        """Copy an object to a local file, which appears only when its digest was right. Raises StoreError as above."""
+        """Copy an object to a local file, which appears only when its digest was right.
+
+        Args:
+            ref: its reference.
+            destination: the file.
+
+        Raises:
+            StoreError: it is missing or damaged; a damaged one is removed first.
+        """
         partial = destination.with_name(f".{destination.name}.{secrets.token_hex(6)}.part")
 
         def copy() -> None:
@@ -110,24 +154,45 @@ class Store:
             partial.unlink(missing_ok=True)
 
     def write_named(self, path: str, data: bytes) -> None:
-        """Write a small object under a name, atomically: readers see the old content or the new, never a part."""
+        """Write a small object under a name, atomically: readers see the old content or the new, never a part.
+
+        Args:
+            path: the name, relative to the root.
+            data: its content.
+        """
         self.place.write(path, self._sealed(path, data))
 
     def put_named(self, path: str, source: Path) -> None:
-        """Write a local file's content under a name, atomically: readers see all of it or nothing."""
+        """Write a local file's content under a name, atomically: readers see all of it or nothing.
+
+        Args:
+            path: the name, relative to the root.
+            source: the file.
+        """
         sealed = functools.partial(self._seal.close_file, source, path)
         self.place.write(path, sealed if self._seals(path) else source)
 
     def create_named(self, path: str, data: bytes) -> bool:
-        """Write a small object under a name that must be free. True when this call made it, False when it was there.
+        """Write a small object under a name that must be free.
 
         Atomic for readers and exclusive among threads, processes and machines, also for equal bytes, as long as the
         store honours create-only writes: see `check_exclusive`.
+
+        Args:
+            path: the name, relative to the root.
+            data: its content.
+
+        Returns:
+            True when this call made it, False when it was there.
         """
         return self.place.create(path, self._sealed(path, data))
 
     def check_exclusive(self) -> None:
-        """Raises UsageError when the store lets `create_named` write over what is there, as some S3 servers do."""
+        """Check that `create_named` does not write over what is there.
+
+        Raises:
+            UsageError: the store lets it, as some S3 servers do.
+        """
         path = f"{Prefix.SAFE.value}/probe/{secrets.token_hex(8)}"
         try:
             honoured = self.create_named(path, b"1") and not self.create_named(path, b"2")
@@ -137,14 +202,28 @@ class Store:
             raise UsageError("The store does not honour create-only writes, which workers need to share it safely.")
 
     def read_named(self, path: str) -> bytes | None:
-        """Content of a named object, None when there is none. A sealed one that is damaged is removed: also None."""
+        """Read a named object. A sealed one that is damaged is removed.
+
+        Args:
+            path: the name, relative to the root.
+
+        Returns:
+            Its content; None when there is none, or when it was damaged.
+        """
         try:
             return self._twice(path, lambda: b"".join(self._content(path, small=True)))
         except (Damaged, FileNotFoundError):
             return None
 
     def read_json(self, path: str) -> dict[str, Any] | None:
-        """A named JSON object, None when there is none or it is not valid JSON."""
+        """Read a named JSON object.
+
+        Args:
+            path: the name, relative to the root.
+
+        Returns:
+            The object; None when there is none or it is not valid JSON.
+        """
         data = self.read_named(path)
         try:
             value = json.loads(data) if data is not None else None
@@ -153,23 +232,51 @@ class Store:
         return value if isinstance(value, dict) else None
 
     def remove(self, path: str) -> None:
-        """Remove a named object; nothing happens when there is none."""
+        """Remove a named object; nothing happens when there is none.
+
+        Args:
+            path: the name, relative to the root.
+        """
         self.place.remove([path])
 
     def remove_tree(self, path: str) -> None:
-        """Remove everything below a path. Raises UsageError for the root or a path outside it."""
+        """Remove everything below a path.
+
+        Args:
+            path: folder relative to the root.
+
+        Raises:
+            UsageError: it is the root, a whole prefix, or a path outside the root.
+        """
         parts = path.split("/")
         if len(parts) < 2 or any(part in ("", ".", "..") for part in parts):
             raise UsageError("Only a folder below a prefix can be removed.")
         self.place.remove_tree(path)
 
     def exists(self, path: str, size: int) -> bool:
-        """Whether a named object with so many bytes of content is there; with a key only a sealed one counts where
-        such belong, so that what was written before there was a key is written again."""
+        """Say whether a named object with so many bytes of content is there.
+
+        With a key only a sealed one counts where such belong, so that what was written before there was a key is
+        written again.
+
+        Args:
+            path: the name, relative to the root.
+            size: bytes of content.
+
+        Returns:
+            True when it is.
+        """
         return self.place.size(path) == (sealed_size(size) if self._seals(path) else size)
 
     def digest(self, path: str) -> str | None:
-        """SHA-256 of a named object's content, None when there is none."""
+        """Hash a named object's content.
+
+        Args:
+            path: the name, relative to the root.
+
+        Returns:
+            SHA-256, hexadecimal; None when there is none or it is damaged.
+        """
 
         def read() -> str:
             digest = hashlib.sha256()
@@ -183,21 +290,41 @@ class Store:
             return None
 
     def stamp(self, path: str) -> str | None:
-        """Stamp of a named object as `entries` says it, None when there is none."""
+        """Read the stamp of a named object.
+
+        Args:
+            path: the name, relative to the root.
+
+        Returns:
+            The stamp as `entries` says it; None when there is none.
+        """
         try:
             return self.place.info(path).stamp
         except FileNotFoundError:
             return None
 
     def entries(self, path: str) -> dict[str, Entry]:
-        """Details of all objects below a path, by their places relative to the root, sorted.
+        """List details of all objects below a path.
 
         Half-written local objects (`.name.….part`) are listed too. What others write meanwhile may be in it or not.
+
+        Args:
+            path: folder relative to the root.
+
+        Returns:
+            Details by place relative to the root, sorted.
         """
         return dict(sorted(self.place.entries(path).items()))
 
     def list_tree(self, path: str) -> list[str]:
-        """Places of all objects below a path, relative to the root, sorted."""
+        """List all objects below a path.
+
+        Args:
+            path: folder relative to the root.
+
+        Returns:
+            Their places relative to the root, sorted.
+        """
         return sorted(self.place.entries(path))
 
     def _seals(self, path: str) -> bool:
@@ -216,7 +343,7 @@ class Store:
         return self._seal.open(stored, path) if _identifying(path) else stored
 
     def _checked(self, ref: Ref, small: bool = False) -> Iterator[bytes]:
-        """Content of an object, at whose end an error says that it was not the right one."""
+        """Content of an object; at its end an error is raised when it was not the right one."""
         digest = hashlib.sha256()
         try:
             for piece in self._content(ref.path, small):

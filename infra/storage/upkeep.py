@@ -16,7 +16,7 @@ from infra.storage.store import Prefix, Store
 log = logging.getLogger("anonflow")
 
 LEASES = "leases"
-# A lease is renewed every few seconds; one this old is nobody's.
+# A lease is renewed every few seconds; one this old has no holder.
 _LEASE_LIFE = datetime.timedelta(hours=1)
 # No upload and no write takes this long.
 _WRITE_LIFE = datetime.timedelta(days=1)
@@ -25,8 +25,13 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was removed, or would be. groups: whole owners. unfinished: writes that were never ended. in_use: owners
-    that were due but that a running video may still read."""
+    """What was removed, or would be.
+
+    Attributes:
+        groups: whole owners.
+        unfinished: writes that were never ended.
+        in_use: owners that were due but that a running video may still read.
+    """
 
     groups: tuple[Group, ...]
     unfinished: int
@@ -40,8 +45,13 @@ class Pruned:
 
 @dataclass(frozen=True)
 class Leftovers:
-    """What a store still holds. objects: paths. versions: (path, version) of old content and delete markers. uploads:
-    (path, upload) of unfinished uploads in parts."""
+    """What a store still holds.
+
+    Attributes:
+        objects: paths.
+        versions: (path, version) of old content and delete markers.
+        uploads: (path, upload) of unfinished uploads in parts.
+    """
 
     objects: tuple[str, ...]
     versions: tuple[tuple[str, str], ...]
@@ -60,14 +70,27 @@ def prune(
     max_size: int | None = None,
     dry_run: bool = False,
 ) -> Pruned:
-    """Remove the results of owners of which nothing was written for longer than `older_than`, then, those that were
-    left alone longest first, more until at most `max_size` bytes are left; also what was half-written a day ago.
+    """Remove results of owners by age, by total size, or both; also what was half-written a day ago.
 
-    Times are the store's own, whatever this machine's clock says. Only reading does not make an owner younger. Left
-    alone: owners with a lease younger than an hour, all galleries while there is any such lease, owners that change
-    while this runs, and what is no result (leases, records of runs). identifying_only: neither touch nor count the
-    safe half. A video that starts while this runs may lose what it found a moment ago; it is made again.
-    Raises UsageError when there is nothing to go by, StoreUnavailable.
+    Removed are owners of which nothing was written for longer than `older_than`, then, those that were left alone
+    longest first, more until at most `max_size` bytes are left. Times are the store's own; this machine's clock does
+    not matter. Only reading does not make an owner younger. Left alone: owners with a lease younger than an hour, all
+    galleries while there is any such lease, owners that change while this runs, and what is no result (leases, records
+    of runs). A video that starts while this runs may lose what it found a moment ago; it is made again.
+
+    Args:
+        store: the store.
+        older_than: age from which on an owner is due, None for no age.
+        identifying_only: neither touch nor count the safe half.
+        max_size: bytes to keep at most, None for no bound.
+        dry_run: remove nothing, only say what would be removed.
+
+    Returns:
+        What was removed, or would be.
+
+    Raises:
+        UsageError: there is neither an age nor a size.
+        StoreUnavailable: the store does not answer, refuses, or is full.
     """
     if older_than is None and max_size is None:
         raise UsageError("Say what to prune: an age, or a size.")
@@ -88,11 +111,21 @@ def prune(
 
 
 def purge(store: Store, paths: Iterable[str]) -> Leftovers:
-    """Remove objects, or all that lies below them, for good: on S3 with all versions, delete markers and unfinished
-    uploads. Returns what is left nevertheless, for instance under a retention rule of the bucket.
+    """Remove objects, or all that lies below them, for good.
 
-    Not guaranteed: that a provider, its backups or replicas keep no copy, or a disk no trace; the bucket's own rules
-    (replication, logs) are its owner's. Raises UsageError for the root or a path outside it, StoreUnavailable.
+    On S3 that is with all versions, delete markers and unfinished uploads. Not guaranteed: that a provider, its backups
+    or replicas keep no copy, or a disk no trace; the bucket's own rules (replication, logs) are its owner's.
+
+    Args:
+        store: the store.
+        paths: paths of objects or folders.
+
+    Returns:
+        What is left nevertheless, for instance under a retention rule of the bucket.
+
+    Raises:
+        UsageError: a path is the root or outside it.
+        StoreUnavailable: the store does not answer, refuses, or is full.
     """
     doomed = [_inside(path) for path in paths]
     place = store.place
@@ -112,9 +145,16 @@ def purge(store: Store, paths: Iterable[str]) -> Leftovers:
 
 
 def hides_removed(store: Store) -> bool:
-    """Whether what is removed, other than by `purge`, stays readable as an old version to whoever asks for it.
+    """Ask whether what is removed, other than by `purge`, stays readable as an old version.
 
-    Raises StoreUnavailable, for instance when the credentials do not allow to ask.
+    Args:
+        store: the store.
+
+    Returns:
+        True when it does.
+
+    Raises:
+        StoreUnavailable: for instance, the credentials do not allow to ask.
     """
     return isinstance(store.place, Bucket) and store.place.s3 and keeps_versions(store.place)
 
@@ -122,8 +162,14 @@ def hides_removed(store: Store) -> bool:
 def remove_for_good(store: Store, path: str) -> None:
     """Remove all below a path of the store, also from a bucket that keeps versions of what is removed.
 
-    Raises StoreError when something is left, for instance under a retention rule of the bucket, StoreUnavailable, and
-    UsageError for the root or a path outside it.
+    Args:
+        store: the store.
+        path: folder in the store.
+
+    Raises:
+        StoreError: something is left, for instance under a retention rule of the bucket.
+        StoreUnavailable: the store does not answer, refuses, or is full.
+        UsageError: the path is the root or outside it.
     """
     if store.keeps_versions is None:
         try:
@@ -138,7 +184,19 @@ def remove_for_good(store: Store, path: str) -> None:
 
 
 def leftovers(store: Store, paths: Iterable[str]) -> Leftovers:
-    """What a store holds of objects and below them, deleted but not gone included. Raises as `purge`."""
+    """List what a store holds of objects and below them, deleted but not gone included.
+
+    Args:
+        store: the store.
+        paths: paths of objects or folders.
+
+    Returns:
+        What is left.
+
+    Raises:
+        UsageError: a path is the root or outside it.
+        StoreUnavailable: the store does not answer, refuses, or is full.
+    """
     objects: list[str] = []
     old: list[tuple[str, str]] = []
     begun: list[tuple[str, str]] = []
@@ -163,7 +221,7 @@ def _remove(group: Group, store: Store) -> bool:
     entries = store.entries(group.path)
     if any(entry.modified > group.changed for entry in entries.values()):
         return False
-    # Manifests first: an entry whose object is gone before it would look damaged to whoever reads it now.
+    # Manifests first: an entry whose object is gone before it would look damaged to a process that reads it now.
     done = f"{group.path}/done/"
     store.place.remove(path for path in entries if path.startswith(done))
     store.remove_tree(group.path)

@@ -27,7 +27,13 @@ NO_CROP: Crop = (0, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Box:
-    """kind: four characters. start, end: bytes of the file that are its content. header: where the box begins."""
+    """One box of a file.
+
+    Attributes:
+        kind: four characters.
+        header: byte of the file at which the box begins.
+        start, end: bytes of the file that are its content.
+    """
 
     kind: bytes
     header: int
@@ -37,7 +43,13 @@ class Box:
 
 @dataclass(frozen=True)
 class Edit:
-    """One entry of an edit list: duration in seconds, media_time in ticks (-1 is a pause), rate (1 is normal)."""
+    """One entry of an edit list.
+
+    Attributes:
+        duration: seconds.
+        media_time: ticks of the track; -1 is a pause.
+        rate: speed, 1 is normal.
+    """
 
     duration: Fraction
     media_time: int
@@ -46,8 +58,14 @@ class Edit:
 
 @dataclass(frozen=True)
 class MovieTrack:
-    """One track. kind: `vide`, `soun`, or another handler. group: alternate group, 0 is none. timescale: ticks a
-    second. crop: what the clean aperture cuts off, in coded pixels before any rotation."""
+    """One track of a movie.
+
+    Attributes:
+        kind: `vide`, `soun`, or another handler.
+        group: alternate group, 0 is none.
+        timescale: ticks a second.
+        crop: what the clean aperture cuts off, in coded pixels before any rotation.
+    """
 
     number: int
     kind: str
@@ -60,7 +78,11 @@ class MovieTrack:
 
 @dataclass(frozen=True)
 class Movie:
-    """The tracks of a file, in order. fragmented: whether samples may lie in fragments."""
+    """The tracks of a file, in order.
+
+    Attributes:
+        fragmented: whether samples may lie in fragments.
+    """
 
     tracks: tuple[MovieTrack, ...]
     fragmented: bool
@@ -69,7 +91,14 @@ class Movie:
 def read_movie(path: Path) -> Movie:
     """Read the headers of a local mp4 or QuickTime file.
 
-    Raises MediaError `bad_structure` when they are damaged, compressed, or contradict each other.
+    Args:
+        path: the file.
+
+    Returns:
+        Its tracks.
+
+    Raises:
+        MediaError: the headers are damaged, compressed, or contradict each other (`bad_structure`).
     """
     with path.open("rb") as file:
         end = path.stat().st_size
@@ -93,10 +122,21 @@ def read_movie(path: Path) -> Movie:
 
 
 def walk(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
-    """The boxes between two bytes of a file, in order.
+    """Walk over the boxes between two bytes of a file, in order.
 
-    Raises MediaError `bad_structure` for a box that is smaller than its header or reaches beyond `end`. Fewer than
-    eight bytes at the end belong to no box and are passed over, and so is what follows a zero in place of a box.
+    Fewer than eight bytes at the end belong to no box and are passed over, and so is what follows a zero in place of a
+    box.
+
+    Args:
+        file: opened file; its position changes.
+        start: first byte.
+        end: byte after the last one.
+
+    Yields:
+        The boxes.
+
+    Raises:
+        MediaError: a box is smaller than its header or reaches beyond `end` (`bad_structure`).
     """
     position = start
     for _ in range(_MOST_BOXES):
@@ -179,9 +219,18 @@ def _aperture(file: BinaryIO, stsd: Box) -> Crop:
 
 
 def clean_aperture(content: bytes, width: int, height: int) -> Crop:
-    """What a `clap` box cuts off a picture of width x height; a part of a pixel counts as cut.
+    """Read what a `clap` box cuts off a picture.
 
-    Raises MediaError `unsupported_crop` when less than a pixel would be left or the aperture lies outside.
+    Args:
+        content: content of the box.
+        width: pixels of the coded picture.
+        height: pixels of the coded picture.
+
+    Returns:
+        Pixels cut off: left, top, right, bottom; a part of a pixel counts as cut.
+
+    Raises:
+        MediaError: less than a pixel would be left, or the aperture lies outside (`unsupported_crop`).
     """
     values = struct.unpack(">IIIIiIiI", content[:32])
     wide, high, across, down = (Fraction(values[i], values[i + 1]) for i in (0, 2, 4, 6))
@@ -201,7 +250,18 @@ def _timescale(content: bytes) -> int:
 
 
 def content(file: BinaryIO, box: Box) -> bytes:
-    """The content of a small box. Raises MediaError `bad_structure` when it is larger than 4 MiB or cut off."""
+    """Read the content of a small box.
+
+    Args:
+        file: opened file; its position changes.
+        box: the box.
+
+    Returns:
+        Its content.
+
+    Raises:
+        MediaError: it is larger than 4 MiB or cut off (`bad_structure`).
+    """
     if box.end - box.start > _LARGEST_READ:
         raise _damaged()
     file.seek(box.start)

@@ -27,7 +27,13 @@ _KINDS = {1: "video", 2: "audio"}
 
 @dataclass(frozen=True)
 class Element:
-    """number: the element's id. start, end: bytes of the file that are its content. open: its size is not stated."""
+    """One element of a file.
+
+    Attributes:
+        number: the element's id.
+        start, end: bytes of the file that are its content.
+        open: its size is not stated.
+    """
 
     number: int
     start: int
@@ -37,8 +43,13 @@ class Element:
 
 @dataclass(frozen=True)
 class MatroskaTrack:
-    """One track. kind: video, audio or other. display: whether a display size is stated for the cropped picture.
-    delay: seconds that a player discards at the beginning, in the original's name CodecDelay."""
+    """One track of a Matroska file.
+
+    Attributes:
+        kind: video, audio or other.
+        display: whether a display size is stated for the cropped picture.
+        delay: seconds that a player discards at the beginning (CodecDelay in the format's words).
+    """
 
     kind: str
     enabled: bool
@@ -49,7 +60,11 @@ class MatroskaTrack:
 
 @dataclass(frozen=True)
 class Matroska:
-    """The tracks of a file, in order. ordered: whether chapters say what is played."""
+    """The tracks of a file, in order.
+
+    Attributes:
+        ordered: whether chapters say what is played.
+    """
 
     tracks: tuple[MatroskaTrack, ...]
     ordered: bool
@@ -58,7 +73,14 @@ class Matroska:
 def read_matroska(path: Path) -> Matroska:
     """Read the headers of a local Matroska or WebM file.
 
-    Raises MediaError `bad_structure` when they are damaged or a second list of tracks is there.
+    Args:
+        path: the file.
+
+    Returns:
+        Its tracks.
+
+    Raises:
+        MediaError: the headers are damaged, or there is a second list of tracks (`bad_structure`).
     """
     tracks: list[MatroskaTrack] | None = None
     ordered = False

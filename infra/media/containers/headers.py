@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """One stream as the container declares it. kind: video, audio, subtitle, data, attachment or unknown.
+    """One stream as the container declares it.
 
-    enabled: False for a track that is switched off and not offered for choice, as if it were not there. hidden: seconds
-    at the beginning of the decoded sound that an edit list hides although ffmpeg decodes them. length: seconds of it
-    that are presented, 0 when the container sets no end.
+    Attributes:
+        kind: video, audio, subtitle, data, attachment or unknown.
+        enabled: False for a track that is switched off and not offered for choice, as if it were not there.
+        hidden: seconds at the beginning of the decoded sound that an edit list hides although ffmpeg decodes them.
+        length: seconds of the sound that are presented, 0 when the container sets no end.
     """
 
     index: int
@@ -33,7 +35,14 @@ class StreamInfo:
 
     @staticmethod
     def of(entry: dict[str, Any]) -> StreamInfo:
-        """One stream as ffprobe describes it, taken to be presented as a whole."""
+        """Read one stream and take it to be presented as a whole.
+
+        Args:
+            entry: the stream as ffprobe describes it.
+
+        Returns:
+            The stream, with `hidden` and `length` 0.
+        """
         return StreamInfo(
             index=int(entry["index"]),
             kind=str(entry.get("codec_type", "unknown")),
@@ -49,13 +58,27 @@ class StreamInfo:
 
 
 def is_cover(stream: dict[str, Any]) -> bool:
-    """Whether a picture stream is a still cover image."""
+    """Say whether a picture stream is a still cover image.
+
+    Args:
+        stream: the stream as ffprobe describes it.
+
+    Returns:
+        True for an attached picture or timed thumbnails.
+    """
     disposition = stream.get("disposition", {})
     return bool(disposition.get("attached_pic") or disposition.get("timed_thumbnails"))
 
 
 def rotation_of(stream: dict[str, Any]) -> tuple[int, bool]:
-    """Degrees counterclockwise (0, 90, 180, 270) that the decoder applies, and whether the angle is one of these."""
+    """Read the rotation that the decoder applies.
+
+    Args:
+        stream: the stream as ffprobe describes it.
+
+    Returns:
+        Degrees counterclockwise (0, 90, 180, 270), and whether the angle is one of these.
+    """
     for entry in stream.get("side_data_list", []):
         if "rotation" in entry:
             angle = float(entry["rotation"])
@@ -65,7 +88,15 @@ def rotation_of(stream: dict[str, Any]) -> tuple[int, bool]:
 
 
 def declared_frames(stream: dict[str, Any], description: dict[str, Any]) -> int:
-    """Number of frames by the header; may be wrong, 0 when it does not say."""
+    """Read the number of frames by the header, which may be wrong.
+
+    Args:
+        stream: the stream as ffprobe describes it.
+        description: ffprobe's description of the whole file.
+
+    Returns:
+        Number of frames, 0 when the header does not say.
+    """
     if "nb_frames" in stream:
         return int(stream["nb_frames"])
     seconds = float(stream.get("duration", description.get("format", {}).get("duration", 0)))
@@ -73,7 +104,16 @@ def declared_frames(stream: dict[str, Any], description: dict[str, Any]) -> int:
 
 
 def mean_rate(stream: dict[str, Any], pts: NDArray[np.int64], time_base: Fraction) -> Fraction:
-    """Frames per second as the header states it, else by the time stamps, else 25."""
+    """Work out the mean frame rate.
+
+    Args:
+        stream: the stream as ffprobe describes it.
+        pts: (n,) presentation times in units of `time_base`.
+        time_base: seconds.
+
+    Returns:
+        Frames per second as the header states them, else by the time stamps, else 25.
+    """
     declared = fraction(stream.get("avg_frame_rate", "0/0")) or fraction(stream.get("r_frame_rate", "0/0"))
     if declared > 0:
         return declared
@@ -82,7 +122,17 @@ def mean_rate(stream: dict[str, Any], pts: NDArray[np.int64], time_base: Fractio
 
 
 def last_frame_duration(stream: dict[str, Any], pts: NDArray[np.int64], stated: int, frames_per_tick: Fraction) -> int:
-    """How long the last frame stays, in ticks."""
+    """Work out how long the last frame stays.
+
+    Args:
+        stream: the stream as ffprobe describes it.
+        pts: (n,) presentation times in ticks.
+        stated: ticks that the decoder states for the last frame, 0 when it does not.
+        frames_per_tick: mean frame rate.
+
+    Returns:
+        Ticks.
+    """
     usual = max(1, round(1 / frames_per_tick))
     # The declared end of the stream is exact where it is plausible; a decoder only guesses how long a frame stays.
     if "start_pts" in stream and "duration_ts" in stream:
@@ -93,7 +143,14 @@ def last_frame_duration(stream: dict[str, Any], pts: NDArray[np.int64], stated: 
 
 
 def fraction(text: str) -> Fraction:
-    """Read `a/b` or `a:b`; 0 when it is no fraction."""
+    """Read `a/b` or `a:b`.
+
+    Args:
+        text: the fraction as text.
+
+    Returns:
+        The fraction, 0 when the text is no fraction.
+    """
     numerator, _, denominator = text.replace(":", "/").partition("/")
     if not numerator.lstrip("-").isdigit() or not (denominator or "1").isdigit() or int(denominator or 1) == 0:
         return Fraction(0)
@@ -101,12 +158,27 @@ def fraction(text: str) -> Fraction:
 
 
 def pixel_aspect(stream: dict[str, Any]) -> Fraction:
-    """Pixel aspect ratio, 0 when the header does not say."""
+    """Read the pixel aspect ratio.
+
+    Args:
+        stream: the stream as ffprobe describes it.
+
+    Returns:
+        Width over height of a pixel, 0 when the header does not say.
+    """
     return fraction(str(stream.get("sample_aspect_ratio", "0:1")))
 
 
 def bit_depth_of(pix_fmt: str, stream: dict[str, Any]) -> int:
-    """Bits per sample."""
+    """Read the bit depth.
+
+    Args:
+        pix_fmt: ffmpeg's name of the pixel format.
+        stream: the stream as ffprobe describes it.
+
+    Returns:
+        Bits per sample.
+    """
     declared = str(stream.get("bits_per_raw_sample", ""))
     if declared.isdigit() and int(declared) > 0:
         return int(declared)
@@ -115,6 +187,14 @@ def bit_depth_of(pix_fmt: str, stream: dict[str, Any]) -> int:
 
 
 def colour_tag(stream: dict[str, Any], name: str) -> str:
-    """A colour tag, empty when the header does not say."""
+    """Read a colour tag.
+
+    Args:
+        stream: the stream as ffprobe describes it.
+        name: ffprobe's name of the tag, such as `color_space`.
+
+    Returns:
+        The tag, empty when the header does not say.
+    """
     value = str(stream.get(name, ""))
     return "" if value in ("unknown", "reserved", "unspecified") else value

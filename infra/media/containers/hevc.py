@@ -15,7 +15,19 @@ _START = re.compile(rb"\x00\x00\x01")
 
 
 def decoder_setup(path: Path, stream: int, limits: MediaLimits) -> bytes:
-    """The bytes with which a stream's decoder is set up, empty where there are none. Raises ToolError."""
+    """Read the bytes with which a stream's decoder is set up.
+
+    Args:
+        path: the file.
+        stream: index of the stream.
+        limits: bounds on the input.
+
+    Returns:
+        The bytes, empty where there are none.
+
+    Raises:
+        ToolError: ffprobe cannot be run, or describes the stream in an unknown form.
+    """
     arguments = commands.probe_setup(path, stream, limits.max_pixels)
     found = child.run("ffprobe", arguments, ChildLimits(wall_s=120, cpu_s=120))
     # Lines read "00000010: 0011 2233 ...  text": sixteen bytes each, in groups of four digits.
@@ -27,10 +39,15 @@ def decoder_setup(path: Path, stream: int, limits: MediaLimits) -> bytes:
 
 
 def has_layers(setup: bytes) -> bool:
-    """Whether a decoder's setup declares more layers than one, or holds parameters of another layer.
+    """Say whether a decoder's setup declares more layers than one, or holds parameters of another layer.
 
-    setup: as containers store it (`hvcC`) or as the stream itself does, with start codes. Not guaranteed for streams
-    whose parameters are only among their pictures.
+    Not guaranteed for streams whose parameters are only among their pictures.
+
+    Args:
+        setup: as containers store it (`hvcC`) or as the stream itself does, with start codes.
+
+    Returns:
+        True when there are further layers.
     """
     for unit in _units(setup):
         if len(unit) < 4:

@@ -30,15 +30,26 @@ _LARGEST_CODEC_HEADER = 128
 
 
 def hidden_in_video(path: Path, limits: MediaLimits | None = None) -> tuple[str, ...]:
-    """Stable short codes of whatever a finished mp4 holds beyond what a player shows; empty for a good result.
+    """List what a finished mp4 holds beyond what a player shows.
 
-    unreadable: ffprobe cannot read it. structure: its boxes are damaged, or its edit lists are not plain. streams:
-    others than one picture and sounds. metadata: tags, chapters. boxes: boxes that the muxer of results does not write,
-    or padding with content. bytes: bytes outside all boxes, or media data that no sample refers to. alpha, crop: a
-    picture with transparency, or of which a part is cut off. picture: frames that an edit list hides. sound: samples
-    that a player discards, more than a codec needs to warm up or not silent. codec_header: a sound's setup that is
-    longer than any decoder needs. Not guaranteed: that packets hold nothing that decoders pass over. Raises ToolError
-    when ffmpeg or ffprobe is missing or runs past its limits.
+    The codes: unreadable: ffprobe cannot read it. structure: its boxes are damaged, or its edit lists are not plain.
+    streams: others than one picture and sounds. metadata: tags, chapters. boxes: boxes that the muxer of results does
+    not write, or padding with content. bytes: bytes outside all boxes, or media data that no sample refers to. alpha,
+    crop: a picture with transparency, or of which a part is cut off. picture: frames that an edit list hides. sound:
+    samples that a player discards, more than a codec needs to warm up or not silent. codec_header: a sound's setup that
+    is longer than any decoder needs.
+
+    Not guaranteed: that packets hold nothing that decoders pass over.
+
+    Args:
+        path: the mp4.
+        limits: bounds on the input, the defaults when None.
+
+    Returns:
+        Stable short codes, sorted; empty for a good result.
+
+    Raises:
+        ToolError: ffmpeg or ffprobe is missing or runs past its limits.
     """
     limits = limits or MediaLimits()
     try:
@@ -72,11 +83,20 @@ def hidden_in_video(path: Path, limits: MediaLimits | None = None) -> tuple[str,
 
 
 def hidden_in_picture(path: Path) -> tuple[str, ...]:
-    """Stable short codes of whatever a finished PNG holds beyond what is shown; empty for a good result.
+    """List what a finished PNG holds beyond what is shown.
 
-    not_png, damaged: it cannot be read as what results are. chunks: others than a header, pixels and an end.
-    bytes: after the end, or within the pixels' stream. colour: colours under alpha 0 that are not all the same.
-    alpha: transparency that could draw something which is not seen over white. Raises ToolError when the decoder dies.
+    The codes: not_png, damaged: it cannot be read as what results are. chunks: others than a header, pixels and an end.
+    bytes: after the end, or within the pixels' stream. colour: colours under alpha 0 that are not all the same. alpha:
+    transparency that could draw something which is not seen over white.
+
+    Args:
+        path: the PNG.
+
+    Returns:
+        Stable short codes, sorted; empty for a good result.
+
+    Raises:
+        ToolError: the decoder dies.
     """
     found = set(hidden_in_png(path))
     if found & {"not_png", "damaged"}:
@@ -92,9 +112,14 @@ def hidden_in_picture(path: Path) -> tuple[str, ...]:
 
 
 def check_picture(path: Path, shown: NDArray[np.uint8]) -> None:
-    """Compare a finished PNG with what it must show over white, (h, w, 3) uint8 BGR.
+    """Compare a finished PNG with what it must show over white.
 
-    Raises ToolError when it shows something else (more than two levels apart) or holds anything beyond.
+    Args:
+        path: the PNG.
+        shown: (h, w, 3) uint8 BGR.
+
+    Raises:
+        ToolError: it shows something else (more than two levels apart) or holds anything beyond.
     """
     if found := hidden_in_picture(path):
         raise ToolError(f"The picture holds what a viewer does not show ({', '.join(found)}).")

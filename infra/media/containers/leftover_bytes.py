@@ -18,10 +18,18 @@ _NO_TAGS = (
 
 
 def box_names(path: Path) -> tuple[set[bytes], bool]:
-    """Kinds of all boxes of a file down to the sample tables, and whether bytes lie outside of them.
+    """List the kinds of all boxes of a file down to the sample tables.
 
-    Padding with content counts as a box called `free+`; a list of tags that is empty does not count. Raises MediaError
-    `bad_structure`.
+    Padding with content counts as a box called `free+`; a list of tags that is empty does not count.
+
+    Args:
+        path: the mp4.
+
+    Returns:
+        The kinds, and whether bytes lie outside of the boxes.
+
+    Raises:
+        MediaError: the boxes are damaged (`bad_structure`).
     """
     names, rest = set(), False
     with path.open("rb") as file:
@@ -43,7 +51,15 @@ def box_names(path: Path) -> tuple[set[bytes], bool]:
 
 
 def unreferenced(path: Path, samples: Iterable[tuple[int, int]]) -> bool:
-    """Whether media data boxes hold bytes that no sample covers. samples: (first byte, number of bytes) each."""
+    """Say whether media data boxes hold bytes that no sample covers.
+
+    Args:
+        path: the mp4.
+        samples: (first byte, number of bytes) each.
+
+    Returns:
+        True when there are such bytes.
+    """
     with path.open("rb") as file:
         free = [(box.start, box.end) for box in walk(file, 0, path.stat().st_size) if box.kind == b"mdat"]
     reached = 0

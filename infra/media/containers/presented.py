@@ -31,8 +31,12 @@ Samples = NDArray[np.int16]
 
 @dataclass(frozen=True)
 class Discarded:
-    """What a player discards of a sound. head, tail: samples of each channel before and after what is presented.
-    quiet: whether nothing is heard in them."""
+    """What a player discards of a sound.
+
+    Attributes:
+        head, tail: samples of each channel before and after what is presented.
+        quiet: whether nothing is heard in them.
+    """
 
     head: int
     tail: int
@@ -42,10 +46,20 @@ class Discarded:
 def discarded(path: Path, stream: StreamInfo, container: str, limits: MediaLimits | None = None) -> Discarded | None:
     """Compare a sound with what a player presents of it.
 
-    stream: gives index, channels, and what the container hides; container: ffmpeg's name of the format. None when
-    what is presented is not one piece of everything that is there, or when more is discarded than `MOST_DISCARDED` on
-    either side. Quiet means: below -60 decibels of full scale, or 20 decibels below the loudest of what is presented
-    next to it. Raises ToolError when the sound cannot be decoded.
+    Quiet means: below -60 decibels of full scale, or 20 decibels below the loudest of what is presented next to it.
+
+    Args:
+        path: the file.
+        stream: gives index, channels, and what the container hides.
+        container: ffmpeg's name of the format.
+        limits: bounds on the input, the defaults when None.
+
+    Returns:
+        What is discarded; None when what is presented is not one piece of everything that is there, or when more is
+        discarded than `MOST_DISCARDED` on either side.
+
+    Raises:
+        ToolError: the sound cannot be decoded.
     """
     limits = limits or MediaLimits()
     begin, end = presented_samples(stream)
@@ -60,7 +74,14 @@ def discarded(path: Path, stream: StreamInfo, container: str, limits: MediaLimit
 
 
 def presented_samples(stream: StreamInfo) -> tuple[int, int | None]:
-    """First sample, and the one after the last, that are presented of what ffmpeg decodes; None is the end."""
+    """Work out which samples are presented of what ffmpeg decodes.
+
+    Args:
+        stream: gives the sample rate and what the container hides.
+
+    Returns:
+        First sample, and the one after the last; None is the end.
+    """
     begin = round(stream.hidden * stream.sample_rate)
     if stream.length == 0:
         return begin, None

@@ -32,9 +32,15 @@ _LONGEST_DELAY = Fraction(1, 10)
 
 @dataclass(frozen=True)
 class Presentation:
-    """crop: pixels cut off a coded picture. stretch: factor on the pixel aspect that the crop brings along.
-    streams: the file's streams, with what is presented of each. edits: seconds after the first sample of the picture
-    in which it is presented (begin, end), None without an edit list."""
+    """What a player presents of a file.
+
+    Attributes:
+        crop: pixels cut off a coded picture.
+        stretch: factor on the pixel aspect that the crop brings along.
+        streams: the file's streams, with what is presented of each.
+        edits: seconds after the first sample of the picture in which it is presented (begin, end), None without an edit
+            list.
+    """
 
     crop: Crop
     stretch: Fraction
@@ -43,9 +49,15 @@ class Presentation:
 
 
 def has_alpha(picture: Mapping[str, Any], container: str, formats: Iterable[str] = ()) -> bool:
-    """Whether a picture stream, as ffprobe describes it, carries transparency. Palettes count: they may.
+    """Say whether a picture stream carries transparency. Palettes count: they may.
 
-    container: ffmpeg's name of the format. formats: pixel formats of the frames, which may differ from the header's.
+    Args:
+        picture: the stream as ffprobe describes it.
+        container: ffmpeg's name of the format.
+        formats: pixel formats of the frames, which may differ from the header's.
+
+    Returns:
+        True when the picture may be transparent.
     """
     if container == "avi" and picture.get("codec_name") == "rawvideo":
         # The fourth byte of an uncompressed AVI's pixels means nothing, and is mostly 0.
@@ -56,14 +68,28 @@ def has_alpha(picture: Mapping[str, Any], container: str, formats: Iterable[str]
 
 
 def decoder(info: VideoInfo) -> dict[str, str]:
-    """Input options for ffmpeg that choose the decoder; empty where the usual one shows everything."""
+    """Choose the decoder of a video.
+
+    Args:
+        info: what `probe_video` said about the file.
+
+    Returns:
+        Input options for ffmpeg; empty where the usual decoder shows everything.
+    """
     if info.alpha and info.codec in _ALPHA_DECODERS:
         return {f"c:{info.stream}": _ALPHA_DECODERS[info.codec]}
     return {}
 
 
 def filters(info: VideoInfo) -> list[str]:
-    """Filters for ffmpeg that turn decoded frames into what a viewer shows: over black, cropped. May be empty."""
+    """List the filters for ffmpeg that turn decoded frames into what a viewer shows: over black, cropped.
+
+    Args:
+        info: what `probe_video` said about the file.
+
+    Returns:
+        The filters, in order; may be empty.
+    """
     found = []
     if info.alpha:
         # Multiplying by alpha is composition over black, frame by frame; colours at alpha 0 become exactly black.
@@ -76,11 +102,20 @@ def filters(info: VideoInfo) -> list[str]:
 
 
 def presentation(path: Path, description: Mapping[str, Any], picture: Mapping[str, Any]) -> Presentation:
-    """What a player presents of a file's streams.
+    """Work out what a player presents of a file's streams.
 
-    description: ffprobe's, with `streams` and `format`; picture: the stream that is to be shown. Raises MediaError
-    bad_structure (own reading and ffprobe's disagree), no_video (the picture is switched off), unsupported_layers
-    (several pictures at once), unsupported_edits (rates, ordered chapters), unsupported_crop.
+    Args:
+        path: the file.
+        description: ffprobe's, with `streams` and `format`.
+        picture: the stream that is to be shown.
+
+    Returns:
+        What is presented.
+
+    Raises:
+        MediaError: bad_structure (own reading and ffprobe's disagree), no_video (the picture is switched off),
+            unsupported_layers (several pictures at once), unsupported_edits (rates, ordered chapters),
+            unsupported_crop.
     """
     name = str(description.get("format", {}).get("format_name", ""))
     streams = tuple(StreamInfo.of(entry) for entry in description["streams"])
@@ -94,7 +129,12 @@ def presentation(path: Path, description: Mapping[str, Any], picture: Mapping[st
 def check_within_edits(times: Sequence[Fraction], edits: tuple[Fraction, Fraction] | None) -> None:
     """Refuse a picture of which frames lie outside its edit list: a player does not show them.
 
-    times: first and last presentation time in seconds. Raises MediaError `unsupported_edits`.
+    Args:
+        times: first and last presentation time in seconds.
+        edits: seconds in which the picture is presented (begin, end), None without an edit list.
+
+    Raises:
+        MediaError: a frame lies outside (`unsupported_edits`).
     """
     if edits is not None and (min(times) < edits[0] - COARSEST_CLOCK or max(times) > edits[1] + COARSEST_CLOCK):
         raise MediaError(

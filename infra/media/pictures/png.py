@@ -13,7 +13,14 @@ _LARGEST = 1 << 30
 
 
 def hidden_in_png(path: Path) -> tuple[str, ...]:
-    """Codes of what lies in a PNG file beyond its pixels; see `infra.media.containers.hidden.hidden_in_picture`."""
+    """List what lies in a PNG file beyond its pixels.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Codes as in `infra.media.containers.hidden.hidden_in_picture`, sorted.
+    """
     if path.stat().st_size > _LARGEST:
         return ("damaged",)
     data = path.read_bytes()

@@ -32,9 +32,17 @@ _REFUSALS = {
 
 
 def read_picture(path: Path, max_pixels: int = 100_000_000, max_bytes: int = 512 << 20) -> Image:
-    """Decode a local picture file to (height, width, 3) uint8 BGR, upright, as a viewer with a white page shows it.
+    """Decode a local picture file, upright, as a viewer with a white page shows it.
 
     Transparency is laid over white; see `decode_picture` for the rest and for what is raised.
+
+    Args:
+        path: the file.
+        max_pixels: bound on width x height.
+        max_bytes: bound on the file size.
+
+    Returns:
+        (height, width, 3) uint8 BGR.
     """
     return over_white(*decode_picture(path, max_pixels, max_bytes))
 
@@ -42,12 +50,23 @@ def read_picture(path: Path, max_pixels: int = 100_000_000, max_bytes: int = 512
 def decode_picture(
     path: Path, max_pixels: int = 100_000_000, max_bytes: int = 512 << 20
 ) -> tuple[Image, NDArray[np.uint8] | None]:
-    """Decode a local picture file to (height, width, 3) uint8 BGR, upright by its EXIF orientation, and its
-    transparency, (height, width) uint8, 255 is opaque, None where the file has none.
+    """Decode a local picture file, upright by its EXIF orientation: JPEG, PNG, WebP, BMP and TIFF.
 
-    JPEG, PNG, WebP, BMP and TIFF. The colours include those that transparency hides. Depth over 8 bits is dropped.
-    Raises MediaError with reason missing, empty, not_picture, too_large, truncated, several_pictures (animated, or
-    with further pages), unclear_alpha; ToolError when the child dies for another cause.
+    The colours include those that transparency hides. Depth over 8 bits is dropped.
+
+    Args:
+        path: the file.
+        max_pixels: bound on width x height.
+        max_bytes: bound on the file size.
+
+    Returns:
+        (height, width, 3) uint8 BGR, and the transparency, (height, width) uint8, 255 is opaque, None where the file
+        has none.
+
+    Raises:
+        MediaError: reasons missing, empty, not_picture, too_large, truncated, several_pictures (animated, or with
+            further pages), unclear_alpha.
+        ToolError: the child dies for another cause.
     """
     if not path.is_file():
         raise MediaError("missing", "The input is not a readable file.")
@@ -82,8 +101,14 @@ def decode_picture(
 def write_picture(path: Path, picture: Image, quality: int = 95) -> None:
     """Write a picture atomically; the form follows the suffix. Pixels only: no metadata of any kind.
 
-    picture: (height, width, 3) uint8 BGR, or (height, width, 4) BGRA for PNG. quality: of JPEG and WebP.
-    Raises UsageError for an unknown suffix.
+    Args:
+        path: file to write; its folder is made.
+        picture: (height, width, 3) uint8 BGR, or (height, width, 4) BGRA for PNG.
+        quality: of JPEG and WebP.
+
+    Raises:
+        UsageError: the suffix is unknown.
+        ToolError: the picture cannot be encoded.
     """
     suffix = path.suffix.lower()
     if suffix not in PICTURE_SUFFIXES:

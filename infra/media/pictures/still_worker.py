@@ -18,7 +18,15 @@ _EXIF = 0
 
 
 def main(path: str, max_pixels: str) -> int:
-    """Decode `path` to standard output; return the exit status."""
+    """Decode a picture to standard output.
+
+    Args:
+        path: the file.
+        max_pixels: bound on width x height, as text.
+
+    Returns:
+        The exit status.
+    """
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = max_pixels
     os.environ["OPENCV_IO_MAX_IMAGE_WIDTH"] = os.environ["OPENCV_IO_MAX_IMAGE_HEIGHT"] = "100000"
     import cv2

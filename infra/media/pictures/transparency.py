@@ -21,7 +21,15 @@ _LEAST_THICK = 5
 
 
 def over_white(colours: Image, alpha: Plane | None) -> Image:
-    """Lay (h, w, 3) uint8 colours over white by (h, w) uint8 alpha; None is opaque."""
+    """Lay a picture over white.
+
+    Args:
+        colours: (h, w, 3) uint8.
+        alpha: (h, w) uint8; None is opaque.
+
+    Returns:
+        (h, w, 3) uint8; `colours` itself when alpha is None.
+    """
     if alpha is None:
         return colours
     mixed, part = colours.copy(), alpha < 255
@@ -31,12 +39,19 @@ def over_white(colours: Image, alpha: Plane | None) -> Image:
 
 
 def with_transparency(before: Image, after: Image, alpha: Plane | None) -> Image:
-    """The picture to publish: (h, w, 4) BGRA where the transparency can be kept, else `after`, (h, w, 3) BGR.
+    """Put the transparency of a source back into a result, without what it hid.
 
-    before, after: the picture over white as the pipeline got it and as it left it; alpha: the source's transparency.
-    Where the two differ the result is opaque. All its colours are computed from `after` and alpha, so laid over white
-    it is `after` within rounding, and at alpha 0 all are white. Over any other colour it shows, besides opaque
-    pixels of `after`, an edge of few pixels around one body without holes; other transparency is not kept.
+    Where `before` and `after` differ the result is opaque. All its colours are computed from `after` and alpha, so laid
+    over white it is `after` within rounding, and at alpha 0 all are white. Over any other colour it shows, besides
+    opaque pixels of `after`, an edge of few pixels around one body without holes; other transparency is not kept.
+
+    Args:
+        before: the picture over white as the pipeline got it, (h, w, 3) uint8 BGR.
+        after: the picture over white as the pipeline left it, (h, w, 3) uint8 BGR.
+        alpha: the source's transparency, (h, w) uint8; None is opaque.
+
+    Returns:
+        The picture to publish: (h, w, 4) BGRA where the transparency can be kept, else `after`, (h, w, 3) BGR.
     """
     if alpha is None or bool((alpha == 255).all()):
         return after
@@ -54,10 +69,16 @@ def with_transparency(before: Image, after: Image, alpha: Plane | None) -> Image
 
 
 def is_simple(alpha: Plane) -> bool:
-    """Whether (h, w) uint8 alpha is one opaque body without holes, nowhere thin, with a soft edge of few pixels.
+    """Say whether alpha is one opaque body without holes, nowhere thin, with a soft edge of few pixels.
 
-    Whatever else alpha does could be a drawing, say of a face in white, that only a dark background shows and no audit
-    has seen. Everything opaque, or everything transparent, is simple.
+    Any other alpha could be a drawing, say of a face in white, that only a dark background shows and no audit has seen.
+    Everything opaque, or everything transparent, is simple.
+
+    Args:
+        alpha: (h, w) uint8.
+
+    Returns:
+        True when it is.
     """
     body = (alpha >= 128).astype(np.uint8)
     side = min(alpha.shape)
@@ -84,5 +105,13 @@ def _distance(part: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def colour_is_constant(colours: Image, alpha: Plane) -> bool:
-    """Whether all pixels at alpha 0 are white, the colour that results have there."""
+    """Say whether all pixels at alpha 0 are white, the colour that results have there.
+
+    Args:
+        colours: (h, w, 3) uint8.
+        alpha: (h, w) uint8.
+
+    Returns:
+        True when they are.
+    """
     return bool((colours[alpha == 0] == WHITE).all())

@@ -16,7 +16,10 @@ _NOTHING = np.zeros((0, 0, 3), np.uint8)
 class Unrest:
     """Remembers the last crops of each person only, so that memory does not grow with the length of a file.
 
-    every: frames from one look to the next. Rows must come in the order of their frames.
+    Rows must come in the order of their frames.
+
+    Args:
+        every: frames from one look to the next.
     """
 
     def __init__(self, every: int) -> None:
@@ -24,7 +27,14 @@ class Unrest:
         self._last: dict[int, tuple[int, tuple[Image, Image]]] = {}
 
     def settle(self, row: Row) -> Row:
-        """The row with the change of its sides since the frame before, NaN where there is none, and without crops."""
+        """Measure the change of a row's sides since the frame before.
+
+        Args:
+            row: a row with its crops.
+
+        Returns:
+            The row with the change, NaN where there is none, and without crops.
+        """
         crops = (_crop(row.sides[0]), _crop(row.sides[1]))
         frame, last = self._last.get(row.person, (row.frame, crops))
         self._last[row.person] = (row.frame, crops)

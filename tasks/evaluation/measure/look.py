@@ -38,8 +38,13 @@ SAMPLED = 24
 
 @dataclass(frozen=True)
 class Instruments:
-    """The networks. landmarker: frames faces, too, as embedders see them. people: embedder that tells who is who within
-    a file, same: the cosine distance up to which two tracks are one person."""
+    """The networks.
+
+    Attributes:
+        landmarker: frames faces, too, as embedders see them.
+        people: embedder that tells who is who within a file.
+        same: cosine distance up to which two tracks are one person.
+    """
 
     detector: Detector
     confirming: Detector
@@ -55,10 +60,18 @@ class Instruments:
 
 @dataclass(frozen=True)
 class Side:
-    """One face on one side. vectors: one (D,) per attacker. figures: (11,), see `figures.figures`. shapes: (52,).
-    looks: (3 + emotions,) age, female, skin, emotions. quality: of the picture. aligned: crop by the original's mesh,
-    empty where there is none. unrest: see `unrest.Unrest`. texture: features of the picture of the face, None where
-    nobody looked. What was not looked at is NaN."""
+    """One face on one side. What was not looked at is NaN.
+
+    Attributes:
+        vectors: one (D,) per attacker.
+        figures: (11,), see `figures.figures`.
+        shapes: (52,).
+        looks: (3 + emotions,) age, female, skin, emotions.
+        quality: of the picture.
+        aligned: crop by the original's mesh, empty where there is none.
+        unrest: see `flicker.Unrest`.
+        texture: features of the picture of the face, None where it was not looked at.
+    """
 
     vectors: tuple[Floats, ...]
     figures: Floats
@@ -72,7 +85,11 @@ class Side:
 
 @dataclass(frozen=True)
 class Row:
-    """One face of the original on one frame, and what stands in its place; side: of the face, pixels."""
+    """One face of the original on one frame, and what stands in its place.
+
+    Attributes:
+        side: size of the face, pixels.
+    """
 
     frame: int
     person: int
@@ -82,7 +99,11 @@ class Row:
 
 
 class Looker:
-    """Looks at one frame of both files. extra, unpaired: see `records.Measured`."""
+    """Looks at one frame of both files.
+
+    Attributes:
+        extra, unpaired: see `records.Measured`.
+    """
 
     def __init__(
         self,
@@ -101,7 +122,14 @@ class Looker:
         self.unpaired = len(np.setdiff1d(np.arange(others.frame_count), mapping))
 
     def look(self, both: tuple[YuvFrame, YuvFrame | None]) -> tuple[list[Row], tuple[float, float]]:
-        """The rows of one frame, and (PSNR, SSIM) outside all its faces."""
+        """Look at one frame.
+
+        Args:
+            both: the frame of the original and its counterpart, None where there is none.
+
+        Returns:
+            The rows of the frame, and (PSNR in decibels, SSIM) outside all its faces, NaN where the sizes differ.
+        """
         frame, other = both
         before, after = frame.to_bgr(), other.to_bgr() if other is not None else None
         places = self._places.get(frame.index, [])

@@ -18,7 +18,16 @@ _MOST = 100.0
 
 
 def mask(shape: tuple[int, int], boxes: Sequence[Floats], margin: float = HEAD) -> NDArray[np.bool_]:
-    """(height, width), True outside all (4,) boxes grown by a share `margin` of their size on each side."""
+    """Mark what lies outside all heads.
+
+    Args:
+        shape: (height, width) in pixels.
+        boxes: (4,) each, x0 y0 x1 y1 in pixels.
+        margin: share of a box's size by which it grows on each side.
+
+    Returns:
+        (height, width), True outside all grown boxes.
+    """
     outside = np.ones(shape, dtype=bool)
     for box in boxes:
         side = margin * (box[2:] - box[:2])
@@ -29,8 +38,16 @@ def mask(shape: tuple[int, int], boxes: Sequence[Floats], margin: float = HEAD) 
 
 
 def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
-    """Peak signal to noise ratio in decibels of two (h, w) brightness planes where True; 100 when they are equal there,
-    NaN when nothing is."""
+    """Measure the peak signal to noise ratio of two planes.
+
+    Args:
+        one: (h, w) brightness.
+        other: (h, w) brightness.
+        where: (h, w) pixels that count.
+
+    Returns:
+        Decibels; 100 when the planes are equal there, NaN when nothing is True.
+    """
     if not where.any():
         return float("nan")
     error = float(np.square(one[where].astype(np.float64) - other[where]).mean())
@@ -38,8 +55,16 @@ def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8], where: NDArray[np.boo
 
 
 def ssim(one: NDArray[np.uint8], other: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
-    """Structural similarity (Wang et al. 2004: Gaussian window, sigma 1.5) of two (h, w) brightness planes, its map's
-    mean where True; 1 for equal planes, NaN when nothing is True."""
+    """Measure the structural similarity of two planes (Wang et al. 2004: Gaussian window, sigma 1.5).
+
+    Args:
+        one: (h, w) brightness.
+        other: (h, w) brightness.
+        where: (h, w) pixels that count.
+
+    Returns:
+        The mean of its map where True; 1 for equal planes, NaN when nothing is True.
+    """
     if not where.any():
         return float("nan")
     a, b = one.astype(np.float64), other.astype(np.float64)

@@ -19,7 +19,11 @@ OVERLAP = 0.25
 
 @dataclass(frozen=True)
 class Place:
-    """A face of a track on one frame; row: of the track."""
+    """A face of a track on one frame.
+
+    Attributes:
+        row: of the track.
+    """
 
     track: Track
     row: int
@@ -41,7 +45,15 @@ class Place:
 
 
 def by_frame(tracks: Sequence[Track], every: int = 1) -> dict[int, list[Place]]:
-    """Frame -> the places of all tracks on it, on every `every`-th frame."""
+    """Sort the faces of all tracks by frame.
+
+    Args:
+        tracks: the tracks.
+        every: only every `every`-th frame is taken.
+
+    Returns:
+        Frame -> the places of all tracks on it.
+    """
     found: dict[int, list[Place]] = {}
     for track in tracks:
         for row in range(track.length):
@@ -51,10 +63,17 @@ def by_frame(tracks: Sequence[Track], every: int = 1) -> dict[int, list[Place]]:
 
 
 def counterparts(boxes: Sequence[Floats], scale: Floats, others: Sequence[Place]) -> list[Place | None]:
-    """For each box (4,) of the original the seen face of the anonymized file that stands there, None when none does.
+    """Find the seen face of the anonymized file that stands where a face of the original does.
 
-    No face stands in two places: they are given out so that all together overlap most. scale: (2,) size of the
-    anonymized frame over that of the original, per axis.
+    No face stands in two places: they are given out so that all together overlap most.
+
+    Args:
+        boxes: (4,) each, of the original's faces, pixels.
+        scale: (2,) size of the anonymized frame over that of the original, per axis.
+        others: faces of the anonymized file on the frame.
+
+    Returns:
+        A place for each box, None when no face stands there.
     """
     wanted = [(box * np.tile(scale, 2)).astype(np.float32) for box in boxes]
     seen = [place for place in others if place.seen]
@@ -69,8 +88,17 @@ def counterparts(boxes: Sequence[Floats], scale: Floats, others: Sequence[Place]
 
 
 def same_time(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(n,) for each time of a frame, in seconds, the index of the other file's frame nearest to it; -1 where that is
-    more than half a frame of the other file away. Files with as many frames are taken to have the same ones."""
+    """Find the frame of the other file that is nearest in time to each frame.
+
+    Files with as many frames are taken to have the same ones.
+
+    Args:
+        ours: (n,) seconds of the frames.
+        theirs: (m,) seconds of the other file's frames.
+
+    Returns:
+        (n,) index in the other file; -1 where that is more than half a frame of the other file away.
+    """
     if len(ours) == len(theirs):
         return np.arange(len(ours), dtype=np.int64)
     if not len(theirs):
@@ -88,7 +116,16 @@ def same_time(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray
 def together(
     ours: Iterator[YuvFrame], theirs: Iterator[YuvFrame], mapping: NDArray[np.int64]
 ) -> Iterator[tuple[YuvFrame, YuvFrame | None]]:
-    """Each frame of the original with its counterpart; both streams are read once, in order."""
+    """Pair each frame of the original with its counterpart; both streams are read once, in order.
+
+    Args:
+        ours: frames of the original.
+        theirs: frames of the anonymized file.
+        mapping: (n,) as `same_time` gives it.
+
+    Yields:
+        Both frames; None where there is no counterpart.
+    """
     held: YuvFrame | None = None
     for frame in ours:
         wanted = int(mapping[frame.index]) if frame.index < len(mapping) else -1

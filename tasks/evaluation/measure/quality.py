@@ -16,12 +16,18 @@ BLOCK = 96
 
 
 def crop(image: Image, face: Face) -> Image | None:
-    """The (H, W, 3) square of AROUND times the face's size around the middle of its box; None where that is less than a
-    block, as for faces under 74 pixels. A view of the image.
+    """Cut out the square of AROUND times the face's size around the middle of its box.
 
-    Cut off at the image's edges, and then to whole blocks around its middle, so that nothing is scaled or made up and
-    all of it is rated. Crops of the same box from images of the same size are of the same pixels, so that their
+    It is cut off at the image's edges, and then to whole blocks around its middle, so that nothing is scaled or made up
+    and all of it is rated. Crops of the same box from images of the same size are of the same pixels, so that their
     ratings compare; those of faces of other sizes have more or fewer blocks, which alone moves a rating.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        face: the face.
+
+    Returns:
+        A view of the image; None where it is less than a block, as for faces under 74 pixels.
     """
     low, high = _corners(image, face)
     side = (high - low) // BLOCK * BLOCK
@@ -32,7 +38,15 @@ def crop(image: Image, face: Face) -> Image | None:
 
 
 def square(image: Image, face: Face) -> Image | None:
-    """The same square cut off at the image's edges only, None where nothing of it is in the image. A view."""
+    """Cut out the same square as `crop`, cut off at the image's edges only.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        face: the face.
+
+    Returns:
+        A view of the image; None where nothing of the square is in it.
+    """
     low, high = _corners(image, face)
     return image[low[1] : high[1], low[0] : high[0]] if (high > low).all() else None
 

@@ -14,24 +14,36 @@ Floats = NDArray[np.float32]
 class Measured:
     """One file of the originals, with what stands in the place of each of its faces. Identifying.
 
-    There is one row for each face and frame of the original. In arrays whose first axis is 2, entry 0 is of the
+    There is one row for each face and frame of the original. In arrays with a first axis of 2, entry 0 is of the
     original and 1 of the anonymized file, which is NaN where that has no such frame, or where the number was taken on
     some rows only.
 
-    frames: of the original; shared: of these, how many the anonymized file has as well, 0 when there is none.
-    unpaired: frames of the anonymized file that no frame of the original belongs to; nobody looked at them.
-    duration: seconds. same_size: whether both have the same size in pixels. frame, time (seconds), person: (n,).
-    shown: (n,) whether the anonymized file has that frame. found: (n,) whether a detector sees a face there in it.
-    side: (n,) of the face, pixels.
-    vectors: embedder -> (2, n, D) unit vectors; where no face was found, of what is in its place.
-    angles: (2, n, 3) degrees, pitch (down), yaw (to the image's right), roll (clockwise). openings: (2, n, 5), see
-    `figures.OPENINGS`. shapes: (2, n, 52) blendshapes in [0, 1]. unrest: (2, n) grey levels.
-    age: (2, n) years. female: (2, n). emotion: (2, n, 7). skin: (2, n) degrees of ITA.
-    psnr: (m,) decibels, ssim: (m,), both away from all faces, of each frame looked at.
-    quality: (2, n) NIQE, see `quality.crop`. textures: (2, k, D) features of `quality.square` of the k rows where both
-    sides were looked at; D is 0 without a network for them.
-    loudness: (frames,) decibels of the original's sound at each of its frames, (0,) when it has none.
-    extra: faces of the anonymized file that stand where the original has none.
+    Attributes:
+        frames: of the original.
+        shared: of these, how many the anonymized file has as well, 0 when there is none.
+        unpaired: frames of the anonymized file that no frame of the original belongs to; they were not looked at.
+        duration: seconds.
+        same_size: whether both have the same size in pixels.
+        frame, time, person: (n,); time in seconds.
+        shown: (n,) whether the anonymized file has that frame.
+        found: (n,) whether a detector sees a face there in it.
+        side: (n,) size of the face, pixels.
+        vectors: embedder -> (2, n, D) unit vectors; where no face was found, of what is in its place.
+        angles: (2, n, 3) degrees, pitch (down), yaw (to the image's right), roll (clockwise).
+        openings: (2, n, 5), see `figures.OPENINGS`.
+        shapes: (2, n, 52) blendshapes in [0, 1].
+        unrest: (2, n) grey levels.
+        age: (2, n) years.
+        female: (2, n) probability.
+        emotion: (2, n, 7).
+        skin: (2, n) degrees of ITA.
+        psnr: (m,) decibels, away from all faces, of each frame looked at.
+        ssim: (m,) away from all faces, of each frame looked at.
+        quality: (2, n) NIQE, see `quality.crop`.
+        loudness: (frames,) decibels of the original's sound at each of its frames, (0,) when it has none.
+        extra: faces of the anonymized file that stand where the original has none.
+        textures: (2, k, D) features of `quality.square` of the k rows where both sides were looked at; D is 0 without a
+            network for them.
     """
 
     frames: int

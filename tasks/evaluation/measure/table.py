@@ -22,8 +22,21 @@ def table(
     extra: int,
     unpaired: int,
 ) -> Measured:
-    """Put the rows of all frames together. ratios: (PSNR, SSIM) of each frame looked at. times: seconds of the
-    original's frames. mapping: see `pairing.same_time`. extra, unpaired: see `Measured`."""
+    """Put the rows of all frames together.
+
+    Args:
+        rows: rows of all frames, in order.
+        ratios: (PSNR, SSIM) of each frame looked at.
+        times: (n,) seconds of the original's frames.
+        same_size: see `Measured`.
+        tools: the networks that looked.
+        mapping: see `pairing.same_time`.
+        extra: see `Measured`.
+        unpaired: see `Measured`.
+
+    Returns:
+        Everything measured; its loudness is empty.
+    """
     frame = np.array([row.frame for row in rows], np.int64)
     shapes = _stack(rows, lambda side: side.shapes, 52)
     numbers = _stack(rows, lambda side: side.figures, 11)

@@ -15,9 +15,18 @@ _ALONE = "One person only: no interval."
 
 
 def mean(values: NDArray[np.floating], people: NDArray[np.int64], rounds: int = ROUNDS, seed: int = 0) -> Figure:
-    """The mean of (n,) values and its interval, people (n,) drawn with replacement and all their values with them.
+    """Work out a mean and its interval, people drawn with replacement and all their values with them.
 
-    Values that are NaN are left out. Every value counts the same, so people with more of them weigh more.
+    Every value counts the same, so people with more of them weigh more.
+
+    Args:
+        values: (n,); NaN is left out.
+        people: (n,) the person of each value.
+        rounds: draws.
+        seed: of the draws.
+
+    Returns:
+        The mean with its interval, which is missing for one person.
     """
     known = np.isfinite(values)
     values, people = np.asarray(values, np.float64)[known], people[known]
@@ -39,8 +48,17 @@ def interval(
     rounds: int = ROUNDS,
     seed: int = 0,
 ) -> Figure:
-    """Any statistic of rows and its interval. statistic: gets (m,) row indices, those of a person drawn twice are in
-    it twice; may answer NaN. people: (n,) the person of each row."""
+    """Work out any statistic of rows and its interval, people drawn with replacement.
+
+    Args:
+        statistic: gets (m,) row indices, those of a person drawn twice are in it twice; may give NaN.
+        people: (n,) the person of each row.
+        rounds: draws.
+        seed: of the draws.
+
+    Returns:
+        The statistic with its interval, which is missing for one person.
+    """
     rows = np.arange(len(people), dtype=np.int64)
     if not len(rows):
         return Figure.unknown("Nothing to measure.")

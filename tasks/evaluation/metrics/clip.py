@@ -24,16 +24,26 @@ _UNIT = 0.01
 
 @dataclass(frozen=True)
 class Clip:
-    """One file. index: its place in the dataset. person: who is mostly seen, for intervals. frames, faces, duration
-    (seconds), shared, unpaired: as measured. privacy, usefulness: its own numbers. frame (n,), time (n,) seconds: of
-    its faces. nearest: embedder -> (n,) cosine distance of each anonymized face to the nearest original face of this
-    file, whoever's, NaN where there is none to compare. missed: (n,) faces that are in both files and that some
-    embedder could not embed on either side: nothing is known about them. hidden: (n,) faces in whose place no detector
-    sees one in the anonymized file: what is there was compared. originals, anonymized: embedder -> some faces
-    of each person; the same ones as far as both files have them. clear: whether `person` has more faces than anybody
-    else in the file; otherwise it is not known whom a label of the file means. looks: person -> (3,) apparent age in
-    years, probability of female, skin tone in degrees of ITA, medians over the original's faces, NaN where not
-    measured. Identifying."""
+    """One file. Identifying.
+
+    Attributes:
+        index: its place in the dataset.
+        person: who is mostly seen, for intervals.
+        frames, faces, duration, shared, unpaired: as measured; duration in seconds.
+        privacy, usefulness: its own numbers.
+        frame, time: (n,) of its faces; time in seconds.
+        nearest: embedder -> (n,) cosine distance of each anonymized face to the nearest original face of this file, of
+            any person, NaN where there is none to compare.
+        missed: (n,) faces that are in both files and that some embedder could not embed on either side: nothing is
+            known about them.
+        hidden: (n,) faces in the place of which no detector sees one in the anonymized file: what is there was
+            compared.
+        originals, anonymized: embedder -> some faces of each person; the same ones as far as both files have them.
+        clear: whether `person` has more faces than any other person in the file; otherwise it is not known whom a label
+            of the file means.
+        looks: person -> (3,) apparent age in years, probability of female, skin tone in degrees of ITA, medians over
+            the original's faces, NaN where not measured.
+    """
 
     index: int
     person: int
@@ -56,7 +66,16 @@ class Clip:
 
 
 def reduce(measured: Measured, index: int, people: Mapping[int, int]) -> Clip:
-    """Keep what is needed. people: number of a person in this file -> number in the dataset."""
+    """Keep what is needed of a measured file.
+
+    Args:
+        measured: what was measured of it.
+        index: its place in the dataset.
+        people: number of a person in this file -> number in the dataset.
+
+    Returns:
+        What is kept.
+    """
     person = np.array([people[int(one)] for one in measured.person], np.int64)
     clip = np.full(measured.faces, index, np.int64)
     both = {
@@ -101,7 +120,7 @@ def _looks(measured: Measured, person: int) -> Floats:
 
 
 def _embedded(vectors: Floats) -> NDArray[np.bool_]:
-    """(n,) rows that are unit vectors. Zeros would be far from everybody, and are no face either."""
+    """(n,) rows that are unit vectors. Zeros would be far from every person, and are no face either."""
     with np.errstate(invalid="ignore"):
         return np.asarray(np.abs(np.linalg.norm(vectors, axis=1) - 1.0) < _UNIT)
 
@@ -116,8 +135,8 @@ def _spread(measured: Measured, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _nearest(vectors: Floats, ours: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> Floats:
-    """(n,) distances of rows `theirs` to the nearest of rows `ours`. Faces of everybody in the file count: who is taken
-    for somebody else there, or stands in the wrong place, is shown all the same."""
+    """(n,) distances of rows `theirs` to the nearest of rows `ours`. Faces of all people in the file count: a
+    person who is taken for another there, or stands in the wrong place, is shown all the same."""
     result = np.full(vectors.shape[1], np.nan, np.float32)
     rows = np.flatnonzero(theirs)
     if ours.any():

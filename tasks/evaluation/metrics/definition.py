@@ -18,8 +18,16 @@ class Better(StrEnum):
 
 @dataclass(frozen=True)
 class Definition:
-    """A metric. name: stable, for machines. title: for people. unit: "share", "degrees", "cosine distance", ...
-    meaning: how it is worked out, in one or two sentences. source: paper and section it follows."""
+    """A metric.
+
+    Attributes:
+        name: stable, for machines.
+        title: for people.
+        unit: "share", "degrees", "cosine distance", ...
+        better: which way it is good.
+        meaning: how it is worked out, in one or two sentences.
+        source: paper and section it follows.
+    """
 
     name: str
     title: str
@@ -31,9 +39,17 @@ class Definition:
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number. low, high: its 95 % interval, bootstrapped over people. samples: what it was taken from.
-    people: how many of them. original: the same number on the originals alone, chance: for whoever guesses; NaN where
-    that means nothing. note: what a reader must know, above all why there is no value (then it is NaN)."""
+    """One measured number.
+
+    Attributes:
+        value: the number, NaN where it is not known.
+        low, high: its 95 % interval, bootstrapped over people.
+        samples: how many samples it was taken from.
+        people: of how many people they are.
+        original: the same number on the originals alone, NaN where that means nothing.
+        chance: what guessing gives, NaN where that means nothing.
+        note: what a reader must know, above all why there is no value.
+    """
 
     value: float
     low: float = math.nan
@@ -46,7 +62,14 @@ class Figure:
 
     @classmethod
     def unknown(cls, note: str) -> Figure:
-        """A number that could not be measured, and why."""
+        """Make a number that could not be measured.
+
+        Args:
+            note: why not.
+
+        Returns:
+            A figure without a value.
+        """
         return cls(math.nan, note=note)
 
     @property

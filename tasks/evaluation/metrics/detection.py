@@ -29,7 +29,14 @@ FRAMES = Definition(
 
 
 def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
-    """All three for one file."""
+    """Work out the three numbers of one file.
+
+    Args:
+        measured: what was measured of it.
+
+    Returns:
+        The numbers by definition and variant, which is empty.
+    """
     if not measured.shared:
         nothing = Figure.unknown("There is no anonymized file.")
         return {(definition, ""): nothing for definition in (FOUND, EXTRA, FRAMES)}

@@ -12,9 +12,14 @@ from models.interfaces.capabilities import Floats
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces of one side of a dataset, seen by one embedder. Identifying. vectors: (n, D) float32 unit vectors. person:
-    (n,) int64, the same number on both sides for one person. clip: (n,) int64, the input it is from. frame: (n,) int64
-    within the input."""
+    """Faces of one side of a dataset, seen by one embedder. Identifying.
+
+    Attributes:
+        vectors: (n, D) float32 unit vectors.
+        person: (n,) int64, the same number on both sides for one person.
+        clip: (n,) int64, the input it is from.
+        frame: (n,) int64 within the input.
+    """
 
     vectors: Floats
     person: NDArray[np.int64]
@@ -29,5 +34,12 @@ class Faces:
         return len(self.person)
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Faces:
-        """The chosen rows."""
+        """Choose rows.
+
+        Args:
+            rows: (k,) indices, or (n,) bool.
+
+        Returns:
+            The chosen rows.
+        """
         return Faces(self.vectors[rows], self.person[rows], self.clip[rows], self.frame[rows])

@@ -12,13 +12,27 @@ LEAST = 5
 
 
 def both_known(pair: Floats) -> NDArray[np.bool_]:
-    """(n,) where a (2, n) or (2, n, k) array is known on both sides."""
+    """Say where a series is known on both sides.
+
+    Args:
+        pair: (2, n) or (2, n, k).
+
+    Returns:
+        (n,) True where it is.
+    """
     return np.asarray(np.isfinite(pair).all(axis=(0, *range(2, pair.ndim))))
 
 
 def correlation(pair: Floats, person: NDArray[np.int64]) -> float:
-    """Pearson correlation of a (2, n) series, each person's own mean taken out; NaN when nothing moves or too little is
-    known."""
+    """Work out the Pearson correlation of two series, each person's own mean taken out.
+
+    Args:
+        pair: (2, n).
+        person: (n,) the person of each row.
+
+    Returns:
+        The correlation; NaN when nothing moves or too little is known.
+    """
     known = both_known(pair)
     if known.sum() < LEAST:
         return float("nan")
@@ -31,8 +45,15 @@ def correlation(pair: Floats, person: NDArray[np.int64]) -> float:
 
 
 def about_median(errors: NDArray[np.floating], person: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n,) errors without each person's own median, which is how two faces of other proportions differ at rest; NaN
-    where a person has one known error only, which would always be 0."""
+    """Take each person's own median out of errors: it is how two faces of other proportions differ at rest.
+
+    Args:
+        errors: (n,).
+        person: (n,) the person of each row.
+
+    Returns:
+        (n,); NaN where a person has one known error only, which would always be 0.
+    """
     result = np.asarray(errors, np.float64).copy()
     for one in np.unique(person):
         rows = person == one
@@ -41,11 +62,25 @@ def about_median(errors: NDArray[np.floating], person: NDArray[np.int64]) -> NDA
 
 
 def turned(errors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Differences of angles in degrees, brought into -180 .. 180."""
+    """Bring differences of angles into -180 .. 180.
+
+    Args:
+        errors: degrees, of any shape.
+
+    Returns:
+        Degrees, of the same shape.
+    """
     return (np.asarray(errors, np.float64) + 180.0) % 360.0 - 180.0
 
 
 def mean_size(errors: NDArray[np.floating]) -> float:
-    """Mean absolute error, NaN left out; NaN when nothing is known."""
+    """Work out the mean absolute error.
+
+    Args:
+        errors: (n,); NaN is left out.
+
+    Returns:
+        The mean; NaN when nothing is known.
+    """
     known = np.abs(errors[np.isfinite(errors)])
     return float(known.mean()) if len(known) else float("nan")

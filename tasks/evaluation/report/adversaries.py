@@ -16,9 +16,15 @@ from tasks.evaluation.report.words import amount
 
 @dataclass(frozen=True)
 class Row:
-    """What one embedder finds. results: share of results that match other pictures of their person; strangers: of the
-    kind; excess: their difference; first, rank, and those of strangers: places among all people. own: share that match
-    their own footage."""
+    """What one embedder finds.
+
+    Attributes:
+        results: share of results that match other pictures of their person.
+        strangers: share that match strangers of the kind.
+        excess: their difference.
+        first, strangers_first, rank, strangers_rank: places among all people, of the person and of strangers.
+        own: share that match their own footage.
+    """
 
     embedder: str
     results: Figure
@@ -33,8 +39,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Both adversaries beside the strangers. unknown: why nothing is known of outsiders, "" where something is. notes:
-    what a reader of the outsider's figures must know. surroundings: how often control strangers match the footage."""
+    """Both adversaries beside the strangers.
+
+    Attributes:
+        unknown: why nothing is known of outsiders, "" where something is.
+        notes: what a reader of the outsider's figures must know.
+        surroundings: how often control strangers match the footage.
+    """
 
     rows: tuple[Row, ...]
     unknown: str
@@ -43,7 +54,14 @@ class Table:
 
 
 def table(lines: Sequence[Line]) -> Table | None:
-    """A row for each embedder, in their order; None without any numbers."""
+    """Make the table of the adversaries.
+
+    Args:
+        lines: their numbers.
+
+    Returns:
+        A row for each embedder, in their order; None without any numbers.
+    """
     numbers: Numbers = {(line.definition, line.variant): line.figure for line in lines}
     names = _embedders(numbers)
     if not names:
@@ -57,8 +75,15 @@ def table(lines: Sequence[Line]) -> Table | None:
 
 
 def headlines(numbers: Numbers, independent: str) -> tuple[Headline, ...]:
-    """How much more often results match their person's other pictures than strangers of the kind do, by the embedder
-    that took part in nothing, or the first; nothing without any numbers."""
+    """Say how much more often results match their person's other pictures than strangers of the kind do.
+
+    Args:
+        numbers: of the adversaries.
+        independent: the embedder that took part in nothing; where it has no numbers, the first one speaks.
+
+    Returns:
+        One headline; none without any numbers.
+    """
     names = _embedders(numbers)
     if not names:
         return ()
@@ -82,8 +107,16 @@ def headlines(numbers: Numbers, independent: str) -> tuple[Headline, ...]:
 
 
 def recognised_by_outsiders(numbers: Numbers) -> list[str]:
-    """Embedders by which results seem to match their person more often than strangers of the kind do. As few people
-    leave the interval wide, a difference that is large counts whatever its interval."""
+    """List embedders by which results seem to match their person more often than strangers of the kind do.
+
+    As few people leave the interval wide, a difference that is large counts with any interval.
+
+    Args:
+        numbers: of the adversaries.
+
+    Returns:
+        Names of the embedders.
+    """
     return [
         name
         for (one, name), figure in numbers.items()

@@ -26,9 +26,16 @@ _KEY = 26
 
 
 def svg(chart: Chart, wide: bool = False) -> str:
-    """The chart as an <svg> element that takes the width it is given. wide: of twice the width to its height.
+    """Draw a chart as an <svg> element that takes the width it is given.
 
     Names and titles may hold any text. Points that are not finite, or not above 0 where x is logarithmic, are gaps.
+
+    Args:
+        chart: the chart.
+        wide: of twice the width to its height.
+
+    Returns:
+        The element as text.
     """
     width = _WIDE if wide else _WIDTH
     series = [replace(one, points=tuple(scales.thin(_drawable(one.points, chart.log_x)))) for one in chart.series]

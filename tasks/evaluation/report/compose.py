@@ -24,8 +24,14 @@ _MUTED = True
 
 @dataclass(frozen=True)
 class Facts:
-    """What a report says besides numbers. made_at: ISO time. counts: see `Content.counts`. independent: the embedder
-    that had no part in any result. settings: see `Content.settings`. unexamined: anonymized files without an original.
+    """What a report says besides numbers.
+
+    Attributes:
+        made_at: ISO time.
+        counts: see `Content.counts`.
+        independent: the embedder that had no part in any result.
+        settings: see `Content.settings`.
+        unexamined: anonymized files without an original.
     """
 
     title: str
@@ -46,8 +52,19 @@ def compose(
     overall: Numbers | None = None,
     adversaries: Numbers | None = None,
 ) -> Content:
-    """Put a report together. clips: all measured files, those without a result included. overall: numbers of what the
-    dataset is good for that are no means of files'. adversaries: what an outsider and an insider find."""
+    """Put a report together.
+
+    Args:
+        facts: what it says besides numbers.
+        clips: all measured files, those without a result included.
+        attacks: one for each attacker.
+        pages: one for each anonymized file.
+        overall: numbers of what the dataset is good for that are no means of files'.
+        adversaries: what an outsider and an insider find.
+
+    Returns:
+        The report.
+    """
     there = [clip for clip in clips if clip.shared]
     people = [clip.person for clip in there]
     useful = usefulness.over([clip.usefulness for clip in there], people)
@@ -82,7 +99,14 @@ def compose(
 
 
 def charts(attacks: Sequence[Attack]) -> list[Chart]:
-    """Cumulative match and ROC of all attackers."""
+    """Make the charts of cumulative match and ROC of all attackers.
+
+    Args:
+        attacks: one for each attacker.
+
+    Returns:
+        The charts; empty where no attacker has a curve.
+    """
     known = [one for one in attacks if np.isfinite(one.cmc).any()]
     if not known:
         return []

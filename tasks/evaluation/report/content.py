@@ -1,4 +1,4 @@
-"""What a report says, before anybody decides how it looks.
+"""What a report says, apart from how it looks.
 
 Nothing in here may identify a person of the originals: names are those of anonymized files, pictures are of the
 anonymized side. `Page.source_sheet` is the one exception, and empty unless a reviewer asked for it.
@@ -23,7 +23,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Line:
-    """One number of a table. variant: which embedder, axis or side it is about, "" when there is only one."""
+    """One number of a table.
+
+    Attributes:
+        variant: which embedder, axis or side it is about, "" when there is only one.
+    """
 
     definition: Definition
     figure: Figure
@@ -32,7 +36,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a chart. points: (x, y), y may be NaN where nothing is known. muted: shown for comparison only."""
+    """One line of a chart.
+
+    Attributes:
+        points: (x, y), y may be NaN where nothing is known.
+        muted: shown for comparison only.
+    """
 
     name: str
     points: tuple[tuple[float, float], ...]
@@ -41,8 +50,14 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """A line chart. caption: how to read it, in one sentence. marks: horizontal lines, (name, y). log_x: logarithmic,
-    for x > 0. y_from, y_to: range of y, None from the data."""
+    """A line chart.
+
+    Attributes:
+        caption: how to read it, in one sentence.
+        marks: horizontal lines, (name, y).
+        log_x: logarithmic, for x > 0.
+        y_from, y_to: range of y, None from the data.
+    """
 
     title: str
     caption: str
@@ -57,7 +72,12 @@ class Chart:
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame that deserves a look. number: counted from 0. distance: cosine, of the face nearest to its source."""
+    """A frame that deserves a look.
+
+    Attributes:
+        number: counted from 0.
+        distance: cosine, of the face nearest to its source.
+    """
 
     number: int
     seconds: float
@@ -67,11 +87,19 @@ class Frame:
 
 @dataclass(frozen=True)
 class Page:
-    """One anonymized file. name: its path in the anonymized dataset; key: a safe file name for its page. nearest: the
-    smallest share of an embedder's threshold that any frame reached: below 1 it was recognised. sheet: JPEG file of
-    the anonymized side, worst frames first; source_sheet: the same frames of the source, for reviewers only; both are
-    read when the page is written, since those of all pages together would fill the memory. lines: its numbers. said:
-    its outcome in words."""
+    """One anonymized file.
+
+    Attributes:
+        key: a safe file name for its page.
+        name: its path in the anonymized dataset.
+        said: its outcome in words.
+        nearest: the smallest share of an embedder's threshold that any frame reached: below 1 it was recognised.
+        lines: its numbers.
+        worst: the frames nearest to the source.
+        sheet: JPEG file of the anonymized side, worst frames first. Like `source_sheet` it is read when the page is
+            written, since those of all pages together would fill the memory.
+        source_sheet: the same frames of the source, for reviewers only.
+    """
 
     key: str
     name: str
@@ -90,7 +118,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Headline:
-    """One of the two or three numbers that carry the verdict. words: what it means, in a sentence."""
+    """One of the two or three numbers that carry the verdict.
+
+    Attributes:
+        words: what it means, in a sentence.
+    """
 
     title: str
     number: str
@@ -99,9 +131,15 @@ class Headline:
 
 @dataclass(frozen=True)
 class Content:
-    """A whole report. counts: what was compared, (what, how many). settings: (what, value) needed to do it again.
-    method, limits: paragraphs. reviewer: whether source pictures are in it, so that it says so on every page.
-    adversaries: what an outsider and an insider find, see `tasks.evaluation.report.adversaries`."""
+    """A whole report.
+
+    Attributes:
+        counts: what was compared, (what, how many).
+        method, limits: paragraphs.
+        settings: (what, value) needed to do it again.
+        reviewer: whether source pictures are in it, so that it says so on every page.
+        adversaries: what an outsider and an insider find, see `tasks.evaluation.report.adversaries`.
+    """
 
     title: str
     made_at: str

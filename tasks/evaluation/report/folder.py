@@ -19,11 +19,19 @@ _SAYS = b"A report of anonflow; anonflow may replace this folder.\n"
 
 
 def place(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write into a new private folder beside `folder`, which then takes its place.
+    """Write a report's folder as a whole.
 
-    What is written through `infra.storage.disk` is on disk by then, and not only in memory. While an earlier report is
-    replaced there is a moment in which neither is there; a crash just then loses the earlier one. One process at a time
-    may write a folder. Raises UsageError when something else is there, StoreUnavailable when it cannot be written.
+    `fill` writes into a new private folder beside `folder`, which then takes its place. What is written through
+    `infra.storage.disk` is on disk by then, and not only in memory. While an earlier report is replaced there is a
+    moment in which neither is there; a crash just then loses the earlier one. One process at a time may write a folder.
+
+    Args:
+        folder: where the report goes.
+        fill: called with the new folder, into which it writes.
+
+    Raises:
+        UsageError: something else is there.
+        StoreUnavailable: the folder cannot be written.
     """
     try:
         patiently(lambda: _place(Path(os.path.abspath(folder)), fill), 0)

@@ -1,4 +1,4 @@
-"""What a report says, for programs: a summary, whose SHA-256 names the report, and a table of all numbers."""
+"""What a report says, for programs: a summary and a table of all numbers. The summary's SHA-256 names the report."""
 
 from __future__ import annotations
 
@@ -24,9 +24,14 @@ _COUNTS = ("samples", "people")
 
 
 def write_tables(content: Content, folder: Path) -> None:
-    """Write `summary.json` and `metrics.parquet` into a folder, readable by this user only; each appears whole.
+    """Write `summary.json` and `metrics.parquet`, readable by this user only; each appears whole.
 
-    Raises StoreUnavailable when the folder cannot be written.
+    Args:
+        content: the report.
+        folder: where they go.
+
+    Raises:
+        StoreUnavailable: the folder cannot be written.
     """
     disk = Disk(folder, private=True)
     disk.write(SUMMARY, summary(content))
@@ -34,7 +39,14 @@ def write_tables(content: Content, folder: Path) -> None:
 
 
 def summary(content: Content) -> bytes:
-    """The summary as JSON; what is no number is null. The same content always gives the same bytes."""
+    """Write the summary as JSON; what is no number is null.
+
+    Args:
+        content: the report.
+
+    Returns:
+        The bytes, always the same for the same content.
+    """
     said = {
         "schema": SCHEMA,
         "title": content.title,
@@ -67,13 +79,28 @@ def summary(content: Content) -> bytes:
 
 
 def report_id(summary: bytes) -> str:
-    """What a report is known by, for instance where decisions about its files are kept: 64 hexadecimal digits."""
+    """Work out by what a report is known, for instance where decisions about its files are kept.
+
+    Args:
+        summary: bytes of the summary.
+
+    Returns:
+        64 hexadecimal digits.
+    """
     return hashlib.sha256(summary).hexdigest()
 
 
 def table(content: Content) -> bytes:
-    """All numbers as a Parquet file: a row per line of the report and of its files' pages. What is no number is null,
-    so that a mean over a column leaves it out."""
+    """Write all numbers as a Parquet file: a row per line of the report and of its files' pages.
+
+    What is no number is null, so that a mean over a column leaves it out.
+
+    Args:
+        content: the report.
+
+    Returns:
+        The file's bytes.
+    """
     import pyarrow
     import pyarrow.parquet
 

@@ -31,16 +31,31 @@ def write(content: Content, folder: Path) -> None:
     """Write index.html, videos/<key>.html, summary.json and metrics.parquet; all of it appears, or nothing does.
 
     Files can be read by this user only. Every page holds its pictures, styles and script, may fetch nothing, and shows
-    names and texts as they are, whatever is in them. An earlier report is replaced. Raises UsageError when something
-    else is in the folder, or when names or keys cannot be used; ValueError when there are pictures of the source
-    without `content.reviewer`; StoreUnavailable when the folder cannot be written.
+    names and texts as they are, with any characters in them. An earlier report is replaced.
+
+    Args:
+        content: the report.
+        folder: where it goes.
+
+    Raises:
+        UsageError: something else is in the folder, or names or keys cannot be used.
+        ValueError: there are pictures of the source without `content.reviewer`.
+        StoreUnavailable: the folder cannot be written.
     """
     check(content)
     place(folder, lambda new: _fill(content, new))
 
 
 def check(content: Content) -> None:
-    """Raise what `write` raises about content."""
+    """Check what `write` requires of content.
+
+    Args:
+        content: the report.
+
+    Raises:
+        UsageError: names or keys cannot be used.
+        ValueError: there are pictures of the source without `content.reviewer`.
+    """
     keys, names = [page.key for page in content.pages], [page.name for page in content.pages]
     if not all(_KEY.fullmatch(key) for key in keys):
         raise UsageError(
@@ -58,7 +73,14 @@ def check(content: Content) -> None:
 
 
 def worst_first(pages: Iterable[Page]) -> list[Page]:
-    """Pages in the order in which they deserve a look; a nearest distance that is unknown counts as the worst."""
+    """Sort pages in the order in which they deserve a look.
+
+    Args:
+        pages: the pages; a nearest distance that is unknown counts as the worst.
+
+    Returns:
+        The pages in order.
+    """
 
     def place_of(page: Page) -> tuple[int, float, str]:
         nearest = -math.inf if math.isnan(page.nearest) else page.nearest
@@ -91,7 +113,15 @@ def _fill(content: Content, folder: Path) -> None:
 
 
 def index(content: Content, report: str) -> bytes:
-    """The page that everything begins with. report: the report's id."""
+    """Write the first page of a report.
+
+    Args:
+        content: the report.
+        report: the report's id.
+
+    Returns:
+        The page as HTML.
+    """
     groups = [
         ("Privacy", "Can the people in the originals still be recognised?", grouped(content.privacy)),
         ("Usefulness", "Is what the videos are needed for still there?", grouped(content.usefulness)),
@@ -110,7 +140,14 @@ def index(content: Content, report: str) -> bytes:
 
 
 def grouped(lines: Sequence[Line]) -> list[list[Line]]:
-    """Lines that follow each other and are about the same metric, together."""
+    """Group lines that follow each other and are about the same metric.
+
+    Args:
+        lines: the lines.
+
+    Returns:
+        The groups, in order.
+    """
     return [list(group) for _, group in itertools.groupby(lines, key=lambda line: line.definition.name)]
 
 
@@ -138,7 +175,14 @@ def _page(template: str, content: Content, report: str, data: dict[str, Any], **
 
 
 def embedded(value: Any) -> Markup:
-    """JSON for a <script> element. Nothing in it ends the element, since it holds no angle bracket."""
+    """Write a value as JSON for a <script> element.
+
+    Args:
+        value: what JSON can hold.
+
+    Returns:
+        The text. Nothing in it ends the element, since it holds no angle bracket.
+    """
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     for letter in "<>&":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
@@ -146,7 +190,14 @@ def embedded(value: Any) -> Markup:
 
 
 def picture(jpeg: Path) -> str:
-    """A JPEG file as an address that holds it."""
+    """Write a JPEG file as an address that holds it.
+
+    Args:
+        jpeg: the file.
+
+    Returns:
+        A `data:` address.
+    """
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.read_bytes()).decode()
 
 

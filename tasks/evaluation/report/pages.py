@@ -23,7 +23,18 @@ SHOWN = 12
 def page(
     clip: Clip, name: str, limits: Mapping[str, Limits], sheet: Path | None, source_sheet: Path | None = None
 ) -> Page:
-    """The page of an anonymized file. name: its path in the anonymized dataset. sheet, source_sheet: JPEG files."""
+    """Make the page of an anonymized file.
+
+    Args:
+        clip: what is kept of the file.
+        name: its path in the anonymized dataset.
+        limits: embedder -> distances of strangers.
+        sheet: JPEG file of the anonymized side.
+        source_sheet: JPEG file of the source.
+
+    Returns:
+        The page.
+    """
     outcome, said = verdict.of_file(clip, limits)
     return Page(
         key=key_of(name),
@@ -43,19 +54,42 @@ def page(
 
 
 def key_of(name: str) -> str:
-    """A safe file name for the page of a file."""
+    """Make a safe file name for the page of a file.
+
+    Args:
+        name: path of the file in the anonymized dataset.
+
+    Returns:
+        The name without a suffix.
+    """
     return "file-" + hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
 def lines(numbers: Numbers) -> list[Line]:
-    """Numbers as lines of a table, those of one metric together."""
+    """Turn numbers into lines of a table, those of one metric together.
+
+    Args:
+        numbers: the numbers.
+
+    Returns:
+        The lines.
+    """
     place = {name: n for n, name in enumerate(dict.fromkeys(definition.name for definition, _ in numbers))}
     ordered = sorted(numbers.items(), key=lambda item: place[item[0][0].name])
     return [Line(definition, figure, variant) for (definition, variant), figure in ordered]
 
 
 def worst(clip: Clip, limits: Mapping[str, Limits], most: int = WORST) -> tuple[Frame, ...]:
-    """The frames nearest to the source by any embedder, none within half a second of another."""
+    """Find the frames nearest to the source by any embedder, none within half a second of another.
+
+    Args:
+        clip: what is kept of the file.
+        limits: embedder -> distances of strangers.
+        most: number of frames at most.
+
+    Returns:
+        The frames, nearest first.
+    """
     found = []
     for name, distances in clip.nearest.items():
         for row in np.flatnonzero(np.isfinite(distances)).tolist():
@@ -71,7 +105,16 @@ def worst(clip: Clip, limits: Mapping[str, Limits], most: int = WORST) -> tuple[
 
 
 def shown(clip: Clip, limits: Mapping[str, Limits], most: int = SHOWN) -> list[tuple[int, str]]:
-    """(frame, caption) of a contact sheet: the worst ones first, then evenly spread ones."""
+    """Choose the frames of a contact sheet: the worst ones first, then evenly spread ones.
+
+    Args:
+        clip: what is kept of the file.
+        limits: embedder -> distances of strangers.
+        most: number of frames.
+
+    Returns:
+        (frame, caption) each.
+    """
     first = worst(clip, limits)
     result = [(frame.number, f"{frame.seconds:.2f} s  {frame.distance:.2f} {frame.embedder}") for frame in first]
     taken = {number for number, _ in result}

@@ -26,7 +26,12 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person decided about one file. name: its path in the anonymized dataset. note: their reason, or ""."""
+    """What a person decided about one file.
+
+    Attributes:
+        name: its path in the anonymized dataset.
+        note: their reason, or "".
+    """
 
     name: str
     choice: Choice
@@ -35,8 +40,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class Review:
-    """All decisions about a report. report: its id. exported_at: by the clock of whoever exported. undecided: names of
-    files about which nothing was decided; that is no consent."""
+    """All decisions about a report.
+
+    Attributes:
+        report: its id.
+        exported_at: by the clock of the machine that exported them.
+        undecided: names of files about which nothing was decided; that is no consent.
+    """
 
     report: str
     exported_at: str
@@ -45,10 +55,18 @@ class Review:
 
 
 def load(path: Path, report: Path) -> Review:
-    """Read exported decisions. report: the folder of the report that they must be about.
+    """Read exported decisions. Who decided is not known: the file is not signed.
 
-    Raises UsageError when the file or the report cannot be read, is damaged or of another version, or when decisions
-    are about another report, an unknown file, or twice about one. Who decided is not known: the file is not signed.
+    Args:
+        path: the exported file.
+        report: the folder of the report that they must be about.
+
+    Returns:
+        The decisions.
+
+    Raises:
+        UsageError: the file or the report cannot be read, is damaged or of another version, or decisions are about
+            another report, an unknown file, or twice about one.
     """
     data = _read(report / machine.SUMMARY, "The folder holds no report; name the folder that has its index.html in it.")
     value = _parsed(_read(path, f"The decisions cannot be read; name the {FILE} that the report's page exported."))

@@ -13,7 +13,11 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @dataclass(frozen=True)
 class Scale:
-    """A range of values, drawn from `start` to `end` pixels. log: logarithmic, for values above 0."""
+    """A range of values, drawn from `start` to `end` pixels.
+
+    Attributes:
+        log: logarithmic, for values above 0.
+    """
 
     low: float
     high: float
@@ -22,13 +26,27 @@ class Scale:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """Pixels of a value of the range."""
+        """Work out where a value is drawn.
+
+        Args:
+            value: of the range.
+
+        Returns:
+            Pixels.
+        """
         low, high = (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
         share = ((math.log10(value) if self.log else value) - low) / (high - low)
         return self.start + share * (self.end - self.start)
 
     def ticks(self, most: int) -> list[tuple[float, str]]:
-        """(value, label) of up to about `most` round values of the range."""
+        """Choose round values of the range.
+
+        Args:
+            most: about how many at most.
+
+        Returns:
+            (value, label) each.
+        """
         if self.log:
             found = _log_ticks(self.low, self.high, most)
             if len(found) > 1:
@@ -41,15 +59,34 @@ class Scale:
 
 
 def round_step(span: float, most: int) -> float:
-    """1, 2 or 5 times a power of ten, so that a span above 0 has at most about `most` steps."""
+    """Choose a step of 1, 2 or 5 times a power of ten.
+
+    Args:
+        span: above 0.
+        most: about how many steps the span may have at most.
+
+    Returns:
+        The step.
+    """
     least = span / max(most - 1, 1)
     power = 10.0 ** math.floor(math.log10(least))
     return next((factor * power for factor in (1, 2, 5) if factor * power >= least * (1 - 1e-9)), 10 * power)
 
 
 def limits(values: Sequence[float], low: float | None, high: float | None) -> tuple[float, float]:
-    """The range to show: what was asked for, widened where a value lies outside, so that nothing is ever cut off;
-    where an end is open, the next round number."""
+    """Choose the range to show.
+
+    What was asked for is widened where a value lies outside, so that nothing is ever cut off; where an end is open, it
+    is the next round number.
+
+    Args:
+        values: the values; those that are not finite are left out.
+        low: lower end asked for, None where open.
+        high: upper end asked for, None where open.
+
+    Returns:
+        (low, high).
+    """
     known = [value for value in values if math.isfinite(value)]
     ends = [end for end in (low, high) if end is not None]
     if not known and not ends:
@@ -66,8 +103,17 @@ def limits(values: Sequence[float], low: float | None, high: float | None) -> tu
 
 
 def thin(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
-    """At most about `most` of the points, in order, and between them one that is not finite wherever there was one. Of
-    every stretch its smallest and its largest y stay: no peak is lost, a gap may look longer than it is."""
+    """Thin out points, so that few enough are left to draw.
+
+    Of every stretch its smallest and its largest y stay: no peak is lost, a gap may look longer than it is.
+
+    Args:
+        points: (x, y) each.
+        most: about how many to keep at most.
+
+    Returns:
+        The kept points in order, and between them one that is not finite wherever there was one.
+    """
     if len(points) <= most:
         return list(points)
     known = [row for row, point in enumerate(points) if _finite(point)]
@@ -88,7 +134,14 @@ def thin(points: Sequence[Point], most: int = MOST_POINTS) -> list[Point]:
 
 
 def runs(points: Sequence[Point]) -> list[list[Point]]:
-    """The stretches of points between those that are not finite."""
+    """Split points at those that are not finite.
+
+    Args:
+        points: (x, y) each.
+
+    Returns:
+        The stretches between.
+    """
     found: list[list[Point]] = [[]]
     for point in points:
         if _finite(point):

@@ -23,8 +23,8 @@ from tasks.evaluation.report.content import Headline, Outcome, Page
 from tasks.evaluation.report.words import amount
 
 CLEARLY, TIMES = 0.05, 3.0
-"""So far above guessing, or so many times as high, must the lower end of an interval be for a re-identification rate to
-fail a dataset: of a thousand people, guessing names one, and thirty would be a scandal."""
+"""A re-identification rate fails a dataset when the lower end of its interval is so far above guessing, or so many
+times as high: of a thousand people, guessing names one, and thirty would be a scandal."""
 LOST = 0.1
 """Share of the faces that may be none any more. Beyond, networks that are far from what is no face have proved little;
 the audit of a run has the same limit."""
@@ -36,8 +36,14 @@ FEW = 20
 
 @dataclass(frozen=True)
 class Limits:
-    """Cosine distances of one embedder. far_1, far_01: under which 1 % (0.1 %) of pairs of strangers lie. Raises
-    ValueError where they cannot be: nothing is nearer than a distance that is not known."""
+    """Cosine distances of one embedder.
+
+    Raises ValueError where they cannot be: nothing is nearer than a distance that is not known.
+
+    Attributes:
+        far_1: under which 1 % of pairs of strangers lie.
+        far_01: under which 0.1 % of pairs of strangers lie.
+    """
 
     far_1: float
     far_01: float
@@ -48,7 +54,15 @@ class Limits:
 
 
 def nearest(clip: Clip, limits: Mapping[str, Limits]) -> float:
-    """Smallest distance to the source over all faces and embedders, as a share of `far_1`; NaN without any."""
+    """Find the smallest distance to the source over all faces and embedders.
+
+    Args:
+        clip: what is kept of the file.
+        limits: embedder -> distances of strangers.
+
+    Returns:
+        The distance as a share of `far_1`; NaN without any.
+    """
     shares = [
         float(np.nanmin(distances)) / limits[name].far_1
         for name, distances in clip.nearest.items()
@@ -58,7 +72,15 @@ def nearest(clip: Clip, limits: Mapping[str, Limits]) -> float:
 
 
 def of_file(clip: Clip, limits: Mapping[str, Limits]) -> tuple[Outcome, str]:
-    """The outcome of one file, in a word and in a sentence or two."""
+    """Judge one file.
+
+    Args:
+        clip: what is kept of the file.
+        limits: embedder -> distances of strangers.
+
+    Returns:
+        The outcome, in a word and in a sentence or two.
+    """
     if not clip.shared:
         return Outcome.LOOK, "No frame of the anonymized file belongs to one of the original; nothing was compared."
     doubts = _doubts(clip)
@@ -104,8 +126,17 @@ def _doubts(clip: Clip) -> list[str]:
 def of_dataset(
     pages: Sequence[Page], attacks: Sequence[Attack], unexamined: int = 0, outsiders: Sequence[str] = ()
 ) -> tuple[Outcome, str]:
-    """The outcome of all, in a word and in a few sentences. unexamined: anonymized files that belong to no original.
-    outsiders: embedders by which results match other pictures of their person more often than those of strangers."""
+    """Judge a whole dataset.
+
+    Args:
+        pages: one for each anonymized file.
+        attacks: one for each attacker.
+        unexamined: anonymized files that belong to no original.
+        outsiders: embedders by which results match other pictures of their person more often than those of strangers.
+
+    Returns:
+        The outcome of all, in a word and in a few sentences.
+    """
     failed = sum(page.outcome is Outcome.FAIL for page in pages)
     doubtful = sum(page.outcome is Outcome.LOOK for page in pages)
     rates = {one.embedder: one.numbers[identification.RATES[1], one.embedder] for one in attacks}
@@ -140,7 +171,17 @@ def of_dataset(
 
 
 def headlines(pages: Sequence[Page], attacks: Sequence[Attack], kept: Figure, independent: str) -> tuple[Headline, ...]:
-    """The numbers that carry the verdict. kept: of usefulness. independent: the embedder that took part in nothing."""
+    """Choose the numbers that carry the verdict.
+
+    Args:
+        pages: one for each anonymized file.
+        attacks: one for each attacker.
+        kept: figure of usefulness.
+        independent: the embedder that took part in nothing.
+
+    Returns:
+        The headlines; what is not known is missing.
+    """
     shares = [page.nearest for page in pages if np.isfinite(page.nearest)]
     lines = []
     own = next((one for one in attacks if one.embedder == independent), None)

@@ -20,13 +20,29 @@ WAYS = {
 
 
 def unit(name: str) -> str:
-    """The unit to write after `amount`; "" where the amount carries it as a sign."""
+    """Choose the unit to write after `amount`.
+
+    Args:
+        name: the unit.
+
+    Returns:
+        The unit; "" where the amount carries it as a sign.
+    """
     return "" if name in _SYMBOLS else name
 
 
 def amount(value: float, name: str = "") -> str:
-    """A value in the unit `name`, two to four digits long; shares as per cent. A share that is not quite 0 or 1 is
-    never rounded to it. A dash for NaN."""
+    """Write a value, two to four digits long; shares as per cent.
+
+    A share that is not quite 0 or 1 is never rounded to it.
+
+    Args:
+        value: the value.
+        name: its unit.
+
+    Returns:
+        The text; a dash for NaN.
+    """
     if math.isnan(value):
         return NOTHING
     if math.isinf(value):
@@ -38,19 +54,42 @@ def amount(value: float, name: str = "") -> str:
 
 
 def interval(low: float, high: float, name: str = "") -> str:
-    """Both ends of a range; a dash where either is NaN."""
+    """Write both ends of a range.
+
+    Args:
+        low: lower end.
+        high: upper end.
+        name: their unit.
+
+    Returns:
+        The text; a dash where either is NaN.
+    """
     if math.isnan(low) or math.isnan(high):
         return NOTHING
     return f"{amount(low, name)} to {amount(high, name)}"
 
 
 def nearest(share: float) -> str:
-    """A share of a threshold as per cent, rounded down: what is below the threshold must not read as 100 %."""
+    """Write a share of a threshold as per cent, rounded down: what is below the threshold must not read as 100 %.
+
+    Args:
+        share: of the threshold.
+
+    Returns:
+        The text; a dash where it is not finite.
+    """
     return f"{math.floor(share * 1000 + 1e-9) / 10:,.1f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else NOTHING
 
 
 def clock(seconds: float) -> str:
-    """A position in a video or its length, to a tenth of a second, rounded down. A dash for NaN."""
+    """Write a position in a video or its length, to a tenth of a second, rounded down.
+
+    Args:
+        seconds: the position or length.
+
+    Returns:
+        The text; a dash where it is not finite.
+    """
     if not math.isfinite(seconds):
         return NOTHING
     tenths = math.floor(seconds * 10 + 1e-6)
@@ -61,12 +100,27 @@ def clock(seconds: float) -> str:
 
 
 def count(number: int) -> str:
-    """A whole number with its thousands apart."""
+    """Write a whole number with its thousands apart.
+
+    Args:
+        number: the number.
+
+    Returns:
+        The text.
+    """
     return f"{number:,}"
 
 
 def size(samples: int, people: int) -> str:
-    """What a number was taken from; a dash where nothing was. Breaks between the two only."""
+    """Write what a number was taken from. Breaks between the two only.
+
+    Args:
+        samples: number of samples.
+        people: number of people.
+
+    Returns:
+        The text; a dash where there was nothing.
+    """
     parts = [f"n = {count(samples)}"] * (samples > 0) + [f"people = {count(people)}"] * (people > 0)
     return ", ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts) or NOTHING
 

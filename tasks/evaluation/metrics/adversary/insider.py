@@ -1,6 +1,6 @@
 """Whether results match their own footage, beside what strangers who are painted into it reach.
 
-Somebody who holds the footage knows the person by clothes and room anyway; the figures tell what the face adds.
+A person who holds the footage knows the one in it by clothes and room anyway; the figures tell what the face adds.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ NOT_MEASURED = "The manifest of the anonymized files does not say how often cont
 
 
 def numbers(clips: Sequence[Clip], embedder: str, threshold: float) -> Numbers:
-    """The insider's figure by one embedder, which is its variant.
+    """Work out the insider's figure by one embedder, which is its variant.
 
     Args:
         clips: all files of the originals.
@@ -57,7 +57,7 @@ def numbers(clips: Sequence[Clip], embedder: str, threshold: float) -> Numbers:
         threshold: cosine distance under which it takes 1 % of pairs of strangers for one person.
 
     Returns:
-        `MATCHED`, over everybody in files that have a result; unembedded faces are in no share.
+        `MATCHED`, over all people in files that have a result; unembedded faces are in no share.
     """
     shares, before, people, faces = [], [], [], 0
     for original, anonymized in _appearances(clips, embedder):
@@ -77,12 +77,15 @@ def numbers(clips: Sequence[Clip], embedder: str, threshold: float) -> Numbers:
 
 
 def surroundings(values: Sequence[float | None], people: Sequence[int], manifest: bool) -> Numbers:
-    """How often control strangers match the footage of the files that have a result.
+    """Work out how often control strangers match the footage of the files that have a result.
 
     Args:
         values: of each such file, as its row of the manifest says; None where it says nothing.
         people: who is mostly seen in each.
         manifest: whether there is a manifest at all.
+
+    Returns:
+        `SURROUNDINGS`, the mean over people; what cannot be known says why.
     """
     if not manifest:
         return {(SURROUNDINGS, ""): Figure.unknown(NO_MANIFEST)}

@@ -1,4 +1,4 @@
-"""Which people are of one kind: what is measured of their originals, no fact about anybody."""
+"""Which people are of one kind: what is measured of their originals, no fact about any person."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ SAME_TONE = 20.0
 class Kinds:
     """What is measured of people. Identifying.
 
-    people: (P,) int64, ascending. looks: (P, 3) float64 apparent age in years, probability of female, skin tone in
-    degrees of ITA; NaN where not measured.
+    Attributes:
+        people: (P,) int64, ascending.
+        looks: (P, 3) float64 apparent age in years, probability of female, skin tone in degrees of ITA; NaN where not
+            measured.
     """
 
     people: NDArray[np.int64]
     looks: NDArray[np.float64]
 
     def alike(self, ones: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which people are strangers of one kind.
+        """Say which people are strangers of one kind.
 
         Args:
             ones: (n,) numbers of people.
@@ -36,8 +38,8 @@ class Kinds:
 
         Returns:
             (n, m) whether they are two people of the same apparent gender, no more than `SAME_AGE` apart, and no more
-            than `SAME_TONE` where the tone of both is measured. Nobody is of the kind of a person whose age or gender
-            is not measured, or who is not among `people`.
+            than `SAME_TONE` where the tone of both is measured. No one is of the kind of a person without measured age
+            or gender, or of a person who is not among `people`.
         """
         mine, theirs = self._looks(ones)[:, None], self._looks(others)[None]
         # A comparison with NaN is false.
@@ -55,7 +57,14 @@ class Kinds:
 
 
 def of(clips: Sequence[Clip]) -> Kinds:
-    """The kinds of the people who are mostly seen in the files, medians over the files of each."""
+    """Work out the kinds of the people who are mostly seen in the files.
+
+    Args:
+        clips: the files.
+
+    Returns:
+        Medians over the files of each person.
+    """
     files: dict[int, list[NDArray[np.floating]]] = {}
     for clip in clips:
         if clip.person in clip.looks:

@@ -22,10 +22,13 @@ Values = NDArray[np.float64]
 class Compared:
     """One value for each probe, (n,) float64, NaN where not known.
 
-    own: share of the faces of the true person in other files that match, every file counting the same. strangers: the
-    same for strangers of the kind, every one counting the same. rank: place of the true person, from 1, among all
-    people by the most similar face of each. strangers_first: share of the strangers of the kind who come first.
-    strangers_rank: their median place. choice: how many people there were to choose from.
+    Attributes:
+        own: share of the faces of the true person in other files that match, every file counting the same.
+        strangers: the same for strangers of the kind, every one counting the same.
+        rank: place of the true person, from 1, among all people by the most similar face of each.
+        strangers_first: share of the strangers of the kind who come first.
+        strangers_rank: their median place.
+        choice: how many people there were to choose from.
     """
 
     own: Values
@@ -55,7 +58,7 @@ def compare(gallery: Faces, probes: Faces, kinds: Kinds, threshold: float) -> Co
         stranger does not, and among people who are as similar the true one comes first and a stranger last.
 
     Raises:
-        ValueError: A vector is not finite.
+        ValueError: a vector is not finite.
     """
     if not (np.isfinite(gallery.vectors).all() and np.isfinite(probes.vectors).all()):
         raise ValueError("An embedded face is not finite.")

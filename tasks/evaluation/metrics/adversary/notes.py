@@ -11,12 +11,26 @@ NO_RESULT = "No face of anybody who is named has a result that could be compared
 
 
 def few(people: int) -> str:
-    """A warning where an interval rests on a few people; "" otherwise, and for one, who has no interval."""
+    """Warn where an interval rests on a few people.
+
+    Args:
+        people: how many.
+
+    Returns:
+        The warning; "" otherwise, and for one, who has no interval.
+    """
     return f"{people} people only: the interval is too narrow." if 1 < people < FEW else ""
 
 
 def unvaried(values: NDArray[np.float64]) -> str:
-    """A warning where (n,) values of people are all equal, so that drawing people anew gives no width; "" otherwise."""
+    """Warn where values of people are all equal, so that drawing people anew gives no width.
+
+    Args:
+        values: (n,) of people.
+
+    Returns:
+        The warning; "" otherwise.
+    """
     people = len(values)
     if people < 2 or np.ptp(values) > 0:
         return ""
@@ -26,5 +40,12 @@ def unvaried(values: NDArray[np.float64]) -> str:
 
 
 def joined(*notes: str) -> str:
-    """Notes as one."""
+    """Join notes into one.
+
+    Args:
+        *notes: the notes; empty ones are left out.
+
+    Returns:
+        One note.
+    """
     return " ".join(note for note in notes if note)

@@ -1,4 +1,4 @@
-"""Whether somebody who holds other pictures of a person recognises the person behind a result.
+"""Whether a person who holds other pictures recognises the person behind a result.
 
 Where a result matches its person no more often than a stranger of the person's kind does, it gives away the kind alone.
 """
@@ -107,12 +107,12 @@ def numbers(
     threshold: float,
     footage: Mapping[int, int] | None = None,
 ) -> Numbers:
-    """The outsider's figures by one embedder, which is their variant.
+    """Work out the outsider's figures by one embedder, which is their variant.
 
     Args:
         clips: the originals, with their results where they have one.
         others: more pictures of people, without results; their originals alone are used.
-        labelled: numbers of the people who are named. Whoever is not could be one of them under another number.
+        labelled: numbers of the people who are named. A person who is not could be one of them under another number.
         embedder: name of the network.
         threshold: cosine distance under which it takes 1 % of pairs of strangers for one person.
         footage: index of a clip -> index of the first with the same content, where that is another.
@@ -138,7 +138,7 @@ def numbers(
 
 
 def _of_main(clips: Sequence[Clip], embedder: str, anonymized: bool, footage: Mapping[int, int]) -> Faces:
-    """The faces of whom each file mostly shows, `clip` being the footage."""
+    """The faces of the person whom each file mostly shows; `clip` is the footage."""
     parts = []
     for clip in clips:
         faces = (clip.anonymized if anonymized else clip.originals)[embedder]

@@ -19,7 +19,14 @@ CONSECUTIVE = Definition(
 
 
 def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
-    """One number per embedder for one file."""
+    """Work out the change of identity in one file.
+
+    Args:
+        measured: what was measured of it.
+
+    Returns:
+        One number per embedder, by definition and embedder.
+    """
     before, after = _neighbours(measured)
     result = {}
     for name, vectors in measured.vectors.items():

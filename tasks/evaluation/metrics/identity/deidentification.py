@@ -60,7 +60,12 @@ CONSISTENCY_VARIANCE = {
 
 @dataclass(frozen=True)
 class Spread:
-    """Distances in one clip. variance: about their mean, divided by their number. faces: how many distances."""
+    """Distances in one clip.
+
+    Attributes:
+        variance: about their mean, divided by their number.
+        faces: how many distances.
+    """
 
     mean: float
     variance: float
@@ -69,9 +74,14 @@ class Spread:
 
 @dataclass(frozen=True)
 class Distances:
-    """Distances over a dataset. mean, variance: the means over videos, the interval over their people; a video of two
-    people counts as one of each. clips: all distances in a clip, whoever's; clips without any are missing. values:
-    (n,) float64 of the anonymized faces, in their order; NaN where there is none."""
+    """Distances over a dataset.
+
+    Attributes:
+        mean, variance: the means over videos, the interval over their people; a video of two people counts as one of
+            each.
+        clips: all distances in a clip, of all its people; clips without any are missing.
+        values: (n,) float64 of the anonymized faces, in their order; NaN where there is none.
+    """
 
     mean: Figure
     variance: Figure
@@ -80,8 +90,19 @@ class Distances:
 
 
 def level(original: Faces, anonymized: Faces, kind: Distance) -> Distances:
-    """De-identification level. Row by row the same face on both sides; raises ValueError when person, clip or frame
-    say otherwise. No `original` figure: an original is at distance 0 from itself."""
+    """Work out the de-identification level. No `original` figure: an original is at distance 0 from itself.
+
+    Args:
+        original: original faces.
+        anonymized: anonymized faces; row by row the same face as in `original`.
+        kind: which distance.
+
+    Returns:
+        The distances.
+
+    Raises:
+        ValueError: person, clip or frame differ between the rows.
+    """
     ours = (original.person, original.clip, original.frame)
     theirs = (anonymized.person, anonymized.clip, anonymized.frame)
     if not all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True)):
@@ -90,8 +111,18 @@ def level(original: Faces, anonymized: Faces, kind: Distance) -> Distances:
 
 
 def consistency(original: Faces, anonymized: Faces, kind: Distance) -> Distances:
-    """Identity consistency of the anonymized faces, and that of the originals as `original` of both figures. The rows
-    need not match. The first face is the one of the smallest frame number that was embedded."""
+    """Work out the identity consistency of the anonymized faces.
+
+    The first face is the one of the smallest frame number that was embedded.
+
+    Args:
+        original: original faces.
+        anonymized: anonymized faces; the rows need not match.
+        kind: which distance.
+
+    Returns:
+        The distances, with those of the originals as `original` of both figures.
+    """
     found = _summary(anonymized, _to_first(anonymized, kind))
     before = _summary(original, _to_first(original, kind))
     return replace(
@@ -102,7 +133,14 @@ def consistency(original: Faces, anonymized: Faces, kind: Distance) -> Distances
 
 
 def appearances(faces: Faces) -> list[NDArray[np.int64]]:
-    """The rows of each person in each clip, by clip, then person; within one by frame."""
+    """List the rows of each person in each clip.
+
+    Args:
+        faces: the faces.
+
+    Returns:
+        Row indices, by clip, then person; within one by frame.
+    """
     order = np.lexsort((faces.frame, faces.person, faces.clip))
     clip, person = faces.clip[order], faces.person[order]
     new = np.flatnonzero((np.diff(clip) != 0) | (np.diff(person) != 0)) + 1

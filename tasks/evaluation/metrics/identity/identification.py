@@ -75,8 +75,13 @@ MEAN_RANK = Definition(
 
 @dataclass(frozen=True)
 class TrueRank:
-    """Ranks of the true person. deviation: standard deviation of all ranks about their mean. per_person: median, mean
-    and standard deviation of each person's ranks."""
+    """Ranks of the true person.
+
+    Attributes:
+        median, mean: over all ranks.
+        deviation: standard deviation of all ranks about their mean.
+        per_person: median, mean and standard deviation of each person's ranks.
+    """
 
     median: Figure
     mean: Figure
@@ -87,15 +92,25 @@ class TrueRank:
 def ranks(
     gallery: Faces, probes: Faces, exclude_same_clip: bool = False, block: int = 1024, exclude_near_frames: int = 0
 ) -> NDArray[np.int64]:
-    """The (len(probes),) ranks, from 1, of the probes' true people among the people of the gallery, or 0 where the
-    true person has no face there. People are sorted by their face that is most similar to the probe.
+    """Work out the ranks of the probes' true people among the people of the gallery.
 
-    exclude_same_clip: a probe is not compared with faces of its own clip. exclude_near_frames: if above 0, it is not
-    compared with faces of its own clip that are so many frames away or fewer. People who are left without a face
-    come last. block: probes that are compared at a time; fewer where the gallery is large.
-
+    People are sorted by their face that is most similar to the probe; those who are left without a face come last.
     People as similar as the true one to within `TIE` come after the true one: a person who is in the originals under
-    two names must not hide behind the second. Raises ValueError when a vector is not finite.
+    two names must not hide behind the second.
+
+    Args:
+        gallery: faces of known people.
+        probes: faces to name.
+        exclude_same_clip: a probe is not compared with faces of its own clip.
+        block: probes that are compared at a time; fewer where the gallery is large.
+        exclude_near_frames: if above 0, a probe is not compared with faces of its own clip that are so many frames away
+            or fewer.
+
+    Returns:
+        (len(probes),) ranks, from 1, or 0 where the true person has no face there.
+
+    Raises:
+        ValueError: a vector is not finite.
     """
     if not (np.isfinite(gallery.vectors).all() and np.isfinite(probes.vectors).all()):
         raise ValueError("An embedded face is not finite.")
@@ -120,8 +135,15 @@ def ranks(
 
 
 def cmc(ranks: NDArray[np.int64], people_count: int) -> NDArray[np.float64]:
-    """The (people_count,) shares of probes of rank 1, at most 2, ...; those of rank 0 are left out, NaN when no other
-    is there. Guessing gives k / people_count."""
+    """Work out the cumulative match characteristic. Guessing gives k / people_count.
+
+    Args:
+        ranks: (n,) of the probes; those of rank 0 are left out.
+        people_count: people in the gallery.
+
+    Returns:
+        (people_count,) shares of probes of rank 1, at most 2, ...; NaN when all ranks are 0.
+    """
     counts = np.bincount(ranks[ranks > 0], minlength=people_count + 1)[1 : people_count + 1]
     if not counts.sum():
         return np.full(people_count, np.nan)
@@ -131,8 +153,17 @@ def cmc(ranks: NDArray[np.int64], people_count: int) -> NDArray[np.float64]:
 def rates(
     ranks: NDArray[np.int64], person: NDArray[np.int64], gallery_people: int, at: Sequence[int] = AT
 ) -> dict[int, Figure]:
-    """k -> the share of probes whose rank is at most k. person: (n,) of the probes. gallery_people: how many there were
-    to choose from. Probes of rank 0 are left out. Not known where the gallery has fewer than k people."""
+    """Work out the share of probes with a rank of at most k.
+
+    Args:
+        ranks: (n,) of the probes; those of rank 0 are left out.
+        person: (n,) of the probes.
+        gallery_people: how many there were to choose from.
+        at: values of k.
+
+    Returns:
+        k -> the share; not known where the gallery has fewer than k people.
+    """
     result = {}
     for k in at:
         if gallery_people < k:
@@ -145,8 +176,17 @@ def rates(
 
 
 def worst(ranks: NDArray[np.int64], person: NDArray[np.int64]) -> Figure:
-    """The largest share of rank 1 that any person has; samples: of that person, people: how many there are. person:
-    (n,) of the probes. Probes of rank 0 are left out. No interval: the largest of many shares has none by drawing."""
+    """Find the largest share of rank 1 that any person has.
+
+    No interval: the largest of many shares has none by drawing.
+
+    Args:
+        ranks: (n,) of the probes; those of rank 0 are left out.
+        person: (n,) of the probes.
+
+    Returns:
+        The share; samples: of that person, people: how many there are.
+    """
     known = ranks > 0
     if not known.any():
         return Figure.unknown("No anonymized face's person is among the originals.")
@@ -158,7 +198,16 @@ def worst(ranks: NDArray[np.int64], person: NDArray[np.int64]) -> Figure:
 
 
 def rank_of_truth(ranks: NDArray[np.int64], person: NDArray[np.int64], gallery_people: int) -> TrueRank:
-    """Median and mean of the probes' ranks. person, gallery_people: as in `rates`. Probes of rank 0 are left out."""
+    """Work out median and mean of the probes' ranks.
+
+    Args:
+        ranks: (n,) of the probes; those of rank 0 are left out.
+        person: (n,) of the probes.
+        gallery_people: how many there were to choose from.
+
+    Returns:
+        The ranks of the true person.
+    """
     known = ranks > 0
     values, people = ranks[known].astype(np.float64), person[known]
     if not len(values):

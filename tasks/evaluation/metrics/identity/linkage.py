@@ -40,7 +40,12 @@ SHARED_TWIN = Definition(
 
 @dataclass(frozen=True)
 class Match:
-    """Two people whose clips match: clip and person of either, cosine distance of their templates."""
+    """Two people with clips that match.
+
+    Attributes:
+        clips, people: of either.
+        distance: cosine distance of their templates.
+    """
 
     clips: tuple[int, int]
     people: tuple[int, int]
@@ -49,8 +54,12 @@ class Match:
 
 @dataclass(frozen=True)
 class Linkage:
-    """same_person, shared_twin: see the definitions; samples are pairs of clips. matches: the anonymized clips of
-    different people that match, nearest first, `MOST` at most."""
+    """How anonymized clips match.
+
+    Attributes:
+        same_person, shared_twin: see the definitions; samples are pairs of clips.
+        matches: the anonymized clips of different people that match, nearest first, `MOST` at most.
+    """
 
     same_person: Figure
     shared_twin: Figure
@@ -74,11 +83,19 @@ class _Found:
 
 
 def linkage(original: Faces, anonymized: Faces, threshold: float) -> Linkage:
-    """Match all pairs of clips. threshold: cosine distance up to which the embedder takes two faces for one person; it
-    was found on single faces, while a clip is matched by the normalised mean of its faces (of each person in it).
+    """Match all pairs of clips.
 
-    `original` of both figures is the same on the originals. Intervals are over people; that of the shared twins draws
-    people, and all pairs among those drawn, and is missing where more than `MOST` pairs match.
+    A clip is matched by the normalised mean of its faces (of each person in it), while the threshold was found on
+    single faces. Intervals are over people; that of the shared twins draws people, and all pairs among those drawn, and
+    is missing where more than `MOST` pairs match.
+
+    Args:
+        original: original faces.
+        anonymized: anonymized faces.
+        threshold: cosine distance up to which the embedder takes two faces for one person.
+
+    Returns:
+        The matches; `original` of both figures is the same on the originals.
     """
     found, before = _search(anonymized, threshold), _search(original, threshold)
     same = bootstrap.mean(found.same.astype(np.float64), found.same_people)

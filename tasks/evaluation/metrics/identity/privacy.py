@@ -23,9 +23,15 @@ almost the same picture, and does not count."""
 
 @dataclass(frozen=True)
 class Attack:
-    """What one embedder finds. numbers: with its name as variant. people: in the gallery. cmc, cmc_originals: (people,)
-    cumulative match of anonymized faces, and of originals against the other originals. matches: different people whose
-    anonymized clips match."""
+    """What one embedder finds.
+
+    Attributes:
+        numbers: with its name as variant.
+        people: in the gallery.
+        cmc, cmc_originals: (people,) cumulative match of anonymized faces, and of originals against the other
+            originals.
+        matches: different people with anonymized clips that match.
+    """
 
     embedder: str
     numbers: Numbers
@@ -37,7 +43,16 @@ class Attack:
 
 
 def gather(clips: Sequence[Clip], embedder: str, anonymized: bool) -> Faces:
-    """The faces of all clips on one side."""
+    """Gather the faces of all clips on one side.
+
+    Args:
+        clips: the clips.
+        embedder: name of the network.
+        anonymized: which side.
+
+    Returns:
+        The faces.
+    """
     parts = [(clip.anonymized if anonymized else clip.originals)[embedder] for clip in clips]
     return Faces(
         np.concatenate([part.vectors for part in parts]),
@@ -48,8 +63,16 @@ def gather(clips: Sequence[Clip], embedder: str, anonymized: bool) -> Faces:
 
 
 def attack(clips: Sequence[Clip], embedder: str, threshold: float) -> Attack:
-    """Attack all clips at once: the gallery is all originals, those without a result included. threshold: cosine
-    distance under which the embedder takes two faces for one person."""
+    """Attack all clips at once: the gallery is all originals, those without a result included.
+
+    Args:
+        clips: the clips.
+        embedder: name of the network.
+        threshold: cosine distance under which it takes two faces for one person.
+
+    Returns:
+        What it finds.
+    """
     original, anonymized = gather(clips, embedder, False), gather(clips, embedder, True)
     people = len(np.unique(original.person))
     found = identification.ranks(original, anonymized)

@@ -56,8 +56,13 @@ _Grid = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_] | None]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of faces. score: (n,) float32 cosine similarity. person, other: (n,) int64, of either face. weight: (n,)
-    float64, sums to 1 with the same sum for every pair of people (or person, where both are one)."""
+    """Pairs of faces.
+
+    Attributes:
+        score: (n,) float32 cosine similarity.
+        person, other: (n,) int64, of either face.
+        weight: (n,) float64, sums to 1 with the same sum for every pair of people (or person, where both are one).
+    """
 
     score: Floats
     person: NDArray[np.int64]
@@ -70,8 +75,13 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Trials:
-    """What a verifier is tried on. genuine: original and anonymized face of one person. baseline: two original faces of
-    one person. impostors: original faces of two people."""
+    """What a verifier is tried on.
+
+    Attributes:
+        genuine: original and anonymized face of one person.
+        baseline: two original faces of one person.
+        impostors: original faces of two people.
+    """
 
     genuine: Pairs
     baseline: Pairs
@@ -80,8 +90,12 @@ class Trials:
 
 @dataclass(frozen=True)
 class Roc:
-    """Curves of (n,) points each, n <= 200. far: rising, from one impostor pair up to 1. anonymized, original: true
-    acceptance rates, NaN where there are no such pairs."""
+    """Curves of (n,) points each, n <= 200.
+
+    Attributes:
+        far: rising, from one impostor pair up to 1.
+        anonymized, original: true acceptance rates, NaN where there are no such pairs.
+    """
 
     far: NDArray[np.float64]
     anonymized: NDArray[np.float64]
@@ -89,11 +103,22 @@ class Roc:
 
 
 def pairs(original: Faces, anonymized: Faces, apart: int = APART, most: int = MOST, seed: int = 0) -> Trials:
-    """Draw at most `most` pairs of each kind without repetition, as many of each pair of people as it has, up to an
-    equal share. Two faces of one person are from different clips; where the person has no such pair, from one clip:
-    any two for original against anonymized, two at least `apart` frames from each other among originals.
+    """Draw pairs of faces of each kind without repetition.
 
-    Of more than `most` pairs of people (or people) a random part is taken, and of a person's faces at most 300.
+    As many are drawn of each pair of people as it has, up to an equal share. Two faces of one person are from different
+    clips; where the person has no such pair, from one clip: any two for original against anonymized, two at least
+    `apart` frames from each other among originals. Of more than `most` pairs of people (or people) a random part is
+    taken, and of a person's faces at most 300.
+
+    Args:
+        original: original faces.
+        anonymized: anonymized faces.
+        apart: frames.
+        most: pairs of each kind at most.
+        seed: of the draws.
+
+    Returns:
+        The pairs.
     """
     random = np.random.default_rng(seed)
     ours, theirs = _by_person(original, random), _by_person(anonymized, random)
@@ -126,13 +151,22 @@ def pairs(original: Faces, anonymized: Faces, apart: int = APART, most: int = MO
 
 
 def tar_at_far(trials: Trials, fars: Sequence[float] = FARS, folds: int = 10, seed: int = 0) -> dict[float, Figure]:
-    """FAR -> the mean over people of the share of their genuine pairs that are accepted; `original`: of the baseline.
+    """Work out the share of genuine pairs that are accepted at fixed false acceptance rates.
 
     People are dealt into `folds` folds, or as many as there are people. A fold's threshold is the lowest that accepts
     no more than FAR of the impostor pairs of which neither person is in it. The interval is over people, the thresholds
-    held as they are. Not known with fewer than four people, or where a fold is left with fewer than 10 / FAR impostor
-    pairs. Face pairs of two people are not independent, so a threshold of few people is less sure than the number of
-    pairs says.
+    held as they are. Face pairs of two people are not independent, so a threshold of few people is less sure than the
+    number of pairs says.
+
+    Args:
+        trials: the pairs.
+        fars: false acceptance rates.
+        folds: number of folds.
+        seed: of the deal.
+
+    Returns:
+        FAR -> the mean over people of the share of their genuine pairs that are accepted; `original`: of the baseline.
+        Not known with fewer than four people, or where a fold is left with fewer than 10 / FAR impostor pairs.
     """
     impostors, genuine, baseline = trials.impostors, trials.genuine, trials.baseline
     names = np.unique(np.concatenate([impostors.person, impostors.other, genuine.person, baseline.person]))
@@ -172,8 +206,17 @@ def tar_at_far(trials: Trials, fars: Sequence[float] = FARS, folds: int = 10, se
 
 
 def roc(trials: Trials, points: int = 200) -> Roc:
-    """True acceptance rates over false ones, spaced evenly on a logarithmic scale, thresholds taken from all impostor
-    pairs; no points without such pairs. Below 10 / their number, a rate is that of a few pairs."""
+    """Work out true acceptance rates over false ones, spaced evenly on a logarithmic scale.
+
+    Thresholds are taken from all impostor pairs. Below 10 / their number, a rate is that of a few pairs.
+
+    Args:
+        trials: the pairs.
+        points: number of points, 200 at most.
+
+    Returns:
+        The curves; no points without impostor pairs.
+    """
     impostors = trials.impostors
     if not len(impostors):
         return Roc(np.empty(0), np.empty(0), np.empty(0))

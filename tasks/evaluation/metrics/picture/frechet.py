@@ -34,7 +34,14 @@ class Frechet:
         self._products: NDArray[np.float64] | None = None
 
     def add(self, textures: Floats) -> None:
-        """textures: (2, k, D), before and after. Raises ValueError when D is another than before."""
+        """Add features of faces.
+
+        Args:
+            textures: (2, k, D), before and after.
+
+        Raises:
+            ValueError: D is another than before.
+        """
         if not textures.shape[1]:
             return
         values = textures.astype(np.float64)
@@ -58,7 +65,15 @@ class Frechet:
 
 
 def distance(means: NDArray[np.float64], covariances: NDArray[np.float64]) -> float:
-    """Squared Fréchet (2-Wasserstein) distance of two Gaussians: means (2, D), covariances (2, D, D)."""
+    """Work out the squared Fréchet (2-Wasserstein) distance of two Gaussians.
+
+    Args:
+        means: (2, D).
+        covariances: (2, D, D).
+
+    Returns:
+        The squared distance, 0 at least.
+    """
     apart = means[0] - means[1]
     # The root of the product has the trace of the root of a symmetric matrix, whose eigenvalues are real.
     values, vectors = np.linalg.eigh(covariances[0])

@@ -34,7 +34,14 @@ FLICKER = Definition(
 
 
 def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
-    """All three for one file."""
+    """Work out the three numbers of one file.
+
+    Args:
+        measured: what was measured of it.
+
+    Returns:
+        The numbers by definition and variant, which is empty.
+    """
     return {(PSNR, ""): _mean(measured, measured.psnr), (SSIM, ""): _mean(measured, measured.ssim)} | {
         (FLICKER, ""): _flicker(measured)
     }

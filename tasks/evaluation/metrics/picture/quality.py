@@ -23,7 +23,14 @@ QUALITY = Definition(
 
 
 def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
-    """The mean over the faces that are rated on both sides; `original` is that of the same faces before."""
+    """Work out the mean quality over the faces that are rated on both sides.
+
+    Args:
+        measured: what was measured of the file.
+
+    Returns:
+        The number by definition and variant, which is empty; `original` is that of the same faces before.
+    """
     return {(QUALITY, ""): _mean(measured)}
 
 

@@ -27,7 +27,14 @@ SHAPE = Definition(
 
 
 def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
-    """Both numbers of one file."""
+    """Work out both numbers of one file.
+
+    Args:
+        measured: what was measured of it.
+
+    Returns:
+        The numbers by definition and variant, which is empty.
+    """
     return {(LABEL, ""): _label(measured), (SHAPE, ""): _shape(measured)}
 
 

@@ -33,12 +33,26 @@ MOTION = Definition(
 
 
 def degrees(offsets: Floats) -> NDArray[np.float64]:
-    """Angle of an average eye whose iris lies so many eye widths from the middle of its corners."""
+    """Turn offsets of the iris into angles of an average eye.
+
+    Args:
+        offsets: of the iris from the middle of the eye's corners, in eye widths.
+
+    Returns:
+        Degrees, of the same shape.
+    """
     return np.degrees(np.arcsin(np.clip(_WIDTH_OVER_RADIUS * offsets.astype(np.float64), -1.0, 1.0)))
 
 
 def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
-    """Both errors of one file, across and up or down."""
+    """Work out both errors of one file, across and up or down.
+
+    Args:
+        measured: what was measured of it.
+
+    Returns:
+        The numbers by definition and direction.
+    """
     known = both_known(measured.openings)
     result: dict[tuple[Definition, str], Figure] = {}
     for column, name in ((_ACROSS, "sideways"), (_DOWN, "up and down")):

@@ -1,4 +1,4 @@
-"""Speech preserved for who watches and listens: whether the mouth keeps step with the sound."""
+"""Speech preserved for a person who watches and listens: whether the mouth keeps step with the sound."""
 
 from __future__ import annotations
 
@@ -31,14 +31,21 @@ _QUIET = 3.0
 _STILL = 0.01
 """Standard deviation of an opening, in widths between the outer eye corners, under which only noise moves."""
 _AKIN = 0.2
-"""Correlation under which a mouth does not follow the sound: nobody speaks, or somebody who is not seen."""
+"""Correlation under which a mouth does not follow the sound: no one speaks, or a person who is not seen."""
 _DISPLACED, _RARE = 40, 0.25
 """So many times the sound is put out of place; in more than this share it must not fit as well as in its own. Lenient,
 as both sides are compared with one another: what is chance in the original is the same chance afterwards."""
 
 
 def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
-    """Of the person with the most faces."""
+    """Work out the lag of the person with the most faces.
+
+    Args:
+        measured: what was measured of the file.
+
+    Returns:
+        The number by definition and variant, which is empty.
+    """
     if not measured.people:
         return {(SYNC, ""): Figure.unknown("No face.")}
     rows = measured.person == measured.people[0]
@@ -49,12 +56,19 @@ def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
 
 
 def lag(mouth: Floats, loudness: Floats, frame: NDArray[np.int64], rate: float = 25.0) -> Figure:
-    """By how many frames the mouth comes after the sound on the anonymized side; `original` is that of the original.
+    """Work out by how many frames the mouth comes after the sound on the anonymized side.
 
-    mouth: (2, n) openings, NaN where unknown. loudness: (n,) decibels, empty where there is no sound. frame: (n,)
-    increasing numbers of the frames, of which every one must have been looked at. rate: frames a second. Frames on
-    which only one of the mouths is known count on neither side. Unknown, too, where the same sound at other times would
-    fit as well: then it is chance.
+    Frames on which only one of the mouths is known count on neither side.
+
+    Args:
+        mouth: (2, n) openings, NaN where unknown.
+        loudness: (n,) decibels, empty where there is no sound.
+        frame: (n,) increasing numbers of the frames, of which every one must have been looked at.
+        rate: frames a second.
+
+    Returns:
+        The lag in frames; `original` is that of the original. Unknown, too, where the same sound at other times would
+        fit as well: then it is chance.
     """
     if not len(loudness):
         return Figure.unknown("The original has no sound.")

@@ -45,7 +45,14 @@ SKIN = Definition(
 
 
 def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
-    """All four for one file; every person counts once."""
+    """Work out the four numbers of one file; every person counts once.
+
+    Args:
+        measured: what was measured of it.
+
+    Returns:
+        The numbers by definition and variant, which is empty.
+    """
     age, female, skin = (_medians(measured, pair) for pair in (measured.age, measured.female, measured.skin))
     difference = age[1] - age[0]
     same = (female[0] >= 0.5) == (female[1] >= 0.5)

@@ -35,7 +35,14 @@ _AKIN = 0.5
 
 
 def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
-    """Correlations and lag of one file."""
+    """Work out correlations and lag of one file.
+
+    Args:
+        measured: what was measured of it.
+
+    Returns:
+        The numbers by definition and variant: mouth or eyes, empty for the lag.
+    """
     result = {}
     for name in ("mouth", "eyes"):
         pair = measured.openings[:, :, OPENINGS.index(name)]

@@ -33,14 +33,25 @@ PARROT = Definition(
 
 
 def parrot(original: Faces, anonymized: Faces, folds: int = FOLDS, per_clip: int = PER_CLIP, seed: int = 0) -> Figure:
-    """The mean over people of the share of their anonymized clips that are named; `original`: of the same clips before,
-    by a classifier that learnt from originals. The interval is over people, the classifiers held as they are.
+    """Work out the mean over people of the share of their anonymized clips that are named.
 
     Clips are dealt into at most `folds` folds, each person's as evenly as can be, and a fold's clips are named by what
-    was learnt from the clips outside: no face of a clip is ever both, not even another person's. per_clip: most faces
-    learnt from of a person in a clip, evenly spread over it, fewer where there are very many clips. All faces of a clip
-    are named; it goes to the person of the highest mean log-probability. A clip whose person is in no clip outside the
-    fold is left out (this takes clips of several people). Not known where fewer than two people have two clips.
+    was learnt from the clips outside: no face of a clip is ever both, not even another person's. All faces of a clip
+    are named; it goes to the person of the highest mean log-probability. A clip of a person who is in no clip outside
+    the fold is left out (this takes clips of several people). The interval is over people, the classifiers held as they
+    are.
+
+    Args:
+        original: original faces.
+        anonymized: anonymized faces.
+        folds: folds at most.
+        per_clip: most faces learnt from of a person in a clip, evenly spread over it, fewer where there are very many
+            clips.
+        seed: of the deal and the classifiers.
+
+    Returns:
+        The share; `original`: of the same clips before, by a classifier that learnt from originals. Not known where
+        fewer than two people have two clips.
     """
     found = appearances(anonymized)
     names, counts = np.unique(_first(anonymized.person, found), return_counts=True)
@@ -81,7 +92,7 @@ def _attack(
         ]
         if len(np.unique(_first(faces.person, learnt))) < 2:
             continue
-        # Weighing people equally: who has more clips is not to be guessed more often.
+        # Weighing people equally: a person with more clips is not to be guessed more often.
         model = LogisticRegression(max_iter=_ROUNDS, class_weight="balanced", random_state=seed)
         attacker = make_pipeline(StandardScaler(), model)
         taught = np.concatenate(learnt)

@@ -28,7 +28,14 @@ MOTION = Definition(
 
 
 def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
-    """Both errors of one file for every axis."""
+    """Work out both errors of one file for every axis.
+
+    Args:
+        measured: what was measured of it.
+
+    Returns:
+        The numbers by definition and axis.
+    """
     known = both_known(measured.angles)
     result: dict[tuple[Definition, str], Figure] = {}
     for axis, name in enumerate(AXES):
@@ -45,7 +52,14 @@ def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
 
 
 def yaw_range(measured: Measured) -> float:
-    """Degrees between the outermost looks to either side in the original; NaN when no pose is known."""
+    """Measure the range of yaw in the original.
+
+    Args:
+        measured: what was measured of the file.
+
+    Returns:
+        Degrees between the outermost looks to either side; NaN when no pose is known.
+    """
     yaw = measured.angles[0, :, 1]
     known = yaw[np.isfinite(yaw)]
     return float(np.ptp(known)) if len(known) else float("nan")

@@ -20,7 +20,14 @@ _MODULES = (expression, pose, gaze, mouth_eye_aperture, lips, looks, consistency
 
 
 def of(measured: Measured) -> Numbers:
-    """All numbers of one file, by definition and variant."""
+    """Work out all numbers of one file.
+
+    Args:
+        measured: what was measured of it.
+
+    Returns:
+        The numbers by definition and variant.
+    """
     found: Numbers = {}
     for module in _MODULES:
         found |= module.of(measured)
@@ -28,7 +35,15 @@ def of(measured: Measured) -> Numbers:
 
 
 def over(files: Sequence[Numbers], people: Sequence[int]) -> Numbers:
-    """Means over files, with intervals over people; people: the (main) person of each file."""
+    """Work out means over files, with intervals over people.
+
+    Args:
+        files: numbers of each file.
+        people: the (main) person of each file.
+
+    Returns:
+        The means by definition and variant.
+    """
     result: Numbers = {}
     for key in dict.fromkeys(key for file in files for key in file):
         own = [(file[key], person) for file, person in zip(files, people, strict=True) if key in file]
