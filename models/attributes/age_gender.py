@@ -27,7 +27,7 @@ _YEARS = np.concatenate([[0.25], np.arange(1.0, 81.0)]).astype(np.float32)
 class DlibAgeGender:
     """AgeGender. Not guaranteed: single frames are off by about a decade; pool several frames of a track.
 
-    Gender is what a network makes of appearance, nothing more, and is used only to choose a matching twin.
+    Gender is a network's guess from appearance, nothing more, and is used only to choose a matching twin.
     """
 
     name = "dlib-age-gender"
@@ -37,7 +37,15 @@ class DlibAgeGender:
         self._gender = _network("gender", _GENDER_SIZE)
 
     def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, 2) float32: age in years (0.25 to 80), probability of female; frames are uint8 BGR."""
+        """Return age and gender of each (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, 2) float32: age in years (0.25 to 80), probability of female.
+        """
         rows = np.zeros((len(faces), 2), np.float32)
         for index, (frame, face) in enumerate(pairs(frames, faces)):
             ages = self._age.run(align.dlib_chip(frame, face, _AGE_SIZE, _PADDING)[None])[0][0]

@@ -19,11 +19,13 @@ _WOMAN = 0
 
 
 class DeepFaceAgeGender:
-    """AgeGender. The networks' own numbers: `DeepFace.analyze` cuts the age down to whole years and takes one face at a
-    time. home: see models.attributes.deepface_networks.Network.
+    """AgeGender by DeepFace.
 
-    Not guaranteed: single frames may be off by a decade; pool several frames of a track. Gender is what a network makes
-    of appearance, nothing more, and is used only to make a matching twin.
+    The numbers are the networks' own: `DeepFace.analyze` cuts the age down to whole years and takes one face at a time.
+    home: see models.attributes.deepface_networks.Network.
+
+    Not guaranteed: single frames may be off by a decade; pool several frames of a track. Gender is a network's guess
+    from appearance, nothing more, and is used only to make a matching twin.
     """
 
     name = "deepface-age-gender"
@@ -33,6 +35,14 @@ class DeepFaceAgeGender:
         self._gender = Network("deepface-gender", home)
 
     def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, 2) float32: age in years (0 to 100), probability of female; frames are uint8 BGR."""
+        """Return age and gender of each (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, 2) float32: age in years (0 to 100), probability of female.
+        """
         ages, genders = self._age.run(frames, faces)[:, 0], self._gender.run(frames, faces)[:, _WOMAN]
         return np.stack([ages, np.clip(genders, 0.0, 1.0)], axis=1)

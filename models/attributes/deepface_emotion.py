@@ -14,11 +14,13 @@ from models.interfaces.capabilities import Face, Floats, Image
 
 
 class DeepFaceEmotion:
-    """Emotion. The order is DeepFace's; the words are those of the other backends. home: see
+    """Emotion by DeepFace.
+
+    The order is DeepFace's; the words are those of the other backends. home: see
     models.attributes.deepface_networks.Network.
 
-    Not guaranteed: agreement with how the person feels, or, off a neutral or smiling face, with how a human would
-    label the picture.
+    Not guaranteed: agreement with how the person feels, or, off a neutral or smiling face, with how a human would label
+    the picture.
     """
 
     name = "deepface-emotion"
@@ -29,5 +31,13 @@ class DeepFaceEmotion:
         self._network = Network("deepface-emotion", home)
 
     def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, 7) float32 rows that sum to one, in the order of `labels`; frames are uint8 BGR."""
+        """Return the expressed emotion of each (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, 7) float32 rows that sum to one, in the order of `labels`.
+        """
         return self._network.shares(frames, faces)

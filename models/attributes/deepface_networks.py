@@ -122,28 +122,61 @@ class Network:
         self._most = Most(_BATCH if on_card and takes_several else 1)
 
     def run(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """(N, width) what the network makes of each face. Raises ValueError when frames and faces differ in number."""
+        """Return the network's output for each face.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, width) float32.
+
+        Raises:
+            ValueError: Frames and faces differ in number.
+        """
         rows = in_batches([chip(frame, face) for frame, face in pairs(frames, faces)], self.run_chips, self._most)
         return np.asarray(rows, np.float32).reshape(len(faces), self._width)
 
     def shares(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """(N, width) as `run`, each row scaled so that it sums to one."""
+        """Return the output of `run`, each row scaled so that it sums to one.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, width) float32.
+        """
         rows = self.run(frames, faces)
         return np.asarray(rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-12), np.float32)
 
     def run_chips(self, chips: Sequence[Image]) -> list[Floats]:
-        """(width,) for each (224, 224, 3) uint8 BGR chip, in one run of the network."""
+        """Return the network's output for each chip, in one run of the network.
+
+        Args:
+            chips: (224, 224, 3) uint8 BGR chips.
+
+        Returns:
+            One (width,) float32 array per chip.
+        """
         prepared = [_preprocessing.resize_image(img=picture, target_size=(SIZE, SIZE)) for picture in chips]
         found = np.asarray(self._client.predict(np.concatenate(prepared)), np.float32)
         return list(found.reshape(len(chips), self._width))
 
 
 def chip(frame: Image, face: Face) -> Image:
-    """The (224, 224, 3) uint8 BGR picture of a face that DeepFace's networks get after a detection of its own.
+    """Return the picture of a face that DeepFace's networks get after a detection of its own.
 
-    The detector's box without margin, turned about its middle until the eyes are level, its longer side made 224
-    pixels and the rest black, as are parts outside the frame. Not guaranteed: DeepFace's own pixels; it rounds the box
-    to whole pixels and samples twice.
+    The detector's box without margin, turned about its middle until the eyes are level, its longer side made 224 pixels
+    and the rest black, as are parts outside the frame. Not guaranteed: DeepFace's own pixels; it rounds the box to
+    whole pixels and samples twice.
+
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        face: The detection.
+
+    Returns:
+        (224, 224, 3) uint8 BGR.
     """
     x0, y0, x1, y1 = (float(value) for value in face.box)
     width, height = max(x1 - x0, 1.0), max(y1 - y0, 1.0)

@@ -16,8 +16,8 @@ from models.interfaces.capabilities import Face, Floats, Image
 class DeepFaceRace:
     """Ethnicity. Order and words are DeepFace's. home: see models.attributes.deepface_networks.Network.
 
-    Not guaranteed: that it says anything of a person. It is what a network makes of appearance, errs more on some
-    groups than on others, and is used only to make a twin that looks alike in kind.
+    Not guaranteed: that it says anything of a person. It is a network's guess from appearance, errs more on some groups
+    than on others, and is used only to make a twin that looks alike in kind.
     """
 
     name = "deepface-race"
@@ -27,5 +27,13 @@ class DeepFaceRace:
         self._network = Network("deepface-race", home)
 
     def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, 6) float32 rows that sum to one, in the order of `labels`; frames are uint8 BGR."""
+        """Return the label shares of each (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, 6) float32 rows that sum to one, in the order of `labels`.
+        """
         return self._network.shares(frames, faces)

@@ -23,8 +23,10 @@ _MARGIN = 0.3
 
 
 class FacexEmotion:
-    """Emotion. Not guaranteed: agreement with how the person feels, or, off a neutral or smiling face, with how a
-    human would label the picture.
+    """Emotion by the facex network.
+
+    Not guaranteed: agreement with how the person feels, or, off a neutral or smiling face, with how a human would label
+    the picture.
     """
 
     name = "facex"
@@ -37,7 +39,15 @@ class FacexEmotion:
         )
 
     def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, 7) float32 rows that sum to one, in the order of `labels`; frames are uint8 BGR."""
+        """Return the expressed emotion of each (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, 7) float32 rows that sum to one, in the order of `labels`.
+        """
         rows = np.zeros((len(faces), len(self.labels)), np.float32)
         for index, (frame, face) in enumerate(pairs(frames, faces)):
             crop = align.square(frame, face, _MARGIN, _SIZE)

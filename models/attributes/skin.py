@@ -28,8 +28,15 @@ def _zone(lab: Floats, points: Floats, polygons: tuple[tuple[int, ...], ...]) ->
 
 
 def one_sidedness(frame: Image, points: Floats) -> float:
-    """How much brighter the cheek on the image's right is than the one on the left, relative to both; about 0 under
-    even light. points: (478, 3) pixels. NaN when a cheek lies outside the frame."""
+    """Return how much brighter the cheek on the image's right is than the one on the left, relative to both.
+
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        points: (478, 3) pixels.
+
+    Returns:
+        About 0 under even light; NaN when a cheek lies outside the frame.
+    """
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)[..., None].astype(np.float32)
     left, right = (_zone(grey, points, (polygon,)) for polygon in CHEEKS)
     if not len(left) or not len(right):
@@ -39,10 +46,16 @@ def one_sidedness(frame: Image, points: Floats) -> float:
 
 
 def measure(frame: Image, points: Floats) -> tuple[float, float]:
-    """(skin ITA in degrees, beard score in [0, 1]) of one face; (nan, nan) when the face lies outside the frame.
+    """Return the skin tone and the beard score of one face.
 
-    points: (478, 3) float32 pixels. Larger ITA is lighter skin: over 55 very light, under -30 dark. The beard score
-    is the share by which chin, jaw and moustache are darker than the cheeks, beyond the usual shading.
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        points: (478, 3) float32 pixels.
+
+    Returns:
+        (skin ITA in degrees, beard score in [0, 1]); (nan, nan) when the face lies outside the frame. Larger ITA is
+        lighter skin: over 55 very light, under -30 dark. The beard score is the share by which chin, jaw and moustache
+        are darker than the cheeks, beyond the usual shading.
     """
     low = np.maximum(np.floor(points[:, :2].min(axis=0)).astype(int), 0)
     high = np.minimum(np.ceil(points[:, :2].max(axis=0)).astype(int) + 1, [frame.shape[1], frame.shape[0]])

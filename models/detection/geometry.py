@@ -1,4 +1,4 @@
-"""What the detectors share: fitting a frame to a network's size, and removing overlapping boxes."""
+"""The common part of the detectors: fitting a frame to a network's size, and removing overlapping boxes."""
 
 from __future__ import annotations
 
@@ -25,17 +25,34 @@ class Fitted:
 
 
 def as_image(frame: Image) -> Image:
-    """Check a frame: (H, W, 3) uint8 with at least one pixel. Raises ValueError, a programming error."""
+    """Check that a frame is an image with at least one pixel.
+
+    Args:
+        frame: (H, W, 3) uint8.
+
+    Returns:
+        The frame itself.
+
+    Raises:
+        ValueError: It is something else, a programming error.
+    """
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or frame.size == 0:
         raise ValueError(f"expected a non-empty (H, W, 3) uint8 image, got {frame.shape} {frame.dtype}")
     return frame
 
 
 def fit(frame: Image, long_side: int, enlarge_below: int, multiple: int = 32) -> Fitted:
-    """Resize a frame so that its long side is at most `long_side`, and pad both sides to a multiple.
+    """Resize a frame to a network's size and pad both sides to a multiple.
 
-    A frame whose long side is under `enlarge_below` is enlarged to `long_side`, because small faces are otherwise
-    below the smallest anchor; frames between the two sizes keep their own.
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        long_side: Largest long side in pixels.
+        enlarge_below: A frame whose long side is shorter (pixels) is enlarged to `long_side`, because small faces are
+            otherwise below the smallest anchor; frames between the two sizes keep their own.
+        multiple: Both sides become multiples of this many pixels.
+
+    Returns:
+        The frame at its new size, and the scales.
     """
     height, width = as_image(frame).shape[:2]
     longest = max(height, width)
@@ -54,10 +71,15 @@ def fit(frame: Image, long_side: int, enlarge_below: int, multiple: int = 32) ->
 
 
 def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression.
+    """Return the boxes that greedy non-maximum suppression keeps.
 
-    boxes: (N, 4) x0 y0 x1 y1. scores: (N,). Returns the indices that stay, best score first; a box is dropped when
-    its intersection over union with a better one that stays exceeds `overlap`. Equal scores keep their order.
+    Args:
+        boxes: (N, 4) x0 y0 x1 y1.
+        scores: (N,). Equal scores keep their order.
+        overlap: A box is dropped when its intersection over union with a better one that stays exceeds this.
+
+    Returns:
+        Indices of the boxes that stay, best score first.
     """
     order = np.argsort(-scores, kind="stable")
     x0, y0, x1, y1 = boxes[order].T
@@ -78,7 +100,16 @@ def suppress(boxes: Floats, scores: Floats, overlap: float) -> NDArray[np.intp]:
 
 
 def faces_from(boxes: Floats, scores: Floats, points: Floats) -> list[Face]:
-    """Build faces, best score first, from (N, 4), (N,), (N, 5, 2) arrays in frame pixels."""
+    """Build faces from arrays in frame pixels.
+
+    Args:
+        boxes: (N, 4) x0 y0 x1 y1.
+        scores: (N,), clipped to [0, 1].
+        points: (N, 5, 2).
+
+    Returns:
+        The faces, best score first.
+    """
     order = np.argsort(-scores, kind="stable")
     return [
         Face(boxes[i].astype(np.float32), float(np.clip(scores[i], 0.0, 1.0)), points[i].astype(np.float32))

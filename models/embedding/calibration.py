@@ -1,8 +1,7 @@
-"""The measured meaning of a distance, per embedder: which share of strangers is nearer, which share of genuine pairs
-is farther. Written by bench/calibrate.py beside this file; read here.
+"""The measured meaning of a distance, per embedder: the shares of nearer strangers and of farther genuine pairs.
 
-Where nobody could measure here, because the weights are not in place, the file has what others published instead, each
-number with its source.
+Written by bench/calibrate.py beside this file; read here. Where no measurement was possible here, because the weights
+are not in place, the file has published numbers instead, each with its source.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class Calibration:
     of the measured sets. frr_1, frr_01: the share of genuine pairs farther apart than that. eer, eer_distance: where
     both error rates are equal. All on few people: plausible, not proof (see the counts in the file).
 
-    measured: False for published thresholds: what is not known of them is NaN, as the error rates are.
+    measured: False for published thresholds: unknown numbers are NaN, as the error rates are.
     """
 
     far_1: float
@@ -47,9 +46,16 @@ class Calibration:
 
 @cache
 def calibration(name: str) -> Calibration:
-    """Return the calibration of an embedder, the measured one where there is one, else the published thresholds.
+    """Return the calibration of an embedder: the measured one where there is one, else the published thresholds.
 
-    Raises WeightsError when it has neither, or a measured one for other weights.
+    Args:
+        name: Name of the embedder.
+
+    Returns:
+        The calibration.
+
+    Raises:
+        WeightsError: The embedder has neither, or a measured one for other weights.
     """
     from models.selection.profiles import digest
 

@@ -37,7 +37,17 @@ class Layer:
 
 
 def layers(path: Path) -> list[Layer]:
-    """Return the layers of the network in `path`. Raises WeightsError when the file has another form."""
+    """Return the layers of the network in a file.
+
+    Args:
+        path: dlib's serialised network.
+
+    Returns:
+        The layers in the order of computation.
+
+    Raises:
+        WeightsError: The file has another form.
+    """
     data = path.read_bytes()
     result: list[Layer] = []
     at = 0

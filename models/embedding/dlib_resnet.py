@@ -47,20 +47,44 @@ class DlibResNet:
         self._network = openvino_runtime.Network(model, precision=precision)
 
     def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, 128) float32 unit vectors, one per (uint8 BGR frame, face) pair."""
+        """Return one unit vector per (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, 128) float32 unit vectors.
+        """
         chips = (align.dlib_chip(frame, face, _SIZE, _PADDING) for frame, face in pairs(frames, faces))
         return unit(self.describe(chips))
 
     def describe(self, chips: Iterable[Image]) -> Floats:
-        """Return (N, 128) float32 descriptors, not scaled, of (150, 150, 3) uint8 BGR chips: dlib's own numbers."""
+        """Return the descriptors of chips, not scaled: dlib's own numbers.
+
+        Args:
+            chips: (150, 150, 3) uint8 BGR chips.
+
+        Returns:
+            (N, 128) float32.
+        """
         return describe(self._network, chips, self.dimension)
 
 
 def build(parts: list[Layer]) -> ov.Model:
-    """Build the network from its layers: (1, 3, 150, 150) float32 in, (1, 128) float32 out.
+    """Build the network from its layers.
 
     A residual block starts after a pool or after the activation that follows an addition; its input is what the
-    addition gets, averaged two by two first where the block halves the map. Raises WeightsError for other layers.
+    addition gets, averaged two by two first where the block halves the map.
+
+    Args:
+        parts: The layers in the order of computation.
+
+    Returns:
+        Model from (1, 3, 150, 150) float32 to (1, 128) float32.
+
+    Raises:
+        WeightsError: A layer is of another kind.
     """
     source = ops.parameter([1, 3, _SIZE, _SIZE], np.float32, name="images")
     node, skip = source, source

@@ -14,18 +14,45 @@ if TYPE_CHECKING:
 
 
 def pairs(frames: Sequence[Image], faces: Sequence[Face]) -> Iterator[tuple[Image, Face]]:
-    """Yield (frame, face) pairs. Raises ValueError when the two differ in length."""
+    """Yield (frame, face) pairs.
+
+    Args:
+        frames: One frame per face.
+        faces: One face per frame.
+
+    Yields:
+        Pairs in order.
+
+    Raises:
+        ValueError: The two differ in length.
+    """
     yield from zip(frames, faces, strict=True)
 
 
 def describe(network: Network, crops: Iterable[Image], dimension: int) -> Floats:
-    """Return (N, dimension) float32: the first output of a network that takes one uint8 BGR crop at a time."""
+    """Return the vectors of crops, computed one crop at a time.
+
+    Args:
+        network: Takes one uint8 BGR crop at a time; its first output counts.
+        crops: (H, W, 3) uint8 BGR crops of the network's size.
+        dimension: Length of a vector.
+
+    Returns:
+        (N, dimension) float32.
+    """
     rows = [network.run(crop[None])[0][0] for crop in crops]
     return np.asarray(rows, np.float32).reshape(len(rows), dimension)
 
 
 def unit(rows: Floats) -> Floats:
-    """Scale the rows of an (N, D) array to length one; a row of zeros becomes the first axis, still a unit vector."""
+    """Scale the rows of an array to length one.
+
+    Args:
+        rows: (N, D).
+
+    Returns:
+        (N, D) float32; a row of zeros becomes the first axis, still a unit vector.
+    """
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     result = rows / np.maximum(lengths, 1e-12)
     empty = np.flatnonzero(lengths[:, 0] <= 1e-12)
@@ -35,5 +62,13 @@ def unit(rows: Floats) -> Floats:
 
 
 def distances(a: Floats, b: Floats) -> Floats:
-    """Return the (N, M) cosine distances, 1 - dot product, in [0, 2], between unit vectors (N, D) and (M, D)."""
+    """Return the cosine distances, 1 - dot product, between two sets of unit vectors.
+
+    Args:
+        a: (N, D) unit vectors.
+        b: (M, D) unit vectors.
+
+    Returns:
+        (N, M) float32 in [0, 2].
+    """
     return np.asarray(np.clip(1.0 - a @ b.T, 0.0, 2.0), np.float32)

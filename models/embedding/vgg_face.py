@@ -15,8 +15,10 @@ from models.interfaces.capabilities import Face, Floats, Image
 
 
 class VggFace:
-    """Embedder, 4096 dimensions: `DeepFace.represent(..., model_name="VGG-Face", detector_backend="skip")` of the cut
-    face. home: see models.attributes.deepface_networks.Network.
+    """Embedder, 4096 dimensions.
+
+    Equals `DeepFace.represent(..., model_name="VGG-Face", detector_backend="skip")` of the cut face. home: see
+    models.attributes.deepface_networks.Network.
 
     Not guaranteed: a measured meaning of its distances; until bench/calibrate.py ran with its weights in place, the
     thresholds are those that others published (see models.embedding.calibration).
@@ -29,5 +31,13 @@ class VggFace:
         self._network = Network("vgg-face", home)
 
     def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, 4096) float32 unit vectors, one per (uint8 BGR frame, face) pair."""
+        """Return one unit vector per (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, 4096) float32 unit vectors.
+        """
         return unit(self._network.run(frames, faces))

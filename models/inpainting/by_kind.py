@@ -1,4 +1,4 @@
-"""Who of the catalogue is of a source's kind: control strangers, and those whom a search for a twin tries first.
+"""The people of the catalogue who are of a source's kind: control strangers, and the first candidates of a search.
 
 They are drawn by chance from those who fit the source's appearance best. Whether one of them may serve is decided in
 the source's own footage (see `tasks.generation.controls`, `tasks.generation.twin`).
@@ -18,7 +18,7 @@ from models.interfaces.twins import TwinJob
 CELL = 20
 """Among how many of the best fitting they are drawn."""
 HOPEFUL = 0.72
-"""Cosine distance (FaceNet) of a picture from the source from which somebody who was not yet seen in the footage is
+"""Cosine distance (FaceNet) of a picture from the source from which a person who was not yet seen in the footage is
 tried: painted there, hair, light and expression take about a sixth of it away, and the rest must exceed a threshold."""
 
 OTHER_BEARD = 0.35
@@ -26,10 +26,19 @@ OTHER_BEARD = 0.35
 
 
 def strangers(people: Catalogue, job: TwinJob, count: int) -> list[int]:
-    """`count` entries of the source's kind, drawn by the job's seed, however near they are and whoever has them.
+    """Return people of the source's kind, drawn by the job's seed.
 
-    Where fewer are of the kind, the best fitting of the others fill up, and at last those next in age, whatever their
-    gender and glasses.
+    They are drawn regardless of their distance from the source and of other identities that have them. Where fewer are
+    of the kind, the best fitting of the others fill up, and at last those next in age, of any gender and with or
+    without glasses.
+
+    Args:
+        people: The catalogue.
+        job: The source.
+        count: Number of people wanted.
+
+    Returns:
+        `count` indices of entries.
     """
     cost, alike = _fitting(people, job)
     cell = _drawn(best(cost, alike)[: max(CELL, count)], job.seed)
@@ -38,12 +47,18 @@ def strangers(people: Catalogue, job: TwinJob, count: int) -> list[int]:
 
 
 def kindred(people: Catalogue, job: TwinJob) -> list[int]:
-    """Free entries of the source's kind who are far from everybody else.
+    """Return free entries of the source's kind who are far from all other people.
 
     First `job.kindred` in its order, then others drawn by the job's seed, but none of `job.unfit`; of both, where the
     source looks like two groups, those of the likelier one first: the others lie farther, so chance alone would pass
-    more of them. Among these, those near in age with glasses and a beard, or none, as it has. None at all unless the
-    kind comes first, or where a candidate is preferred.
+    more of them. Among these, those near in age with glasses and a beard, or none, as the source has.
+
+    Args:
+        people: The catalogue.
+        job: The source, and the other people of the run.
+
+    Returns:
+        Indices of entries; none at all unless the kind comes first, or where a candidate is preferred.
     """
     if job.prefer >= 0 or not job.kind_first:
         return []
@@ -66,7 +81,7 @@ def kindred(people: Catalogue, job: TwinJob) -> list[int]:
 
 
 def _fitting(people: Catalogue, job: TwinJob) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """((n,) how badly entries fit, (n,) who is of the source's kind)."""
+    """((n,) how badly entries fit, (n,) entries of the source's kind)."""
     source = _comparable(people, job)
     cost = catalogue.mismatch(people, job.appearance, source).astype(np.float64)
     return cost, catalogue.alike(people, job.appearance, source, np.isfinite(cost))

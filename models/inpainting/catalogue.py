@@ -22,17 +22,17 @@ TONE_BOUNDS = (10.0, 28.0, 41.0, 55.0)
 """Upper bounds of the skin tone groups in degrees ITA: dark, brown, tan, intermediate; the last is light."""
 
 TONE_TRUST = 20.0
-"""Degrees ITA that a measured skin tone may lie from what the embedding suggests; light moves measurements by more."""
+"""Degrees ITA that a measured skin tone may lie from the one the embedding suggests; light shifts measurements more."""
 GROUP_WEIGHT = 10.0
-"""What it costs to be of a group that the source does not look like at all; as much as eighty years of age."""
+"""Cost of being of a group that the source does not look like at all; as much as eighty years of age."""
 NEAR_TONE, NEAR_AGE = 20.0, 10.0
-"""Degrees of ITA and years that an entry may be off, while enough others remain: what is farthest from a face otherwise
-tends to have another skin, and a dark face lightened to a pale one looks like chalk. With 15 years a man of about
+"""Degrees of ITA and years that an entry may be off, while enough others remain: otherwise the entries farthest from a
+face tend to have another skin, and a dark face lightened to a pale one looks like chalk. With 15 years a man of about
 thirty, measured 35, became one of fifty with grey hair."""
 FEW_ALIKE, WIDER = 8, (1.0, 1.5, 2.0)
 """Where fewer than so many are alike, age and tone may differ by so many times as much."""
 BARE = 3.0
-"""What it costs to wear no glasses where the source does: as much as 24 years of age. Only 16 women of the catalogue
+"""Cost of wearing no glasses where the source does: as much as 24 years of age. Only 16 women of the catalogue
 wear some: a source of 38 with glasses got a twin of 70."""
 LIKELY_GROUP = 0.8
 """Share of the likeliest group's probability from which a group counts as the source's, too. With half of it, 15 of the
@@ -41,9 +41,20 @@ LIKELY_GROUP = 0.8
 
 @dataclass(frozen=True)
 class Catalogue:
-    """n synthetic people. latents: (n, 512). age, female, ita, beard: (n,). glasses: (n,) bool. meshes: (n, 478, 3)
-    pixels of the 1024 x 1024 picture. embeddings: (n, D) unit vectors of `embedder`. group: (n,) index of the apparent
-    group, see `groups.GROUPS`."""
+    """The catalogue's n synthetic people.
+
+    Attributes:
+        latents: (n, 512).
+        age: (n,) years.
+        female: (n,) probabilities.
+        ita: (n,) skin tones in degrees ITA.
+        beard: (n,) scores.
+        glasses: (n,) bool.
+        meshes: (n, 478, 3) pixels of the 1024 x 1024 picture.
+        embeddings: (n, D) unit vectors of `embedder`.
+        embedder: Name of the embedder.
+        group: (n,) index of the apparent group, see `groups.GROUPS`.
+    """
 
     latents: Floats
     age: Floats
@@ -61,7 +72,16 @@ class Catalogue:
 
 
 def cell_of(age: float, female: float, ita: float) -> tuple[int, int, int]:
-    """(age group, gender, tone group): the cell that the coverage table counts."""
+    """Return the cell that the coverage table counts.
+
+    Args:
+        age: Years.
+        female: Probability of female.
+        ita: Skin tone in degrees ITA.
+
+    Returns:
+        (age group, gender, tone group).
+    """
     return int(np.searchsorted(AGE_BOUNDS, age)), int(female >= 0.5), int(np.searchsorted(TONE_BOUNDS, ita))
 
 
@@ -100,18 +120,31 @@ def _tone_model() -> tuple[Floats, Floats, float]:
 
 
 def tone_of(embeddings: Floats) -> float:
-    """Skin tone in degrees ITA that (n, D) unit embeddings of one person suggest, whatever the light.
+    """Return the skin tone that embeddings suggest, in any light.
 
     Ridge regression on the catalogue; cross-validated on it, r = .68, mean error 14 degrees.
+
+    Args:
+        embeddings: (n, D) unit vectors of one person.
+
+    Returns:
+        Degrees ITA.
     """
     mean, slope, level = _tone_model()
     return float((embeddings.mean(axis=0) - mean) @ slope + level)
 
 
 def tone_wanted(appearance: Appearance, source: Floats | None) -> float:
-    """Degrees ITA to look for: as measured, but no farther than `TONE_TRUST` from what the embeddings suggest.
+    """Return the skin tone to look for.
 
     Measured, a pale man in a dim room (-16) passed for a black man, and got such a twin.
+
+    Args:
+        appearance: Attributes of the source.
+        source: (m, D) embeddings of the source, or None.
+
+    Returns:
+        Degrees ITA as measured, but no farther than `TONE_TRUST` from what the embeddings suggest.
     """
     if source is None or not len(source):
         return appearance.skin_ita
@@ -120,14 +153,20 @@ def tone_wanted(appearance: Appearance, source: Floats | None) -> float:
 
 
 def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = None, attempt: int = 1) -> Floats:
-    """(n,) how badly each entry fits an appearance; infinite where it must not serve.
+    """Return how badly each entry fits an appearance.
 
-    source: (m, D) embeddings of the source by the catalogue's embedder, to match its apparent group; None to leave it
-    out.
-    attempt: later attempts care less for the beard, which recognisers lean on.
+    Adults only for adults, children only for children; no entry with glasses for a source without, while a source with
+    glasses may get an entry without; the other gender never, unless the source's is undecided.
 
-    Adults only for adults, children only for children; nobody with glasses for a source without, while a source with
-    glasses may get somebody without; the other gender never, unless the source's is undecided.
+    Args:
+        catalogue: The catalogue.
+        wanted: Attributes of the source.
+        source: (m, D) embeddings of the source by the catalogue's embedder, to match its apparent group; None to leave
+            it out.
+        attempt: Later attempts give less weight to the beard, which recognisers lean on.
+
+    Returns:
+        (n,) float32 cost; infinite where an entry must not serve.
     """
     child = wanted.age < AGE_BOUNDS[0]
     cost = np.abs(catalogue.age - wanted.age) / 8.0
@@ -145,24 +184,48 @@ def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = N
 
 
 def wears(appearance: Appearance) -> bool:
-    """Whether somebody wears glasses."""
+    """Return whether a person wears glasses.
+
+    Args:
+        appearance: Attributes of the person.
+
+    Returns:
+        True from a score of 0.5 on.
+    """
     return appearance.glasses >= 0.5
 
 
 def of_group(catalogue: Catalogue, wanted: Appearance, source: Floats) -> NDArray[np.float64]:
-    """(n,) how much a source looks like each entry's apparent group; its embeddings are the catalogue's embedder's."""
+    """Return how much a source looks like each entry's apparent group.
+
+    Args:
+        catalogue: The catalogue.
+        wanted: Attributes of the source.
+        source: (m, D) embeddings of the source by the catalogue's embedder.
+
+    Returns:
+        (n,) shares.
+    """
     return np.asarray(groups.likely(source, tone_wanted(wanted, source))[catalogue.group])
 
 
 def alike(
     catalogue: Catalogue, wanted: Appearance, source: Floats | None, among: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """(n,) which entries are near an appearance in age and tone, with glasses where it has some, and, where the
-    source's embeddings are given, of a group that it looks like.
+    """Return which entries are like an appearance.
 
-    among: (n,) those who fit at all; no others are alike. Where they are few, glasses may be missing, and then age and
-    tone may differ by up to twice as much: the catalogue has few of some groups, and a few years are seen less than
-    another group.
+    These are near it in age and tone, with glasses where it has some, and, where the source's embeddings are given, of
+    a group that it looks like. Where they are few, glasses may be missing, and then age and tone may differ by up to
+    twice as much: the catalogue has few of some groups, and a few years are seen less than another group.
+
+    Args:
+        catalogue: The catalogue.
+        wanted: Attributes of the source.
+        source: (m, D) embeddings of the source by the catalogue's embedder, or None.
+        among: (n,) entries that fit at all; no others are alike.
+
+    Returns:
+        (n,) bool.
     """
     kin = among
     if source is not None and len(source):
@@ -177,6 +240,16 @@ def alike(
 
 
 def near(catalogue: Catalogue, wanted: Appearance, source: Floats | None, slack: float = 1.0) -> NDArray[np.bool_]:
-    """(n,) which entries are within so many times `NEAR_TONE` and `NEAR_AGE` of an appearance, whatever their group."""
+    """Return which entries are near an appearance in tone and age, of any group.
+
+    Args:
+        catalogue: The catalogue.
+        wanted: Attributes of the source.
+        source: (m, D) embeddings of the source by the catalogue's embedder, or None.
+        slack: How many times `NEAR_TONE` and `NEAR_AGE` they may be off.
+
+    Returns:
+        (n,) bool.
+    """
     tone, age = np.abs(catalogue.ita - tone_wanted(wanted, source)), np.abs(catalogue.age - wanted.age)
     return np.asarray((tone <= slack * NEAR_TONE) & (age <= slack * NEAR_AGE))

@@ -31,7 +31,17 @@ class CatalogueInpainter:
         self._entry = lru_cache(maxsize=_KEPT)(self._picture)
 
     def inpaint(self, job: TwinJob) -> Twin:
-        """Return a neutral, frontal twin. Raises Withheld `no_candidate` when nobody in the catalogue fits."""
+        """Return a neutral, frontal twin.
+
+        Args:
+            job: The source, and the other people of the run.
+
+        Returns:
+            The new person.
+
+        Raises:
+            Withheld: `no_candidate`: no person of the catalogue fits.
+        """
         people = catalogue.load()
         kindred = by_kind.kindred(people, job)
         for candidate in kindred or choosing.candidates(people, job):
@@ -43,7 +53,15 @@ class CatalogueInpainter:
         raise Withheld("no_candidate", "Every blended synthetic person is too close to a face of the dataset.")
 
     def strangers(self, job: TwinJob, count: int) -> list[Twin]:
-        """Up to `count` people of the source's kind, whoever else has them and however near they are."""
+        """Return people of the source's kind, also those whom other identities have or who are near the source.
+
+        Args:
+            job: The source.
+            count: Number of people wanted.
+
+        Returns:
+            Up to `count` people.
+        """
         people = catalogue.load()
         made = (self._make(people, candidate) for candidate in by_kind.strangers(people, job, count))
         return [twin for twin in made if twin is not None]

@@ -1,9 +1,9 @@
-"""Who of the catalogue serves as a twin where it must look far from the source, whoever looks.
+"""The people of the catalogue who serve as a twin where it must look far from the source, for any embedder.
 
-Of the entries that fit the source's appearance and are far from everybody, one of the ten that fit best, in later
-attempts of the ten farthest from the source in embedding space; at random, so that the twin does not encode the source.
-Where other people have those already (large datasets use up the catalogue) the middle between two entries of that age
-and tone serves, and only at last whoever else is left.
+Of the entries that fit the source's appearance and are far from all other people, one of the ten that fit best, in
+later attempts of the ten farthest from the source in embedding space; at random, so that the twin does not encode the
+source. Where other people have those already (large datasets use up the catalogue) the middle between two entries of
+that age and tone serves, and only at last any entry that is left.
 """
 
 from __future__ import annotations
@@ -39,26 +39,43 @@ LIKELY = 0.85
 painted into the source's frames, hair, light and expression take about a sixth of the distance away, and the rest must
 exceed the threshold of verification. Of 43 candidates nearer than 0.72, painted, three did; of 21 farther ones seven.
 With 0.8 the best fitting twins passed the audit, but measured again a few frames of two clips lay below a threshold.
-Among groups that FaceNet hardly tells apart (East Asian faces) this leaves hardly anybody, and a twin of another group.
+Among groups that FaceNet hardly tells apart (East Asian faces) it leaves hardly any entry, and a twin of another group.
 """
 APART = 0.45
-"""Cosine distance (FaceNet) that a candidate must keep from everybody else."""
+"""Cosine distance (FaceNet) that a candidate must keep from all other people."""
 AT_A_TIME = 64
 
 
 def parents(candidate: int, count: int) -> tuple[int, int]:
-    """(entry, -1) of a plain candidate, or the two entries that a blended one lies between."""
+    """Return the entries that a candidate is made of.
+
+    Args:
+        candidate: Index of an entry, or number of a blend.
+        count: Number of entries in the catalogue.
+
+    Returns:
+        (entry, -1) of a plain candidate, or the two entries that a blended one lies between.
+    """
     if candidate < count:
         return candidate, -1
     return divmod(candidate - count, count)
 
 
 def candidates(people: Catalogue, job: TwinJob) -> list[int]:
-    """Entries' indices, or numbers of blends (see `parents`), in the order in which they are to be tried; at least one,
-    and deterministic in the job's seed and attempt. Blends are judged by the middle of their parents' embeddings only.
+    """Return candidates in the order in which they are to be tried; deterministic in the job's seed and attempt.
 
-    Raises Withheld `no_candidate` when nobody fits, or, unless `job.anybody`, when those who would probably pass are
-    all too near to others.
+    Blends are judged by the middle of their parents' embeddings only.
+
+    Args:
+        people: The catalogue.
+        job: The source, and the other people of the run.
+
+    Returns:
+        Entries' indices, or numbers of blends (see `parents`); at least one.
+
+    Raises:
+        Withheld: `no_candidate`: no entry fits, or, unless `job.anybody`, those who would probably pass are all too
+            near to others.
     """
     if job.prefer >= 0:
         return [job.prefer]
@@ -67,7 +84,7 @@ def candidates(people: Catalogue, job: TwinJob) -> list[int]:
     cost = catalogue.mismatch(people, job.appearance, source, job.attempt).astype(np.float64)
     if not np.isfinite(cost).any():
         raise Withheld("no_candidate", "No synthetic person of the catalogue fits this face; withhold or redact it.")
-    # Not by group: who lies far enough is of another one more often than not, and the cost puts those of it first.
+    # Not by group: a person far enough away is of another one more often than not, and the cost puts those of it first.
     alike = catalogue.near(people, job.appearance, source)
     pool, reserve = _pools(people, job, cost, alike, comparable)
     if not pool and not reserve:
@@ -77,8 +94,16 @@ def candidates(people: Catalogue, job: TwinJob) -> list[int]:
 
 
 def acceptable(embeddings: Floats, people: Catalogue, job: TwinJob) -> NDArray[np.bool_]:
-    """(n,) whether each of (n, D) unit embeddings is far enough from the source and is nobody else; all when they
-    cannot be compared with the job's."""
+    """Return which faces are far enough from the source and from all other people.
+
+    Args:
+        embeddings: (n, D) unit vectors.
+        people: The catalogue, whose embedder made them.
+        job: The source, and the other people of the run.
+
+    Returns:
+        (n,) bool; all True when they cannot be compared with the job's.
+    """
     result = np.ones(len(embeddings), dtype=bool)
     if job.embedder != people.embedder:
         return result
@@ -131,7 +156,15 @@ def _turned(pool: list[int], rng: np.random.Generator) -> list[int]:
 
 
 def best(cost: NDArray[np.float64], among: NDArray[np.bool_]) -> list[int]:
-    """Indices of entries, the best fitting first."""
+    """Return entries, the best fitting first.
+
+    Args:
+        cost: (n,) how badly each entry fits.
+        among: (n,) entries that count.
+
+    Returns:
+        Indices of entries.
+    """
     return [int(i) for i in np.argsort(cost, kind="stable") if among[i]]
 
 
@@ -140,7 +173,7 @@ def _blends(
 ) -> list[int]:
     """Free blends of well fitting entries, of the best pairs those farthest from the source.
 
-    least: distance from the source that the middle of their embeddings must keep beside what is acceptable.
+    least: distance from the source that the middle of their embeddings must keep, besides being acceptable.
     """
     first, second = (np.array(mates, int)[k] for k in np.triu_indices(len(mates), 1))
     # One face, one number, whichever of its parents fits this source better.
@@ -150,7 +183,7 @@ def _blends(
     first, second, numbers = first[open_], second[open_], numbers[open_]
     order = np.argsort(cost[first] + cost[second], kind="stable")
     wanted, found = max(longest, FEW_LIKELY), []
-    # Everybody of a large dataset beside every pair would be gigabytes.
+    # All people of a large dataset beside every pair would be gigabytes.
     for start in range(0, len(order), AT_A_TIME):
         part = order[start : start + AT_A_TIME]
         middle = people.embeddings[first[part]] + people.embeddings[second[part]]

@@ -1,9 +1,9 @@
 """The apparent group of a face: how it looks to others, as coarsely as a twin has to match it.
 
-Nobody is sorted by origin: the catalogue's pictures were sorted by eye into four groups (groups.txt), and a model
-fitted to them (`curate_groups`) tells how much a source looks like each. Light and the fewness of the pictures make it
-err: cross-validated on the catalogue, it agrees with the eye on 85 % (African 88 %, East Asian 90 %), and confuses
-mostly the group between with its neighbours. Identifying, as all attributes of a source.
+No person is sorted by origin: the catalogue's pictures were sorted by eye into four groups (groups.txt), and a model
+fitted to them (`tools.catalogue.groups`) tells how much a source looks like each. Light and the small number of
+pictures make it err: cross-validated on the catalogue, it agrees with the eye on 85 % (African 88 %, East Asian 90 %),
+and confuses mostly the group between with its neighbours. Identifying, as all attributes of a source.
 """
 
 from __future__ import annotations
@@ -26,15 +26,20 @@ LETTERS = "eaxb"
 
 
 def labels() -> NDArray[np.int64]:
-    """(n,) index into `GROUPS` of everybody in the catalogue, in its order."""
+    """Return the (n,) indices into `GROUPS` of all people in the catalogue, in its order."""
     text = files("models.inpainting").joinpath("groups.txt").read_text("utf-8")
     return np.array([LETTERS.index(letter) for letter in "".join(text.split())], np.int64)
 
 
 def likely(embeddings: Floats, ita: float) -> NDArray[np.float64]:
-    """(4,) how much a face looks like each of `GROUPS`, summing to 1.
+    """Return how much a face looks like each of `GROUPS`.
 
-    embeddings: (n, D) unit vectors of one person by the catalogue's embedder, n > 0. ita: tone in degrees.
+    Args:
+        embeddings: (n, D) unit vectors of one person by the catalogue's embedder, n > 0.
+        ita: Skin tone in degrees ITA.
+
+    Returns:
+        (4,) shares that sum to 1.
     """
     stored = _stored()
     known = features(embeddings, np.full(len(embeddings), ita), stored["mean"])
@@ -42,13 +47,29 @@ def likely(embeddings: Floats, ita: float) -> NDArray[np.float64]:
 
 
 def features(embeddings: Floats, ita: NDArray[np.floating], mean: Floats) -> NDArray[np.float64]:
-    """(n, D + 1) what the model reads: (n, D) embeddings beside their (D,) mean, and (n,) tones."""
+    """Return the input of the model of groups.
+
+    Args:
+        embeddings: (n, D) unit vectors.
+        ita: (n,) skin tones in degrees ITA.
+        mean: (D,) mean embedding, which is subtracted.
+
+    Returns:
+        (n, D + 1) float64: centred embeddings, then the tone, scaled.
+    """
     tone = (np.clip(ita, *TONES) - TONE_UNIT) / TONE_UNIT
     return np.concatenate([embeddings.astype(np.float64) - mean, tone[:, None]], axis=1)
 
 
 def shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, k) softmax of (n, k) scores."""
+    """Return the softmax of scores.
+
+    Args:
+        scores: (n, k).
+
+    Returns:
+        (n, k) shares; each row sums to 1.
+    """
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 

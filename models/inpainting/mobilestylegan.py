@@ -27,11 +27,25 @@ class MobileStyleGAN:
         self._synthesis = Network(weight_files.path("mobilestylegan-synthesis"), precision=precision)
 
     def latent(self, noise: Floats) -> Floats:
-        """(512,) float32 style vector w of a (512,) standard normal vector."""
+        """Return the style vector w of a noise vector.
+
+        Args:
+            noise: (512,) standard normal vector.
+
+        Returns:
+            (512,) float32.
+        """
         return np.ravel(self._mapping.run(noise.reshape(1, DIMENSION).astype(np.float32))[0]).astype(np.float32)
 
     def picture(self, latent: Floats) -> Image:
-        """(1024, 1024, 3) uint8 BGR picture of a (512,) style vector."""
+        """Return the picture of a style vector.
+
+        Args:
+            latent: (512,) style vector w.
+
+        Returns:
+            (1024, 1024, 3) uint8 BGR.
+        """
         raw = self._synthesis.run(latent.reshape(1, DIMENSION).astype(np.float32))[0][0]
         values = np.clip(raw.transpose(1, 2, 0) * 127.5 + 128.0, 0, 255).astype(np.uint8)
         return np.ascontiguousarray(values[..., ::-1])

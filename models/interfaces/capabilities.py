@@ -22,10 +22,11 @@ Floats = NDArray[np.float32]
 class Face:
     """One detection.
 
-    box: (4,) float32, x0 y0 x1 y1 in pixels, may reach outside the image.
-    score: confidence in [0, 1]; comparable only within one detector.
-    points: (5, 2) float32 pixels: eye on the image's left, eye on its right, nose tip, mouth corner on the left, on
-        the right (for an upright frontal face).
+    Attributes:
+        box: (4,) float32, x0 y0 x1 y1 in pixels, may reach outside the image.
+        score: Confidence in [0, 1]; comparable only within one detector.
+        points: (5, 2) float32 pixels: eye on the image's left, eye on its right, nose tip, mouth corner on the left, on
+            the right (for an upright frontal face).
     """
 
     box: Floats
@@ -43,10 +44,11 @@ class Face:
 class Mesh:
     """A dense face mesh on one frame.
 
-    points: (478, 3) float32; x, y in pixels of the image, z in the same scale, smaller is nearer to the camera.
-        Indices follow the MediaPipe canonical face (468 surface points, 10 iris points).
-    presence: probability in [0, 1] that the mesh sits on a face.
-    blendshapes: (52,) float32 in [0, 1], MediaPipe order (index 0 is the neutral entry).
+    Attributes:
+        points: (478, 3) float32; x, y in pixels of the image, z in the same scale, smaller is nearer to the camera.
+            Indices follow the MediaPipe canonical face (468 surface points, 10 iris points).
+        presence: Probability in [0, 1] that the mesh sits on a face.
+        blendshapes: (52,) float32 in [0, 1], MediaPipe order (index 0 is the neutral entry).
     """
 
     points: Floats
@@ -58,8 +60,14 @@ class Mesh:
 class Appearance:
     """Predicted attributes of one face. Identifying: never logged, never published.
 
-    age: years. female: probability in [0, 1]. emotion, ethnicity: label -> probability; empty where nobody looked.
-    skin_ita: individual typology angle in degrees (larger is lighter). beard, glasses: scores in [0, 1].
+    Attributes:
+        age: Years.
+        female: Probability in [0, 1].
+        emotion: Label -> probability; empty where it was not estimated.
+        skin_ita: Individual typology angle in degrees (larger is lighter).
+        beard: Score in [0, 1].
+        glasses: Score in [0, 1].
+        ethnicity: Label -> probability; empty where it was not estimated.
     """
 
     age: float
@@ -73,14 +81,27 @@ class Appearance:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds faces. batch: frames that it likes to get at a time. Not guaranteed: that every face is found; stages must
-    treat a miss as possible."""
+    """Finds faces.
+
+    Not guaranteed: that every face is found; stages must treat a miss as possible.
+
+    Attributes:
+        name: Name of the backend.
+        batch: Number of frames that the detector prefers to get at a time.
+    """
 
     name: str
     batch: int
 
     def detect(self, frames: Sequence[Image]) -> list[list[Face]]:
-        """Return the faces of each frame, best score first."""
+        """Return the faces of each frame.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images.
+
+        Returns:
+            One list per frame, best score first.
+        """
 
 
 @runtime_checkable
@@ -90,7 +111,15 @@ class Landmarker(Protocol):
     name: str
 
     def locate(self, frames: Sequence[Image], faces: Sequence[Face]) -> list[Mesh]:
-        """Return one mesh per (frame, face) pair; doubt is expressed by a low presence, never by a missing entry."""
+        """Return one mesh per (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            One mesh per pair, in order; doubt is expressed by a low presence, never by a missing entry.
+        """
 
 
 @runtime_checkable
@@ -101,7 +130,15 @@ class Embedder(Protocol):
     dimension: int
 
     def embed(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, dimension) float32 unit vectors, one per (frame, face) pair."""
+        """Return one unit vector per (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, dimension) float32 unit vectors.
+        """
 
 
 @runtime_checkable
@@ -111,7 +148,15 @@ class AgeGender(Protocol):
     name: str
 
     def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, 2) float32: age in years, probability of female."""
+        """Return age and gender of each (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, 2) float32: age in years, probability of female.
+        """
 
 
 @runtime_checkable
@@ -122,18 +167,34 @@ class Emotion(Protocol):
     labels: tuple[str, ...]
 
     def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, len(labels)) float32 rows that sum to one."""
+        """Return the expressed emotion of each (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, len(labels)) float32 rows that sum to one.
+        """
 
 
 @runtime_checkable
 class Ethnicity(Protocol):
-    """Estimates how the looks of a face are called. Used to make a twin of the same kind, and for nothing else."""
+    """Estimates the label that the looks of a face are given. Used only to make a twin of the same kind."""
 
     name: str
     labels: tuple[str, ...]
 
     def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
-        """Return (N, len(labels)) float32 rows that sum to one."""
+        """Return the label shares of each (frame, face) pair.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            (N, len(labels)) float32 rows that sum to one.
+        """
 
 
 @runtime_checkable
@@ -144,7 +205,14 @@ class Parser(Protocol):
     labels: tuple[str, ...]
 
     def parse(self, crops: Sequence[Image]) -> list[NDArray[np.uint8]]:
-        """Return for each crop a (H, W) uint8 map of label indices, at the crop's own size."""
+        """Return a label map for each crop.
+
+        Args:
+            crops: (H, W, 3) uint8 BGR face crops.
+
+        Returns:
+            (H, W) uint8 maps of label indices, each at its crop's own size.
+        """
 
 
 @runtime_checkable
@@ -155,7 +223,17 @@ class Features(Protocol):
     dimension: int
 
     def describe(self, images: Sequence[Image]) -> Floats:
-        """Return (N, dimension) float32. Raises ValueError for an image without pixels."""
+        """Return one feature vector per image.
+
+        Args:
+            images: (H, W, 3) uint8 BGR images.
+
+        Returns:
+            (N, dimension) float32.
+
+        Raises:
+            ValueError: An image has no pixels.
+        """
 
 
 @runtime_checkable
@@ -165,4 +243,11 @@ class Quality(Protocol):
     name: str
 
     def rate(self, images: Sequence[Image]) -> Floats:
-        """Return (n,) float32, lower is better; NaN for an image that is too small or shows nothing to rate."""
+        """Return one rating per image.
+
+        Args:
+            images: (H, W, 3) uint8 BGR images.
+
+        Returns:
+            (n,) float32, lower is better; NaN for an image that is too small or shows nothing to rate.
+        """

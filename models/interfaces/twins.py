@@ -1,4 +1,4 @@
-"""Twins: what makes them, what moves them, and the values that pass between stages and those backends.
+"""Twins: the backends that make and move them, and the values that pass between stages and those backends.
 
 The rules for images and coordinates are those of `models.interfaces.capabilities`.
 """
@@ -20,18 +20,25 @@ AT_REST: Floats = np.zeros(0, np.float32)
 
 @dataclass(frozen=True)
 class TwinJob:
-    """What an inpainter needs to make one twin. Identifying.
+    """The input of an inpainter for one twin. Identifying.
 
-    frame: the frontal frame's crop, other people's faces redacted. mesh: (478, 3) the source's mesh in that crop.
-    appearance: pooled attributes.
-    source: (n, D) embeddings of the source. others: (m, D) embeddings of every other identity and twin so far.
-    embedder: name of the embedder they come from. taken: candidates that other identities of the run already have.
-    prefer: the candidate that this identity already has elsewhere in the dataset, or -1.
-    kind_first: those of the source's kind serve, as long as there are any; otherwise those who lie far from it.
-    kindred: candidates of the kind whom nobody takes for the source in its own footage, to be tried first, in this
-    order. unfit: those of the kind who were seen there to be too near.
-    anybody: whoever is left may serve, also where those who would probably pass are all too near to others.
-    seed: of the identity, the same in every run. attempt: 1, 2, ... ; later attempts must differ more.
+    Attributes:
+        frame: Crop of the frontal frame, other people's faces redacted.
+        mesh: (478, 3) mesh of the source in that crop.
+        appearance: Pooled attributes.
+        source: (n, D) embeddings of the source.
+        others: (m, D) embeddings of every other identity and twin so far.
+        embedder: Name of the embedder that made these embeddings.
+        taken: Candidates that other identities of the run already have.
+        seed: Seed of the identity, the same in every run.
+        attempt: 1, 2, ... ; later attempts must differ more.
+        prefer: The candidate that this identity already has elsewhere in the dataset, or -1.
+        anybody: Any candidate that is left may serve, also where those who would probably pass are all too near to
+            others.
+        kind_first: Candidates of the source's kind serve, as long as there are any; otherwise those far from it.
+        kindred: Candidates of the kind who are not taken for the source in its own footage, to be tried first, in this
+            order.
+        unfit: Candidates of the kind who were seen there to be too near.
     """
 
     frame: Image
@@ -52,11 +59,14 @@ class TwinJob:
 
 @dataclass(frozen=True)
 class Front:
-    """The frontal frame with the twin in it: what motion models move that know pictures and no meshes. Identifying,
-    since surroundings and motion are the source's.
+    """The frontal frame with the twin in it. Identifying, since surroundings and motion are the source's.
 
-    picture: (h, w, 3) uint8 BGR. mesh: (478, 3) pixels of it, the source's shape at rest in the pose of that frame.
-    template: (k,) what the motion model reads from the source there (see `Driving.template`).
+    Motion models that know pictures and no meshes move this.
+
+    Attributes:
+        picture: (h, w, 3) uint8 BGR.
+        mesh: (478, 3) pixels of the picture, the source's shape at rest in the pose of that frame.
+        template: (k,) numbers that the motion model reads from the source there (see `Driving.template`).
     """
 
     picture: Image
@@ -68,13 +78,18 @@ class Front:
 class Twin:
     """A synthetic person.
 
-    picture: (H, W, 3) uint8 BGR. mesh: (478, 3) float32 pixels of the picture. candidate: which of the backend's
-    candidates it is. blendshapes: (52,) the expression it wears in the picture, (0,) when the face is at rest.
-    embedding: (D,) of the picture by the job's embedder. skin: (h, w) uint8, 255 where the picture shows the person's
-    bare skin (ears and neck too), at any resolution; near the face's outline only this is shown. crown: (h, w) uint8,
-    how much of its forehead and front hair is shown above the outline (255: all), see models.motion.mesh.hairline.
-    front: see there; None until a motion model that needs it was introduced to the twin. made_with: by which
-    parameters, for the record of attempts; nothing identifying.
+    Attributes:
+        picture: (H, W, 3) uint8 BGR.
+        mesh: (478, 3) float32 pixels of the picture.
+        candidate: Index of the person among the backend's candidates.
+        blendshapes: (52,) the expression in the picture, (0,) when the face is at rest.
+        embedding: (D,) of the picture by the job's embedder.
+        skin: (h, w) uint8, 255 where the picture shows the person's bare skin (ears and neck too), at any resolution;
+            near the face's outline only this is shown.
+        crown: (h, w) uint8, the share of forehead and front hair that is shown above the outline (255: all), see
+            models.motion.mesh.hairline.
+        front: See `Front`; None until a motion model that needs it was introduced to the twin.
+        made_with: Parameters that made it, for the record of attempts; nothing identifying.
     """
 
     picture: Image
@@ -95,8 +110,18 @@ class Inpainter(Protocol):
     name: str
 
     def inpaint(self, job: TwinJob) -> Twin:
-        """Return a twin. Raises infra.errors.AttemptFailed when this attempt gave none that is fit, and
-        infra.errors.Withheld when no further attempt could."""
+        """Return a twin for a job.
+
+        Args:
+            job: The source, and the other people of the run.
+
+        Returns:
+            The new person.
+
+        Raises:
+            infra.errors.AttemptFailed: This attempt gave no twin that is fit.
+            infra.errors.Withheld: No further attempt could give one.
+        """
 
 
 @runtime_checkable
@@ -106,20 +131,37 @@ class Strangers(Protocol):
     name: str
 
     def strangers(self, job: TwinJob, count: int) -> list[Twin]:
-        """Return up to `count` people of the source's kind, drawn by the job's seed without a look at their distance
-        from the source, or at who else has them."""
+        """Return people of the source's kind.
+
+        They are drawn by the job's seed, regardless of their distance from the source and of other identities that have
+        them.
+
+        Args:
+            job: The source, and the other people of the run.
+            count: Number of people wanted.
+
+        Returns:
+            Up to `count` people.
+        """
 
 
 @dataclass(frozen=True)
 class Driving:
     """The motion of one track, independent of any twin. Identifying.
 
-    first: frame index of row 0. meshes: (n, 478, 3) float32 pixels, steadied. shapes: (n, 478, 3) canonical shapes.
-    scale (n,), rotation (n, 3, 3), shift (n, 3): the poses that place them. rest: (478, 3) canonical neutral shape of
-    the identity. usable: (n,) bool; False where the network or the mesh cannot be trusted and the face must be
-    redacted. presence: (n,) confidence of the landmarks in [0, 1]. hidden: (n,) share of the face that something seems
-    to be before, 0 where nobody looked. template: (n, k) float32 what the motion model itself reads from the track's
-    frames, NaN where it could not; k is 0 for models that need nothing but meshes.
+    Attributes:
+        first: Frame index of row 0.
+        meshes: (n, 478, 3) float32 pixels, steadied.
+        shapes: (n, 478, 3) canonical shapes.
+        scale: (n,) scales of the poses that place the shapes.
+        rotation: (n, 3, 3) rotations of these poses.
+        shift: (n, 3) shifts of these poses.
+        rest: (478, 3) canonical neutral shape of the identity.
+        usable: (n,) bool; False where the network or the mesh cannot be trusted and the face must be redacted.
+        presence: (n,) confidence of the landmarks in [0, 1].
+        hidden: (n,) share of the face that something seems to cover, 0 where it was not measured.
+        template: (n, k) float32 numbers that the motion model itself reads from the track's frames, NaN where it could
+            not; k is 0 for models that need only meshes.
     """
 
     first: int
@@ -137,8 +179,12 @@ class Driving:
 
 @dataclass(frozen=True)
 class Strength:
-    """How far a twin departs from the source's geometry. change: 1 takes the twin's shape, more exaggerates it.
-    feather: width of the soft edge outside the face's outline, relative to the face; wider shows more of the twin."""
+    """How far a twin departs from the source's geometry.
+
+    Attributes:
+        change: 1 takes the twin's shape, more exaggerates it.
+        feather: Width of the soft edge outside the face's outline, relative to the face; wider shows more of the twin.
+    """
 
     change: float = 1.4
     feather: float = 0.1
@@ -146,8 +192,15 @@ class Strength:
 
 @dataclass(frozen=True)
 class Patch:
-    """New pixels for a rectangle of a frame: x, y of its top left pixel (even numbers), pixels (h, w, 3) uint8 BGR,
-    points (5, 2) float32 where the new face's eyes, nose and mouth corners lie in the frame, box (4,) float32."""
+    """New pixels for a rectangle of a frame.
+
+    Attributes:
+        x: Column of its top left pixel in the frame, an even number.
+        y: Row of its top left pixel in the frame, an even number.
+        pixels: (h, w, 3) uint8 BGR.
+        points: (5, 2) float32 pixels of the frame where the new face's eyes, nose and mouth corners lie.
+        box: (4,) float32.
+    """
 
     x: int
     y: int
@@ -156,7 +209,14 @@ class Patch:
     box: Floats
 
     def window(self, picture: Image) -> Image:
-        """View of the patch's rectangle in a picture of the frame's size."""
+        """Return a view of the patch's rectangle in a picture.
+
+        Args:
+            picture: (H, W, 3) uint8, of the frame's size.
+
+        Returns:
+            (h, w, 3) view into `picture`.
+        """
         height, width = self.pixels.shape[:2]
         return picture[self.y : self.y + height, self.x : self.x + width]
 
@@ -166,15 +226,24 @@ class Performance(Protocol):
     """A twin in the pose and with the expression of one frame, ready to be painted."""
 
     def paint(self, frame: Image) -> Patch | None:
-        """Return the new pixels for this frame; None where the face lies outside it. The frame is not changed."""
+        """Return the new pixels for this frame. The frame is not changed.
+
+        Args:
+            frame: (H, W, 3) uint8 BGR.
+
+        Returns:
+            The patch; None where the face lies outside the frame.
+        """
 
 
 @runtime_checkable
 class MotionModel(Protocol):
-    """Lets a twin perform a track's motion.
+    """Lets a twin perform a track's motion. Safe for several threads.
 
-    batch: rows that it likes to get at a time. columns: k of `Driving.template`; 0 when it reads no frames. Safe for
-    several threads.
+    Attributes:
+        name: Name of the backend.
+        batch: Number of rows that the model prefers to get at a time.
+        columns: k of `Driving.template`; 0 when the model reads no frames.
     """
 
     name: str
@@ -182,12 +251,42 @@ class MotionModel(Protocol):
     columns: int
 
     def observe(self, frames: Sequence[Image], drivings: Sequence[Driving], rows: Sequence[int]) -> Floats:
-        """Return (n, columns), what the model reads from each frame of the face in that row of that driving."""
+        """Return the numbers that the model reads from each frame of a face.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images.
+            drivings: One driving per frame.
+            rows: One row per frame: the face's row in that driving.
+
+        Returns:
+            (n, columns) float32.
+        """
 
     def introduce(self, twin: Twin, driving: Driving, row: int, frame: Image, strength: Strength) -> Twin:
-        """Return the twin with what this model must know of the frontal frame: `row` of the driving, on `frame`."""
+        """Return the twin with the facts of the frontal frame that this model must know.
+
+        Args:
+            twin: The twin.
+            driving: The motion of the track.
+            row: Row of the driving that belongs to the frontal frame.
+            frame: (H, W, 3) uint8 BGR frontal frame.
+            strength: How far the twin departs from the source's geometry.
+
+        Returns:
+            The twin, completed.
+        """
 
     def perform(
         self, twin: Twin, driving: Driving, rows: Sequence[int], strength: Strength
     ) -> Sequence[Performance | None]:
-        """Return one performance per row of the driving; None where the face cannot be replaced (redact it)."""
+        """Return one performance per row of the driving.
+
+        Args:
+            twin: The twin.
+            driving: The motion of the track.
+            rows: Rows of the driving.
+            strength: How far the twin departs from the source's geometry.
+
+        Returns:
+            One performance per row; None where the face cannot be replaced (redact it).
+        """

@@ -31,7 +31,16 @@ _BLENDSHAPE_INPUTS = (
 
 
 def crop_matrix(centre: Floats, side: float, angle: float) -> Floats:
-    """(2, 3) float32 affine map from crop pixels (256 x 256) to image pixels; angle in radians, side in pixels."""
+    """Return the affine map from crop pixels (256 x 256) to image pixels.
+
+    Args:
+        centre: (2,) centre of the crop in image pixels.
+        side: Side of the crop in image pixels.
+        angle: Radians by which the crop is turned.
+
+    Returns:
+        (2, 3) float32.
+    """
     scale = side / _SIDE
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
     half = (_SIDE - 1) / 2
@@ -79,7 +88,15 @@ class MeshLandmarker:
             self._blendshapes = Network(bundle.extract("face_blendshapes.tflite", folder))
 
     def locate(self, frames: Sequence[Image], faces: Sequence[Face]) -> list[Mesh]:
-        """Return one mesh per (frame, face) pair, in order. See `models.interfaces.capabilities.Landmarker`."""
+        """Return one mesh per (frame, face) pair. See `models.interfaces.capabilities.Landmarker`.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images, one per face.
+            faces: One detection per frame.
+
+        Returns:
+            The meshes, in order.
+        """
         result: list[Mesh] = []
         for frame, face in zip(frames, faces, strict=True):
             points, presence = self._place(frame, _region_from_face(face))

@@ -24,11 +24,19 @@ def mean_face() -> Floats:
 
 
 def angles(points: Floats, width: int, height: int) -> Floats:
-    """(3,) float32 degrees: pitch (positive: looking down), yaw (positive: towards the right of the image), roll
-    (positive: clockwise in the image). NaN where the six points give no pose.
+    """Return the head pose of a mesh.
 
-    points: (478, 3) pixels. The camera is taken to have a focal length of the frame's longer side and its centre at
-    the frame's centre, as nothing is known of it; angles are exact to a few degrees at best.
+    The camera is taken to have a focal length of the frame's longer side and its centre at the frame's centre, as
+    nothing is known of it; angles are exact to a few degrees at best.
+
+    Args:
+        points: (478, 3) pixels.
+        width: Pixels of the frame.
+        height: Pixels of the frame.
+
+    Returns:
+        (3,) float32 degrees: pitch (positive: looking down), yaw (positive: towards the right of the image), roll
+        (positive: clockwise in the image). NaN where the six points give no pose.
     """
     model = mean_face()[list(topology.PNP)].astype(np.float64)
     seen = points[list(topology.PNP), :2].astype(np.float64)
@@ -59,7 +67,16 @@ def angles(points: Floats, width: int, height: int) -> Floats:
 
 
 def inside_share(points: Floats, width: int, height: int) -> float:
-    """Share of the mesh's surface points that lie inside a width x height picture."""
+    """Return the share of a mesh's surface points that lie inside a picture.
+
+    Args:
+        points: (478, 3) pixels.
+        width: Pixels of the picture.
+        height: Pixels of the picture.
+
+    Returns:
+        Share in [0, 1].
+    """
     xy = points[:468, :2]
     inside = (xy >= 0).all(axis=1) & (xy[:, 0] <= width - 1) & (xy[:, 1] <= height - 1)
     return float(inside.mean())

@@ -78,7 +78,14 @@ def triangles() -> NDArray[np.int32]:
 
 
 def five_points(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(5, 2) float32: eyes, nose tip and mouth corners of a (478, 3) mesh, in a detector's order."""
+    """Return the eyes, nose tip and mouth corners of a mesh, in a detector's order.
+
+    Args:
+        mesh: (478, 3).
+
+    Returns:
+        (5, 2) float32.
+    """
     left = mesh[[33, 133], :2].mean(axis=0)
     right = mesh[[362, 263], :2].mean(axis=0)
     return np.stack([left, right, mesh[1, :2], mesh[61, :2], mesh[291, :2]]).astype(np.float32)

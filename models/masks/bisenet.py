@@ -1,4 +1,4 @@
-"""BiSeNet face parsing: which pixel is skin, brow, eye, hair and so on.
+"""BiSeNet face parsing: the class (skin, brow, eye, hair and so on) of every pixel.
 
 Weights: registry entry "bisenet" (MIT code; trained on CelebAMask-HQ, not for commercial use). Trained on 512 x 512
 portraits in which head and shoulders fill the picture: give it crops of about that framing.
@@ -71,7 +71,14 @@ class BiSeNet:
         self._network = openvino_runtime.Network(model, precision=precision)
 
     def parse(self, crops: Sequence[Image]) -> list[NDArray[np.uint8]]:
-        """Return for each (H, W, 3) uint8 BGR crop a (H, W) uint8 map of indices into `labels`."""
+        """Return a label map for each crop.
+
+        Args:
+            crops: (H, W, 3) uint8 BGR face crops.
+
+        Returns:
+            One (H, W) uint8 map per crop, of indices into `labels`.
+        """
         return [self._parse(crop) for crop in crops]
 
     def _parse(self, crop: Image) -> NDArray[np.uint8]:

@@ -64,10 +64,17 @@ class _Builder:
 
 
 def build(state: State, side: int) -> ov.Model:
-    """Return the network: (1, 3, side, side) float32 normalised RGB in, (1, side, side) int32 class map out.
+    """Return the network. Only the main output is built; the two auxiliary heads serve training.
 
-    side: a multiple of 32. Only the main output is built; the two auxiliary heads serve training. Raises KeyError
-    when a tensor is missing.
+    Args:
+        state: Name -> array of every tensor.
+        side: Side of the input in pixels, a multiple of 32.
+
+    Returns:
+        Model from (1, 3, side, side) float32 normalised RGB to a (1, side, side) int32 class map.
+
+    Raises:
+        KeyError: A tensor is missing.
     """
     make = _Builder(state)
     source = ops.parameter([1, 3, side, side], np.float32, name="images")

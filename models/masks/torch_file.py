@@ -58,7 +58,17 @@ class _Reader(pickle.Unpickler):
 
 
 def tensors(path: Path) -> dict[str, NDArray[Any]]:
-    """Return name -> array of every tensor in a checkpoint. Raises WeightsError when it is anything else."""
+    """Return every tensor in a checkpoint.
+
+    Args:
+        path: The checkpoint.
+
+    Returns:
+        Name -> array.
+
+    Raises:
+        WeightsError: The file is anything else.
+    """
     try:
         return _read(io.BytesIO(path.read_bytes()))
     except (pickle.UnpicklingError, ValueError, KeyError, TypeError, EOFError, struct.error) as error:

@@ -26,23 +26,45 @@ _MOST_HUE = 1.6
 
 
 def bands(picture: Image, sigmas: Sequence[float]) -> list[Floats]:
-    """Differences of Gaussians of a (h, w, 3) picture between successive sigmas, and the rest, float32."""
+    """Return the differences of Gaussians of a picture between successive sigmas, and the rest.
+
+    Args:
+        picture: (h, w, 3).
+        sigmas: Edges of the bands in pixels; the first stands for no blur.
+
+    Returns:
+        (h, w, 3) float32, one per band, then the rest.
+    """
     blurred = [picture.astype(np.float32)]
     blurred += [cv2.GaussianBlur(blurred[0], (0, 0), max(sigma, 0.3)) for sigma in sigmas[1:]]
     return [blurred[i] - blurred[i + 1] for i in range(len(sigmas) - 1)] + [blurred[-1]]
 
 
 def contrasts(picture: Image, skin: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Robust contrast of each band over the skin, relative to its brightness; (bands,)."""
+    """Return the robust contrast of each band over the skin, relative to its brightness.
+
+    Args:
+        picture: (h, w, 3) uint8.
+        skin: (h, w), True on skin.
+
+    Returns:
+        (bands,) float64.
+    """
     layers = bands(picture, _SIGMAS)
     level = max(float(layers[-1][skin].mean()), 8.0)
     return np.array([float(np.abs(layer[skin]).mean()) / level for layer in layers[:-1]])
 
 
 def match_detail(twin: Twin, crops: Sequence[Image], meshes: Sequence[Floats]) -> Twin:
-    """The twin with the fine contrast of the crops' faces; unchanged when no crop shows enough skin.
+    """Return the twin with the fine contrast of the crops' faces.
 
-    crops: uint8 BGR pictures of the source; meshes: (478, 3) pixels, one per crop.
+    Args:
+        twin: The twin.
+        crops: (h, w, 3) uint8 BGR pictures of the source.
+        meshes: (478, 3) pixels, one per crop.
+
+    Returns:
+        The twin with another picture; unchanged when no crop shows enough skin.
     """
     ratios, shrinks = [], []
     for crop, mesh in zip(crops, meshes, strict=True):
@@ -73,10 +95,18 @@ def match_detail(twin: Twin, crops: Sequence[Image], meshes: Sequence[Floats]) -
 
 
 def match_tone(picture: Image, skin: Floats, wanted: Floats) -> Image:
-    """A twin's picture with its skin in another hue, its brightness kept, and beard, brows and eye whites left alone.
+    """Return a twin's picture with its skin in another hue; brightness, beard, brows and eye whites stay.
 
-    skin: (3,) BGR of the picture's skin, wanted: of the source's. Left to the light of the frame, the hue would also
-    dye what is grey in the picture: beards turn blue when a tanned face is put under cool light.
+    Left to the light of the frame, the hue would also dye what is grey in the picture: beards turn blue when a tanned
+    face is put under cool light.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR.
+        skin: (3,) BGR of the picture's skin.
+        wanted: (3,) BGR of the source's skin.
+
+    Returns:
+        (H, W, 3) uint8 BGR; unchanged when a colour is not finite.
     """
     if not np.isfinite(skin).all() or not np.isfinite(wanted).all():
         return picture

@@ -1,4 +1,4 @@
-"""The twin's picture without what lies behind its face.
+"""The twin's picture without the background behind its face.
 
 The mesh's outline runs a little outside the cheeks of some generated faces, and everything inside it is painted: a
 white studio wall shone at both corners of a jaw. Such places get the colour of the nearest skin.
@@ -25,10 +25,16 @@ _RIM = 0.02
 
 
 def without_backdrop(picture: Image, mesh: Floats, labels: NDArray[np.uint8], parser: Parser) -> Image:
-    """The picture with skin where something else shows inside the face's outline, hair left as it is.
+    """Return the picture with skin where something else shows inside the face's outline, hair left as it is.
 
-    picture: (H, W, 3) uint8 BGR. mesh: (478, 3) pixels of it. labels: parsed labels at any resolution. Unchanged when
-    too little skin was found.
+    Args:
+        picture: (H, W, 3) uint8 BGR.
+        mesh: (478, 3) pixels of the picture.
+        labels: Parsed labels of the picture at any resolution.
+        parser: The parser that gave them.
+
+    Returns:
+        (H, W, 3) uint8 BGR; unchanged when too little skin was found.
     """
     high, wide = labels.shape
     scale = np.array([wide / picture.shape[1], high / picture.shape[0]], np.float32)

@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 NETWORK_SIDE = 256
-"""Pixels along a side of what the networks see."""
+"""Pixels along a side of the networks' input."""
 _BROWS_DOWN = topology.OVAL[6:31]
 """Outline from the right brow over the chin to the left brow; the forehead is left out."""
 _NOSE = (168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 129, 358)
@@ -93,10 +93,15 @@ class Square:
 
 
 def anchors(points: Floats, mouth: bool = True) -> Doubles:
-    """(2, 2): the middle between the eyes, and that of the mouth's corners.
+    """Return the middle between the eyes, and that of the mouth's corners.
 
-    points: (k, 2 or 3). mouth: False puts the second point below the first at a right angle to the line of the eyes,
-    for a mouth that is not to be trusted.
+    Args:
+        points: (k, 2 or 3) landmarks.
+        mouth: False puts the second point below the first at a right angle to the line of the eyes, for a mouth that is
+            not to be trusted.
+
+    Returns:
+        (2, 2) float64.
     """
     left, right, corners = (points[list(index), :2].mean(axis=0, dtype=np.float64) for index in _known(points))
     middle = (left + right) / 2
@@ -105,14 +110,30 @@ def anchors(points: Floats, mouth: bool = True) -> Doubles:
 
 
 def extent(points: Floats) -> Doubles:
-    """(m, 2) points that the square is to hold: all of a landmark set, of the mesh the face without the forehead."""
+    """Return the points that the square is to hold: all of a landmark set, of the mesh the face without the forehead.
+
+    Args:
+        points: (k, 2 or 3) landmarks.
+
+    Returns:
+        (m, 2) float64.
+    """
     _known(points)
     chosen = points[list(_FACE)] if len(points) == topology.POINTS else points
     return chosen[:, :2].astype(np.float64)
 
 
 def square(points: Floats, framing: Framing, mouth: bool = True) -> Square:
-    """The square around one face's landmarks (k, 2 or 3). Its angle is the face's, even where the crop ignores it."""
+    """Return the square around one face's landmarks.
+
+    Args:
+        points: (k, 2 or 3) landmarks.
+        framing: How the crop is chosen.
+        mouth: As for `anchors`.
+
+    Returns:
+        The square; its angle is the face's, even where the crop ignores it.
+    """
     eyes, lips = anchors(points, mouth)
     down = lips - eyes
     length = float(np.hypot(*down))
@@ -126,28 +147,58 @@ def square(points: Floats, framing: Framing, mouth: bool = True) -> Square:
 
 
 def average(squares: Sequence[Square]) -> Square:
-    """One upright square for a whole video: mean centre and mean size, angle 0."""
+    """Return one upright square for a whole video.
+
+    Args:
+        squares: The squares of its frames.
+
+    Returns:
+        Mean centre and mean size, angle 0.
+    """
     centre = np.mean([found.centre for found in squares], axis=0)
     return Square(centre, float(np.mean([found.size for found in squares])), 0.0)
 
 
 def relative(found: Square, base: Square) -> Doubles:
-    """(4,) how a square lies to another, without unit: shift along the other's axes, logarithm of the sizes' ratio,
-    angle in radians. The same wherever both are moved to; see `placed`."""
+    """Return how a square lies to another, without unit; the same wherever both are moved to (see `placed`).
+
+    Args:
+        found: The square.
+        base: The other square.
+
+    Returns:
+        (4,) shift along the other's axes, logarithm of the sizes' ratio, angle in radians.
+    """
     cos, sin = np.cos(base.angle), np.sin(base.angle)
     shift = np.array([[cos, sin], [-sin, cos]]) @ (found.centre - base.centre) / base.size
     return np.array([*shift, np.log(found.size / base.size), found.angle - base.angle])
 
 
 def placed(lies: NDArray[np.floating], base: Square) -> Square:
-    """The square that lies to `base` as `relative` says."""
+    """Return the square that lies to another as `relative` says.
+
+    Args:
+        lies: (4,) numbers of `relative`.
+        base: The other square.
+
+    Returns:
+        The square.
+    """
     cos, sin = np.cos(base.angle), np.sin(base.angle)
     shift = np.array([[cos, -sin], [sin, cos]]) @ np.asarray(lies[:2], np.float64) * base.size
     return Square(base.centre + shift, base.size * float(np.exp(lies[2])), base.angle + float(lies[3]))
 
 
 def matrices(found: Square, framing: Framing) -> tuple[Floats, Floats]:
-    """(image to crop, crop to image), each (3, 3) float32."""
+    """Return the maps between an image and a crop of it.
+
+    Args:
+        found: The square on the image.
+        framing: How the crop is chosen.
+
+    Returns:
+        (image to crop, crop to image), each (3, 3) float32.
+    """
     angle = found.angle if framing.turned else 0.0
     cos, sin = np.cos(angle), np.sin(angle)
     x, y = found.centre
@@ -163,12 +214,29 @@ def matrices(found: Square, framing: Framing) -> tuple[Floats, Floats]:
 
 
 def map_points(matrix: Floats, points: Floats) -> Floats:
-    """(k, 2) points through a (3, 3) matrix."""
+    """Map points through a matrix.
+
+    Args:
+        matrix: (3, 3).
+        points: (k, 2).
+
+    Returns:
+        (k, 2) float32.
+    """
     return (points @ matrix[:2, :2].T + matrix[:2, 2]).astype(np.float32)
 
 
 def crop_image(image: Image, to_crop: Floats, side: int) -> Image:
-    """(side, side, 3) uint8 cut out of an image, bilinear, black where the square leaves it."""
+    """Return a crop of an image, bilinear, black where the square leaves it.
+
+    Args:
+        image: (H, W, 3) uint8.
+        to_crop: (3, 3) map from image to crop.
+        side: Pixels of the crop.
+
+    Returns:
+        (side, side, 3) uint8.
+    """
     cut = cv2.warpAffine(
         image, to_crop[:2], (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0
     )
@@ -176,13 +244,30 @@ def crop_image(image: Image, to_crop: Floats, side: int) -> Image:
 
 
 def shrink(crop: Image) -> Image:
-    """(256, 256, 3) uint8 for the networks from a larger crop, each pixel the mean of those it covers."""
+    """Return a crop at the size of the networks, each pixel the mean of those it covers.
+
+    Args:
+        crop: A larger crop, uint8.
+
+    Returns:
+        (256, 256, 3) uint8.
+    """
     small = cv2.resize(crop, (NETWORK_SIDE, NETWORK_SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.uint8)
 
 
 def resize_driving(frame: Image) -> Image:
-    """(256, 256, 3) uint8 from a square driving frame, bilinear, which is how LivePortrait reads driving frames."""
+    """Return a driving frame at the size of the networks, bilinear, which is how LivePortrait reads driving frames.
+
+    Args:
+        frame: (s, s, 3) uint8.
+
+    Returns:
+        (256, 256, 3) uint8.
+
+    Raises:
+        ValueError: The frame is not square.
+    """
     if frame.shape[0] != frame.shape[1]:
         raise ValueError(f"a driving frame must be square, not {frame.shape[1]}x{frame.shape[0]}")
     small = cv2.resize(frame, (NETWORK_SIDE, NETWORK_SIDE), interpolation=cv2.INTER_LINEAR)

@@ -1,4 +1,4 @@
-"""What is made once per object and kept while the object is in use."""
+"""Values that are made once per object and kept while the object is in use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,17 @@ class Recent(Generic[Key, Value]):
         self._guard = threading.Lock()
 
     def get(self, key: Key, make: Callable[[Key], Value]) -> Value:
-        """The value of an object, made on first use; who asks for the same one waits meanwhile, others do not."""
+        """Return the value of an object, made on first use.
+
+        A caller that asks for the same object waits meanwhile, others do not.
+
+        Args:
+            key: The object.
+            make: Makes its value.
+
+        Returns:
+            The value.
+        """
         with self._guard:
             found = self._kept.get(id(key))
             # Another object may live at the address of one that is gone.

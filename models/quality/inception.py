@@ -39,7 +39,17 @@ class Inception:
             raise WeightsError(f"{path.name} is not the Inception network of the Fréchet distance.") from error
 
     def describe(self, images: Sequence[Image]) -> Floats:
-        """Return (N, 2048) float32 of uint8 BGR images of any size. Raises ValueError for an image without pixels."""
+        """Return one feature vector per image.
+
+        Args:
+            images: (H, W, 3) uint8 BGR images of any size.
+
+        Returns:
+            (N, 2048) float32.
+
+        Raises:
+            ValueError: An image has no pixels.
+        """
         rows = np.zeros((len(images), self.dimension), np.float32)
         for index, image in enumerate(images):
             if not image.size:

@@ -19,7 +19,7 @@ from models.interfaces.capabilities import Floats, Image
 from models.weights import weight_files
 
 BLOCK = 96
-"""Side of a block in pixels; what is left at the right and at the bottom does not count."""
+"""Side of a block in pixels; the rest at the right and at the bottom does not count."""
 _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 Array = NDArray[np.float64]
@@ -41,8 +41,14 @@ class Niqe:
             self._window = np.asarray(file["gaussian_window"], np.float64)
 
     def rate(self, images: Sequence[Image]) -> Floats:
-        """Return (n,) float32, one per uint8 BGR image of any size; NaN under one block and where nothing but flat
-        areas is seen."""
+        """Return one rating per image.
+
+        Args:
+            images: (H, W, 3) uint8 BGR images of any size.
+
+        Returns:
+            (n,) float32, lower is better; NaN under one block and where only flat areas are seen.
+        """
         return np.array([self._distance(image) for image in images], np.float32)
 
     def _distance(self, image: Image) -> float:

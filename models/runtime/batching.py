@@ -24,10 +24,9 @@ class Gathering(Generic[Job, Result]):
     """Calls `run` with up to `most` jobs of one kind, one batch at a time; safe for any number of threads.
 
     run: gets jobs, oldest first, and returns as many results in the same order. When it raises for several jobs, each
-    of them is run by itself, so that one job's error is nobody else's. kind: jobs of different kinds never share a
-    batch. wait: seconds that are given to others to join before a batch that is not full; while one is running,
-    everybody else gathers for the next.
-    Not guaranteed: that two jobs share a batch, so a result must not depend on it.
+    of them is run by itself, so that one job's error reaches no other job. kind: jobs of different kinds never share a
+    batch. wait: seconds that are given to others to join before a batch that is not full; while one is running, all
+    other callers gather for the next. Not guaranteed: that two jobs share a batch, so a result must not depend on it.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class Gathering(Generic[Job, Result]):
         with self._list:
             self._waiting.append(mine)
         while not mine.result.done():
-            # Whoever holds the turn works for everybody in its batch; the others find their results done.
+            # The thread that holds the turn works for all in its batch; the others find their results done.
             with self._turn:
                 if not mine.result.done():
                     self._work()

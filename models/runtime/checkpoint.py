@@ -22,7 +22,17 @@ _SHOWN = 12
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The dictionary in a torch file, on the CPU. Raises WeightsError when it is missing, damaged or something else."""
+    """Return the dictionary in a torch file, on the CPU.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its content.
+
+    Raises:
+        WeightsError: The file is missing, damaged or something else.
+    """
     if not path.is_file():
         raise WeightsError(f"Weight file {path.name} does not exist; see: anonflow models list")
     try:
@@ -43,7 +53,19 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def part(content: Mapping[str, Any], key: str, file: str) -> dict[str, Any]:
-    """One of several state dictionaries in a file. Raises WeightsError, naming what is there, when it is not."""
+    """Return one of several state dictionaries in a file.
+
+    Args:
+        content: The file's dictionary.
+        key: Name of the state dictionary.
+        file: Name of the file, for the message.
+
+    Returns:
+        The state dictionary.
+
+    Raises:
+        WeightsError: It is not there; the message names what is.
+    """
     found = content.get(key)
     if not isinstance(found, Mapping):
         raise WeightsError(f"Weight file {file} has no group {key!r}; it has {_listed(map(str, content))}.")
@@ -53,8 +75,15 @@ def part(content: Mapping[str, Any], key: str, file: str) -> dict[str, Any]:
 def fill(network: nn.Module, state: Mapping[str, Any], name: str) -> None:
     """Load a state dictionary into a network that has exactly its keys, shapes and kinds of numbers.
 
-    name: of the file, for the message. Raises WeightsError that lists missing and unexpected keys and wrong shapes;
-    the network is then unchanged. The network's parameters are the given tensors, not copies of them.
+    The network's parameters are the given tensors, not copies of them.
+
+    Args:
+        network: The network; unchanged after an error.
+        state: The state dictionary.
+        name: Name of the file, for the message.
+
+    Raises:
+        WeightsError: They do not fit; the message lists missing and unexpected keys and wrong shapes.
     """
     wanted = network.state_dict()
     missing = [key for key in wanted if key not in state]
@@ -69,9 +98,20 @@ def fill(network: nn.Module, state: Mapping[str, Any], name: str) -> None:
 
 
 def build(kind: Callable[[], N], state: Mapping[str, Any], name: str) -> N:
-    """A network with a state dictionary in it, ready for use: no gradients, evaluation mode, nothing initialised twice.
+    """Return a network with a state dictionary in it, ready for use.
 
-    Raises WeightsError as `fill` does.
+    No gradients, evaluation mode, nothing initialised twice.
+
+    Args:
+        kind: Makes the network.
+        state: The state dictionary.
+        name: Name of the file, for the message.
+
+    Returns:
+        The network.
+
+    Raises:
+        WeightsError: As `fill`.
     """
     with torch.device("meta"):
         network = kind()

@@ -28,13 +28,31 @@ class Place:
 
 
 def only_finite(drawn: Tensor, show: Callable[[Tensor], list[Image]]) -> list[Image | None]:
-    """`show` of those (n, ...) drawings whose every value is a number; None in the place of the others."""
+    """Return pictures of the drawings whose every value is a number.
+
+    Args:
+        drawn: (n, ...) drawings.
+        show: Turns drawings into pictures.
+
+    Returns:
+        `show` of the finite drawings; None in the place of the others.
+    """
     good = torch.isfinite(drawn).flatten(1).all(dim=1).tolist()
     return [picture if fine else None for picture, fine in zip(show(drawn), good, strict=True)]
 
 
 def choose(device: str | None = None, precision: Precision | None = None) -> Place:
-    """A graphics card in float16 where there is one, as the networks' authors run them, else the CPU in float32."""
+    """Return where the networks run: a graphics card in float16 where there is one, else the CPU in float32.
+
+    float16 on a card is how the networks' authors run them.
+
+    Args:
+        device: Device of torch; None chooses as above.
+        precision: Type of the numbers; None chooses as above.
+
+    Returns:
+        Device and type of numbers.
+    """
     found = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     named = precision or ("float16" if found.type == "cuda" else "float32")
     return Place(found, getattr(torch, named))

@@ -30,9 +30,16 @@ Field = tuple[int, bytes | int, bytes]
 
 
 def expand(path: Path) -> bytes:
-    """Return the ONNX model at `path` with its constant DequantizeLinear nodes replaced by float32 initialisers.
+    """Return an ONNX model with its constant DequantizeLinear nodes replaced by float32 initialisers.
 
-    Raises WeightsError when the file is not an ONNX model of the expected form.
+    Args:
+        path: The ONNX file.
+
+    Returns:
+        The encoded model.
+
+    Raises:
+        WeightsError: The file is not an ONNX model of the expected form.
     """
     try:
         model = list(_fields(path.read_bytes()))

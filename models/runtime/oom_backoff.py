@@ -1,6 +1,6 @@
 """Running a network on as many items at once as its card has memory for.
 
-Imports no torch: whoever runs a network on a card has imported it already.
+Imports no torch: the caller that runs a network on a card has imported it already.
 """
 
 from __future__ import annotations
@@ -26,11 +26,22 @@ class Most:
 
 
 def in_batches(items: Sequence[T], run: Callable[[Sequence[T]], Sequence[R]], most: Most) -> list[R]:
-    """The results of `run` on slices of at most `most.items` items, one per item, in their order.
+    """Return the results of `run` on slices of at most `most.items` items.
 
     When a slice does not fit into the card's memory, its cache is emptied and half as many are tried, from then on in
-    every call. Raises the error itself when a single item does not fit (see `no_memory`), and ValueError when `run`
-    returns another number of results than it got items. Any other error of `run` is raised as it is.
+    every call. Any other error of `run` is raised as it is.
+
+    Args:
+        items: The items.
+        run: Returns one result per item of a slice.
+        most: How many items to run at once; lowered when they do not fit.
+
+    Returns:
+        One result per item, in their order.
+
+    Raises:
+        RuntimeError: A single item does not fit (see `no_memory`): the error of `run` itself.
+        ValueError: `run` returns another number of results than it got items.
     """
     results: list[R] = []
     while len(results) < len(items):
@@ -58,7 +69,14 @@ def _tried(some: Sequence[T], run: Callable[[Sequence[T]], Sequence[R]]) -> Sequ
 
 
 def no_memory(error: RuntimeError) -> bool:
-    """Whether an error says that a card's memory is full: torch's own kind of error, or one of its libraries' words."""
+    """Return whether an error says that a card's memory is full.
+
+    Args:
+        error: An error of torch.
+
+    Returns:
+        True for torch's own kind of error, and for one of its libraries' words.
+    """
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(error, torch.cuda.OutOfMemoryError):
         return True

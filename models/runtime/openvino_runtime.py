@@ -51,9 +51,16 @@ def quick() -> bool:
 
 
 def read(path: str | os.PathLike[str]) -> ov.Model:
-    """Read a network file (.onnx, .tflite, .pb, .xml with its .bin beside it).
+    """Read a network file.
 
-    Raises WeightsError when the file is missing or not readable as a network.
+    Args:
+        path: A file of the kind .onnx, .tflite, .pb, or .xml with its .bin beside it.
+
+    Returns:
+        The model.
+
+    Raises:
+        WeightsError: The file is missing or not readable as a network.
     """
     file = Path(path)
     if not file.is_file():
@@ -65,7 +72,18 @@ def read(path: str | os.PathLike[str]) -> ov.Model:
 
 
 def read_bytes(content: bytes, name: str) -> ov.Model:
-    """Read an ONNX network from memory. Raises WeightsError, naming `name`, when it is not readable as one."""
+    """Read an ONNX network from memory.
+
+    Args:
+        content: The encoded network.
+        name: Name of the weights, for the message.
+
+    Returns:
+        The model.
+
+    Raises:
+        WeightsError: It is not readable as a network.
+    """
     try:
         return core().read_model(content, b"")
     except RuntimeError as error:
@@ -84,11 +102,18 @@ def image_input(
 ) -> ov.Model:
     """Give a one-input image network a (N, H, W, 3) uint8 BGR input; conversion and scaling move into the graph.
 
-    layout: how the network itself takes images. size: (height, width), or None for any. rgb: the network wants RGB.
-    mean: subtracted per channel, in the channel order of the network. scale: what the difference is divided by,
-    one number or one per channel.
-    batch: images per call, -1 for any; one at a time costs nothing on one core and makes the result of a picture
-    independent of its neighbours. The model is changed in place; use the returned one.
+    Args:
+        model: The network; changed in place.
+        layout: How the network itself takes images.
+        size: (height, width) in pixels, or None for any.
+        rgb: The network wants RGB.
+        mean: Subtracted per channel, in the channel order of the network.
+        scale: Divides the difference, one number or one per channel.
+        batch: Images per call, -1 for any; one at a time costs nothing on one core and makes the result of a picture
+            independent of its neighbours.
+
+    Returns:
+        The model to use from now on.
     """
     height, width = size if size is not None else (-1, -1)
     shape = [batch, 3, height, width] if layout == "NCHW" else [batch, height, width, 3]
@@ -143,9 +168,13 @@ class Network:
         self._free.put(first)
 
     def run(self, *batch: NDArray[Any]) -> list[NDArray[Any]]:
-        """Run once on the given inputs (in the order of `inputs`) and return the outputs (in the order of `outputs`).
+        """Run the network once.
 
-        The arrays must have the element type of the network's inputs. The returned arrays belong to the caller.
+        Args:
+            *batch: Inputs in the order of `inputs`, of the element types of the network's inputs.
+
+        Returns:
+            Outputs in the order of `outputs`; the arrays belong to the caller.
         """
         request = self._take()
         try:
@@ -187,7 +216,17 @@ class Network:
         return self._made
 
     def output(self, name: str) -> int:
-        """Return the position of the output that carries this name; a tensor may have several. KeyError if none."""
+        """Return the position of an output.
+
+        Args:
+            name: A name of its tensor, which may have several.
+
+        Returns:
+            Index into the result of `run`.
+
+        Raises:
+            KeyError: No output has this name.
+        """
         for index, names in enumerate(self._names):
             if name in names:
                 return index

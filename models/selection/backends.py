@@ -14,12 +14,15 @@ from infra.settings import IdentityScope, MotionCrop
 class Backend:
     """Where a backend lives and what it needs.
 
-    target: "module:Class", called without arguments or with keyword options. weights: names in the registry.
-    version: raised by hand when the same weights give other numbers, so that cached results are not reused.
-    data: files of this package that its numbers depend on, relative to it. settings: settings of a run that its class
-    takes, by the same name. options: (setting, value, weight) for weights that are needed only with a setting.
-    scopes: how far one person can keep one twin that this backend makes. embedder: the only one whose vectors an
-    inpainter can compare with its own, "" when any will do.
+    Attributes:
+        target: "module:Class", called without arguments or with keyword options.
+        weights: Names in the registry.
+        version: Raised by hand when the same weights give other numbers, so that cached results are not reused.
+        data: Files of this package that its numbers depend on, relative to it.
+        settings: Settings of a run that its class takes, by the same name.
+        options: (setting, value, weight) for weights that are needed only with a setting.
+        scopes: How far one person can keep one twin that this backend makes.
+        embedder: The only one whose vectors an inpainter can compare with its own, "" when any will do.
     """
 
     target: str
@@ -136,9 +139,9 @@ class Role:
 
 
 # The audit roles must never share weights with the roles that make or rank twins: a network cannot be asked to find
-# fault with what it was used to optimise. They do rule out who would fail. The framing detector bears out what an
-# audit's search finds. Control strangers come from the catalogue and are painted by the mesh, whatever makes and moves
-# the twins.
+# fault with a result that it was used to optimise. They do rule out candidates that would fail. The framing detector
+# confirms the findings of an audit's search. Control strangers come from the catalogue and are painted by the mesh,
+# whatever makes and moves the twins.
 _EMBEDDED = {
     "detector": Role("detector", ("retinaface-mobilenet",)),
     "confirming_detector": Role("detector", ("centerface",)),
@@ -155,7 +158,7 @@ _EMBEDDED = {
     "strangers": Role("inpainter", ("mobilestylegan",)),
     "strangers_motion": Role("motion", ("mesh",)),
 }
-# Makes nothing: what `anonflow evaluate` looks through. The attackers' last has never had a part in any result.
+# Makes nothing: the roles that `anonflow evaluate` uses. The attackers' last has never had a part in any result.
 _EVALUATION: dict[str, Role] = {
     name: _EMBEDDED[name]
     for name in (

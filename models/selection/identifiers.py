@@ -1,4 +1,4 @@
-"""What stands for a backend in digests, so that moving or renaming its class never invalidates a result.
+"""The text that stands for a backend in digests, so that moving or renaming its class never invalidates a result.
 
 A line is never changed or removed. A backend without one is called "capability:name".
 """
@@ -33,10 +33,10 @@ _EARLIER = {
 
 
 def identifier(capability: str, name: str) -> str:
-    """Return what stands for a backend in cache keys and fingerprints.
+    """Return the text that stands for a backend in cache keys and fingerprints.
 
     Args:
-        capability: What the backend can do, as in `models.backends.BACKENDS`.
+        capability: What the backend can do, as in `models.selection.backends.BACKENDS`.
         name: Its name there.
 
     Returns:

@@ -39,7 +39,18 @@ _guard = threading.Lock()
 
 
 def backend(capability: str, name: str) -> Backend:
-    """Return the entry of a backend; UsageError when the capability or the name is unknown."""
+    """Return the entry of a backend.
+
+    Args:
+        capability: What the backend can do, as in BACKENDS.
+        name: Its name there.
+
+    Returns:
+        The entry.
+
+    Raises:
+        UsageError: The capability or the name is unknown.
+    """
     names = BACKENDS.get(capability)
     if names is None:
         raise UsageError(f"No capability is called {capability!r}; known: {', '.join(sorted(BACKENDS))}.")
@@ -49,17 +60,35 @@ def backend(capability: str, name: str) -> Backend:
 
 
 def profile(name: str) -> dict[str, Role]:
-    """Return the roles of a profile; UsageError when it is unknown."""
+    """Return the roles of a profile.
+
+    Args:
+        name: Its name in PROFILES.
+
+    Returns:
+        Role name -> role.
+
+    Raises:
+        UsageError: The profile is unknown.
+    """
     if name not in PROFILES:
         raise UsageError(f"No profile is called {name!r}; known: {', '.join(sorted(PROFILES))}.")
     return PROFILES[name]
 
 
 def roles(settings: Settings) -> dict[str, Role]:
-    """The roles of a run: those of its profile, with the backends that the settings name instead.
+    """Return the roles of a run: those of its profile, with the backends that the settings name instead.
 
-    An embedder that is named to make and choose twins takes no seat among the judges. Raises UsageError for unknown
-    names, for roles that nobody may change (the audit's), and where fewer than two judges would be left.
+    An embedder that is named to make and choose twins takes no seat among the judges.
+
+    Args:
+        settings: Settings of the run.
+
+    Returns:
+        Role name -> role.
+
+    Raises:
+        UsageError: A name is unknown, a role may not be changed (the audit's), or fewer than two judges would be left.
     """
     found = dict(profile(settings.profile))
     for role, name in settings.backends:
@@ -81,10 +110,16 @@ def roles(settings: Settings) -> dict[str, Role]:
 
 
 def check(settings: Settings) -> None:
-    """Raise WeightsError, saying what to do, when a weight file that the run needs is missing or is not the pinned one,
-    and UsageError when the settings do not fit the backends or a package is missing.
+    """Check that a run can start: its weight files, its packages, and that the settings fit the backends.
 
     Every file is hashed once per process.
+
+    Args:
+        settings: Settings of the run.
+
+    Raises:
+        WeightsError: A weight file that the run needs is missing or is not the pinned one; the message says what to do.
+        UsageError: The settings do not fit the backends or a package is missing.
     """
     known = roles(settings)
     if "motion" not in known:
@@ -102,7 +137,15 @@ def check(settings: Settings) -> None:
 
 
 def ready(settings: Settings) -> None:
-    """Raise WeightsError or UsageError as `check` does, for any profile, also one that makes no twins."""
+    """Check weight files and packages as `check` does, for any profile, also one that makes no twins.
+
+    Args:
+        settings: Settings of the run.
+
+    Raises:
+        WeightsError: As `check`.
+        UsageError: As `check`.
+    """
     entries = _entries(roles(settings))
     _in_place([weight for entry in entries.values() for weight in _weights(entry, settings)], settings.profile)
     for (_, name), entry in entries.items():
@@ -141,8 +184,7 @@ def _weights(entry: Backend, settings: Settings) -> list[str]:
 
 
 def independent_attackers() -> list[str]:
-    """The embedders of the profile `evaluation` that take part in no other: neither in making a result nor in judging
-    it."""
+    """Return the embedders of the profile `evaluation` that take no part in making a result or in judging it."""
     making = {
         name
         for table in PROFILES.values()
@@ -158,8 +200,18 @@ def load(capability: str, name: str, **options: Any) -> Any:
     """Return the one instance of a backend that this process has for these options, creating it on first use.
 
     Threads that ask for the same instance wait for one creation; different backends are created at the same time.
-    options: keyword arguments of the class, hashable. Raises UsageError for an unknown name, WeightsError when the
-    weights are not in place.
+
+    Args:
+        capability: What the backend can do, as in BACKENDS.
+        name: Its name there.
+        **options: Keyword arguments of the class, hashable.
+
+    Returns:
+        The instance.
+
+    Raises:
+        UsageError: The name is unknown, or a package is missing.
+        WeightsError: The weights are not in place.
     """
     entry = backend(capability, name)
     key = (capability, name, tuple(sorted(options.items())))
@@ -183,7 +235,19 @@ def _class(entry: Backend, name: str) -> Any:
 
 
 def load_role(settings: Settings, role: str, **options: Any) -> list[Any]:
-    """Return the instances that do a role in a run, in order; most roles have exactly one."""
+    """Return the instances that do a role in a run; most roles have exactly one.
+
+    Args:
+        settings: Settings of the run.
+        role: Name of the role.
+        **options: Further keyword arguments of the classes, hashable.
+
+    Returns:
+        The instances, in the order of the role's backends.
+
+    Raises:
+        UsageError: The profile has no such role.
+    """
     known = roles(settings)
     if role not in known:
         raise UsageError(f"Profile {settings.profile!r} has no role {role!r}; it has: {', '.join(known)}.")
@@ -195,9 +259,16 @@ def load_role(settings: Settings, role: str, **options: Any) -> list[Any]:
 
 
 def digest(capability: str, name: str) -> str:
-    """Return a hex SHA-256 over a backend's class, version, weight hashes and data: its part of a cache key.
+    """Return a digest over a backend's class, version, weight hashes and data: its part of a cache key.
 
     A weight file that is neither pinned nor recorded counts as empty; `check` lets no run start with such a one.
+
+    Args:
+        capability: What the backend can do, as in BACKENDS.
+        name: Its name there.
+
+    Returns:
+        Hex SHA-256.
     """
     entry = backend(capability, name)
     parts = [
@@ -210,7 +281,15 @@ def digest(capability: str, name: str) -> str:
 
 
 def digests(settings: Settings, wanted: Sequence[str]) -> dict[str, str]:
-    """ "role:backend" -> its part of a cache key, with the settings that the backend takes, for some roles of a run."""
+    """Return the cache key parts of some roles of a run, with the settings that their backends take.
+
+    Args:
+        settings: Settings of the run.
+        wanted: Names of the roles.
+
+    Returns:
+        "role:backend" -> its part of a cache key.
+    """
     known, result = roles(settings), {}
     for role in wanted:
         capability = known[role].capability
@@ -229,7 +308,14 @@ def _digest_of(file: str) -> str:
 
 
 def weights_of(profile_name: str) -> list[str]:
-    """Return the names of all weight files a profile needs, in registry order."""
+    """Return the weight files that a profile needs.
+
+    Args:
+        profile_name: Name of the profile.
+
+    Returns:
+        Names of all of them, in registry order.
+    """
     needed = {
         weight
         for role in profile(profile_name).values()

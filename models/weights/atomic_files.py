@@ -18,8 +18,16 @@ from infra.storage.disk import sync_folder
 
 @contextmanager
 def locked(lock: Path) -> Iterator[None]:
-    """Hold the lock of that name, waiting for whoever holds it now. The empty file stays: removing it would let two
-    processes hold two different files of the same name."""
+    """Hold a lock between processes, waiting while another process holds it.
+
+    The empty file stays: removing it would let two processes hold two different files of the same name.
+
+    Args:
+        lock: The lock's file; its folder is created when missing.
+
+    Yields:
+        None, while the lock is held.
+    """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("ab") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
@@ -28,7 +36,14 @@ def locked(lock: Path) -> Iterator[None]:
 
 @contextmanager
 def beside(target: Path) -> Iterator[Path]:
-    """Give an empty temporary file in the folder of `target`, for `place`; it is removed when it was not placed."""
+    """Give an empty temporary file beside a target, for `place`.
+
+    Args:
+        target: The file to be written later; its folder is created when missing.
+
+    Yields:
+        Path of the temporary file in the folder of `target`; the file is removed when it was not placed.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
@@ -40,8 +55,14 @@ def beside(target: Path) -> Iterator[Path]:
 
 
 def place(temporary: Path, target: Path) -> None:
-    """Make the complete file `temporary` appear as `target`, on the same file system, so that a crash at any moment
-    leaves either what was there before or the whole file."""
+    """Make a complete file appear under its final name.
+
+    A crash at any moment leaves either the earlier content or the whole file.
+
+    Args:
+        temporary: The complete file, on the same file system as `target`.
+        target: The final path.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     with temporary.open("rb+") as stream:
         os.fsync(stream.fileno())

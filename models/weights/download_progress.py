@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 Progress = Callable[[str, int, int], None]
 """Called as (what is being done, bytes done, bytes in all); bytes are those that must be fetched. The sum grows while
-sizes become known that nobody stated before."""
+sizes become known that were not stated before."""
 
 EVERY_SECONDS = 5.0
 
@@ -27,17 +27,30 @@ class Meter:
         self._told = 0.0
 
     def start(self, what: str, size: int) -> None:
-        """Begin a file. size: bytes as they were counted into the total, 0 when unknown."""
+        """Begin a file.
+
+        Args:
+            what: Name of the file, for the report.
+            size: Bytes as they were counted into the total, 0 when unknown.
+        """
         self._message, self._size = what, size
         self._tell(f"fetching {what}", self._before)
 
     def resize(self, size: int) -> None:
-        """The file that is being fetched turns out to have another size."""
+        """Correct the size of the file that is being fetched.
+
+        Args:
+            size: Its real size in bytes.
+        """
         self._total += size - self._size
         self._size = size
 
     def at(self, position: int) -> None:
-        """So many bytes of the file are there."""
+        """Report how much of the file is there, at most every EVERY_SECONDS.
+
+        Args:
+            position: Bytes of the file that are there.
+        """
         if time.monotonic() - self._told >= EVERY_SECONDS:
             self._tell(f"fetching {self._message}", self._before + position)
 

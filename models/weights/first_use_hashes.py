@@ -1,4 +1,4 @@
-"""recorded.json in the weights folder: what the first pull found out about files whose hash nobody states.
+"""recorded.json in the weights folder: the findings of the first pull about files for which no source states a hash.
 
 Trust on first use: the first content that a repository or page gave is the one that counts from then on, on this
 machine. Nothing says that it is the content which its authors meant.
@@ -20,7 +20,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Record:
-    """What one file was. source: where it came from, without the commit. commit: "" where there is none."""
+    """The record of one file. source: where it came from, without the commit. commit: "" where there is none."""
 
     source: str
     sha256: str
@@ -29,7 +29,17 @@ class Record:
 
 
 def read(root: Path) -> dict[str, Record]:
-    """Return name of weight file -> record; empty when nothing was recorded. WeightsError when it cannot be read."""
+    """Return the records of the weights folder.
+
+    Args:
+        root: The weights folder.
+
+    Returns:
+        Name of weight file -> record; empty when nothing was recorded.
+
+    Raises:
+        WeightsError: The file cannot be read.
+    """
     file = root / NAME
     try:
         text = file.read_text(encoding="utf-8")
@@ -51,7 +61,15 @@ def _unreadable(file: Path) -> WeightsError:
 
 
 def find(weight: Weight, root: Path) -> Record | None:
-    """Return what was recorded of a weight file, if it is about the same source and, where one is pinned, commit."""
+    """Return the record of a weight file, if it is about the same source and, where one is pinned, commit.
+
+    Args:
+        weight: The registry entry.
+        root: The weights folder.
+
+    Returns:
+        The record, or None.
+    """
     record = read(root).get(weight.name)
     if record is None or record.source != source(weight):
         return None
@@ -64,6 +82,13 @@ def serving(entry: Weight, root: Path) -> Weight:
 
     The preferred file when it lies there, since libraries load it rather than a pickle beside it; else the one that is
     recorded; else the one that lies there, put there by a person; else the preferred one.
+
+    Args:
+        entry: The registry entry.
+        root: The weights folder.
+
+    Returns:
+        The entry with the path and origin of that choice.
     """
     preferred, *others = entry.choices
     if not others or (root / preferred.file).is_file() or find(preferred, root) is not None:
@@ -74,8 +99,15 @@ def serving(entry: Weight, root: Path) -> Weight:
 
 
 def known(weight: Weight, root: Path) -> tuple[str, int]:
-    """Return SHA-256 and size of a weight file: the registry's, else the recorded ones, else "" and 0. The registry
-    may state a hash and no size."""
+    """Return the known SHA-256 and size of a weight file: the registry's, else the recorded ones.
+
+    Args:
+        weight: The registry entry.
+        root: The weights folder.
+
+    Returns:
+        Hex SHA-256 and bytes; "" and 0 when neither is known. The registry may state a hash and no size.
+    """
     if weight.sha256:
         return weight.sha256, weight.size
     record = find(weight, root)
@@ -83,8 +115,17 @@ def known(weight: Weight, root: Path) -> tuple[str, int]:
 
 
 def commit_of(repo: str, root: Path) -> str:
-    """Return the commit at which another file of a repository was recorded, or "": files that belong together are
-    taken from one commit, also when they are pulled on different days."""
+    """Return the commit at which another file of a repository was recorded.
+
+    Files that belong together are taken from one commit, also when they are pulled on different days.
+
+    Args:
+        repo: "owner/name".
+        root: The weights folder.
+
+    Returns:
+        The commit, or "".
+    """
     for record in read(root).values():
         if record.commit and record.source.startswith(f"{repo}/"):
             return record.commit
@@ -92,7 +133,15 @@ def commit_of(repo: str, root: Path) -> str:
 
 
 def add(weight: Weight, root: Path, sha256: str, size: int, commit: str) -> None:
-    """Record what a weight file is. Other processes may record others at the same time."""
+    """Record a weight file's content. Other processes may record other files at the same time.
+
+    Args:
+        weight: The registry entry.
+        root: The weights folder.
+        sha256: Hex SHA-256 of the content.
+        size: Bytes.
+        commit: Commit it was taken from, "" where there is none.
+    """
     with locked(root / ".pull" / f"{NAME}.lock"):
         records = read(root) | {weight.name: Record(source(weight), sha256, size, commit)}
         rows = {name: asdict(records[name]) for name in sorted(records)}
@@ -102,5 +151,12 @@ def add(weight: Weight, root: Path, sha256: str, size: int, commit: str) -> None
 
 
 def source(weight: Weight) -> str:
-    """Where a weight file comes from, without the commit."""
+    """Return where a weight file comes from, without the commit.
+
+    Args:
+        weight: The registry entry.
+
+    Returns:
+        "owner/name/path" for a file of the hub, else the entry's `source`.
+    """
     return f"{weight.origin.repo}/{weight.origin.path}" if isinstance(weight.origin, HubFile) else weight.source

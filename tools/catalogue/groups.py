@@ -23,8 +23,15 @@ Model = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def fit(known: NDArray[np.float64], label: NDArray[np.int64]) -> Model:
-    """(slope (D, k), level (k,)) of a multinomial logistic regression on (n, D) features; every group counts the same,
-    however many are in it."""
+    """Fit a multinomial logistic regression; every group counts the same, however many are in it.
+
+    Args:
+        known: (n, D) features.
+        label: (n,) indices of the groups.
+
+    Returns:
+        (slope (D, k), level (k,)).
+    """
     count = len(groups.GROUPS)
     truth = np.eye(count)[label]
     weight = (len(label) / count / np.maximum(truth.sum(axis=0), 1))[label]
@@ -42,12 +49,23 @@ def fit(known: NDArray[np.float64], label: NDArray[np.int64]) -> Model:
 
 
 def people_of(people: catalogue.Catalogue) -> str:
-    """Hex SHA-256 of who is in a catalogue, in which order."""
+    """Return a digest of the people in a catalogue and their order.
+
+    Args:
+        people: The catalogue.
+
+    Returns:
+        Hex SHA-256.
+    """
     return hashlib.sha256(people.latents.tobytes()).hexdigest()
 
 
 def write(file: Path) -> None:
-    """Fit and store."""
+    """Fit the model and store it.
+
+    Args:
+        file: The model's file.
+    """
     people = catalogue.load()
     mean = people.embeddings.mean(axis=0)
     slope, level = fit(groups.features(people.embeddings, people.ita, mean), people.group)

@@ -1,4 +1,4 @@
-"""What the curation of the catalogue measures of one picture, and a survey of many that can be resumed."""
+"""The measurements of one picture for the curation of the catalogue, and a survey of many that can be resumed."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from models.motion.mesh import geometry, raster, sampling
 from models.motion.mesh.backend import face_of
 
 FEATURES = ("yaw", "pitch", "mouth", "smile", "eyes", "age", "female", "ita", "beard", "light")
-"""What the catalogue stores of everybody."""
+"""The values that the catalogue stores of each person."""
 CHECKS = ("glasses", "covered", "hat", "forehead", "frown", "raised", "aside")
-"""What only the curation looks at: shares of the face under glasses and under hair, hat or cloth; share of the picture
-that is hat; height of the bare forehead in widths of the face; blendshapes of brows down, brows up and gaze."""
+"""Checks that only the curation uses: shares of the face under glasses and under hair, hat or cloth; share of the
+picture that is hat; height of the bare forehead in widths of the face; blendshapes of brows down, brows up and gaze."""
 _LEFT, _RIGHT = 127, 356
 _BROWS_DOWN, _BROWS_UP, _GAZE = slice(1, 3), slice(3, 6), slice(11, 19)
 _OVER_FACE = ("hair", "hat", "cloth")
@@ -36,8 +36,13 @@ _OVER_FACE = ("hair", "hat", "cloth")
 
 @dataclass
 class Measures:
-    """What is measured of one picture. values: by the names of FEATURES and CHECKS; mesh: (478, 3) pixels;
-    embedding: (D,) unit vector of FaceNet."""
+    """The measurements of one picture.
+
+    Attributes:
+        values: By the names of FEATURES and CHECKS.
+        mesh: (478, 3) pixels.
+        embedding: (D,) unit vector of FaceNet.
+    """
 
     values: dict[str, float]
     mesh: Floats
@@ -55,9 +60,14 @@ class Meter:
         self.parser = BiSeNet()
 
     def measure(self, picture: Image, parse: bool) -> Measures | None:
-        """Measure a (1024, 1024, 3) BGR picture; None when no single clear face is seen.
+        """Measure a picture.
 
-        parse: also what needs parsed labels; without, these checks read as those of a bare face.
+        Args:
+            picture: (1024, 1024, 3) uint8 BGR.
+            parse: Also make the checks that need parsed labels; without, these checks read as those of a bare face.
+
+        Returns:
+            The measures; None when no single clear face is seen.
         """
         faces = self.detector.detect([picture])[0]
         if not faces or faces[0].score < 0.9 or faces[0].size < 300:
@@ -94,8 +104,16 @@ class Meter:
 
 
 def shares(labels: NDArray[np.uint8], names: tuple[str, ...], points: Floats) -> dict[str, float]:
-    """The checks that need parsed labels: glasses, covered, hat and forehead. labels: (H, W) indices into `names`;
-    points: (478, 3) in pixels of `labels`. A head without any hair has all forehead up to the picture's rim."""
+    """Return the checks that need parsed labels: glasses, covered, hat and forehead.
+
+    Args:
+        labels: (H, W) indices into `names`.
+        names: The parser's labels.
+        points: (478, 3) in pixels of `labels`.
+
+    Returns:
+        Name -> value. A head without any hair has all forehead up to the picture's rim.
+    """
     oval = np.zeros(labels.shape, np.uint8)
     cv2.fillConvexPoly(oval, cv2.convexHull(np.round(points[list(OVAL), :2]).astype(np.int32)), 1)
     inside = labels[oval > 0]
@@ -113,7 +131,15 @@ def shares(labels: NDArray[np.uint8], names: tuple[str, ...], points: Floats) ->
 
 
 def eye_light(picture: Image, points: Floats) -> float:
-    """Brightness of the whites of the eyes beside the cheeks: under about two thirds behind dark glasses."""
+    """Return the brightness of the whites of the eyes beside the cheeks.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR.
+        points: (478, 3) pixels.
+
+    Returns:
+        Under about two thirds behind dark glasses.
+    """
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     levels = []
     for polygons, share in (((LEFT_EYE, RIGHT_EYE), 0.9), (skin.CHEEKS, 0.5)):
@@ -125,8 +151,15 @@ def eye_light(picture: Image, points: Floats) -> float:
 
 
 def asymmetry(picture: Image, points: Floats) -> float:
-    """How far the two halves of the face differ, relative to its brightness: small for an even, open face, large when
-    a hand, hair or a hard shadow lies over one side."""
+    """Return how far the two halves of the face differ, relative to its brightness.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR.
+        points: (478, 3) pixels.
+
+    Returns:
+        Small for an even, open face, large when a hand, hair or a hard shadow lies over one side.
+    """
     side = 96
     place = (pose.mean_face() * 0.42 * side + np.array([side / 2, side / 2 + 2, 0])).astype(np.float32)
     region = raster.Region(0, 0, side, side)
@@ -140,10 +173,20 @@ def asymmetry(picture: Image, points: Floats) -> float:
 def survey(
     latents: Floats, generator: MobileStyleGAN, meter: Meter, file: Path, parse: bool = False
 ) -> list[Measures | None]:
-    """Measure every latent, on two threads; results are kept in `file`, and read from there the next time.
+    """Measure every latent, on two threads.
 
     A file that holds the measures of other latents is measured anew and overwritten. Not noticed: changed networks or
     another `parse`.
+
+    Args:
+        latents: (n, 512).
+        generator: Makes the pictures.
+        meter: Measures them.
+        file: Keeps the results, which are read from there the next time.
+        parse: As for `Meter.measure`.
+
+    Returns:
+        The measures of each latent, None where no single clear face is seen.
     """
     names = FEATURES + CHECKS
     if file.exists():

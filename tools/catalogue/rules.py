@@ -1,4 +1,4 @@
-"""Who may stay in the catalogue: measured rules, and a list of those whom only an eye can tell.
+"""The people who may stay in the catalogue: measured rules, and a list of those whom only an eye can tell.
 
 Twins are chosen far from their source in embedding space, which favours misfits, and bring their forehead and hairline:
 so a mistake of the measuring networks, a hat or a fringe over the brows costs more here than an entry is worth.
@@ -19,7 +19,7 @@ from tools.catalogue.meter import Measures
 
 PITCH_AT_REST = -4.0
 WEARS = 0.04
-"""Share of the face that parses as glasses from which on somebody wears them; between this and CLEAR it is unclear."""
+"""Share of the face that parses as glasses from which on a person wears them; between this and CLEAR it is unclear."""
 CLEAR = 0.003
 AGAINST = 0.75
 """Probability of the other gender, by the embedding, from which on the age and gender network is not believed."""
@@ -28,25 +28,49 @@ _FOLDS = 20
 
 
 def digest(latent: Floats) -> str:
-    """Names a (512,) latent: the first 16 hexadecimal digits of the SHA-256 of its float16 values."""
+    """Return the name of a latent: the first 16 hexadecimal digits of the SHA-256 of its float16 values.
+
+    Args:
+        latent: (512,).
+
+    Returns:
+        16 hexadecimal digits.
+    """
     return hashlib.sha256(np.ascontiguousarray(latent, dtype="<f2").tobytes()).hexdigest()[:16]
 
 
 @lru_cache(maxsize=1)
 def excluded() -> dict[str, str]:
-    """Digest -> reason of everybody left out by eye. A latent that was computed anew with other rounding has another
-    digest: after sampling from nothing, look at all entries again."""
+    """Return digest -> reason of all people left out by eye.
+
+    A latent that was computed anew with other rounding has another digest: after sampling from nothing, look at all
+    entries again.
+    """
     text = files("tools.catalogue").joinpath("curate_excluded.json").read_text(encoding="utf-8")
     return {name: str(reason) for name, reason in json.loads(text).items()}
 
 
 def wears_glasses(seen: Measures) -> bool:
-    """Whether the parsed face has glasses on."""
+    """Return whether the parsed face has glasses on.
+
+    Args:
+        seen: The measures, with parsed labels.
+
+    Returns:
+        True from a share of WEARS on.
+    """
     return seen.values["glasses"] >= WEARS
 
 
 def clean(seen: Measures | None) -> bool:
-    """Whether one face is frontal, evenly lit, at rest, bare, and of clear gender and clear glasses."""
+    """Return whether one face is frontal, evenly lit, at rest, bare, and of clear gender and clear glasses.
+
+    Args:
+        seen: The measures, or None.
+
+    Returns:
+        False without measures.
+    """
     if seen is None or not np.isfinite(seen.values["ita"]):
         return False
     v = seen.values
@@ -59,10 +83,17 @@ def clean(seen: Measures | None) -> bool:
 
 
 def gender_by_embedding(embeddings: Floats, female: Floats) -> Floats:
-    """(n,) probability in [0, 1] that each of n people is female, by a linear discriminant on the (n, D) embeddings of
-    the others, learned from the (n,) estimates of the age and gender network.
+    """Return the probability that each person is female, judged by the embeddings of the others.
 
-    Cross-validated: nobody's own estimate takes part. Not guaranteed: calibration on few people or one gender only.
+    By a linear discriminant, learned from the estimates of the age and gender network. Cross-validated: a person's own
+    estimate takes no part. Not guaranteed: calibration on few people or one gender only.
+
+    Args:
+        embeddings: (n, D).
+        female: (n,) estimates of the age and gender network.
+
+    Returns:
+        (n,) float32 in [0, 1].
     """
     known = female >= 0.5
     fold = np.random.default_rng(0).permutation(len(female)) % _FOLDS
@@ -86,7 +117,14 @@ def _discriminant(embeddings: Floats, known: NDArray[np.bool_], learn: NDArray[n
 
 
 def believable(seen: list[Measures]) -> NDArray[np.bool_]:
-    """(n,) whether the embedding of each does not clearly contradict the gender measured."""
+    """Return whether the embedding of each person does not clearly contradict the gender measured.
+
+    Args:
+        seen: The measures of n people.
+
+    Returns:
+        (n,) bool.
+    """
     female = np.array([m.values["female"] for m in seen], np.float32)
     chance = gender_by_embedding(np.stack([m.embedding for m in seen]), female)
     return np.where(female >= 0.5, chance > 1 - AGAINST, chance < AGAINST)

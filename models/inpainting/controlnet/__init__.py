@@ -4,6 +4,6 @@ import os
 
 from models.runtime import torchvision_ops
 
-# Everything is loaded from local folders; should a library think otherwise, it must not reach anybody.
+# Everything is loaded from local folders; should a library think otherwise, it must not reach the network.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 torchvision_ops.prepare()

@@ -31,7 +31,7 @@ MOST = 32
 WAIT = 0.05
 """Seconds that a first request waits for those of other videos; a batch takes many times as long."""
 LEAST_PRESENCE = 0.5
-"""Confidence of the mesh below which what was painted does not count as a face."""
+"""Confidence of the mesh below which the painting does not count as a face."""
 
 
 class ControlNetInpainter:
@@ -68,8 +68,15 @@ class ControlNetInpainter:
     def inpaint(self, job: TwinJob) -> Twin:
         """Return a twin in the pose and with the expression of the frontal frame.
 
-        Raises AttemptFailed `no_face_painted` when what was painted is no face, `like_another` when it resembles
-        somebody else of the dataset, `taken` when somebody else has the seed; another attempt has another seed.
+        Args:
+            job: The source, and the other people of the run.
+
+        Returns:
+            The new person.
+
+        Raises:
+            AttemptFailed: `no_face_painted` when the painting shows no face, `like_another` when it resembles another
+                person of the dataset, `taken` when another person has the seed; another attempt has another seed.
         """
         parameters, seed = parameters_of(job.attempt), seed_of(job.seed, job.attempt)
         made_with = parameters.record()

@@ -1,4 +1,4 @@
-"""What the three ControlNets are shown: the picture with a hole, its line art, and its body pose.
+"""The inputs of the three ControlNets: the picture with a hole, its line art, and its body pose.
 
 Annotators of the package controlnet_aux with released weights: line art from "informative drawings" (MIT), pose from
 OpenPose, which CMU licenses for non-commercial use only.
@@ -54,11 +54,25 @@ class Annotators:
         self._openpose.body_estimation.to(device)
 
     def lineart(self, picture: Image) -> Image:
-        """(s, s, 3) uint8 line art, white on black, of an (s, s, 3) uint8 BGR picture."""
+        """Return the line art of a picture, white on black.
+
+        Args:
+            picture: (s, s, 3) uint8 BGR.
+
+        Returns:
+            (s, s, 3) uint8.
+        """
         return self._drawn(self._lineart, picture)
 
     def openpose(self, picture: Image) -> Image:
-        """(s, s, 3) uint8 RGB drawing of the body and the points of the head that it sees; black when it sees none."""
+        """Return a drawing of the body and the points of the head that the annotator sees.
+
+        Args:
+            picture: (s, s, 3) uint8 BGR.
+
+        Returns:
+            (s, s, 3) uint8 RGB; black when it sees none.
+        """
         return self._drawn(self._openpose, picture, include_body=True, include_hand=False, include_face=False)
 
     def _drawn(self, annotator: Any, picture: Image, **options: Any) -> Image:
@@ -74,7 +88,15 @@ class Annotators:
 
 
 def control_images(square: Square, annotators: Annotators) -> tuple[Tensor, Tensor, Tensor]:
-    """(3, s, s) float32 RGB for inpainting (masked pixels -1, others in [0, 1]), line art and pose (in [0, 1])."""
+    """Return the inputs of the three ControlNets.
+
+    Args:
+        square: The square that is painted.
+        annotators: Draw line art and pose.
+
+    Returns:
+        (3, s, s) float32 RGB for inpainting (masked pixels -1, others in [0, 1]), line art and pose (in [0, 1]).
+    """
     seen = tensor(square.picture)
     holed = torch.where(torch.from_numpy(square.mask > 0), torch.tensor(HOLE), seen)
     lines, pose = annotators.lineart(square.picture), annotators.openpose(square.picture)
@@ -82,7 +104,14 @@ def control_images(square: Square, annotators: Annotators) -> tuple[Tensor, Tens
 
 
 def tensor(picture: Image) -> Tensor:
-    """(3, s, s) float32 RGB in [0, 1] of an (s, s, 3) uint8 BGR picture."""
+    """Return a picture as a tensor.
+
+    Args:
+        picture: (s, s, 3) uint8 BGR.
+
+    Returns:
+        (3, s, s) float32 RGB in [0, 1].
+    """
     return _unit(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
 
 

@@ -25,9 +25,14 @@ _GROW, _SOFT = 0.05, 0.03
 
 @dataclass(frozen=True)
 class Square:
-    """What is painted. picture: (s, s, 3) uint8 BGR, s a multiple of 8. mesh: (478, 3) in its pixels. mask: (s, s)
-    uint8, 255 where it is painted anew. alpha: (s, s) float32 in [0, 1], how much of the new pixels is used: 1 all over
-    the face, 0 outside the mask."""
+    """The square that is painted.
+
+    Attributes:
+        picture: (s, s, 3) uint8 BGR, s a multiple of 8.
+        mesh: (478, 3) in its pixels.
+        mask: (s, s) uint8, 255 where it is painted anew.
+        alpha: (s, s) float32 in [0, 1], how much of the new pixels is used: 1 all over the face, 0 outside the mask.
+    """
 
     picture: Image
     mesh: Floats
@@ -40,9 +45,9 @@ class Square:
         return int(self.picture.shape[0])
 
     def hollow(self) -> Image:
-        """The picture with the face taken out: under the mask it holds only colours of what surrounds it.
+        """Return the picture with the face taken out: under the mask it holds only colours of the surroundings.
 
-        What encodes the picture sees beyond each pixel, so the source's face must be gone before.
+        The encoder of the picture sees beyond each pixel, so the source's face must be gone before.
         """
         small = 64
         little = cv2.resize(self.picture, (small, small), interpolation=cv2.INTER_AREA)
@@ -53,7 +58,14 @@ class Square:
         return np.where(self.mask[..., None] > 0, around, self.picture).astype(np.uint8)
 
     def with_face(self, painted: Image) -> Image:
-        """The picture with the painted face in it; outside the mask it is unchanged."""
+        """Return the picture with the painted face in it; outside the mask it is unchanged.
+
+        Args:
+            painted: (s, s, 3) uint8 BGR.
+
+        Returns:
+            (s, s, 3) uint8 BGR.
+        """
         alpha = self.alpha[..., None]
         return np.clip(np.rint(self.picture + alpha * (painted.astype(np.float32) - self.picture)), 0, 255).astype(
             np.uint8
@@ -61,10 +73,18 @@ class Square:
 
 
 def cut(frame: Image, mesh: Floats, parser: Parser | None) -> Square:
-    """The square around the face of a (478, 3) mesh in a frame.
+    """Return the square around the face of a mesh in a frame.
 
-    parser: finds the face's pixels; without one the mask is the mesh's outline alone. The outline is always part of the
-    mask, so that nothing the mesh covers keeps the source's pixels. What lies outside the frame repeats its border.
+    The mesh's outline is always part of the mask, so that no pixel that the mesh covers keeps the source's. Pixels
+    outside the frame repeat its border.
+
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        mesh: (478, 3) pixels of the frame.
+        parser: Finds the face's pixels; without one the mask is the mesh's outline alone.
+
+    Returns:
+        The square.
     """
     low, high = mesh[:468, :2].min(axis=0), mesh[:468, :2].max(axis=0)
     length = max(round(float((high - low).max()) * (1 + MARGIN)), 16)
@@ -82,8 +102,17 @@ def cut(frame: Image, mesh: Floats, parser: Parser | None) -> Square:
 
 
 def face_mask(picture: Image, mesh: Floats, parser: Parser | None) -> NDArray[np.uint8]:
-    """(s, s) uint8, 255 on the face: the outline of the mesh, and near it what the parser calls skin, brows, eyes,
-    nose, lips or inner mouth."""
+    """Return the pixels of the face.
+
+    Args:
+        picture: (s, s, 3) uint8 BGR.
+        mesh: (478, 3) pixels of the picture.
+        parser: Finds skin, brows, eyes, nose, lips or inner mouth near the outline of the mesh; None for the outline
+            alone.
+
+    Returns:
+        (s, s) uint8, 255 on the face.
+    """
     outline = mesh[list(OVAL), :2]
     face = _polygon(outline, picture.shape[:2])
     if parser is None:

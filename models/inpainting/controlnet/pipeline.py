@@ -45,9 +45,16 @@ class Folders:
 
 @dataclass(frozen=True)
 class Request:
-    """One picture to paint. hollow: (3, s, s) float32 RGB in [0, 1] without the source's face. mask: (s, s) float32, 1
-    where it is painted. controls: (3, s, s) each, for inpainting, line art and pose. words: (tokens, width) of the
-    prompt and of the negative prompt, see `words`; identifying, as the pictures are."""
+    """One picture to paint.
+
+    Attributes:
+        hollow: (3, s, s) float32 RGB in [0, 1] without the source's face.
+        mask: (s, s) float32, 1 where it is painted.
+        controls: (3, s, s) each, for inpainting, line art and pose.
+        words: (tokens, width) of the prompt and of the negative prompt, see `words`; identifying, as the pictures are.
+        seed: Seed of the noise.
+        parameters: Settings of the attempt.
+    """
 
     hollow: Tensor
     mask: Tensor
@@ -63,7 +70,18 @@ class Request:
 
 
 def load(folders: Folders, place: Place) -> Any:
-    """The diffusers pipeline on its device. Raises WeightsError when a folder does not hold what it should."""
+    """Return the diffusers pipeline on its device.
+
+    Args:
+        folders: Where the models lie.
+        place: Device and type of numbers.
+
+    Returns:
+        The pipeline.
+
+    Raises:
+        WeightsError: A folder does not hold what it should.
+    """
     library: Any = diffusers
     for package in (library, transformers):
         # Both draw bars of their own, and count the words of every prompt that is longer than usual.
@@ -90,7 +108,15 @@ def load(folders: Folders, place: Place) -> Any:
 
 
 def prepared(pipeline: Any, place: Place) -> Any:
-    """A diffusers pipeline with AnonNET's scheduler, quiet, on its device in the layout that is fastest there."""
+    """Return a diffusers pipeline with AnonNET's scheduler, quiet, on its device in the layout that is fastest there.
+
+    Args:
+        pipeline: The pipeline; changed in place.
+        place: Device and type of numbers.
+
+    Returns:
+        The same pipeline.
+    """
     library: Any = diffusers
     pipeline.scheduler = library.DPMSolverMultistepScheduler.from_config(
         pipeline.scheduler.config, algorithm_type="dpmsolver++", solver_order=2
@@ -104,10 +130,19 @@ def prepared(pipeline: Any, place: Place) -> Any:
 
 
 def paint(pipeline: Any, requests: Sequence[Request]) -> list[Image | None]:
-    """(s, s, 3) uint8 BGR pictures for requests of one kind; None where a value was no number.
+    """Paint requests of one kind.
 
-    Each request has its own noise, from its own seed; what shares its batch changes it by rounding at most. Raises
-    torch.cuda.OutOfMemoryError when the batch does not fit.
+    Each request has its own noise, from its own seed; the other requests of the batch change it by rounding at most.
+
+    Args:
+        pipeline: The pipeline of `load`.
+        requests: Requests of one kind, at least one.
+
+    Returns:
+        (s, s, 3) uint8 BGR pictures; None where a value was no number.
+
+    Raises:
+        torch.cuda.OutOfMemoryError: The batch does not fit.
     """
     side, parameters, _ = requests[0].kind
     prompts, negatives = (torch.stack([r.words[k] for r in requests]) for k in (0, 1))

@@ -44,7 +44,7 @@ _KINDS = {
     "latino hispanic": "Latino Hispanic",
 }
 _TONES = ((-30.0, "dark-skinned"), (10.0, "brown-skinned"), (28.0, "tan-skinned"))
-"""Upper bounds of the typology angle in degrees; where nobody estimates an ethnicity, the measured tone speaks."""
+"""Upper bounds of the typology angle in degrees; where no ethnicity is estimated, the measured tone is used."""
 _LIGHT = "light-skinned"
 
 NEGATIVE = (
@@ -52,22 +52,43 @@ NEGATIVE = (
     "(cartoon, anime, drawing, sketch, painting)1.3, (3d render, cgi, doll, plastic skin)1.3, "
     "makeup mask, text, watermark, blurry, low quality, overexposed, duplicate, two faces, hands"
 )
-"""What is not wanted, in the same notation as the prompt: a bracket's words weigh as much as the number behind it."""
+"""Unwanted features, in the same notation as the prompt: a bracket's words weigh as much as the number behind it."""
 
 
 def age_group(age: float) -> str:
-    """The words for an age in years."""
+    """Return the words for an age.
+
+    Args:
+        age: Years.
+
+    Returns:
+        One of AGE_GROUPS, or ELDERLY.
+    """
     return next((words for bound, words in AGE_GROUPS if age <= bound), ELDERLY)
 
 
 def mood(emotion: Mapping[str, float]) -> str:
-    """The words for label -> probability: the leading emotion, weakened; neutral when that leads or nothing is sure."""
+    """Return the words for an emotion.
+
+    Args:
+        emotion: Label -> probability.
+
+    Returns:
+        The leading emotion, weakened; neutral when that leads or none is sure.
+    """
     label = leading(emotion)
     return f"mildly {_MOODS[label]}" if label in _MOODS else "neutral"
 
 
 def kind(appearance: Appearance) -> str:
-    """The words for an ethnicity; for the tone of the skin where no ethnicity is sure."""
+    """Return the words for an ethnicity, or for the tone of the skin where no ethnicity is sure.
+
+    Args:
+        appearance: Attributes of the source.
+
+    Returns:
+        The words.
+    """
     label = leading(appearance.ethnicity)
     if label in _KINDS:
         return _KINDS[label]
@@ -75,13 +96,27 @@ def kind(appearance: Appearance) -> str:
 
 
 def leading(shares: Mapping[str, float]) -> str:
-    """The most probable label, "" when it is not sure or there is none."""
+    """Return the most probable label.
+
+    Args:
+        shares: Label -> probability.
+
+    Returns:
+        The label, "" when it is not sure or there is none.
+    """
     label = max(shares, key=lambda name: shares[name], default="")
     return label if label and shares[label] >= SURE else ""
 
 
 def prompt(appearance: Appearance) -> str:
-    """The whole prompt."""
+    """Return the whole prompt.
+
+    Args:
+        appearance: Attributes of the source.
+
+    Returns:
+        The prompt.
+    """
     age = age_group(appearance.age)
     article = "an" if age[0] in "aeiou" else "a"
     gender = "female" if appearance.female >= 0.5 else "male"
@@ -92,5 +127,12 @@ def prompt(appearance: Appearance) -> str:
 
 
 def negative(appearance: Appearance) -> str:
-    """The negative prompt; glasses are wanted where the source wears some, since their temples stay in the frame."""
+    """Return the negative prompt.
+
+    Args:
+        appearance: Attributes of the source.
+
+    Returns:
+        The words; glasses are wanted where the source wears some, since their temples stay in the frame.
+    """
     return NEGATIVE if appearance.glasses >= 0.5 else f"{NEGATIVE}, glasses"

@@ -16,15 +16,20 @@ raises them instead, which pulls the result back towards the source; the paper s
 
 @dataclass(frozen=True)
 class Parameters:
-    """guidance: scale of classifier-free guidance. steps: of denoising. conditioning: strengths of the ControlNets for
-    inpainting, line art and pose. Attempts with equal parameters can be painted together, each with its own seed."""
+    """Settings of one attempt. Attempts with equal parameters can be painted together, each with its own seed.
+
+    Attributes:
+        guidance: Scale of classifier-free guidance.
+        steps: Steps of denoising.
+        conditioning: Strengths of the ControlNets for inpainting, line art and pose.
+    """
 
     guidance: float
     steps: int
     conditioning: tuple[float, float, float]
 
     def record(self) -> dict[str, float]:
-        """What the record of an attempt says; nothing identifying."""
+        """Return the record of an attempt; nothing identifying."""
         inpaint, lineart, openpose = self.conditioning
         return {
             "guidance": self.guidance,
@@ -36,7 +41,17 @@ class Parameters:
 
 
 def parameters_of(attempt: int) -> Parameters:
-    """The parameters of attempt 1, 2, ...; ValueError below 1."""
+    """Return the parameters of an attempt.
+
+    Args:
+        attempt: 1, 2, ...
+
+    Returns:
+        The parameters.
+
+    Raises:
+        ValueError: The attempt is below 1.
+    """
     if attempt < 1:
         raise ValueError("attempts are counted from 1")
     share = max(1.0 - LOOSER * (attempt - 1), LEAST_SHARE)
@@ -49,6 +64,14 @@ def parameters_of(attempt: int) -> Parameters:
 
 
 def seed_of(identity: int, attempt: int) -> int:
-    """A 53-bit seed for one attempt at one identity's twin; the same in every run, and exact in JSON."""
+    """Return the seed for one attempt at one identity's twin; the same in every run, and exact in JSON.
+
+    Args:
+        identity: Seed of the identity.
+        attempt: 1, 2, ...
+
+    Returns:
+        A 53-bit number.
+    """
     digest = hashlib.sha256(f"{identity}\x00{attempt}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 11

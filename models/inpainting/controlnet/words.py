@@ -24,7 +24,15 @@ class Words:
 
     @torch.inference_mode()
     def encode(self, prompt: str, negative: str) -> tuple[Tensor, Tensor]:
-        """(tokens, width) of the prompt and of the negative prompt, padded to the longer of the two."""
+        """Return the embeddings of a prompt and of a negative prompt.
+
+        Args:
+            prompt: The prompt.
+            negative: The negative prompt.
+
+        Returns:
+            (tokens, width) of each, padded to the longer of the two.
+        """
         with self._lock:
             both = [self._compel.build_conditioning_tensor(text) for text in (prompt, negative)]
             wanted, unwanted = self._compel.pad_conditioning_tensors_to_same_length(both)

@@ -38,8 +38,10 @@ class Source:
 
 
 class LiaNetwork:
-    """The generator behind crops and drawings; safe for several threads. Raises WeightsError when the file does not
-    fit."""
+    """The generator behind crops and drawings; safe for several threads.
+
+    Raises WeightsError when the file does not fit.
+    """
 
     name = "lia"
 
@@ -53,21 +55,43 @@ class LiaNetwork:
         self.generator = checkpoint.build(partial(Lia, chosen, place.dtype), state, file.name).to(place.device)
 
     def read(self, crops: Sequence[Image], meshes: Floats | None = None) -> Floats:
-        """(n, 20) motions of (256, 256, 3) uint8 BGR crops; meshes are not used."""
+        """Return the motions of crops.
+
+        Args:
+            crops: (256, 256, 3) uint8 BGR crops.
+            meshes: Not used.
+
+        Returns:
+            (n, 20) float32.
+        """
         with torch.inference_mode():
             return np.asarray(self.generator.motion(self._tensor(crops)).float().cpu().numpy(), np.float32)
 
     def take_in(self, picture: Image) -> Source:
-        """Latent, features and motion of a (256, 256, 3) uint8 BGR crop."""
+        """Return latent, features and motion of a source picture.
+
+        Args:
+            picture: (256, 256, 3) uint8 BGR crop.
+
+        Returns:
+            The source, ready to be moved.
+        """
         with torch.inference_mode():
             latent, features = self.generator.encode(self._tensor([picture]))
             return Source(latent, features, self.generator.motion(latent))
 
     def draw(self, source: Source, origin: Floats, rows: Floats) -> list[Image | None]:
-        """(256, 256, 3) uint8 BGR drawings of a source, moved as the (n, 20) rows say relative to `origin` (20,).
+        """Return drawings of a source, moved as rows say.
 
         Levels are those of the authors' evaluation; their demonstration stretches each video to its own extremes.
-        None for a drawing with a value that is no number.
+
+        Args:
+            source: The source of `take_in`.
+            origin: (20,) motion that the rows are relative to.
+            rows: (n, 20) motions.
+
+        Returns:
+            (256, 256, 3) uint8 BGR; None for a drawing with a value that is no number.
         """
         with torch.inference_mode():
             moved, start = (torch.from_numpy(part).to(self.place.device) for part in (rows, origin[None]))
@@ -77,7 +101,14 @@ class LiaNetwork:
 
     @staticmethod
     def pictures(drawn: Tensor) -> list[Image]:
-        """(n, 3, 256, 256) RGB in [-1, 1], not clamped, as (256, 256, 3) uint8 BGR pictures."""
+        """Return drawings as pictures.
+
+        Args:
+            drawn: (n, 3, 256, 256) RGB in [-1, 1], not clamped.
+
+        Returns:
+            (256, 256, 3) uint8 BGR.
+        """
         levels = (drawn * 127.5 + 128).clamp(0, 255).to(torch.uint8)
         return list(levels.flip(1).permute(0, 2, 3, 1).contiguous().cpu().numpy())
 

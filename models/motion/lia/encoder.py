@@ -31,7 +31,14 @@ class ConvAct(nn.Sequential):
             super().__init__(EqualConv(inputs, outputs, size, padding=size // 2, gain=gain), bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, inputs, h, w) in, (n, outputs, h, w) or half the sides out."""
+        """Return the activated convolution.
+
+        Args:
+            x: (n, inputs, h, w).
+
+        Returns:
+            (n, outputs, h, w); half the sides when `down`.
+        """
         *blur, conv, bias = self
         for module in blur:
             x = module(x, 2)
@@ -45,7 +52,14 @@ class Skip(nn.Sequential):
         super().__init__(Blur(inputs), EqualConv(inputs, outputs, 1, gain=gain))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, inputs, h, w) in, (n, outputs, h / 2, w / 2) out."""
+        """Return the halved map.
+
+        Args:
+            x: (n, inputs, h, w).
+
+        Returns:
+            (n, outputs, h / 2, w / 2).
+        """
         # The blur takes the stride: what a 1x1 convolution would skip need not be blurred.
         return self[1](self[0](x, 1, 2))
 
@@ -61,7 +75,14 @@ class Halve(nn.Module):
         self.skip = Skip(inputs, outputs, math.sqrt(0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the block's output; x is left as it is."""
+        """Return the block's output.
+
+        Args:
+            x: (n, inputs, h, w); left as it is.
+
+        Returns:
+            (n, outputs, h / 2, w / 2).
+        """
         return self.conv2(self.conv1(x)).add_(self.skip(x))
 
 
@@ -80,11 +101,17 @@ class Appearance(nn.Module):
         self.convs = nn.ModuleList(convs)
 
     def forward(self, images: Tensor, *, keep: bool = True) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """(n, 3, s, s) in; latent (n, style) and features (n, c, 8, 8) ... (n, c, s, s) out, all float32.
+        """Return the latent and the features of pictures.
 
-        Computes in the pictures' type, but layers that yield 8 pixels or fewer in float32: they cost little, and
-        most of half precision's error in the latent was theirs. keep: False returns no features, so that their memory
-        is free for the next layers.
+        Computes in the pictures' type, but layers that yield 8 pixels or fewer in float32: they cost little, and most
+        of half precision's error in the latent was theirs.
+
+        Args:
+            images: (n, 3, s, s).
+            keep: False returns no features, so that their memory is free for the next layers.
+
+        Returns:
+            Latent (n, style) and features (n, c, 8, 8) ... (n, c, s, s), all float32.
         """
         x = images.contiguous(memory_format=torch.channels_last)
         features: list[Tensor] = []

@@ -23,7 +23,7 @@ _TAPS = (1.0, 3.0, 3.0, 1.0)
 
 
 class Derived(nn.Module):
-    """Module that keeps what it derives from its own parameters until they are loaded anew, moved or cast.
+    """Module that keeps tensors derived from its own parameters until these are loaded anew, moved or cast.
 
     Changing a parameter in place by other means goes unnoticed.
     """
@@ -33,7 +33,15 @@ class Derived(nn.Module):
         self._kept: dict[str, Tensor] = {}
 
     def kept(self, name: str, make: Callable[[], Tensor]) -> Tensor:
-        """Return what `make` returned when it was first asked for under this name."""
+        """Return a derived tensor, made on first use.
+
+        Args:
+            name: Name under which it is kept.
+            make: Makes it.
+
+        Returns:
+            The result of `make` when this name was first asked for.
+        """
         found = self._kept.get(name)
         if found is None:
             found = self._kept[name] = make()
@@ -57,7 +65,14 @@ class Bias(Derived):
         self._gain = gain
 
     def forward(self, dtype: torch.dtype) -> Tensor:
-        """(channels,) bias times gain, in the type wanted."""
+        """Return the bias times gain.
+
+        Args:
+            dtype: Type wanted.
+
+        Returns:
+            (channels,).
+        """
         return self.kept(f"bias {dtype}", lambda: (self.bias.float().flatten() * self._gain).to(dtype))
 
 
@@ -80,7 +95,16 @@ class Blur(Kernel):
         self._channels = channels
 
     def forward(self, x: Tensor, padding: int, stride: int = 1) -> Tensor:
-        """(n, channels, h, w) in, (n, channels, (h + 2 padding - 4) // stride + 1, ...) out."""
+        """Return the blurred map.
+
+        Args:
+            x: (n, channels, h, w).
+            padding: Zeros on every side.
+            stride: Step of the output.
+
+        Returns:
+            (n, channels, (h + 2 padding - 4) // stride + 1, ...).
+        """
         kernel = self.kept(f"kernel {x.dtype}", lambda: self.kernel.to(x.dtype).repeat(self._channels, 1, 1, 1))
         return functional.conv2d(x, kernel, stride=stride, padding=padding, groups=self._channels)
 
@@ -92,7 +116,14 @@ class Double(Kernel):
         super().__init__(4.0)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """(n, c, h, w) float32 in, (n, c, 2h, 2w) float32 out."""
+        """Return the doubled picture.
+
+        Args:
+            picture: (n, c, h, w) float32.
+
+        Returns:
+            (n, c, 2h, 2w) float32.
+        """
         # Channels as samples: depth-wise transposed convolutions are slower than plain ones.
         planes = picture.reshape(-1, 1, *picture.shape[2:])
         kernel = self.kept("kernel", lambda: self.kernel.float().view(1, 1, 4, 4))
@@ -114,7 +145,14 @@ class EqualLinear(Derived):
         self._gain = gain
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, inputs) float32 in, (n, outputs) float32 out."""
+        """Return the output of the layer.
+
+        Args:
+            x: (n, inputs) float32.
+
+        Returns:
+            (n, outputs) float32.
+        """
         weight = self.kept("weight", lambda: self.weight.float() * self._scale)
         bias = self.kept("bias", lambda: self.bias.float() * self._gain)
         return functional.linear(x, weight, bias)
@@ -133,7 +171,15 @@ class EqualConv(Derived):
         self._padding = padding
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """(n, inputs, h, w) in, (n, outputs, ...) out; the bias (outputs,) is added as it is."""
+        """Return the convolution.
+
+        Args:
+            x: (n, inputs, h, w).
+            bias: (outputs,), added as it is.
+
+        Returns:
+            (n, outputs, ...).
+        """
         weight = self.kept(f"weight {x.dtype}", lambda: _laid_out(self.weight.float() * self._scale, x.dtype))
         return functional.conv2d(x, weight, bias, self._stride, self._padding)
 
@@ -155,15 +201,26 @@ class ModulatedConv(Derived):
         self._padding = size // 2
 
     def demodulation(self, style: Tensor) -> Tensor:
-        """(n, inputs) factors of the input channels, as `modulation` gives them, in; (n, outputs) float32 factors out.
+        """Return factors that bring every output channel to unit variance.
 
-        They bring every output channel to unit variance.
+        Args:
+            style: (n, inputs) factors of the input channels, as `modulation` gives them.
+
+        Returns:
+            (n, outputs) float32.
         """
         energy = self.kept("energy", lambda: self.weight[0].float().square().sum(dim=(2, 3)))
         return (style.square() @ energy.T + _EPSILON).rsqrt()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve (n, inputs, h, w) already multiplied by the style; with `up` the sides double."""
+        """Return the convolution of a map that is already multiplied by the style.
+
+        Args:
+            x: (n, inputs, h, w).
+
+        Returns:
+            (n, outputs, h, w); twice the sides with `up`.
+        """
         weight = self.kept(f"weight {x.dtype}", lambda: self._prepare(x.dtype))
         if self.blur is None:
             return functional.conv2d(x, weight, padding=self._padding)
@@ -191,7 +248,15 @@ class StyledConv(nn.Module):
         self.activate = Bias(outputs)
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
-        """(n, inputs, h, w) and (n, style) float32 in, (n, outputs, h, w) or twice the sides out. Overwrites x."""
+        """Return the modulated, activated convolution.
+
+        Args:
+            x: (n, inputs, h, w); overwritten.
+            latent: (n, style) float32.
+
+        Returns:
+            (n, outputs, h, w); twice the sides with `up`.
+        """
         style = self.conv.modulation(latent)
         # The activation is homogeneous, so its gain goes into the factors and the bias before it.
         factor = self.conv.demodulation(style).mul_(GAIN)

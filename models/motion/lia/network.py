@@ -58,20 +58,46 @@ class Lia(nn.Module):
         return self.compute or self.dec.input.input.dtype
 
     def encode(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return latents h (n, style) and the features of 8, 16, ... size pixels that `synthesise` takes."""
+        """Return latents and features of pictures.
+
+        Args:
+            images: (n, 3, size, size) RGB in [-1, 1].
+
+        Returns:
+            Latents h (n, style), and the features of 8, 16, ... size pixels that `synthesise` takes.
+        """
         return self.enc.net_app(images.to(self.dtype))
 
     def motion(self, given: Tensor) -> Tensor:
-        """Return motions (n, motion) of pictures (n, 3, size, size) or of latents h (n, style)."""
+        """Return motions of pictures or of latents.
+
+        Args:
+            given: Pictures (n, 3, size, size) or latents h (n, style).
+
+        Returns:
+            (n, motion).
+        """
         if given.ndim == 4:
             given, _ = self.enc.net_app(given.to(self.dtype), keep=False)
         return self.enc.fc(given)
 
     def latent(self, h: Tensor, drive: Tensor, source: Tensor | None = None, start: Tensor | None = None) -> Tensor:
-        """Return latents (n, style) that give looks h (1 or n, style) the motions drive (n, motion).
+        """Return latents that give looks the motions of a driver.
 
-        Absolute without source and start. With both relative: the source's own motion (1 or n, motion) plus how far
-        the driving one is from its start (1 or n, motion), the motion of its first frame.
+        Absolute without source and start, relative with both: the source's own motion plus how far the driving one is
+        from its start.
+
+        Args:
+            h: (1 or n, style) looks.
+            drive: (n, motion) motions of the driver.
+            source: (1 or n, motion) the source's own motion.
+            start: (1 or n, motion) of the driver's first frame.
+
+        Returns:
+            (n, style).
+
+        Raises:
+            ValueError: Only one of source and start is given.
         """
         if (source is None) != (start is None):
             raise ValueError("relative motion needs both the source's motion and the start")
@@ -80,15 +106,31 @@ class Lia(nn.Module):
         return h + self.dec.direction(drive)
 
     def synthesise(self, latent: Tensor, features: Sequence[Tensor]) -> Tensor:
-        """Return pictures (n, 3, size, size), not clamped, for latents (n, style).
+        """Return pictures for latents.
 
-        features: as `encode` gives them, of n pictures or of one for all latents.
+        Args:
+            latent: (n, style).
+            features: As `encode` gives them, of n pictures or of one for all latents.
+
+        Returns:
+            (n, 3, size, size), not clamped.
+
+        Raises:
+            ValueError: The features are not those of one picture or of n.
         """
         if len(features) != len(self.sizes.widths) - 1 or any(len(f) not in (1, len(latent)) for f in features):
             raise ValueError("features are not those of one picture or of as many as there are latents")
         return self.dec(latent, features, self.dtype)
 
     def forward(self, source: Tensor, driving: Tensor) -> Tensor:
-        """Return one source (1, 3, size, size), or n, with the motions of n driving pictures, absolute."""
+        """Return sources with the motions of driving pictures, absolute.
+
+        Args:
+            source: (1 or n, 3, size, size).
+            driving: (n, 3, size, size).
+
+        Returns:
+            (n, 3, size, size).
+        """
         h, features = self.encode(source)
         return self.synthesise(self.latent(h, self.motion(driving)), features)

@@ -34,7 +34,14 @@ class Direction(Derived):
         return self.kept("basis", self._decompose)
 
     def forward(self, alpha: Tensor) -> Tensor:
-        """(n, motion) coordinates in, (n, style) shift of the latent out."""
+        """Return the shift of the latent for a motion.
+
+        Args:
+            alpha: (n, motion) coordinates.
+
+        Returns:
+            (n, style).
+        """
         return alpha @ self.basis().T
 
     def _decompose(self) -> Tensor:
@@ -52,10 +59,17 @@ class FlowHead(Derived):
         self.conv = ModulatedConv(inputs, 3, 1, style)
 
     def forward(self, x: Tensor, latent: Tensor, coarser: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """(n, inputs, s, s), (n, style) and the coarser level's flow in; flow (n, 3, s, s), grid and mask out.
+        """Return the flow of one level.
 
-        The grid (n, s, s, 2) is for grid_sample, the mask (n, 1, s, s) lies in 0..1. All float32: half precision
-        resolves a coordinate to half a pixel only, and levels add up.
+        All float32: half precision resolves a coordinate to half a pixel only, and levels add up.
+
+        Args:
+            x: (n, inputs, s, s).
+            latent: (n, style).
+            coarser: Flow of the coarser level, or None.
+
+        Returns:
+            Flow (n, 3, s, s), grid (n, s, s, 2) for grid_sample, mask (n, 1, s, s) in 0..1.
         """
         bias = self.kept("bias", lambda: self.bias.float().flatten())
         # Three rows of weights are cheaper to modulate than all pixels.
@@ -81,7 +95,17 @@ class ColourHead(Derived):
         self.conv = nn.Sequential(EqualConv(inputs, 3, 1, gain=GAIN), Bias(3))
 
     def forward(self, feature: Tensor, grid: Tensor, mask: Tensor, coarser: Tensor | None) -> Tensor:
-        """Feature (1 or n, inputs, s, s), its grid and mask and the coarser level's colours in, (n, 3, s, s) out."""
+        """Return the colours of one level.
+
+        Args:
+            feature: (1 or n, inputs, s, s).
+            grid: (n, s, s, 2) of the level's flow.
+            mask: (n, 1, s, s) of the level's flow.
+            coarser: Colours of the coarser level, or None.
+
+        Returns:
+            (n, 3, s, s).
+        """
         # A 1x1 convolution without bias, sampling and masking are linear, so their order is free. This one needs a
         # convolution per source instead of one per frame, and the finest level only three channels to be sampled.
         moved = sample(self.conv[0](feature), grid).mul_(mask)
@@ -115,10 +139,16 @@ class Decoder(nn.Module):
         self.to_flows = nn.ModuleList(FlowHead(width, style) for width in widths[1:])
 
     def forward(self, latent: Tensor, features: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-        """(n, style) and features (1 or n, c, 8, 8) ... (1 or n, c, s, s) in, (n, 3, s, s) out, all float32.
+        """Return the pictures of latents.
 
-        dtype: of the convolutions, except those of 8 pixels and fewer: they stay float32, as they cost little and
-        every error in their flow is carried up to the finest level.
+        Args:
+            latent: (n, style).
+            features: (1 or n, c, 8, 8) ... (1 or n, c, s, s).
+            dtype: Type of the convolutions, except those of 8 pixels and fewer: they stay float32, as they cost little
+                and every error in their flow is carried up to the finest level.
+
+        Returns:
+            (n, 3, s, s) float32.
         """
         x = self.input.input.float().repeat(len(latent), 1, 1, 1).contiguous(memory_format=torch.channels_last)
         x = self.conv1(x, latent)
@@ -138,7 +168,15 @@ class Decoder(nn.Module):
 
 
 def sample(feature: Tensor, grid: Tensor) -> Tensor:
-    """Feature (1 or n, c, s, s) at the places of a grid (n, s, s, 2), 0 outside: (n, c, s, s)."""
+    """Return a feature at the places of a grid, 0 outside.
+
+    Args:
+        feature: (1 or n, c, s, s).
+        grid: (n, s, s, 2).
+
+    Returns:
+        (n, c, s, s).
+    """
     # In float32: grid_sample wants one type for both, and half precision would move pixels by up to half of one.
     spread = feature.expand(len(grid), -1, -1, -1)
     return functional.grid_sample(spread, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -1,11 +1,11 @@
-"""Driven key points: what a driving motion makes of a source face.
+"""Driven key points: the result of applying a driving motion to a source face.
 
 Two steps, each on all rows at once. `target` combines the motions of source and driver; `drive` places the key points
 and corrects them with the small networks. The rules are those of LivePortrait, from a description of its behaviour.
 
-Relative motion adds to the source what the driver does against a reference moment of the driver. LivePortrait takes
-the driver's first frame; here any may be given, such as a frontal one, since what looks odd there (a turned head, a
-mouth half open) is carried into every frame.
+Relative motion adds to the source what the driver does against a reference moment of the driver. LivePortrait takes the
+driver's first frame; here any may be given, such as a frontal one, since what looks odd there (a turned head, a mouth
+half open) is carried into every frame.
 """
 
 from __future__ import annotations
@@ -44,13 +44,18 @@ _OPEN_EYE = 0.39
 class Options:
     """How a driving motion is applied; the defaults are those of AnonNET's published code.
 
-    relative: add the driver's change since the reference to the source, rather than take the driver's motion over.
-    region: what is driven. expression_friendly: scale the change by the size of the source's head against that of the
-    first driven one; these are equal by construction, so that it does nothing beyond rounding. multiplier: share of
-    the whole change, no unit. stitching: keep the shoulders in place. eye_retargeting, lip_retargeting: open eyes or
-    lips as far as the driver's; with relative motion, do nothing else. normalise_lip: close a source's open mouth
-    first (relative motion only). source_video_eye_retargeting: give the eyes of a source video the opening of its
-    first frame. observation_variance: of the smoothing of a source video; larger smooths more.
+    Attributes:
+        relative: Add the driver's change since the reference to the source, rather than take the driver's motion over.
+        region: The driven part of the face.
+        expression_friendly: Scale the change by the size of the source's head against that of the first driven one;
+            these are equal by construction, so that it does nothing beyond rounding.
+        multiplier: Share of the whole change, no unit.
+        stitching: Keep the shoulders in place.
+        eye_retargeting: Open the eyes as far as the driver's; with relative motion, do nothing else.
+        lip_retargeting: Open the lips as far as the driver's; with relative motion, do nothing else.
+        normalise_lip: Close a source's open mouth first (relative motion only).
+        source_video_eye_retargeting: Give the eyes of a source video the opening of its first frame.
+        observation_variance: Variance of the smoothing of a source video; larger smooths more.
     """
 
     relative: bool = True
@@ -95,15 +100,25 @@ def drive(
     still: bool,
     reference: Motion | None = None,
 ) -> tuple[Floats, Floats]:
-    """Key points (x_s, x_d) of source and driven face, both (n, 21, 3) float32, for the warping network.
-
-    source: one row for a picture, several for a video. driving: one row per frame. still: whether `driving` is a
-    picture, of one row, rather than a video that may be that short. n: the rows of `driving`; with a source video
-    those of the shorter one, or of the source when a picture drives. networks: may be None when the options ask for
-    none of them. reference: one row that takes the place of the driver's first in relative motion; what a picture
-    expresses counts from a closed mouth instead.
+    """Return the key points of source and driven face, for the warping network.
 
     Rows without known eye or lip ratios get no correction that depends on them.
+
+    Args:
+        source: One row for a picture, several for a video.
+        driving: One row per frame.
+        options: How the motion is applied.
+        networks: The correcting networks; may be None when the options ask for none of them.
+        still: Whether `driving` is a picture, of one row, rather than a video that may be that short.
+        reference: One row that takes the place of the driver's first in relative motion; the expression of a driving
+            picture counts from a closed mouth instead.
+
+    Returns:
+        (x_s, x_d), both (n, 21, 3) float32. n: the rows of `driving`; with a source video those of the shorter one, or
+        of the source when a picture drives.
+
+    Raises:
+        ValueError: A driving picture or the reference has not exactly one row, or networks are missing.
     """
     if still and len(driving) != 1:
         raise ValueError(f"a driving picture has one row, not {len(driving)}")
@@ -126,9 +141,20 @@ def drive(
 
 
 def target(source: Motion, driving: Motion, reference: Motion, options: Options, *, still: bool, video: bool) -> Motion:
-    """The motion that places the driven key points, n rows as `source` and `driving`; see `drive`.
+    """Return the motion that places the driven key points; see `drive`.
 
-    video: whether the source is one. Rotations of a source video are smoothed as numbers and not made orthonormal.
+    Rotations of a source video are smoothed as numbers and not made orthonormal.
+
+    Args:
+        source: n rows.
+        driving: n rows.
+        reference: One row of the driver.
+        options: How the motion is applied.
+        still: Whether the driver is a picture.
+        video: Whether the source is a video.
+
+    Returns:
+        n rows.
     """
     region = options.region
     turns = region in ("all", "pose")

@@ -29,9 +29,14 @@ class Landmarks203:
             raise WeightsError(f"Weight file {file.name} is not LivePortrait's landmark network.")
 
     def locate(self, frames: Sequence[Image], meshes: Sequence[Floats]) -> Floats:
-        """(n, 203, 2) float32 pixels of the frames; NaN where the network's answer is no number.
+        """Return the landmarks of faces.
 
-        frames: uint8 BGR. meshes: (478, 3) pixels, one per frame, that say where to look.
+        Args:
+            frames: (H, W, 3) uint8 BGR images.
+            meshes: (478, 3) pixels, one per frame, that say where to look.
+
+        Returns:
+            (n, 203, 2) float32 pixels of the frames; NaN where the network's answer is no number.
         """
         return np.stack([self._one(frame, mesh) for frame, mesh in zip(frames, meshes, strict=True)])
 

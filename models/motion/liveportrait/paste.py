@@ -32,20 +32,44 @@ def template() -> Image:
 
 
 def to_uint8(picture: NDArray[np.floating[Any]]) -> Image:
-    """A picture in [0, 1], any shape, as uint8; truncated, so that only 1.0 becomes 255."""
+    """Return a picture as uint8; truncated, so that only 1.0 becomes 255.
+
+    Args:
+        picture: Values in [0, 1], any shape.
+
+    Returns:
+        uint8 of the same shape.
+    """
     return np.clip(np.clip(picture, 0.0, 1.0) * 255.0, 0.0, 255.0).astype(np.uint8)
 
 
 def mask(to_image: Floats, width: int, height: int) -> Floats:
-    """(height, width) float32 in [0, 1]: the crop's share of each pixel of the frame. to_image: see `crop.matrices`."""
+    """Return the crop's share of each pixel of the frame.
+
+    Args:
+        to_image: (3, 3) map from the crop to the frame, see `crop.matrices`.
+        width: Pixels of the frame.
+        height: Pixels of the frame.
+
+    Returns:
+        (height, width) float32 in [0, 1].
+    """
     return (_warped(template(), to_image, width, height).astype(np.float32) / np.float32(255)).astype(np.float32)
 
 
 def paste(picture: NDArray[Any], image: Image, to_image: Floats) -> Image:
-    """The frame (H, W, 3) uint8 with the picture in it; a new array.
+    """Return a frame with a picture in it.
 
-    picture: (512, 512, 3), uint8 or floating point in [0, 1]; the latter is made uint8 first. to_image: (3, 3), the
-    matrix from the crop to the frame.
+    Args:
+        picture: (512, 512, 3), uint8 or floating point in [0, 1]; the latter is made uint8 first.
+        image: (H, W, 3) uint8 frame; not changed.
+        to_image: (3, 3) map from the crop to the frame.
+
+    Returns:
+        (H, W, 3) uint8, a new array.
+
+    Raises:
+        ValueError: The picture has another shape.
     """
     if picture.shape != (SIDE, SIDE, 3):
         raise ValueError(f"expected a picture of {SIDE}x{SIDE} pixels and 3 channels, not {picture.shape}")

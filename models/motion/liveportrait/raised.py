@@ -33,7 +33,14 @@ class RaisedConv(nn.Module):
                 self._parts.append((rows, columns, (-across[0], across[2], -down[0], down[2])))
 
     def forward(self, x: Tensor) -> Tensor:
-        """With the activation."""
+        """Return the convolution of the enlarged map, with the activation.
+
+        Args:
+            x: (n, in, h, w).
+
+        Returns:
+            (n, out, scale h, scale w).
+        """
         count, _, height, width = x.shape
         raised = x.new_empty(count, len(self.bias), height * self.scale, width * self.scale)
         for weight, (rows, columns, border) in zip(self.weights, self._parts, strict=True):

@@ -28,15 +28,34 @@ _OF_MESH = (_middle(topology.LEFT_EYE), _middle(topology.RIGHT_EYE), _middle(top
 
 
 def from_points(points: Floats) -> tuple[Floats, Floats]:
-    """(eyes (n, 2), lip (n, 1)) float32 from the 203 landmarks of LivePortrait, (n, 203, 2) in any unit."""
+    """Return the opening ratios from the 203 landmarks of LivePortrait.
+
+    Args:
+        points: (n, 203, 2) in any unit.
+
+    Returns:
+        (eyes (n, 2), lip (n, 1)) float32.
+
+    Raises:
+        ValueError: The shape is another one.
+    """
     return _measure(points, 203, _OF_203)
 
 
 def from_meshes(meshes: Floats) -> tuple[Floats, Floats]:
-    """(eyes (n, 2), lip (n, 1)) float32 from face meshes (n, 478, 2 or 3); only x and y are used, pixels.
+    """Return the opening ratios from face meshes.
 
     The same quantities as `from_points`, but not calibrated to it: the mesh's lids keep some distance on a closed eye,
     and the networks that read these ratios were trained on the 203 landmarks.
+
+    Args:
+        meshes: (n, 478, 2 or 3); only x and y are used, pixels.
+
+    Returns:
+        (eyes (n, 2), lip (n, 1)) float32.
+
+    Raises:
+        ValueError: The shape is another one.
     """
     return _measure(meshes, topology.POINTS, _OF_MESH)
 

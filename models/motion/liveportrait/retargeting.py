@@ -39,7 +39,14 @@ class Stack(nn.Module):
         self.mlp = nn.Sequential(*layers[:-1])
 
     def forward(self, rows: Tensor) -> Tensor:
-        """(n, first width) -> (n, last width)."""
+        """Return the output of the layers.
+
+        Args:
+            rows: (n, first width).
+
+        Returns:
+            (n, last width).
+        """
         result: Tensor = self.mlp(rows)
         return result
 
@@ -51,7 +58,15 @@ class Retargeting:
     """
 
     def __init__(self, states: Mapping[str, Mapping[str, Tensor]], file: str = "retargeting networks") -> None:
-        """states: the state dict of each of "stitching", "eye" and "lip". file: for messages. Raises WeightsError."""
+        """Load the three networks.
+
+        Args:
+            states: State dictionary of each of "stitching", "eye" and "lip".
+            file: Name of the file, for messages.
+
+        Raises:
+            WeightsError: A state does not fit its network.
+        """
         self._stacks: dict[str, Stack] = {}
         for name, widths in WIDTHS.items():
             stack = checkpoint.build(partial(Stack, widths), states[name], f"{file} ({name})")
@@ -59,9 +74,17 @@ class Retargeting:
 
     @classmethod
     def from_released(cls, content: Mapping[str, Any], file: str) -> Retargeting:
-        """From the content of the published `stitching_retargeting_module.pth`; of its entries three are used.
+        """Return the networks of the published `stitching_retargeting_module.pth`; of its entries three are used.
 
-        Raises WeightsError, naming the file, when one is missing or does not fit.
+        Args:
+            content: Content of the file.
+            file: Name of the file, for messages.
+
+        Returns:
+            The networks.
+
+        Raises:
+            WeightsError: An entry is missing or does not fit; the message names the file.
         """
         groups = {name: checkpoint.part(content, stored, file) for name, stored in _RELEASED.items()}
         return cls(
@@ -69,18 +92,44 @@ class Retargeting:
         )
 
     def stitch(self, x_s: Floats, x_d: Floats) -> Floats:
-        """x_d corrected so that the shoulders stay where the source has them, (n, 21, 3)."""
+        """Return driven key points corrected so that the shoulders stay where the source has them.
+
+        Args:
+            x_s: (n, 21, 3) key points of the source.
+            x_d: (n, 21, 3) driven key points.
+
+        Returns:
+            (n, 21, 3) float32.
+        """
         moved = self._run("stitching", x_s, x_d)
         result = x_d + moved[:, :63].reshape(-1, 21, 3)
         result[..., :2] += moved[:, None, 63:]
         return np.asarray(result, dtype=np.float32)
 
     def eye_delta(self, x_s: Floats, source_eyes: Floats, target: ArrayLike) -> Floats:
-        """Offsets (n, 21, 3) that open the eyes as far as `target`, a ratio or (n,) or (n, 1). source_eyes: (n, 2)."""
+        """Return offsets that open the eyes as far as a target.
+
+        Args:
+            x_s: (n, 21, 3) key points of the source.
+            source_eyes: (n, 2) ratios of the source.
+            target: One ratio, or (n,) or (n, 1).
+
+        Returns:
+            (n, 21, 3).
+        """
         return self._run("eye", x_s, source_eyes, _column(target, len(x_s))).reshape(-1, 21, 3)
 
     def lip_delta(self, x_s: Floats, source_lip: Floats, target: ArrayLike) -> Floats:
-        """Offsets (n, 21, 3) that open the lips as far as `target`, a ratio or (n,) or (n, 1). source_lip: (n, 1)."""
+        """Return offsets that open the lips as far as a target.
+
+        Args:
+            x_s: (n, 21, 3) key points of the source.
+            source_lip: (n, 1) ratios of the source.
+            target: One ratio, or (n,) or (n, 1).
+
+        Returns:
+            (n, 21, 3).
+        """
         return self._run("lip", x_s, source_lip, _column(target, len(x_s))).reshape(-1, 21, 3)
 
     def _run(self, name: str, *parts: Floats) -> Floats:

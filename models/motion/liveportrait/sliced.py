@@ -23,7 +23,14 @@ class SlicedConv(nn.Module):
         self.bias = conv.bias
 
     def forward(self, x: Tensor) -> Tensor:
-        """The convolution."""
+        """Return the convolution.
+
+        Args:
+            x: (n, in, d, h, w).
+
+        Returns:
+            (n, out, d, h, w).
+        """
         count, wide, depth, height, width = x.shape
         reach = self.taps // 2
         slices = x.transpose(1, 2).reshape(count * depth, wide, height, width)

@@ -18,9 +18,16 @@ OBSERVATION_VARIANCE = 3e-7
 
 
 def smooth(sequence: NDArray[Any], observation_variance: float = OBSERVATION_VARIANCE) -> NDArray[np.float32]:
-    """(n, ...) numbers in order of time -> the same shape, float32, every scalar smoothed on its own.
+    """Smooth a sequence, every scalar on its own.
 
     The start is the first observation, with variance 1. Computed in float64.
+
+    Args:
+        sequence: (n, ...) numbers in order of time.
+        observation_variance: Variance of the noise; larger smooths more.
+
+    Returns:
+        float32 of the same shape.
     """
     seen = np.asarray(sequence, dtype=np.float64)
     count = len(seen)

@@ -1,6 +1,6 @@
 """Reenactment on the face mesh: the twin's texture on the twin's shape, moved by the track's motion.
 
-Needs no network of its own. Bears about 45 degrees of yaw; wrinkles do not follow expression.
+Needs no network of its own. Works up to about 45 degrees of yaw; wrinkles do not follow expression.
 """
 
 from __future__ import annotations
@@ -69,17 +69,47 @@ class MeshMotion:
         self._prepared: Recent[Twin, _Prepared] = Recent(_MEMORY)
 
     def observe(self, frames: Sequence[Image], drivings: Sequence[Driving], rows: Sequence[int]) -> Floats:
-        """(n, 0): the meshes are all it needs."""
+        """Return no numbers: the model needs only the meshes.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images.
+            drivings: One driving per frame.
+            rows: One row per frame.
+
+        Returns:
+            (n, 0) float32.
+        """
         return np.zeros((len(rows), 0), np.float32)
 
     def introduce(self, twin: Twin, driving: Driving, row: int, frame: Image, strength: Strength) -> Twin:
-        """The twin as it is."""
+        """Return the twin as it is.
+
+        Args:
+            twin: The twin.
+            driving: Not used.
+            row: Not used.
+            frame: Not used.
+            strength: Not used.
+
+        Returns:
+            The twin.
+        """
         return twin
 
     def perform(
         self, twin: Twin, driving: Driving, rows: Sequence[int], strength: Strength
     ) -> list[Performance | None]:
-        """One performance per row; None where the row is not usable."""
+        """Return one performance per row of the driving.
+
+        Args:
+            twin: The twin.
+            driving: The motion of the track.
+            rows: Rows of the driving.
+            strength: How far the twin departs from the source's geometry.
+
+        Returns:
+            One performance per row; None where the row is not usable.
+        """
         ready = self._prepared.get(twin, _prepare)
         return [_Performance(twin, ready, driving, int(row), strength) if driving.usable[row] else None for row in rows]
 
@@ -89,27 +119,66 @@ def _prepare(twin: Twin) -> _Prepared:
 
 
 def resting_shape(twin: Twin) -> Floats:
-    """(478, 3) canonical shape of a twin without the expression that it wears in its picture."""
+    """Return the shape of a twin without the expression in its picture.
+
+    Args:
+        twin: The twin.
+
+    Returns:
+        (478, 3) canonical shape.
+    """
     shape = geometry.align_stable(twin.mesh, pose.mean_face()).invert(twin.mesh)
     return geometry.relaxed(shape, twin.blendshapes) if len(twin.blendshapes) else shape
 
 
 def target_mesh(shape: Floats, driving: Driving, row: int, change: float) -> Floats:
-    """(478, 3) pixels of the frame: where the face of a twin with this canonical shape lies in a row of a driving."""
+    """Return where the face of a twin lies in a row of a driving.
+
+    Args:
+        shape: (478, 3) canonical shape of the twin.
+        driving: The motion of the track.
+        row: Row of the driving.
+        change: As in `Strength`.
+
+    Returns:
+        (478, 3) pixels of the frame.
+    """
     (posed,) = geometry.twin_shapes(driving.shapes[row : row + 1], driving.rest, shape, change)
     return placed(driving, row).apply(posed)
 
 
 def placed(driving: Driving, row: int) -> geometry.Similarity:
-    """The pose of a row, from canonical coordinates to pixels of the frame."""
+    """Return the pose of a row.
+
+    Args:
+        driving: The motion of the track.
+        row: Row of the driving.
+
+    Returns:
+        Map from canonical coordinates to pixels of the frame.
+    """
     return geometry.Similarity(float(driving.scale[row]), driving.rotation[row], driving.shift[row])
 
 
 def face_of(mesh: Floats) -> Face:
-    """The face whose (478, 3) mesh this is, as embedders and the landmarker take it."""
+    """Return the face of a mesh, as embedders and the landmarker take it.
+
+    Args:
+        mesh: (478, 3) pixels.
+
+    Returns:
+        The face, with score 1.
+    """
     return Face(outline(mesh), 1.0, five_points(mesh))
 
 
 def outline(mesh: Floats) -> Floats:
-    """(4,) float32 box around the surface of a (478, 3) mesh."""
+    """Return the box around the surface of a mesh.
+
+    Args:
+        mesh: (478, 3) pixels.
+
+    Returns:
+        (4,) float32 x0 y0 x1 y1.
+    """
     return np.concatenate([mesh[:468, :2].min(axis=0), mesh[:468, :2].max(axis=0)]).astype(np.float32)

@@ -26,8 +26,18 @@ _MARGIN = 0.03
 
 @dataclass(frozen=True)
 class Eye:
-    """One eye of a mesh in its own plane. high, low: (9, 2) rims of the upper and lower lid, u increasing. iris: (2,)
-    its centre. radius: of the iris."""
+    """One eye of a mesh in its own plane.
+
+    Attributes:
+        start: (2,) pixels of the corner where u is 0.
+        along: (2,) unit vector of u.
+        down: (2,) unit vector of v.
+        width: Pixels between the corners.
+        high: (9, 2) rim of the upper lid, u increasing.
+        low: (9, 2) rim of the lower lid, u increasing.
+        iris: (2,) centre of the iris.
+        radius: Radius of the iris.
+    """
 
     start: Floats
     along: Floats
@@ -40,7 +50,16 @@ class Eye:
 
     @staticmethod
     def of(points: Floats, ring: tuple[int, ...], iris: tuple[int, ...]) -> Eye:
-        """The eye of a (478, 2+) mesh with these rim and iris points."""
+        """Return one eye of a mesh.
+
+        Args:
+            points: (478, 2+) pixels.
+            ring: Indices of its rim.
+            iris: Indices of its iris, the centre first.
+
+        Returns:
+            The eye.
+        """
         first, last = (ring[0], ring[8]) if ring[0] == topology.LEFT_EYE[0] else (ring[8], ring[0])
         start = points[first, :2]
         across = points[last, :2] - start
@@ -55,35 +74,77 @@ class Eye:
         return Eye(start, along, down, width, high, low, round_[0], radius)
 
     def place(self, points: Floats) -> Floats:
-        """(..., 2) pixels -> (..., 2) u and v."""
+        """Map pixels to u and v.
+
+        Args:
+            points: (..., 2) pixels.
+
+        Returns:
+            (..., 2) u and v.
+        """
         return _into(points, self.start, self.along, self.down, self.width)
 
     def back(self, places: Floats) -> Floats:
-        """(..., 2) u and v -> (..., 2) pixels."""
+        """Map u and v to pixels.
+
+        Args:
+            places: (..., 2) u and v.
+
+        Returns:
+            (..., 2) float32 pixels.
+        """
         moved = places[..., :1] * self.along + places[..., 1:] * self.down
         return np.asarray(self.start + self.width * moved, np.float32)
 
     def lids(self, u: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Heights (v) of the upper and of the lower lid at these u."""
+        """Return the heights of both lids.
+
+        Args:
+            u: Places along the line of the corners.
+
+        Returns:
+            v of the upper and of the lower lid, each of the shape of `u`.
+        """
         upper, lower = (np.interp(u, np.maximum.accumulate(r[:, 0]), r[:, 1]) for r in (self.high, self.low))
         return upper, lower
 
     def opening(self, u: float) -> float:
-        """Distance of the lids at u; negative where they cross."""
+        """Return the distance of the lids.
+
+        Args:
+            u: Place along the line of the corners.
+
+        Returns:
+            Eye widths; negative where the lids cross.
+        """
         upper, lower = self.lids(np.array([u]))
         return float(lower[0] - upper[0])
 
     def height(self, u: float) -> float:
-        """Where between the lids the iris's centre lies, were it at u: 0 at the upper one, 1 at the lower one."""
+        """Return where between the lids the iris's centre would lie at a place along the eye.
+
+        Args:
+            u: Place along the line of the corners.
+
+        Returns:
+            0 at the upper lid, 1 at the lower one.
+        """
         upper, _ = self.lids(np.array([u]))
         return float(self.iris[1] - upper[0]) / max(self.opening(u), 1e-3)
 
 
 def open_rims(mesh: Floats, target: Floats) -> Floats:
-    """The (478, 3) mesh of a twin's picture with its lid rims moved apart, for sampling only, never for shape.
+    """Return the mesh of a twin's picture with its lid rims moved apart, for sampling only, never for shape.
 
-    target: the (478, 3) mesh to be drawn. The mesh tends to run just inside the lids, so that lid triangles carry a
-    strip of eyeball that shows when the eye closes; on an open eye the same room would narrow the eye by half of it.
+    The mesh tends to run just inside the lids, so that lid triangles carry a strip of eyeball that shows when the eye
+    closes; on an open eye the same room would narrow the eye by half of it.
+
+    Args:
+        mesh: (478, 3) mesh of the twin's picture.
+        target: (478, 3) mesh to be drawn.
+
+    Returns:
+        (478, 3).
     """
     result = mesh.copy()
     for ring, iris in EYES:
@@ -98,11 +159,19 @@ def open_rims(mesh: Floats, target: Floats) -> Floats:
 
 
 def turn(field: WarpField, target: Floats, source: Floats, texture: Floats) -> WarpField:
-    """The field with the places inside both eyes moved so that the twin's irises lie where the source's do.
+    """Return the field with the places inside both eyes moved so that the twin's irises lie where the source's do.
 
-    target, source: (478, 3) pixels of the frame. texture: (478, 3) pixels of the twin's picture, as the field was made
-    with. Only cells of `field.eyes` change. Gaze is carried over relative to the corners of each eye; where a twin's
-    corners lie otherwise about its eyeball, its gaze is off by that.
+    Only cells of `field.eyes` change. Gaze is carried over relative to the corners of each eye; where a twin's corners
+    lie otherwise about its eyeball, its gaze is off by that.
+
+    Args:
+        field: The warp field.
+        target: (478, 3) pixels of the frame: the mesh to be drawn.
+        source: (478, 3) pixels of the frame: the source's mesh.
+        texture: (478, 3) pixels of the twin's picture, as the field was made with.
+
+    Returns:
+        The changed field.
     """
     places = field.twin.copy()
     for ring, iris in EYES:

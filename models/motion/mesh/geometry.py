@@ -2,8 +2,8 @@
 
 A mesh is split into a pose (a similarity transform in three dimensions) and a canonical shape; the twin's canonical
 shape replaces the source's, the source's motion (its canonical shape minus its neutral shape) is added, and the
-source's pose is applied again. Units: pixels of the frame for meshes, pixels of the reference frame for canonical
-shapes.
+source's pose is applied again. Units: pixels of the frame for meshes, those of the template (the mean face, outer eye
+corners 1 apart) for canonical shapes.
 """
 
 from __future__ import annotations
@@ -53,16 +53,38 @@ class Similarity:
     shift: Floats
 
     def apply(self, points: Floats) -> Floats:
-        """Map (n, 3) points."""
+        """Map points.
+
+        Args:
+            points: (n, 3).
+
+        Returns:
+            (n, 3) float32.
+        """
         return (self.scale * points @ self.rotation.T + self.shift).astype(np.float32)
 
     def invert(self, points: Floats) -> Floats:
-        """Map (n, 3) points back."""
+        """Map points back.
+
+        Args:
+            points: (n, 3).
+
+        Returns:
+            (n, 3) float32.
+        """
         return ((points - self.shift) @ self.rotation / self.scale).astype(np.float32)
 
 
 def align(source: Floats, target: Floats) -> Similarity:
-    """Least-squares similarity that maps (n, 3) source points onto target points (Umeyama 1991)."""
+    """Return the least-squares similarity that maps points onto others (Umeyama 1991).
+
+    Args:
+        source: (n, 3).
+        target: (n, 3).
+
+    Returns:
+        Map from source to target.
+    """
     a, b = source.astype(np.float64), target.astype(np.float64)
     mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
     a, b = a - mean_a, b - mean_b
@@ -77,15 +99,31 @@ def align(source: Floats, target: Floats) -> Similarity:
 
 
 def align_stable(mesh: Floats, template: Floats) -> Similarity:
-    """Similarity that maps the template onto the mesh, from the points that expression hardly moves."""
+    """Return the similarity that maps a template onto a mesh, from the points that expression hardly moves.
+
+    Args:
+        mesh: (478, 3).
+        template: (478, 3).
+
+    Returns:
+        Map from template to mesh.
+    """
     return align(template[_STABLE], mesh[_STABLE])
 
 
 def steady(meshes: Floats, noise: float, reach: int = 2) -> Floats:
-    """Remove jitter from (n, k, 3) meshes without lag.
+    """Remove jitter from meshes without lag.
 
-    A symmetric bilateral filter over time: neighbours within `noise` pixels of a point's position are averaged with
-    it, larger differences are motion and left alone. Symmetric, so it delays nothing, the lips included.
+    A symmetric bilateral filter over time: neighbours within `noise` pixels of a point's position are averaged with it,
+    larger differences are motion and left alone. Symmetric, so it delays nothing, the lips included.
+
+    Args:
+        meshes: (n, k, 3) pixels, one per frame.
+        noise: Pixels.
+        reach: Frames to each side.
+
+    Returns:
+        (n, k, 3) float32.
     """
     count = len(meshes)
     total = meshes.astype(np.float32).copy()
@@ -102,14 +140,29 @@ def steady(meshes: Floats, noise: float, reach: int = 2) -> Floats:
 
 
 def canonical(meshes: Floats, template: Floats) -> tuple[Floats, list[Similarity]]:
-    """Split (n, 478, 3) meshes into canonical shapes (n, 478, 3) and the poses that place them."""
+    """Split meshes into canonical shapes and the poses that place them.
+
+    Args:
+        meshes: (n, 478, 3).
+        template: (478, 3) canonical template.
+
+    Returns:
+        (n, 478, 3) shapes, and n poses.
+    """
     poses = [align_stable(mesh, template) for mesh in meshes]
     shapes = np.stack([pose.invert(mesh) for pose, mesh in zip(poses, meshes, strict=True)])
     return shapes, poses
 
 
 def lid_gaps(shape: Floats) -> Floats:
-    """Opening of both eyes, (2,): mean distance between the lids over eye width; no unit. About 0.3 when open."""
+    """Return the opening of both eyes: mean distance between the lids over eye width.
+
+    Args:
+        shape: (478, 3).
+
+    Returns:
+        (2,) float32, no unit; about 0.3 when open.
+    """
     gaps = []
     for ring in _LIDS:
         lower, upper = _sides(ring)
@@ -119,7 +172,14 @@ def lid_gaps(shape: Floats) -> Floats:
 
 
 def mouth_gap(shape: Floats) -> float:
-    """Mouth opening: distance of the inner lips over the distance of the eye corners; no unit."""
+    """Return the mouth opening: distance of the inner lips over the distance of the eye corners.
+
+    Args:
+        shape: (478, 3).
+
+    Returns:
+        The opening, no unit.
+    """
     span = float(np.linalg.norm(shape[33, :2] - shape[263, :2]))
     return float(np.linalg.norm(shape[13, :2] - shape[14, :2])) / max(span, 1e-6)
 
@@ -136,20 +196,34 @@ def _expression() -> tuple[Floats, Floats]:
 
 
 def relaxed(shape: Floats, blendshapes: Floats) -> Floats:
-    """A canonical shape (478, 3) with the expression taken out that its blendshapes (52,) tell of.
+    """Return a canonical shape without the expression that its blendshapes tell of.
 
     A linear estimate: about right for smiles and open mouths, blind to what blendshapes do not see.
+
+    Args:
+        shape: (478, 3).
+        blendshapes: (52,).
+
+    Returns:
+        (478, 3) float32.
     """
     moves, calm = _expression()
     return np.asarray(shape - np.tensordot(blendshapes - calm, moves, axes=1), dtype=np.float32)
 
 
 def neutral(shapes: Floats, blendshapes: Floats) -> Floats:
-    """The source's shape at rest, (478, 3): the mean of the calmest frames, without the expression left in them.
+    """Return the source's shape at rest: the mean of the calmest frames, without the expression left in them.
 
-    Calm means mouth closed, eyes open, little expression. A mean over all frames would carry half-open lips into
-    every frame of the twin. What expression the calmest frames still have (all of it, in a picture) is taken out by a
+    Calm means mouth closed, eyes open, little expression. A mean over all frames would carry half-open lips into every
+    frame of the twin. The expression that the calmest frames still have (all of it, in a picture) is taken out by a
     linear model.
+
+    Args:
+        shapes: (n, 478, 3) canonical shapes.
+        blendshapes: (n, 52).
+
+    Returns:
+        (478, 3) canonical shape.
     """
     openings = np.array([mouth_gap(shape) for shape in shapes])
     eyes = np.array([float(lid_gaps(shape).mean()) for shape in shapes])
@@ -160,13 +234,19 @@ def neutral(shapes: Floats, blendshapes: Floats) -> Floats:
 
 
 def twin_shapes(shapes: Floats, rest: Floats, twin: Floats, change: float) -> Floats:
-    """Canonical shapes of the twin, (n, 478, 3), performing the source's motion.
+    """Return canonical shapes of the twin, performing the source's motion.
 
-    shapes: the source's canonical shapes. rest: its neutral shape. twin: the twin's neutral shape in the same
-    canonical space. change: 0 keeps the source's shape, 1 takes the twin's, more exaggerates the difference.
+    The lips are as far apart as the source's: they close when its lips close. The eyelids move in proportion to their
+    own opening, so that a closed eye of the source is a closed eye of the twin however wide each opens at rest.
 
-    The lips are as far apart as the source's: they close when its lips close. The eyelids move in proportion to
-    their own opening, so that a closed eye of the source is a closed eye of the twin however wide each opens at rest.
+    Args:
+        shapes: (n, 478, 3) canonical shapes of the source.
+        rest: (478, 3) neutral shape of the source.
+        twin: (478, 3) neutral shape of the twin in the same canonical space.
+        change: 0 keeps the source's shape, 1 takes the twin's, more exaggerates the difference.
+
+    Returns:
+        (n, 478, 3) float32.
     """
     base = part_lips(rest + change * (twin - rest), rest)
     result = (base[None] + (shapes - rest[None])).astype(np.float32)
@@ -187,10 +267,17 @@ def twin_shapes(shapes: Floats, rest: Floats, twin: Floats, change: float) -> Fl
 
 
 def part_lips(base: Floats, rest: Floats) -> Floats:
-    """A neutral shape (478, 3) with its lips as far apart as those of `rest`, each as thick as it was.
+    """Return a neutral shape with its lips as far apart as those of another, each as thick as it was.
 
     Added to a shape whose lips are closer, the source's motion would press them through each other where the source's
-    close, and what lies crossed opens late and too little.
+    close, and crossed lips open late and too little.
+
+    Args:
+        base: (478, 3) neutral shape.
+        rest: (478, 3) the other neutral shape.
+
+    Returns:
+        (478, 3).
     """
     result = base.copy()
     upper, lower = LIP_COLUMNS[:, 0, 0], LIP_COLUMNS[:, 1, 0]
@@ -203,9 +290,15 @@ def part_lips(base: Floats, rest: Floats) -> Floats:
 
 
 def real_opening(mesh: Floats) -> Floats:
-    """A (478, 3) mesh as the network gives it -> the same with the inner lip rims where the lips end, about.
+    """Return a mesh with the inner lip rims where the lips end, about.
 
     Measurements of the mouth compare meshes as they are given; this is for drawing.
+
+    Args:
+        mesh: (478, 3) as the network gives it.
+
+    Returns:
+        (478, 3).
     """
     result = mesh.copy()
     upper, lower = LIP_COLUMNS[:, 0, 0], LIP_COLUMNS[:, 1, 0]

@@ -31,8 +31,15 @@ _LEFT, _RIGHT = 127, 356
 
 @dataclass(frozen=True)
 class Head:
-    """A source's head in one crop. labels: (h, w) uint8 parsed labels of the window, x, y: its place in the crop,
-    mesh: (478, 3) in the crop, colours: (2, 3) float32 median BGR of skin and of hair, NaN where there is none."""
+    """A source's head in one crop.
+
+    Attributes:
+        labels: (h, w) uint8 parsed labels of the window.
+        x: Left column of the window in the crop.
+        y: Top row of the window in the crop.
+        mesh: (478, 3) pixels of the crop.
+        colours: (2, 3) float32 median BGR of skin and of hair, NaN where there is none.
+    """
 
     labels: NDArray[np.uint8]
     x: int
@@ -42,7 +49,16 @@ class Head:
 
 
 def look(crop: Image, mesh: Floats, parser: Parser) -> Head:
-    """Parse the head in a crop of the source, framed as the parser knows portraits."""
+    """Parse the head in a crop of the source, framed as the parser knows portraits.
+
+    Args:
+        crop: (h, w, 3) uint8 BGR.
+        mesh: (478, 3) pixels of the crop.
+        parser: The parser.
+
+    Returns:
+        The head.
+    """
     low, high = mesh[:468, :2].min(axis=0), mesh[:468, :2].max(axis=0)
     tall = float((high - low).max())
     centre = (low + high) / 2 - (0, 0.12 * tall)
@@ -54,7 +70,16 @@ def look(crop: Image, mesh: Floats, parser: Parser) -> Head:
 
 
 def colours(picture: Image, labels: NDArray[np.uint8], parser: Parser) -> Floats:
-    """(2, 3) float32: median BGR of the skin and of the hair of a parsed picture; NaN for under fifty pixels."""
+    """Return the median colours of the skin and of the hair of a parsed picture.
+
+    Args:
+        picture: (h, w, 3) uint8 BGR.
+        labels: (h, w) parsed labels.
+        parser: The parser that gave them.
+
+    Returns:
+        (2, 3) float32 BGR; NaN for under fifty pixels.
+    """
     result = np.full((2, 3), np.nan, np.float32)
     for row, names in enumerate((_SKIN, ("hair",))):
         chosen = picture[np.isin(labels, [parser.labels.index(name) for name in names])]
@@ -64,10 +89,18 @@ def colours(picture: Image, labels: NDArray[np.uint8], parser: Parser) -> Floats
 
 
 def put_on(twin: Twin, labels: NDArray[np.uint8], heads: Sequence[Head], parser: Parser) -> Twin:
-    """The twin with its `crown`, its skin in the source's hue and its hair in the source's colour beside the skin.
+    """Return the twin with its `crown`, its skin in the source's hue and its hair in the source's colour.
 
-    labels: parsed labels of the twin's picture at any resolution. Without heads, or with little hair in common, the
-    crown stays empty. Not guaranteed: that the hair's style fits.
+    The hair's colour is taken beside the skin. Not guaranteed: that the hair's style fits.
+
+    Args:
+        twin: The twin.
+        labels: Parsed labels of the twin's picture at any resolution.
+        heads: The source's head in several crops.
+        parser: The parser that gave the labels.
+
+    Returns:
+        The twin; without heads, or with little hair in common, its crown stays empty.
     """
     if not heads:
         return twin

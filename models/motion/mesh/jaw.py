@@ -1,7 +1,7 @@
 """The source's frame without the edge of its beard.
 
-A beard reaches beyond the mesh's outline. What the twin does not cover of it stays as a dark line along a jaw that has
-no beard, and is the source's. Along a bearded jaw it takes the colour of what lies outside.
+A beard reaches beyond the mesh's outline. The part that the twin does not cover stays as a dark line along a jaw that
+has no beard, and is the source's. Along a bearded jaw it takes the colour of what lies outside.
 """
 
 from __future__ import annotations
@@ -29,8 +29,17 @@ _LEAST = 24.0
 
 
 def without_beard(frame: Image, mesh: Floats) -> Image:
-    """A copy of the (H, W, 3) BGR frame without the edge of a beard outside the outline of the (478, 3) mesh; the frame
-    itself where there is no beard to speak of. Only a band along the jaw changes, shadows under a bearded chin too."""
+    """Return a frame without the edge of a beard outside the outline of a mesh.
+
+    Only a band along the jaw changes, shadows under a bearded chin too.
+
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        mesh: (478, 3) pixels of the frame.
+
+    Returns:
+        A copy; the frame itself where there is no beard to speak of.
+    """
     outline = mesh[list(topology.OVAL), :2]
     across = mesh[454, :2] - mesh[234, :2]
     width = float(np.linalg.norm(across))

@@ -21,11 +21,11 @@ from models.motion.mesh.sampling import pyramid, sample, smooth_step
 
 _ABOVE = ((226, 113, 225, 224, 223, 222, 221, 189, 244), (446, 342, 445, 444, 443, 442, 441, 413, 464))
 _BELOW = ((226, 25, 110, 24, 23, 22, 26, 112, 244), (446, 255, 339, 254, 253, 252, 256, 341, 464))
-"""What encloses the left and the right eye with its lashes and creases: from the outer over to the inner corner."""
+"""Points around the left and the right eye with its lashes and creases: from the outer over to the inner corner."""
 _BEGIN, _SHUT = 0.8, 0.45
 """Share of the picture's opening from which on closed skin is shown, and at which nothing else is."""
 _HIDDEN = (0.08, 0.22)
-"""Between these shares of the opening the eyeball fades: a slit is narrower than what it would be sampled from."""
+"""Between these shares of the opening the eyeball fades: a slit is narrower than the area it would be sampled from."""
 _EDGE = 0.12
 """Share of the enclosed area at each border over which it fades."""
 _LASHES = (0.022, 0.045)
@@ -41,8 +41,13 @@ _BULGE, _CREASE = 0.10, 0.14
 
 @dataclass(frozen=True)
 class Lids:
-    """levels: pyramid of the picture with its eyes filled. lashes: (2,) how dark each eye's lashes are, as a share of
-    its skin's brightness. mesh: (478, 3) of the picture."""
+    """The closed lids of a twin, ready to be drawn.
+
+    Attributes:
+        levels: Pyramid of the picture with its eyes filled.
+        lashes: (2,) how dark each eye's lashes are, as a share of its skin's brightness.
+        mesh: (478, 3) pixels of the picture.
+    """
 
     levels: tuple[Image, ...]
     lashes: tuple[float, float]
@@ -50,7 +55,15 @@ class Lids:
 
     @staticmethod
     def of(picture: Image, mesh: Floats) -> Lids:
-        """The lids of a twin's picture, (H, W, 3) uint8 BGR, with its (478, 3) mesh."""
+        """Return the lids of a twin's picture.
+
+        Args:
+            picture: (H, W, 3) uint8 BGR.
+            mesh: (478, 3) pixels of the picture.
+
+        Returns:
+            The lids.
+        """
         filled = picture.copy()
         lashes = []
         for number, (ring, iris) in enumerate(EYES):
@@ -60,9 +73,13 @@ class Lids:
         return Lids(tuple(pyramid(filled)), (lashes[0], lashes[1]), mesh)
 
     def draw(self, image: Image, region: Region, target: Floats, shrink: float) -> None:
-        """Close the lids in a painted region as far as the (478, 3) target mesh closes them, in place.
+        """Close the lids in a painted region as far as the target mesh closes them, in place.
 
-        image: (height, width, 3) uint8 BGR of `region`. shrink: pixels of the picture per pixel of the image.
+        Args:
+            image: (height, width, 3) uint8 BGR of `region`; changed in place.
+            region: The region of the frame.
+            target: (478, 3) pixels of the frame.
+            shrink: Pixels of the picture per pixel of the image.
         """
         for number, (ring, iris) in enumerate(EYES):
             own, goal = (Eye.of(mesh, ring, iris) for mesh in (self.mesh, target))

@@ -1,8 +1,8 @@
-"""What is shown of the inside of the source's mouth: teeth and tongue, not its lips.
+"""The inside of the source's mouth as it is shown: teeth and tongue, not its lips.
 
 The mesh draws the inner rim of an open mouth on the lips, up to a third of the opening too far out. Taken as it is, the
-source's own lip edge would show inside the twin's lips: two contours, and a mouth that reads as less open. Colour
-tells lips from teeth and from the dark between them; what is lip becomes dark.
+source's own lip edge would show inside the twin's lips: two contours, and a mouth that reads as less open. Colour tells
+lips from teeth and from the dark between them; pixels of lips become dark.
 """
 
 from __future__ import annotations
@@ -29,10 +29,16 @@ _LEAST = 6.0
 
 
 def without_lips(frame: Image, mesh: Floats) -> Image:
-    """A copy of the (H, W, 3) BGR frame in which lips inside the mouth's opening are dark; the frame itself where
-    there is no opening to speak of.
+    """Return a frame in which lips inside the mouth's opening are dark.
 
-    mesh: (478, 3) pixels of the frame. Only the inside of the inner lip rim and about two pixels round it change.
+    Only the inside of the inner lip rim and about two pixels round it change.
+
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        mesh: (478, 3) pixels of the frame.
+
+    Returns:
+        A copy; the frame itself where there is no opening to speak of.
     """
     columns = geometry.LIP_COLUMNS
     rims = [mesh[np.r_[78, columns[:, side, 0], 308], :2] for side in (0, 1)]

@@ -27,9 +27,14 @@ Look = NDArray[np.uint8]
 
 
 def look(frame: Image, mesh: Floats) -> Look:
-    """(468, 3) uint8 CIELAB colours at the surface points of a (478, 3) mesh, slightly blurred.
+    """Return the colours at the surface points of a mesh, slightly blurred.
 
-    frame: uint8 BGR. Points outside the frame get the colour of its edge.
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        mesh: (478, 3) pixels of the frame.
+
+    Returns:
+        (468, 3) uint8 CIELAB; points outside the frame get the colour of its edge.
     """
     to_crop, _ = crop.matrices(crop.square(mesh, _FRAMING), _FRAMING)
     size = (_FRAMING.side, _FRAMING.side)
@@ -41,10 +46,17 @@ def look(frame: Image, mesh: Floats) -> Look:
 
 
 def share(looks: Look, known: NDArray[np.bool_]) -> Floats:
-    """(n,) share of the points that are unlike themselves in the other rows of (n, 468, 3) `look`s of one track.
+    """Return the share of the points that are unlike themselves in the other rows of one track.
 
-    known: (n,) rows that were looked at; the others get 0. A change of the light that all points share does not count.
-    Not seen: what hides the face for most of the track, and what is coloured as the face is, point by point.
+    A change of the light that all points share does not count. Not seen: a cover that hides the face for most of the
+    track, and one that is coloured as the face is, point by point.
+
+    Args:
+        looks: (n, 468, 3) `look`s of one track.
+        known: (n,) rows that were looked at; the others get 0.
+
+    Returns:
+        (n,) float32 in [0, 1].
     """
     result = np.zeros(len(looks), np.float32)
     rows = np.flatnonzero(known)

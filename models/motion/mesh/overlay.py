@@ -1,6 +1,6 @@
 """Laying a drawn face over a frame: the drawing goes back to where its crop was taken, and only the face of it shows.
 
-The drawing is a whole crop with hair, neck and background as they are in the frontal frame. Shown is what lies inside
+The drawing is a whole crop with hair, neck and background as they are in the frontal frame. Shown are the area inside
 the outlines of both faces, the source's and the twin's, so that nothing of the source's face is left, and the forehead
 and front hair above them, which the twin brings along (see `crown`); around that the drawing fades into the frame.
 """
@@ -42,10 +42,18 @@ _WHOLE = 250
 def lay_over(
     frame: Image, drawing: Image, to_frame: Floats, target: Floats, source: Floats, feather: float
 ) -> Patch | None:
-    """The frame's new pixels; None where the face lies outside the frame, or the drawing does not cover it.
+    """Return a frame's new pixels: a drawing laid over the face.
 
-    drawing: (s, s, 3) uint8 BGR. to_frame: (3, 3), from pixels of the drawing to the frame. target, source: (478, 3)
-    pixels of the frame, the twin's mesh and the source's. feather: width of the soft edge relative to the face.
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        drawing: (s, s, 3) uint8 BGR.
+        to_frame: (3, 3) map from pixels of the drawing to the frame.
+        target: (478, 3) pixels of the frame, the twin's mesh.
+        source: (478, 3) pixels of the frame, the source's mesh.
+        feather: Width of the soft edge relative to the face.
+
+    Returns:
+        The patch; None where the face lies outside the frame, or the drawing does not cover it.
     """
     # The whole surface: of a turned face the nose and a cheek lie outside the points that are the outline in front.
     outlines = [mesh[:_SURFACE, :2] for mesh in (target, source)]

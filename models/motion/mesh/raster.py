@@ -1,9 +1,8 @@
-"""The dense warp field of a face: for every pixel of a region, where it comes from in the source frame and in the
-twin's picture.
+"""The dense warp field of a face: the place in the source frame and in the twin's picture for every pixel of a region.
 
 The target mesh is rasterised at reduced resolution, far triangles first, and each pixel takes the affine map of its
-triangle. Around the face a ring of triangles fades the deformation out, so that jaw, ears and hair follow the new
-shape and nothing beyond the ring moves.
+triangle. Around the face a ring of triangles fades the deformation out, so that jaw, ears and hair follow the new shape
+and nothing beyond the ring moves.
 """
 
 from __future__ import annotations
@@ -39,14 +38,30 @@ class Region:
     height: int
 
     def cut(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """View of this region."""
+        """Return a view of this region.
+
+        Args:
+            frame: (H, W, ...).
+
+        Returns:
+            (height, width, ...) view into the frame.
+        """
         return frame[self.y : self.y + self.height, self.x : self.x + self.width]
 
 
 @dataclass(frozen=True)
 class WarpField:
-    """source, twin: (h, w, 2) float32 maps at grid resolution to pixels of the frame / of the twin's picture.
-    face, mouth, eyes: (h, w) bool, what each grid cell shows. step: pixels of the region per grid cell, (x, y)."""
+    """Where the pixels of a region come from, at grid resolution.
+
+    Attributes:
+        region: The region of the frame.
+        source: (h, w, 2) float32 map to pixels of the frame.
+        twin: (h, w, 2) float32 map to pixels of the twin's picture.
+        face: (h, w) bool, cells that show the face.
+        mouth: (h, w) bool, cells that show the inside of the mouth.
+        eyes: (h, w) bool, cells that show the inside of the eyes.
+        step: Pixels of the region per grid cell, (x, y).
+    """
 
     region: Region
     source: Floats
@@ -58,7 +73,14 @@ class WarpField:
 
 
 def rim(points: Floats) -> Floats:
-    """(36, 2) outer rim of the ring around (478, 2+) points."""
+    """Return the outer rim of the ring around a mesh.
+
+    Args:
+        points: (478, 2+).
+
+    Returns:
+        (36, 2) float32.
+    """
     oval = points[_OVAL, :2]
     centre = oval.mean(axis=0)
     return (centre + RING * (oval - centre)).astype(np.float32)
@@ -79,7 +101,17 @@ def _triangles() -> tuple[NDArray[np.int32], int, int, int]:
 
 
 def region_of(target: Floats, source: Floats, width: int, height: int) -> Region | None:
-    """The even-aligned rectangle of a width x height frame that the warp may change, or None when it is outside."""
+    """Return the even-aligned rectangle of a frame that the warp may change.
+
+    Args:
+        target: (478, 3) pixels of the frame: the mesh to be drawn.
+        source: (478, 3) pixels of the frame: the source's mesh.
+        width: Pixels of the frame.
+        height: Pixels of the frame.
+
+    Returns:
+        The region, or None when it is outside.
+    """
     both = np.concatenate([rim(source), rim(target), target[:, :2], source[:, :2]])
     low = np.maximum(np.floor(both.min(axis=0)).astype(int) - 2, 0)
     high = np.minimum(np.ceil(both.max(axis=0)).astype(int) + 3, [width, height])
@@ -91,8 +123,16 @@ def region_of(target: Floats, source: Floats, width: int, height: int) -> Region
 def warp_field(target: Floats, source: Floats, twin: Floats, region: Region, cells: int | None = None) -> WarpField:
     """Rasterise the target mesh over the region.
 
-    target, source: (478, 3) pixels of the frame. twin: (478, 3) pixels of the twin's picture. cells: grid cells
-    along the region's longer side, None for one per three pixels within CELLS; finer than a pixel is never used.
+    Args:
+        target: (478, 3) pixels of the frame: the mesh to be drawn.
+        source: (478, 3) pixels of the frame: the source's mesh.
+        twin: (478, 3) pixels of the twin's picture.
+        region: The region of the frame.
+        cells: Grid cells along the region's longer side, None for one per three pixels within CELLS; finer than a pixel
+            is never used.
+
+    Returns:
+        The warp field.
     """
     triangles, surface_end, eyes_end, mouth_end = _triangles()
     longer = max(region.width, region.height)
@@ -152,14 +192,28 @@ def warp_field(target: Floats, source: Floats, twin: Floats, region: Region, cel
 
 
 def enlarge(grid: Floats, region: Region) -> Floats:
-    """Bring a grid map of any channel count to the region's resolution."""
+    """Bring a grid map to the region's resolution.
+
+    Args:
+        grid: (h, w) or (h, w, k), any channel count.
+        region: The region.
+
+    Returns:
+        (height, width) or (height, width, k).
+    """
     return cv2.resize(grid, (region.width, region.height), interpolation=cv2.INTER_LINEAR)
 
 
 def frame_places(field: WarpField) -> Floats:
-    """(height, width, 2) places in the frame for every pixel of the region.
+    """Return the places in the frame for every pixel of the region.
 
     Displacements are enlarged, not places: a place would be clamped at the region's border, where nothing moves.
+
+    Args:
+        field: The warp field.
+
+    Returns:
+        (height, width, 2) float32.
     """
     region = field.region
     rows, cols = field.face.shape
@@ -172,12 +226,18 @@ def frame_places(field: WarpField) -> Floats:
 
 
 def enlarge_places(grid: Floats, region: Region, tear: float) -> tuple[Floats, NDArray[np.bool_]]:
-    """Bring a (h, w, 2) map of places to the region's resolution without inventing places across a tear.
+    """Bring a map of places to the region's resolution without inventing places across a tear.
 
     Where neighbouring cells point far apart (closed lids, the nose's silhouette) their mean points at something that
-    neither shows, an eyeball between two lids. There the nearer cell is taken. tear: distance between a pixel and its
-    cell that counts as far; between cells, twice as much.
-    Returns the map and (height, width) bool, where it is torn.
+    neither shows, an eyeball between two lids. There the nearer cell is taken.
+
+    Args:
+        grid: (h, w, 2) places.
+        region: The region.
+        tear: Distance between a pixel and its cell that counts as far; between cells, twice as much.
+
+    Returns:
+        The (height, width, 2) map, and (height, width) bool, where it is torn.
     """
     smooth = enlarge(grid, region)
     near = cv2.resize(grid, (region.width, region.height), interpolation=cv2.INTER_NEAREST_EXACT)

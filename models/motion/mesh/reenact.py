@@ -1,10 +1,10 @@
-"""Motion models that move a picture: what LivePortrait and LIA have in common.
+"""Motion models that move a picture: the common part of LivePortrait and LIA.
 
 Steps 1 to 4 of the paper's motion transfer (AnonNET section 3.5): the frontal frame with the twin in it is the source
-picture, every frame of the track drives it relative to that same frontal frame, and what is drawn goes back to where
-the face was. Crops come from the mesh at rest in each frame's pose, so that they follow the head and not the jaw.
+picture, every frame of the track drives it relative to that same frontal frame, and the drawing goes back to where the
+face was. Crops come from the mesh at rest in each frame's pose, so that they follow the head and not the jaw.
 
-Frames that a network does not bear are held, left to the mesh, or redacted. The pixels of the source are never an
+Frames that are too hard for a network are held, left to the mesh, or redacted. The pixels of the source are never an
 answer.
 """
 
@@ -37,7 +37,14 @@ _HALF_TURN = 180.0
 
 
 class Network(Protocol[Source]):
-    """What draws. columns: of a template row. batch: rows at a time. framing: of its crops and of what it draws."""
+    """A network that draws.
+
+    Attributes:
+        name: Name of the backend.
+        columns: Numbers of a template row.
+        batch: Rows at a time.
+        framing: Framing of its crops and of its drawings.
+    """
 
     name: str
     columns: int
@@ -45,19 +52,49 @@ class Network(Protocol[Source]):
     framing: crop.Framing
 
     def read(self, crops: Sequence[Image], meshes: Floats) -> Floats:
-        """(n, columns) templates of uint8 BGR crops; meshes: (n, 478, 3) pixels of the frames."""
+        """Return the templates of crops.
+
+        Args:
+            crops: (s, s, 3) uint8 BGR crops.
+            meshes: (n, 478, 3) pixels of the frames.
+
+        Returns:
+            (n, columns) float32.
+        """
 
     def take_in(self, picture: Image) -> Source:
-        """What it needs of a source picture, a uint8 BGR crop; done once per twin."""
+        """Return the network's features of a source picture; done once per twin.
+
+        Args:
+            picture: (s, s, 3) uint8 BGR crop.
+
+        Returns:
+            The features.
+        """
 
     def draw(self, source: Source, origin: Floats, rows: Floats) -> Sequence[Image | None]:
-        """Drawings, uint8 BGR crops, of the source moved as the (n, columns) rows say, relative to `origin`; None where
-        numbers ran out of their range."""
+        """Return drawings of the source, moved as rows say.
+
+        Args:
+            source: The features of `take_in`.
+            origin: (columns,) template that the rows are relative to.
+            rows: (n, columns) templates.
+
+        Returns:
+            uint8 BGR crops, one per row; None where numbers ran out of their range.
+        """
 
 
 @dataclass(frozen=True)
 class Bearing:
-    """What a network bears: degrees from the frontal pose, confidence of the landmarks in [0, 1], hidden share."""
+    """The frames that a network can draw.
+
+    Attributes:
+        most_yaw: Degrees from the frontal pose.
+        most_pitch: Degrees from the frontal pose.
+        least_presence: Confidence of the landmarks in [0, 1].
+        most_hidden: Hidden share of the face.
+    """
 
     most_yaw: float = 40.0
     most_pitch: float = 35.0
@@ -90,14 +127,22 @@ class Locator(Protocol):
     """Finds landmarks of a set that `crop` knows."""
 
     def locate(self, frames: Sequence[Image], meshes: Sequence[Floats]) -> Floats:
-        """(n, k, 2) pixels of the frames; meshes: (478, 3) pixels, one per frame, that say where to look."""
+        """Return the landmarks of faces.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images.
+            meshes: (478, 3) pixels, one per frame, that say where to look.
+
+        Returns:
+            (n, k, 2) pixels of the frames.
+        """
 
 
 class Reenactor(Generic[Source]):
     """MotionModel around a network that moves pictures; safe for several threads.
 
-    hard_frames: what to do where the network does not bear a frame. locator: finds landmarks that crops are fitted to;
-    None fits them to the mesh.
+    hard_frames: what to do where a frame is too hard for the network. locator: finds landmarks that crops are fitted
+    to; None fits them to the mesh.
     """
 
     def __init__(
@@ -119,7 +164,16 @@ class Reenactor(Generic[Source]):
         self._prepared: Recent[Twin, _Prepared[Source]] = Recent(_MEMORY)
 
     def observe(self, frames: Sequence[Image], drivings: Sequence[Driving], rows: Sequence[int]) -> Floats:
-        """(n, columns): what the network reads from the face of each frame."""
+        """Return the numbers that the network reads from the face of each frame.
+
+        Args:
+            frames: (H, W, 3) uint8 BGR images.
+            drivings: One driving per frame.
+            rows: One row per frame: the face's row in that driving.
+
+        Returns:
+            (n, columns) float32.
+        """
         result = np.zeros((len(rows), self.columns), np.float32)
         for first in range(0, len(rows), self.batch):
             some = range(first, min(first + self.batch, len(rows)))
@@ -143,8 +197,19 @@ class Reenactor(Generic[Source]):
         return result
 
     def introduce(self, twin: Twin, driving: Driving, row: int, frame: Image, strength: Strength) -> Twin:
-        """The twin with its frontal frame: painted by the mesh, which puts it where the source was."""
-        # What the frame cuts off of the face is painted, too: it may be seen on another frame.
+        """Return the twin with its frontal frame: painted by the mesh, which puts it where the source was.
+
+        Args:
+            twin: The twin.
+            driving: The motion of the track.
+            row: Row of the driving that belongs to the frontal frame.
+            frame: (H, W, 3) uint8 BGR frontal frame.
+            strength: How far the twin departs from the source's geometry.
+
+        Returns:
+            The twin; its `front` is None where the face lies too far outside the frame.
+        """
+        # The part of the face that the frame cuts off is painted, too: it may be seen on another frame.
         wide = 2 * int(np.ceil(0.5 * float(np.ptp(driving.meshes[row, :, :2], axis=0).max()) / 2)) + 2
         picture = cv2.copyMakeBorder(frame, wide, wide, wide, wide, cv2.BORDER_REPLICATE)
         inner = moved(driving, wide, wide)
@@ -157,7 +222,17 @@ class Reenactor(Generic[Source]):
     def perform(
         self, twin: Twin, driving: Driving, rows: Sequence[int], strength: Strength
     ) -> list[Performance | None]:
-        """One performance per row; None where the row is not usable, or is too hard and the policy says so."""
+        """Return one performance per row of the driving.
+
+        Args:
+            twin: The twin.
+            driving: The motion of the track.
+            rows: Rows of the driving.
+            strength: How far the twin departs from the source's geometry.
+
+        Returns:
+            One performance per row; None where the row is not usable, or is too hard and the policy says so.
+        """
         borne = self.borne(driving)
         drawn = {row: self._standing_in(row, borne) for row in rows if driving.usable[row]}
         if twin.front is None:
@@ -176,7 +251,14 @@ class Reenactor(Generic[Source]):
         return result
 
     def borne(self, driving: Driving) -> NDArray[np.bool_]:
-        """(n,) rows that the network bears: usable, read, seen well, not hidden and not turned too far."""
+        """Return the rows that the network can draw: usable, read, seen well, not hidden and not turned too far.
+
+        Args:
+            driving: The motion of the track.
+
+        Returns:
+            (n,) bool.
+        """
         yaw, pitch = turned(driving.rotation)
         return (
             driving.usable
@@ -244,12 +326,27 @@ def _within(mesh: Floats, border: int, frame: Image) -> bool:
 
 
 def resting_mesh(driving: Driving, row: int) -> Floats:
-    """(478, 3) pixels of the frame: the identity's shape at rest, in the pose of a row."""
+    """Return the identity's shape at rest, in the pose of a row.
+
+    Args:
+        driving: The motion of the track.
+        row: Row of the driving.
+
+    Returns:
+        (478, 3) pixels of the frame.
+    """
     return placed(driving, row).apply(driving.rest)
 
 
 def turned(rotation: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(yaw, pitch), each (n,) degrees away from the frontal pose, of (n, 3, 3) rotations of the mean face."""
+    """Return how far rotations of the mean face are from the frontal pose.
+
+    Args:
+        rotation: (n, 3, 3).
+
+    Returns:
+        (yaw, pitch), each (n,) float64 degrees, not negative.
+    """
     forward = rotation[:, :, 2].astype(np.float64)
     yaw = np.degrees(np.arctan2(np.abs(forward[:, 0]), forward[:, 2]))
     pitch = np.degrees(np.arcsin(np.clip(np.abs(forward[:, 1]), 0.0, 1.0)))

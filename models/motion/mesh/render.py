@@ -20,7 +20,16 @@ from models.motion.mesh.sampling import sample
 
 
 def spread(values: Floats, weight: Floats, sigma: float) -> Floats:
-    """Gaussian average of (h, w, 3) values under a (h, w) weight; holes are filled from their surroundings."""
+    """Return the Gaussian average of values under a weight; holes are filled from their surroundings.
+
+    Args:
+        values: (h, w, 3).
+        weight: (h, w).
+        sigma: Pixels of the grid.
+
+    Returns:
+        (h, w, 3).
+    """
     shrink = max(1, int(sigma / 3))
     size = (max(values.shape[1] // shrink, 4), max(values.shape[0] // shrink, 4))
     stacked = np.dstack([values * weight[..., None], weight])
@@ -40,10 +49,19 @@ _SAME_HUE = 12.0
 
 
 def light_of(frame: Image, twin: Image, weight: Floats, sigma: float) -> Floats:
-    """(h, w, 6) factors and offsets per channel that give the twin the frame's light and skin tone.
+    """Return factors and offsets that give the twin the frame's light and skin tone.
 
-    twin * factor + offset has the frame's local mean. Brightening scales the twin's contrast by four fifths at most:
-    a tanned face under bright light would otherwise burn out. sigma: in grid cells.
+    twin * factor + offset has the frame's local mean. Brightening scales the twin's contrast by four fifths at most: a
+    tanned face under bright light would otherwise burn out.
+
+    Args:
+        frame: (h, w, 3) BGR at grid resolution.
+        twin: (h, w, 3) BGR at grid resolution.
+        weight: (h, w) where light is measured.
+        sigma: Grid cells.
+
+    Returns:
+        (h, w, 6): factors per channel, then offsets.
     """
     wanted = spread(frame.astype(np.float32), weight, sigma)
     have = spread(twin.astype(np.float32), weight, sigma)
@@ -56,13 +74,20 @@ def light_of(frame: Image, twin: Image, weight: Floats, sigma: float) -> Floats:
 
 
 def masks(field: WarpField, feather: float, bare: Floats, crown: Floats | None = None) -> tuple[Floats, Floats]:
-    """(alpha, skin) at grid resolution, (h, w) float32 in [0, 1].
+    """Return how much of the twin is shown, and where light may be measured, at grid resolution.
 
-    alpha: how much of the twin is shown: all of it inside the face's outline, falling to nothing `feather` grid cells
-    outside and only where the twin shows bare skin there, with a hole for the open mouth. An edge that fades inside
-    the outline would leave the source's jaw, temples and forehead, which recognisers use. skin: where light may be
-    measured. bare: (h, w) in [0, 1], the twin's bare skin under the same warp. crown: (h, w) in [0, 1], how much of
-    its forehead and hair is shown above the outline.
+    An edge that fades inside the outline would leave the source's jaw, temples and forehead, which recognisers use.
+
+    Args:
+        field: The warp field.
+        feather: Grid cells outside the outline over which the twin fades.
+        bare: (h, w) in [0, 1], the twin's bare skin under the same warp.
+        crown: (h, w) in [0, 1], how much of its forehead and hair is shown above the outline.
+
+    Returns:
+        (alpha, skin), each (h, w) float32 in [0, 1]. alpha: all of the twin inside the face's outline, falling to
+        nothing `feather` grid cells outside and only where the twin shows bare skin there, with a hole for the open
+        mouth. skin: where light may be measured.
     """
     face = field.face.astype(np.uint8)
     outward = cv2.distanceTransform(1 - face, cv2.DIST_L2, 3)
@@ -81,9 +106,16 @@ def masks(field: WarpField, feather: float, bare: Floats, crown: Floats | None =
 
 
 def plain(twin: Image, measured: Floats) -> Floats:
-    """(h, w) float32 in [0, 1]: how likely each place of a twin is plain skin rather than beard, brow or nostril.
+    """Return how likely each place of a twin is plain skin rather than beard, brow or nostril.
 
     Compared with the twin's own brightest half; taken for shade, a beard would burn white around it.
+
+    Args:
+        twin: (h, w, 3) uint8 BGR.
+        measured: (h, w) in [0, 1], where light may be measured.
+
+    Returns:
+        (h, w) float32 in [0, 1].
     """
     level = cv2.cvtColor(twin, cv2.COLOR_BGR2GRAY).astype(np.float32)
     skin = level[measured > 0.5]
@@ -92,9 +124,14 @@ def plain(twin: Image, measured: Floats) -> Floats:
 
 
 def uncovered(frame: Image, measured: Floats) -> Floats:
-    """(h, w) float32, 0 or 1: where the frame's face has the hue of its skin, and no cup or sleeve is before it.
+    """Return where the frame's face has the hue of its skin, and no cup or sleeve is before it.
 
-    All ones when that would leave less than a quarter, as under coloured light from the side.
+    Args:
+        frame: (h, w, 3) uint8 BGR.
+        measured: (h, w) in [0, 1], where light may be measured.
+
+    Returns:
+        (h, w) float32, 0 or 1; all ones when less than a quarter would be left, as under coloured light from the side.
     """
     hue = cv2.cvtColor(frame, cv2.COLOR_BGR2LAB)[..., 1:].astype(np.float32)
     skin = hue[measured > 0.5]
@@ -108,13 +145,29 @@ def uncovered(frame: Image, measured: Floats) -> Floats:
 
 
 def inward_of(face: NDArray[np.uint8]) -> Floats:
-    """(h, w) distance of each face cell to the nearest cell outside, the grid's border included."""
+    """Return the distance of each face cell to the nearest cell outside, the grid's border included.
+
+    Args:
+        face: (h, w) uint8, 1 on the face.
+
+    Returns:
+        (h, w) float32 grid cells.
+    """
     padded = cv2.copyMakeBorder(face, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     return cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
 
 
 def warped_mask(mask: NDArray[np.uint8], field: WarpField, side: int) -> Floats:
-    """(h, w) float32 in [0, 1]: a mask of a twin under the warp. side: pixels of the twin's picture per side."""
+    """Return a mask of a twin under the warp.
+
+    Args:
+        mask: (k, k) uint8 mask of the twin's picture.
+        field: The warp field.
+        side: Pixels of the twin's picture per side.
+
+    Returns:
+        (h, w) float32 in [0, 1].
+    """
     scale = np.float32(mask.shape[0] / side)
     warped = cv2.remap(mask, field.twin * scale + (scale - 1) / 2, None, cv2.INTER_LINEAR, borderValue=0)
     return cv2.GaussianBlur(warped.astype(np.float32) / 255.0, (0, 0), 1.5)
@@ -131,11 +184,20 @@ def paint(
     feather: float = 0.08,
     light: float = 0.35,
 ) -> Image:
-    """Return the region of `field` with the twin in it, (h, w, 3) uint8 BGR.
+    """Return the region of a field with the twin in it.
 
-    frame: the whole frame. levels: `pyramid` of the twin's picture, skin: its mask of bare skin, crown: see `crown`.
-    lids: the twin's, and the (478, 3) mesh of the frame that they are drawn on. feather, light: widths relative to the
-    face.
+    Args:
+        frame: (H, W, 3) uint8 BGR, the whole frame.
+        levels: `pyramid` of the twin's picture.
+        skin: The twin's mask of bare skin.
+        field: The warp field.
+        crown: The twin's mask of forehead and front hair, see `Twin.crown`.
+        lids: The twin's lids, and the (478, 3) mesh of the frame that they are drawn on.
+        feather: Width of the soft edge relative to the face.
+        light: Width over which light is averaged, relative to the face.
+
+    Returns:
+        (height, width, 3) uint8 BGR.
     """
     cols = field.face.shape[1]
     columns = np.flatnonzero(field.face.any(axis=0))
@@ -169,7 +231,15 @@ def paint(
 
 
 def picture_pixels(field: Floats, face: NDArray[np.bool_]) -> float:
-    """Picture pixels per grid cell, the median over the face."""
+    """Return the picture pixels per grid cell, the median over the face.
+
+    Args:
+        field: (h, w, 2) map to pixels of the picture.
+        face: (h, w), True on the face.
+
+    Returns:
+        Pixels; 1 without a face.
+    """
     dx = field[:, 1:] - field[:, :-1]
     both = face[:, 1:] & face[:, :-1]
     steps = np.hypot(dx[..., 0], dx[..., 1])[both]

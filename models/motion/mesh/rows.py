@@ -21,8 +21,18 @@ _ROWS = ("meshes", "shapes", "scale", "rotation", "shift", "usable", "presence",
 def of_meshes(
     meshes: Floats, usable: NDArray[np.bool_], presence: Floats, rest: Floats | None = None, first: int = 0
 ) -> Driving:
-    """The driving motion of (n, 478, 3) meshes; nobody has looked at the frames yet. rest: None takes the first row's
-    shape."""
+    """Return the driving motion of meshes whose frames were not looked at yet.
+
+    Args:
+        meshes: (n, 478, 3) pixels.
+        usable: (n,).
+        presence: (n,) confidence of the landmarks in [0, 1].
+        rest: (478, 3) canonical shape at rest; None takes the first row's shape.
+        first: Frame index of row 0.
+
+    Returns:
+        The driving.
+    """
     shapes, poses = geometry.canonical(meshes, pose.mean_face())
     return Driving(
         first=first,
@@ -40,18 +50,42 @@ def of_meshes(
 
 
 def take(driving: Driving, row: int) -> Driving:
-    """One row, as a driving of its frame."""
+    """Return one row, as a driving of its frame.
+
+    Args:
+        driving: The driving.
+        row: The row.
+
+    Returns:
+        A driving of one row.
+    """
     one: dict[str, Any] = {name: getattr(driving, name)[row : row + 1] for name in _ROWS}
     return replace(driving, first=driving.first + row, **one)
 
 
 def moved(driving: Driving, x: float, y: float) -> Driving:
-    """The same motion x pixels to the right and y down."""
+    """Return the same motion elsewhere in the frame.
+
+    Args:
+        driving: The driving.
+        x: Pixels to the right.
+        y: Pixels down.
+
+    Returns:
+        The moved driving.
+    """
     by = np.array([x, y, 0], np.float32)
     return replace(driving, meshes=driving.meshes + by, shift=driving.shift + by)
 
 
 def joined(drivings: Sequence[Driving]) -> Driving:
-    """Rows of several drivings of one identity as one driving; its frames are not consecutive."""
+    """Return the rows of several drivings of one identity as one driving; its frames are not consecutive.
+
+    Args:
+        drivings: The drivings, at least one.
+
+    Returns:
+        One driving.
+    """
     stacked: dict[str, Any] = {name: np.concatenate([getattr(one, name) for one in drivings]) for name in _ROWS}
     return replace(drivings[0], **stacked)

@@ -14,7 +14,15 @@ Floats = NDArray[np.float32]
 
 
 def pyramid(picture: Image, levels: int = 5) -> list[Image]:
-    """The picture and its successive halvings, so that a small face is sampled without aliasing."""
+    """Return a picture and its successive halvings, so that a small face is sampled without aliasing.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        levels: Most pictures in all.
+
+    Returns:
+        The pictures, the full-size one first.
+    """
     result = [picture]
     for _ in range(levels - 1):
         last = result[-1]
@@ -25,9 +33,15 @@ def pyramid(picture: Image, levels: int = 5) -> list[Image]:
 
 
 def sample(levels: Sequence[Image], field: Floats, shrink: float) -> Image:
-    """Sample a picture at a (h, w, 2) map given in its full-size pixels.
+    """Sample a picture at the places of a map.
 
-    shrink: how many picture pixels one output pixel covers; chooses the level.
+    Args:
+        levels: `pyramid` of the picture.
+        field: (h, w, 2) map in the picture's full-size pixels.
+        shrink: Picture pixels that one output pixel covers; chooses the level.
+
+    Returns:
+        (h, w, 3) uint8.
     """
     level = int(np.clip(np.floor(np.log2(max(shrink, 1.0)) + 0.35), 0, len(levels) - 1))
     scale = 0.5**level
@@ -37,6 +51,15 @@ def sample(levels: Sequence[Image], field: Floats, shrink: float) -> Image:
 
 
 def smooth_step(values: NDArray[np.floating] | float, low: float = 0.0, high: float = 1.0) -> Floats:
-    """0 up to `low`, 1 from `high` on, without an edge between."""
+    """Return a step from 0 to 1 without an edge between.
+
+    Args:
+        values: Values of any shape.
+        low: 0 up to here.
+        high: 1 from here on.
+
+    Returns:
+        float32 of the same shape.
+    """
     t = np.clip((np.asarray(values, np.float32) - low) / (high - low), 0.0, 1.0)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

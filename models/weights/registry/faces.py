@@ -1,6 +1,6 @@
 """Weight files of RetinaFace (ResNet-50) and of DeepFace, from GitHub releases and one package.
 
-Of the releases' files nobody was found to state a hash; the first pull records it (models/weights/first_use_hashes.py).
+For the releases' files no stated hash was found; the first pull records it (models/weights/first_use_hashes.py).
 Nothing here was tried against the releases.
 """
 

@@ -28,7 +28,14 @@ class AppearanceExtractor(nn.Module):
         self.resblocks_3d = nn.ModuleDict({f"3dr{i}": Residual3d(s.volume) for i in range(_RESIDUALS)})
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """The feature volumes of a batch of pictures."""
+        """Return the feature volumes of pictures.
+
+        Args:
+            pictures: (n, 3, 256, 256) RGB in [0, 1].
+
+        Returns:
+            (n, 32, 16, 64, 64).
+        """
         x = functional.relu(self.first(pictures), inplace=True)
         for block in self.down_blocks:
             x = functional.avg_pool2d(functional.relu(block(x), inplace=True), 2)

@@ -15,7 +15,14 @@ class ConvNorm2d(nn.Module):
         self.norm: nn.Module = nn.BatchNorm2d(wide_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Without activation."""
+        """Return the normalised convolution, without activation.
+
+        Args:
+            x: (n, in, h, w).
+
+        Returns:
+            (n, out, h, w).
+        """
         return self.norm(self.conv(x))
 
 
@@ -28,7 +35,14 @@ class ConvNorm3d(nn.Module):
         self.norm: nn.Module = nn.BatchNorm3d(wide_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """With a ReLU at the end."""
+        """Return the normalised convolution, with a ReLU at the end.
+
+        Args:
+            x: (n, in, d, h, w).
+
+        Returns:
+            (n, out, d, h, w).
+        """
         return functional.relu(self.norm(self.conv(x)), inplace=True)
 
 
@@ -43,15 +57,29 @@ class Residual3d(nn.Module):
         self.norm2: nn.Module = nn.BatchNorm3d(wide)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x plus what the two convolutions add."""
+        """Return the input plus the output of the two convolutions.
+
+        Args:
+            x: (n, c, d, h, w).
+
+        Returns:
+            (n, c, d, h, w).
+        """
         y = self.conv1(functional.relu(self.norm1(x), inplace=True))
         return x + self.conv2(functional.relu(self.norm2(y), inplace=True))
 
 
 def absorb(conv: nn.Conv2d | nn.Conv3d, norm: nn.Module) -> nn.Module:
-    """Fold a batch normalisation that follows a convolution into it; returns what takes the normalisation's place.
+    """Fold a batch normalisation that follows a convolution into it.
 
     Exact up to rounding in evaluation mode. The module no longer has the released keys afterwards.
+
+    Args:
+        conv: The convolution; changed in place.
+        norm: The normalisation.
+
+    Returns:
+        The module that takes the normalisation's place; `norm` itself when it is no batch normalisation.
     """
     if not isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d):
         return norm

@@ -46,7 +46,14 @@ class SpectralConv(nn.Module):
         return self.weight_orig / torch.dot(self.weight_u, self.weight_orig.flatten(1) @ self.weight_v)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, in, h, w) -> (n, out, h, w)."""
+        """Return the convolution.
+
+        Args:
+            x: (n, in, h, w).
+
+        Returns:
+            (n, out, h, w).
+        """
         return functional.conv2d(x, self._weight(), self.bias, padding=self.padding)
 
 
@@ -79,7 +86,15 @@ class Spade(nn.Module):
             del self.mlp_shared
 
     def forward(self, x: Tensor, steering: Tensor) -> Tensor:
-        """x: (n, c, h, w). steering: (n, s, h / enlarged, w / enlarged)."""
+        """Return the normalised, steered map.
+
+        Args:
+            x: (n, c, h, w).
+            steering: (n, s, h / enlarged, w / enlarged).
+
+        Returns:
+            (n, c, h, w).
+        """
         if self._raised is not None:
             hidden = self._raised(steering)
         elif self._enlarged > 1:
@@ -110,7 +125,15 @@ class ResidualBlock(nn.Module):
         self.widens = wide_in != wide_out
 
     def forward(self, x: Tensor, steering: Tensor) -> Tensor:
-        """(n, in, h, w) -> (n, out, h, w)."""
+        """Return the block's output.
+
+        Args:
+            x: (n, in, h, w).
+            steering: (n, s, h / enlarged, w / enlarged).
+
+        Returns:
+            (n, out, h, w).
+        """
         shortcut = self.conv_s(self.norm_s(x, steering)) if self.widens else x
         y = self.conv_0(functional.leaky_relu(self.norm_0(x, steering), _SLOPE, inplace=True))
         y = self.conv_1(functional.leaky_relu(self.norm_1(y, steering), _SLOPE, inplace=True))
@@ -132,7 +155,14 @@ class SpadeDecoder(nn.Module):
         self.conv_img = nn.Sequential(nn.Conv2d(wide // 8, 12, 3, padding=1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """The pictures of a batch."""
+        """Return the pictures of features.
+
+        Args:
+            features: (n, 256, 64, 64).
+
+        Returns:
+            (n, 3, 512, 512) RGB in (0, 1).
+        """
         x = self.fc(features)
         for number in range(_MIDDLE):
             x = getattr(self, f"G_middle_{number}")(x, features)

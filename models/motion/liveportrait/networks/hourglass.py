@@ -59,7 +59,14 @@ class Hourglass(nn.Module):
         self.wide = self.decoder.wide
 
     def forward(self, x: Tensor) -> Tensor:
-        """The features of every place."""
+        """Return the features of every place.
+
+        Args:
+            x: (n, in, depth, rows, columns).
+
+        Returns:
+            (n, `wide`, depth, rows, columns).
+        """
         return self.decoder(self.encoder(x))
 
     def fold(self) -> None:

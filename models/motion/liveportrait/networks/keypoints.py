@@ -35,10 +35,14 @@ PACKED = sum(prod(shape) for shape in _SHAPES.values())
 class Motion:
     """n poses and expressions of one face; every array is float32 with n in front.
 
-    scale: (n, 1), no unit. rotation: (n, 3, 3), applied to row vectors from the right. expression: (n, 21, 3), offsets
-    of the canonical key points before scaling. shift: (n, 3), normalised image coordinates, the third is never used.
-    keypoints: (n, 21, 3), canonical. eyes: (n, 2) opening of the left and the right eye, lip: (n, 1) opening of the
-    mouth, both ratios without unit (see `ratios`), NaN where unknown.
+    Attributes:
+        scale: (n, 1), no unit.
+        rotation: (n, 3, 3), applied to row vectors from the right.
+        expression: (n, 21, 3), offsets of the canonical key points before scaling.
+        shift: (n, 3), normalised image coordinates, the third is never used.
+        keypoints: (n, 21, 3), canonical.
+        eyes: (n, 2) opening of the left and the right eye, ratios without unit (see `ratios`), NaN where unknown.
+        lip: (n, 1) opening of the mouth, likewise.
     """
 
     scale: Floats
@@ -54,15 +58,29 @@ class Motion:
         return len(self.scale)
 
     def take(self, rows: Sequence[int] | NDArray[np.integer]) -> Motion:
-        """The rows of the given indices, in their order; an index may repeat."""
+        """Return some rows.
+
+        Args:
+            rows: Indices; one may repeat.
+
+        Returns:
+            The rows in the order of the indices.
+        """
         index = np.asarray(rows, dtype=np.intp)
         return Motion(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
 
 def degrees_of(logits: ArrayLike) -> Floats:
-    """Angles (n,) in degrees from (n, 66) logits of an angle head; (n, 1) are degrees already.
+    """Return angles from the logits of an angle head. Bins are three degrees apart, the first at -97.5.
 
-    Bins are three degrees apart, the first at -97.5.
+    Args:
+        logits: (n, 66) logits; (n, 1) are degrees already.
+
+    Returns:
+        (n,) float32 degrees.
+
+    Raises:
+        ValueError: The shape is another one.
     """
     values = np.asarray(logits, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] not in (1, BINS):
@@ -75,16 +93,31 @@ def degrees_of(logits: ArrayLike) -> Floats:
 
 
 def rotation_matrix(pitch: ArrayLike, yaw: ArrayLike, roll: ArrayLike) -> Floats:
-    """Rotations (n, 3, 3) from angles (n,) or (n, 1) in degrees about x, y and z: (Rz @ Ry @ Rx) transposed."""
+    """Return rotations from angles: (Rz @ Ry @ Rx) transposed.
+
+    Args:
+        pitch: (n,) or (n, 1) degrees about x.
+        yaw: (n,) or (n, 1) degrees about y.
+        roll: (n,) or (n, 1) degrees about z.
+
+    Returns:
+        (n, 3, 3) float32.
+    """
     x, y, z = (np.radians(np.asarray(angle, dtype=np.float64).reshape(-1)) for angle in (pitch, yaw, roll))
     return np.swapaxes(_turn(z, 0, 1) @ _turn(y, 2, 0) @ _turn(x, 1, 2), 1, 2).astype(np.float32)
 
 
 def motion_of(heads: Mapping[str, ArrayLike], eyes: ArrayLike | None = None, lip: ArrayLike | None = None) -> Motion:
-    """Motion of n rows from the outputs of the motion extractor's heads.
+    """Return the motion of n rows from the outputs of the motion extractor's heads.
 
-    heads: kp (n, 63), scale (n, 1), pitch, yaw, roll (n, 66) logits or (n, 1) degrees, t (n, 3), exp (n, 63); key
-    points may be shaped (n, 21, 3). eyes (n, 2), lip (n, 1): opening ratios; NaN when not given.
+    Args:
+        heads: kp (n, 63), scale (n, 1), pitch, yaw, roll (n, 66) logits or (n, 1) degrees, t (n, 3), exp (n, 63); key
+            points may be shaped (n, 21, 3).
+        eyes: (n, 2) opening ratios; NaN when not given.
+        lip: (n, 1) opening ratios; NaN when not given.
+
+    Returns:
+        The motion.
     """
     count = len(np.asarray(heads["scale"]))
     given = {
@@ -100,21 +133,45 @@ def motion_of(heads: Mapping[str, ArrayLike], eyes: ArrayLike | None = None, lip
 
 
 def transform(motion: Motion) -> Floats:
-    """Key points (n, 21, 3) where the motion puts them, normalised image coordinates."""
+    """Return the key points where the motion puts them.
+
+    Args:
+        motion: n rows.
+
+    Returns:
+        (n, 21, 3) float32, normalised image coordinates.
+    """
     placed = motion.scale[:, :, None] * (motion.keypoints @ motion.rotation + motion.expression)
     placed[..., :2] += motion.shift[:, None, :2]
     return np.asarray(placed, dtype=np.float32)
 
 
 def pack(motion: Motion) -> Floats:
-    """(n, PACKED) float32, one flat row per row of the motion."""
+    """Return a motion as one flat row per row.
+
+    Args:
+        motion: n rows.
+
+    Returns:
+        (n, PACKED) float32.
+    """
     count = len(motion)
     parts = [getattr(motion, name).reshape(count, prod(shape)) for name, shape in _SHAPES.items()]
     return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 def unpack(rows: Floats) -> Motion:
-    """The motion that `pack` turned into these (n, PACKED) rows."""
+    """Return the motion that `pack` turned into rows.
+
+    Args:
+        rows: (n, PACKED).
+
+    Returns:
+        n rows.
+
+    Raises:
+        ValueError: The shape is another one.
+    """
     if rows.ndim != 2 or rows.shape[1] != PACKED:
         raise ValueError(f"packed motion has {PACKED} columns, not shape {rows.shape}")
     ends = np.cumsum([prod(shape) for shape in _SHAPES.values()])[:-1]

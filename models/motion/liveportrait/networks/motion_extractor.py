@@ -28,7 +28,14 @@ class ChannelNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(wide))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
+        """Return the normalised map.
+
+        Args:
+            x: (n, c, h, w).
+
+        Returns:
+            (n, c, h, w).
+        """
         moved = x.permute(0, 2, 3, 1)
         return functional.layer_norm(moved, self.weight.shape, self.weight, self.bias, _EPS).permute(0, 3, 1, 2)
 
@@ -42,7 +49,14 @@ class ResponseNorm(nn.Module):
         self.beta = nn.Parameter(torch.zeros(1, 1, 1, wide))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
+        """Return the normalised map.
+
+        Args:
+            x: (n, h, w, c).
+
+        Returns:
+            (n, h, w, c).
+        """
         # Summed in float32: squares of half precision numbers overflow or lose their small terms.
         energy = x.float().norm(dim=(1, 2), keepdim=True)
         share = (energy / (energy.mean(dim=-1, keepdim=True) + _EPS)).to(x.dtype)
@@ -61,7 +75,14 @@ class Block(nn.Module):
         self.pwconv2 = nn.Linear(4 * wide, wide)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x plus what the block adds."""
+        """Return the input plus the block's output.
+
+        Args:
+            x: (n, c, h, w).
+
+        Returns:
+            (n, c, h, w).
+        """
         y = self.norm(self.dwconv(x).permute(0, 2, 3, 1))
         y = self.pwconv2(self.grn(functional.gelu(self.pwconv1(y))))
         return x + y.permute(0, 3, 1, 2)
@@ -88,7 +109,14 @@ class Detector(nn.Module):
             setattr(self, f"fc_{name}", nn.Linear(widths[-1], length))
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Name of each head -> (n, length)."""
+        """Return the outputs of all heads.
+
+        Args:
+            pictures: (n, 3, 256, 256) RGB in [0, 1].
+
+        Returns:
+            Name of each head -> (n, length).
+        """
         x = pictures
         for step, stage in zip(self.downsample_layers, self.stages, strict=True):
             x = stage(step(x))
@@ -104,6 +132,13 @@ class MotionExtractor(nn.Module):
         self.detector = Detector(sizes or Sizes())
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
-        """The heads' raw outputs."""
+        """Return the heads' raw outputs.
+
+        Args:
+            pictures: (n, 3, 256, 256) RGB in [0, 1].
+
+        Returns:
+            Name of each head -> (n, length).
+        """
         result: dict[str, Tensor] = self.detector(pictures)
         return result

@@ -65,7 +65,18 @@ class LivePortrait:
     def __init__(
         self, files: Files, place: Place, options: Options | None = None, sizes: Sizes | None = None, batch: int = 0
     ) -> None:
-        """Read the files; WeightsError when one is missing or does not fit. batch: 0 chooses by the device."""
+        """Read the files.
+
+        Args:
+            files: The released files.
+            place: Device and type of numbers.
+            options: How the driving motion is applied; None takes the defaults.
+            sizes: Widths of the networks; None takes the released ones.
+            batch: Rows at a time; 0 chooses by the device.
+
+        Raises:
+            WeightsError: A file is missing or does not fit.
+        """
         self.place = place
         self.batch = batch or (_BATCH_CARD if place.accelerated else _BATCH_CPU)
         self._options = options or Options()
@@ -80,7 +91,7 @@ class LivePortrait:
         for network in (appearance, warping, decoder):
             network.fold()
         # The features of a source are made once and serve every frame, so they are made well. Eight bits of bfloat16
-        # move the places that are sampled by a tenth of a cell; colours bear them.
+        # move the places that are sampled by a tenth of a cell; colours tolerate them.
         exact = torch.float32
         halved = place.accelerated and place.dtype is not torch.bfloat16
         self.appearance = appearance.to(place.device, exact)
@@ -89,16 +100,28 @@ class LivePortrait:
         self.decoder = decoder.to(place.device, place.dtype)
 
     def read(self, crops: Sequence[Image], meshes: Floats | None = None) -> Floats:
-        """(n, PACKED) motion templates of (512, 512, 3) uint8 BGR crops.
+        """Return the motion templates of crops.
 
-        meshes: (n, 478, 3), for the opening of eyes and mouth; unknown (NaN) without.
+        Args:
+            crops: (512, 512, 3) uint8 BGR crops.
+            meshes: (n, 478, 3), for the opening of eyes and mouth; unknown (NaN) without.
+
+        Returns:
+            (n, PACKED) float32.
         """
         heads = self._heads(self.tensor(crops))
         eyes, lip = (None, None) if meshes is None else ratios.from_meshes(meshes)
         return pack(motion_of(heads, eyes, lip))
 
     def take_in(self, picture: Image) -> Source:
-        """Features and motion of a (512, 512, 3) uint8 BGR crop."""
+        """Return features and motion of a source picture.
+
+        Args:
+            picture: (512, 512, 3) uint8 BGR crop.
+
+        Returns:
+            The source, ready to be moved.
+        """
         pixels = self.tensor([picture])
         with torch.inference_mode():
             volume = self.appearance(pixels)
@@ -106,9 +129,16 @@ class LivePortrait:
         return Source(volume, squeezed, motion_of(self._heads(pixels)))
 
     def draw(self, source: Source, origin: Floats, rows: Floats) -> list[Image | None]:
-        """(512, 512, 3) uint8 BGR drawings of a source, moved as the (n, PACKED) rows say relative to `origin`.
+        """Return drawings of a source, moved as rows say.
 
-        None for a drawing with a value that is no number, as half precision gives when it overflows.
+        Args:
+            source: The source of `take_in`.
+            origin: (PACKED,) template that the rows are relative to.
+            rows: (n, PACKED) templates.
+
+        Returns:
+            (512, 512, 3) uint8 BGR; None for a drawing with a value that is no number, as half precision gives when it
+            overflows.
         """
         x_s, x_d = driving.drive(
             source.motion, unpack(rows), self._options, self.retargeting, still=False, reference=unpack(origin[None])
@@ -116,7 +146,16 @@ class LivePortrait:
         return only_finite(self.render(source, x_s[:1], x_d), self.pictures)
 
     def render(self, source: Source, x_s: Floats, x_d: Floats) -> Tensor:
-        """(n, 3, 512, 512) RGB in (0, 1) on the device, from key points (1 or n, 21, 3) and (n, 21, 3)."""
+        """Return the drawings for key points.
+
+        Args:
+            source: The source of `take_in`.
+            x_s: (1 or n, 21, 3) key points of the source.
+            x_d: (n, 21, 3) driven key points.
+
+        Returns:
+            (n, 3, 512, 512) RGB in (0, 1) on the device.
+        """
         with torch.inference_mode():
             driven, still = (torch.from_numpy(points).to(self.place.device) for points in (x_d, x_s))
             warped = self.warping(source.volume, driven, still, source.squeezed)
@@ -125,12 +164,26 @@ class LivePortrait:
 
     @staticmethod
     def pictures(drawn: Tensor) -> list[Image]:
-        """Drawings as (512, 512, 3) uint8 BGR; truncated, as the authors do."""
+        """Return drawings as pictures; truncated, as the authors do.
+
+        Args:
+            drawn: (n, 3, 512, 512) RGB in [0, 1].
+
+        Returns:
+            (512, 512, 3) uint8 BGR.
+        """
         scaled = (drawn.float().clamp(0, 1) * 255).to(torch.uint8).flip(1).permute(0, 2, 3, 1)
         return list(scaled.contiguous().cpu().numpy())
 
     def tensor(self, crops: Sequence[Image]) -> Tensor:
-        """(n, 3, 256, 256) float32 RGB in [0, 1] on the device, of (512, 512, 3) uint8 BGR crops."""
+        """Return crops as input of the networks.
+
+        Args:
+            crops: (512, 512, 3) uint8 BGR crops.
+
+        Returns:
+            (n, 3, 256, 256) float32 RGB in [0, 1] on the device.
+        """
         small = np.stack([crop.shrink(one) for one in crops])
         moved = torch.from_numpy(small).to(self.place.device).flip(3).permute(0, 3, 1, 2)
         return moved.float() / 255

@@ -23,8 +23,14 @@ _VARIANCE = 0.01
 
 
 class Warped(NamedTuple):
-    """features: (n, 256, 64, 64). occlusion: (n, 1, 64, 64) in (0, 1). deformation: (n, 16, 64, 64, 3), sampling
-    places (x, y, depth) in [-1, 1]. mask: (n, 22, 16, 64, 64), the share of the background and of each key point."""
+    """The output of the warping module.
+
+    Attributes:
+        features: (n, 256, 64, 64).
+        occlusion: (n, 1, 64, 64) in (0, 1).
+        deformation: (n, 16, 64, 64, 3), sampling places (x, y, depth) in [-1, 1].
+        mask: (n, 22, 16, 64, 64), the share of the background and of each key point.
+    """
 
     features: Tensor
     occlusion: Tensor
@@ -33,20 +39,38 @@ class Warped(NamedTuple):
 
 
 def identity_grid(depth: int, rows: int, columns: int, device: torch.device) -> Tensor:
-    """(depth, rows, columns, 3) float32 places x, y, depth; the first and last cell lie at -1 and 1 exactly."""
+    """Return the places of all cells; the first and last cell lie at -1 and 1 exactly.
+
+    Args:
+        depth: Cells in depth.
+        rows: Cells down.
+        columns: Cells across.
+        device: Where the result lies.
+
+    Returns:
+        (depth, rows, columns, 3) float32 places x, y, depth.
+    """
     axes = [torch.linspace(-1, 1, size, device=device) for size in (depth, rows, columns)]
     z, y, x = torch.meshgrid(*axes, indexing="ij")
     return torch.stack([x, y, z], dim=-1)
 
 
 def sample(volume: Tensor, places: Tensor) -> Tensor:
-    """Trilinear sampling of (n, c, d, h, w) at (n, d', h', w', 3) places, zero outside; in float32."""
+    """Return a volume sampled at places, trilinear, zero outside.
+
+    Args:
+        volume: (n, c, d, h, w).
+        places: (n, d', h', w', 3) in [-1, 1].
+
+    Returns:
+        (n, c, d', h', w') float32.
+    """
     # The grid's corners lie on -1 and 1 while sampling takes them for outer edges: the weights were trained that way.
     return functional.grid_sample(volume.float(), places, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 class DenseMotion(nn.Module):
-    """Which key point every place of the volume follows."""
+    """Finds the key point that every place of the volume follows."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -58,13 +82,28 @@ class DenseMotion(nn.Module):
         self.occlusion = nn.Conv2d(wide * sizes.depth, 1, 7, padding=3)
 
     def squeeze(self, volume: Tensor) -> Tensor:
-        """The few channels of a source's volume that are warped once per key point; does not depend on the motion."""
+        """Return the few channels of a source's volume that are warped once per key point.
+
+        They do not depend on the motion.
+
+        Args:
+            volume: (n, 32, 16, 64, 64).
+
+        Returns:
+            (n, squeezed, 16, 64, 64).
+        """
         return functional.relu(self.norm(self.compress(volume.to(self.compress.weight.dtype))))
 
     def forward(self, squeezed: Tensor, kp_driving: Tensor, kp_source: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(deformation, occlusion, mask) for (n, 21, 3) float32 key points.
+        """Return deformation, occlusion and mask for key points (see `Warped`).
 
-        squeezed: of one source for all (first dimension 1), or of one source each.
+        Args:
+            squeezed: Of one source for all (first dimension 1), or of one source each.
+            kp_driving: (n, 21, 3) float32 driven key points.
+            kp_source: (n, 21, 3) float32 key points of the source.
+
+        Returns:
+            (deformation, occlusion, mask).
         """
         count, (depth, rows, columns) = len(kp_driving), squeezed.shape[2:]
         grid = identity_grid(depth, rows, columns, squeezed.device)
@@ -95,9 +134,16 @@ class WarpingModule(nn.Module):
         self.fourth = nn.Conv2d(s.warped, s.warped, 1)
 
     def forward(self, volume: Tensor, kp_driving: Tensor, kp_source: Tensor, squeezed: Tensor | None = None) -> Warped:
-        """Warp a volume (1 or n, 32, 16, 64, 64) by (n, 21, 3) float32 key points; kp_source (1 or n, 21, 3).
+        """Warp a volume by key points.
 
-        squeezed: `dense_motion_network.squeeze(volume)`, where it is at hand already.
+        Args:
+            volume: (1 or n, 32, 16, 64, 64).
+            kp_driving: (n, 21, 3) float32 driven key points.
+            kp_source: (1 or n, 21, 3) float32 key points of the source.
+            squeezed: `dense_motion_network.squeeze(volume)`, where it is at hand already.
+
+        Returns:
+            The warped features and how they were made.
         """
         count = len(kp_driving)
         source = kp_source.expand(count, -1, -1)
