@@ -28,10 +28,11 @@ from numpy.typing import NDArray  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from flows.recipes.context import Context, StageResult  # noqa: E402
-from flows.recipes.stages import run_stages  # noqa: E402
+from flows.recipes.recipe import named  # noqa: E402
 from flows.run import sources  # noqa: E402
 from flows.run.convert import convert  # noqa: E402
 from flows.run.progress import PlainReporter  # noqa: E402
+from flows.run.video import run_recipe  # noqa: E402
 from infra.errors import WeightsError  # noqa: E402
 from infra.media.decode import open_frames  # noqa: E402
 from infra.media.probe import VideoInfo, probe_video  # noqa: E402
@@ -105,7 +106,7 @@ def one(name: str, options: argparse.Namespace, folder: Path) -> list[Image] | N
 
     def keeping(source: Path, info: VideoInfo, context: Context) -> StageResult:
         try:
-            return run_stages(source, info, context)
+            return run_recipe(named("", "video"), source, info, context)
         finally:
             finished = context.folder / "finished.mp4"
             if finished.exists():

@@ -32,7 +32,7 @@ from models.embedding.vectors import distances  # noqa: E402
 from models.interfaces.capabilities import Face, Image  # noqa: E402
 from models.selection import profiles  # noqa: E402
 from models.weights import weight_files  # noqa: E402
-from tasks.audit.framing import framed, mirrored  # noqa: E402
+from tasks.analysis.framing import framed, mirrored  # noqa: E402
 
 MIN_SIDE = 32.0
 PER_PERSON = 6

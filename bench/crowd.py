@@ -24,7 +24,7 @@ from models.inpainting.mobilestylegan import DIMENSION, MobileStyleGAN  # noqa: 
 from models.interfaces.capabilities import Face, Floats, Image  # noqa: E402
 from models.interfaces.twins import AT_REST, Twin  # noqa: E402
 from models.selection import profiles  # noqa: E402
-from tasks.audit.framing import framed  # noqa: E402
+from tasks.analysis.framing import framed  # noqa: E402
 
 SEED = 5000
 TRUNCATION = 0.8

@@ -29,12 +29,11 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+
+from bench.analysed import analysed  # noqa: E402
 from bench.crowd import nearest  # noqa: E402
-from flows.recipes.analysis import Material, gather  # noqa: E402
 from flows.recipes.context import Context, StageResult  # noqa: E402
-from flows.recipes.control_stage import ControlStage  # noqa: E402
-from flows.recipes.stage_runner import Steps  # noqa: E402
-from flows.recipes.stages import footage_of  # noqa: E402
+from flows.recipes.run import RecipeRun  # noqa: E402
 from flows.run.convert import convert  # noqa: E402
 from flows.run.sources import VIDEO_SUFFIXES, find  # noqa: E402
 from infra.errors import Withheld  # noqa: E402
@@ -44,14 +43,15 @@ from models.embedding.calibration import calibration  # noqa: E402
 from models.interfaces.capabilities import Appearance, Embedder, Face, Floats, Image  # noqa: E402
 from models.interfaces.twins import AT_REST, Twin  # noqa: E402
 from models.selection import profiles  # noqa: E402
+from tasks.analysis import framing  # noqa: E402
+from tasks.analysis.analysis import Analysis  # noqa: E402
 from tasks.analysis.identities import Identity  # noqa: E402
 from tasks.analysis.samples import Sample  # noqa: E402
-from tasks.audit import framing  # noqa: E402
 from tasks.generation import controls, limits  # noqa: E402
 from tasks.generation.limits import InPlace  # noqa: E402
+from tasks.generation.painting import Shown, Trial, show, spread  # noqa: E402
 from tasks.generation.site import Site  # noqa: E402
-from tasks.generation.twin import strength_of  # noqa: E402
-from tasks.generation.verify import Shown, Trial, show, spread  # noqa: E402
+from tasks.generation.strength import strength_of  # noqa: E402
 
 Flags = NDArray[np.bool_]
 NETWORKS = ("facenet", "dlib-resnet", "sface", "arcface")
@@ -129,16 +129,17 @@ def bands_of(appearance: Appearance, own: Sequence[Sample]) -> tuple[str, ...]:
 
 
 def measure(
-    site: Site, identity: Identity, own: Sequence[Sample], material: Material, counts: Counts, crowd: Path | None
+    site: Site, identity: Identity, own: Sequence[Sample], analysis: Analysis, counts: Counts, crowd: Path | None
 ) -> None:
     """Measure one person. crowd: see `bench.crowd`."""
     embedders: list[Embedder] = [profiles.load("embedder", name) for name in NETWORKS]
     landmarker, motion = profiles.load("landmarker", "mesh"), profiles.load("motion", "mesh")
     crops, faces = [s.crop for s in own], [s.face for s in own]
     sources = [limits.source_of(e.embed(crops, faces), own) for e in embedders]
-    appearance, strength = material.appearances.appearances[identity.index], strength_of(1)
+    appearance, strength = analysis.appearance(identity), strength_of(1)
     generator = profiles.load("inpainter", "mobilestylegan")
-    known = controls.run(site, identity, appearance, sources, embedders, generator, motion, landmarker, strength, SEED)
+    tools = controls.Tools(generator, motion, landmarker, tuple(embedders))
+    known = controls.run(site, identity, appearance, sources, tools, SEED)
     job = controls.job_of(site, identity, appearance, NETWORKS[0], SEED)
     everybody = generator.strangers(job, controls.COUNT + CANDIDATES)
     some = spread(site.samples)
@@ -180,14 +181,11 @@ def people_of(clip: Path, counts: Counts, crowd: Path | None = None) -> int:
 
     def chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
         nonlocal measured
-        steps = Steps(context, info.frame_count)
-        material = gather(steps, footage_of(source, info, context.settings))
-        control_stage = ControlStage(steps, material)
-        for identity in material.identities.identities:
-            site = control_stage.site(identity)
-            own = [s for s in material.samples.samples if s.track in identity.tracks]
+        faces, fronts = analysed(RecipeRun(context, info.frame_count), source, info)
+        for identity, site in zip(faces.people, fronts, strict=True):
+            own = [s for s in faces.samples.samples if s.track in identity.tracks]
             if site is not None and max(s.face.size for s in own) >= LEAST_FACE:
-                measure(site, identity, own, material, counts, crowd)
+                measure(site, identity, own, faces, counts, crowd)
                 measured += 1
         raise Withheld("measured", "Only measured.")
 

@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from models.motion.lia.backend import LiaNetwork  # noqa: E402
-from models.motion.liveportrait.networks.keypoints import unpack  # noqa: E402
+from models.motion.liveportrait.keypoints import unpack  # noqa: E402
 from models.motion.liveportrait.networks.network import LivePortrait  # noqa: E402
 from models.runtime.device import Place, choose  # noqa: E402
 from tests.reference import released, rule  # noqa: E402

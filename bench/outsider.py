@@ -37,7 +37,7 @@ from models.interfaces.capabilities import Appearance, Face, Floats, Image  # no
 from models.interfaces.twins import TwinJob  # noqa: E402
 from models.selection import profiles  # noqa: E402
 from tasks.analysis.attributes import glasses_share  # noqa: E402
-from tasks.audit.framing import framed  # noqa: E402
+from tasks.analysis.framing import framed  # noqa: E402
 from tasks.evaluation.metrics.adversary.kinds import Kinds  # noqa: E402
 
 NETWORKS = ("facenet", "dlib-resnet", "sface", "arcface")

@@ -23,18 +23,20 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from flows.recipes import auditing, stages  # noqa: E402
 from flows.recipes.context import Context, StageResult  # noqa: E402
-from flows.recipes.stage_runner import Steps  # noqa: E402
+from flows.recipes.recipe import named  # noqa: E402
 from flows.run.convert import convert  # noqa: E402
 from flows.run.sources import VIDEO_SUFFIXES, find  # noqa: E402
+from flows.run.video import run_recipe  # noqa: E402
 from infra.media.frame import YuvFrame  # noqa: E402
 from infra.media.probe import VideoInfo  # noqa: E402
+from infra.media.turn import OpenFrames  # noqa: E402
 from infra.settings import OnFailure, Settings  # noqa: E402
 from models.interfaces.capabilities import Floats  # noqa: E402
-from tasks.analysis.faces import OpenFrames  # noqa: E402
-from tasks.audit import audit  # noqa: E402
-from tasks.audit.recognisers import Reference  # noqa: E402
+from tasks.analysis import frame_source  # noqa: E402
+from tasks.analysis.frame_source import LocalFile  # noqa: E402
+from tasks.audit import audit, result  # noqa: E402
+from tasks.audit.recognisers import Panel, Reference  # noqa: E402
 from tasks.audit.report import Report  # noqa: E402
 from tasks.output.reassemble import Painted  # noqa: E402
 
@@ -87,7 +89,7 @@ def picked(opened: OpenFrames, wanted: set[int]) -> dict[int, YuvFrame]:
 
 
 def plant(
-    steps: Steps,
+    panel: Panel,
     source: OpenFrames,
     result: OpenFrames,
     painted: Painted,
@@ -96,7 +98,6 @@ def plant(
     counts: Counts,
 ) -> None:
     """Plant into one result that passed, track by track."""
-    panel = auditing.panel(steps)
 
     def recognised(frames: list[YuvFrame]) -> bool:
         opened = contextlib.nullcontext(iter(frames))
@@ -121,24 +122,24 @@ def plant(
 
 def measure(clip: Path, counts: Counts) -> None:
     """Convert a clip and plant into what passed."""
-    real = auditing.judge
+    real = result.run
 
     def chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
-        opened = stages.footage_of(source, info, context.settings).open
+        opened = frame_source.of_video(LocalFile(source, context.digest), info, context.settings).open
 
-        def judge(*given: Any) -> Report:
+        def audited(*given: Any) -> Report:
             report = real(*given)
             if report.clean:
-                steps, *rest = given[:5]
-                plant(steps, opened, *rest, counts)
+                frames, painted, known, panel, _, _, twins, *_ = given
+                plant(panel, opened, frames, painted, known, twins, counts)
             return report
 
         # The audit that passes is the one whose limits and places are needed.
-        auditing.judge = judge
+        result.run = audited
         try:
-            return stages.run_stages(source, info, context)
+            return run_recipe(named("", "video"), source, info, context)
         finally:
-            auditing.judge = real
+            result.run = real
 
     class Silent:
         def stage(self, *_: Any) -> None: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -71,22 +71,31 @@ def default_cache_url() -> str:
     return "file://" + str(Path(base) / "anonflow" / "store")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Settings of one run.
+@dataclass(frozen=True, kw_only=True)
+class RecipeSettings:
+    """What can change a pixel or a verdict of a result; all of it enters the fingerprint.
 
-    profile: table of backends. backends: (role, backend) pairs that replace what the profile says. motion_crop,
-    hard_frames, identity_scope, on_failure, surroundings: see the enums. seed: of every random choice.
-    max_attempts: tries at a twin per identity. workers: videos at a time. threads: processor threads a single video
-    may use for decoding and encoding. crf, preset: of x264. scene_backend; scene_threshold: change score of a
-    boundary, None takes the backend's own default; scene_similarity: mean RGB difference (0 to 255) below which two
-    scenes share a scene_id; scene_side: longer side in pixels of the frames that scene detection sees.
-    detector_side: longer side in pixels of the frames that face detection sees. keep_intermediates: do not purge
-    identifying objects. overwrite: convert again what the manifest already lists. time_limit: seconds of work allowed
-    per second of a video, 0 for any number; half an hour is always allowed. cache_url: fsspec address of the
-    intermediate store.
+    Attributes:
+        recipe: Order of stages; empty for AnonNET's, of videos or of pictures.
+        profile: Table of backends.
+        backends: (role, backend) pairs that replace what the profile says.
+        motion_crop: See `MotionCrop`.
+        hard_frames: See `HardFrames`.
+        seed: Of every random choice.
+        identity_scope: See `IdentityScope`.
+        on_failure: See `OnFailure`.
+        surroundings: See `Surroundings`.
+        max_attempts: Tries at a twin per identity.
+        crf: Quality of x264.
+        preset: Speed of x264.
+        scene_backend: See `SceneBackend`.
+        scene_threshold: Change score of a shot boundary; None takes the backend's own default.
+        scene_similarity: Mean RGB difference (0 to 255) below which two scenes share a scene_id.
+        scene_side: Longer side in pixels of the frames that scene detection sees.
+        detector_side: Longer side in pixels of the frames that face detection sees.
     """
 
+    recipe: str = ""
     profile: str = "embedded"
     backends: tuple[tuple[str, str], ...] = ()
     motion_crop: MotionCrop = MotionCrop.MESH
@@ -96,8 +105,6 @@ class Settings:
     on_failure: OnFailure = OnFailure.WITHHOLD
     surroundings: Surroundings = Surroundings.ACCEPT
     max_attempts: int = 5
-    workers: int = 1
-    threads: int = 2
     crf: int = 16
     preset: str = "veryfast"
     scene_backend: SceneBackend = SceneBackend.PYSCENEDETECT
@@ -105,10 +112,41 @@ class Settings:
     scene_similarity: float = 2.0
     scene_side: int = 160
     detector_side: int = 640
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineSettings:
+    """How a machine does the work; none of it changes a result.
+
+    Attributes:
+        workers: Videos at a time.
+        threads: Processor threads that a single video may use for decoding and encoding.
+        time_limit: Seconds of work allowed per second of a video, 0 for any number; half an hour is always allowed.
+    """
+
+    workers: int = 1
+    threads: int = 2
+    time_limit: float = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings:
+    """What is kept where; none of it changes a result.
+
+    Attributes:
+        cache_url: fsspec address of the intermediate store; empty for the user's cache folder.
+        keep_intermediates: Do not purge identifying objects.
+        overwrite: Convert again what the manifest already lists.
+    """
+
+    cache_url: str = ""
     keep_intermediates: bool = False
     overwrite: bool = False
-    time_limit: float = 300.0
-    cache_url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(RecipeSettings, MachineSettings, StoreSettings):
+    """All settings of one run, in one frozen value with defaults."""
 
     def __post_init__(self) -> None:
         """Fill in the cache address and refuse values out of range (UsageError)."""
@@ -132,18 +170,33 @@ class Settings:
             raise UsageError("time_limit must not be negative.")
 
     def allowed_s(self, duration_s: float) -> float:
-        """Seconds of work that a video of so many seconds may take; infinite without a limit."""
+        """Return how long a video may take.
+
+        Args:
+            duration_s: Of the video, seconds.
+
+        Returns:
+            Seconds of work; infinite without a limit.
+        """
         return max(_ALWAYS_ALLOWED_S, self.time_limit * duration_s) if self.time_limit else math.inf
 
     def parameters(self, *names: str) -> dict[str, object]:
-        """The named settings as JSON values, for a cache key. Raises AttributeError for an unknown name."""
+        """Return some settings as JSON values, for a cache key.
+
+        Args:
+            *names: Of the settings.
+
+        Returns:
+            Name -> value.
+
+        Raises:
+            AttributeError: For an unknown name.
+        """
         return {name: getattr(self, name) for name in names}
 
     def affecting_result(self) -> dict[str, object]:
-        """Every setting that can change a pixel or a verdict of a video's result, as JSON values."""
-        names = [n for n in self.__dataclass_fields__ if n not in _NO_EFFECT]
-        return self.parameters(*names)
+        """Return the recipe's settings but its name, as JSON values."""
+        return self.parameters(*(one.name for one in fields(RecipeSettings) if one.name != "recipe"))
 
 
-_NO_EFFECT = frozenset({"workers", "threads", "keep_intermediates", "overwrite", "time_limit", "cache_url"})
 _ALWAYS_ALLOWED_S = 1800.0

@@ -68,6 +68,11 @@ class Track:
         box = self.boxes[frame - self.first]
         return float(np.prod(box[2:] - box[:2]))
 
+    @property
+    def largest(self) -> float:
+        """Side in pixels (root of the area) of its largest box."""
+        return float(np.sqrt(np.prod(self.boxes[:, 2:] - self.boxes[:, :2], axis=1).max()))
+
 
 @dataclass(frozen=True)
 class Tracks:
@@ -79,8 +84,12 @@ class Tracks:
     height: int
 
 
+ACCEPTED = "accepted"
+"""Reason of an attempt whose twin was taken."""
+
+
 @dataclass(frozen=True)
-class Attempt:
+class AttemptRecord:
     """One try at a twin. Cosine distances of the verifying embedder, NaN where there was nothing to compare.
 
     distance, threshold: of the rule that decided. In place, the twin's score (see `tasks.generation.limits`) and the
@@ -99,3 +108,34 @@ class Attempt:
     made_with: dict[str, float] = field(default_factory=dict)
     genuine: float = float("nan")
     strangers: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What was done to faces, one row per face and frame. Identifying only in that it says where faces were.
+
+    frame, track: (n,) int. replaced: (n,) bool, False means redacted. boxes: (n, 4) and points: (n, 5, 2) float32
+    pixels of the new face, or of the filled region.
+    """
+
+    frame: NDArray[np.int64]
+    track: NDArray[np.int64]
+    replaced: NDArray[np.bool_]
+    boxes: Floats
+    points: Floats
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A region that the audit wants redacted: frames first .. last inclusive, box (4,) pixels."""
+
+    first: int
+    last: int
+    box: Floats
+
+
+@dataclass(frozen=True)
+class References:
+    """Embeddings of all sources of a video, (n, D) per judge in the judges' order. Identifying."""
+
+    vectors: tuple[Floats, ...]

@@ -1,4 +1,4 @@
-"""Which tests `make test-quick` leaves out, and which `make test` runs in processes of their own."""
+"""Which tests `make check` leaves out, and which `make test` runs in processes of their own."""
 
 from __future__ import annotations
 
@@ -14,39 +14,55 @@ SLOW = frozenset(
         "contracts/test_features.py",
         "contracts/test_inpainter.py",
         "contracts/test_motion.py",
-        "flows/run/test_bad_input.py",
-        "flows/recipes/test_twin_assignment.py",
         "flows/dataset/test_coordinator.py",
-        "flows/recipes/test_diffusion.py",
         "flows/evaluation/test_evaluate.py",
-        "flows/run/test_given_up.py",
-        "flows/recipes/test_motion_backends.py",
-        "flows/run/test_s3_faults.py",
+        "flows/manifest/test_review.py",
         "flows/prefect/test_schedules.py",
+        "flows/recipes/test_diffusion.py",
+        "flows/recipes/test_motion_backends.py",
+        "flows/recipes/test_search.py",
         "flows/recipes/test_stages.py",
+        "flows/recipes/test_turned.py",
+        "flows/recipes/test_twin_assignment.py",
+        "flows/run/test_bad_input.py",
+        "flows/run/test_given_up.py",
+        "flows/run/test_s3_faults.py",
         "flows/run/test_two_processes.py",
         "infra/media/test_media.py",
-        "models/inpainting/test_catalogue_inpainter.py",
+        "models/attributes/test_deepface.py",
+        "models/detection/test_retinaface_resnet50.py",
         "models/inpainting/controlnet/test_pipeline.py",
+        "models/inpainting/test_catalogue_inpainter.py",
         "models/motion/lia/test_lia.py",
         "models/motion/liveportrait/test_landmarks.py",
         "models/motion/liveportrait/test_networks.py",
         "models/motion/mesh/test_hairline.py",
-        "tools/catalogue/test_curate.py",
-        "models/attributes/test_deepface.py",
         "models/quality/test_inception.py",
-        "models/detection/test_retinaface_resnet50.py",
         "tasks/evaluation/measure/test_pair.py",
         "tasks/evaluation/report/test_browser.py",
-        "tasks/generation/test_twin.py",
         "tasks/generation/test_two_faces.py",
+        "tools/catalogue/test_curate.py",
     }
 )
 """Files below tests/ whose tests load large networks, start servers, or convert real videos."""
 SLOW_TESTS = frozenset(
     {
         "flows/prefect/test_tasks.py::test_flow_shows_verdicts_and_stages_and_no_names",
+        "flows/recheck/test_recheck.py::test_a_face_lying_on_its_side_that_was_left_is_found",
+        "flows/recheck/test_recheck.py::test_a_record_says_that_a_face_was_left",
+        "flows/recheck/test_recheck.py::test_a_second_recheck_looks_only_at_what_is_new_or_audited_otherwise",
+        "flows/recheck/test_recheck.py::test_no_later_run_publishes_it_again_unless_it_is_asked_to",
         "flows/recheck/test_recheck.py::test_what_the_networks_find",
+        "flows/run/test_convert.py::test_killed_run_leaves_nothing_visible_and_resumes",
+        "flows/run/test_convert.py::test_parquet_and_lines_agree",
+        "flows/run/test_convert.py::test_remote_destination_and_cache",
+        "flows/run/test_convert.py::test_results_below_the_source_are_not_inputs",
+        "flows/run/test_convert.py::test_tables",
+        "flows/run/test_convert.py::test_what_no_longer_holds_is_done_again",
+        "infra/media/containers/test_hidden.py::test_results_of_real_clips_hold_nothing",
+        "infra/media/containers/test_presented.py::test_what_encoders_leave_around_real_speech_is_quiet_and_copied",
+        "models/detection/test_turned.py::test_a_face_that_fills_the_picture_is_one_face",
+        "tasks/audit/test_residual.py::test_every_face_of_a_turned_group_is_found",
         "tasks/generation/test_gallery.py::test_processes_never_give_one_twin_to_two_people",
         "test_readme_commands.py::test_convert_and_image_write_what_the_readme_says",
     }
@@ -91,6 +107,7 @@ FIRST = (
     "tasks/generation/test_two_faces.py",
     "flows/recipes/test_twin_assignment.py",
     "flows/recipes/test_turned.py",
+    "flows/recipes/test_search.py",
     "flows/recipes/test_stages.py",
     "tasks/generation/test_controls.py",
     "flows/run/test_given_up.py",
@@ -116,7 +133,7 @@ def slow(item: pytest.Item) -> bool:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """The two parts of `make test` do not even import each other's files: torch comes with most of one part's."""
-    lane = {"torch": True, "not torch": False}.get(config.option.markexpr)
+    lane = {"torch": True, "not torch": False, "not slow and not torch": False}.get(config.option.markexpr)
     file = collection_path.relative_to(HERE).as_posix() if collection_path.is_relative_to(HERE) else ""
     if lane is None or not collection_path.name.startswith("test_") or collection_path.suffix != ".py":
         return None

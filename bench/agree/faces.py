@@ -16,8 +16,8 @@ from infra.media.probe import VideoInfo
 from models.interfaces.capabilities import Face, Floats, Image
 from models.landmarks import topology
 from models.selection import profiles
+from tasks.analysis import framing
 from tasks.analysis.tracking import overlap
-from tasks.audit import framing
 from tasks.evaluation.measure import figures
 from tasks.evaluation.measure.outside import mask
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from bench.recall.counting import Finder
-from flows.recipes import analysis, auditing
-from flows.recipes.analysis import Footage
-from flows.recipes.stage_runner import Steps
+from flows.recipes.networks import ProfileNetworks
 from infra.settings import Settings
 from models.interfaces.capabilities import Detector, Face, Image
-from tasks.analysis.faces import FaceSettings
+from tasks.analysis.faces import detectors
+from tasks.analysis.settings import FaceSettings
+from tasks.audit.networks import search
 from tasks.audit.residual import FaceSearch
 
 _KEPT = 64
@@ -26,7 +25,7 @@ _KEPT = 64
 def finders() -> dict[str, Finder]:
     """The audit's thorough look at a frame of a video, the one at the frames in between, its look at a still, and the
     pipeline's detections that start a track, on a frame of a video and on a still."""
-    video, still = (auditing.search(_steps(frames)) for frames in (2, 1))
+    video, still = (search(ProfileNetworks(Settings()), still) for still in (False, True))
     # Both look at a frame in part the same way, which takes most of the time.
     detector = _Remembering(video.detector)
     return {
@@ -43,17 +42,13 @@ def _of(search: FaceSearch, thorough: bool = True) -> Finder:
 
 
 def _pipeline(frames: int) -> Finder:
-    footage = Footage(contextlib.nullcontext, (0, 0), frames, cast(Any, None))  # type: ignore[arg-type]
-    detector, _ = analysis.detectors(_steps(frames), footage)
+    looked_at: Any = SimpleNamespace(frames=frames, faces=FaceSettings())
+    networks: Any = ProfileNetworks(Settings())
+    detector, _ = detectors(networks, looked_at)
     return Finder(
         lambda image: detector.detect([image])[0],
         lambda _, face: face.score >= FaceSettings.strong,
     )
-
-
-def _steps(frames: int) -> Steps:
-    """What loads the networks of a run with the usual settings."""
-    return Steps(cast(Any, SimpleNamespace(settings=Settings())), frames)
 
 
 class _Remembering:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -11,9 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.cli.options import Around, Attempts, Failure, Fid, People, Person, Profile, Scope, Seed, TimeLimit
+from flows.cli.options import Fid, People, Person, TimeLimit, recipe_options
 from infra.errors import UsageError
-from infra.settings import IdentityScope, OnFailure, Settings, Surroundings
+from infra.settings import Settings
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -27,22 +28,19 @@ _PATIENCE_S = 600.0
 _ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
+@recipe_options()
 def deploy(
     name: Annotated[str, typer.Argument(metavar="[DATASET]", help="Also define a dataset of this name.")] = "",
     source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="Its videos: a folder or a table.")] = "",
     destination: Annotated[str, typer.Argument(metavar="[DESTINATION]", help="Where its results go.")] = "",
-    profile: Profile = "embedded",
-    seed: Seed = 0,
-    identity_scope: Scope = IdentityScope.VIDEO,
-    on_failure: Failure = OnFailure.WITHHOLD,
-    surroundings: Around = Surroundings.ACCEPT,
-    max_attempts: Attempts = 5,
     time_limit: TimeLimit = 300.0,
     schedule: Annotated[str | None, typer.Option(help="Cron expression in UTC; an empty one ends it.")] = None,
     person: Person = "",
     people: People = "",
     pool: Annotated[str, typer.Option(help="Work pool whose workers convert shards.")] = "anonflow",
     shards_at_a_time: Annotated[int | None, typer.Option(help="Over all workers of the pool anonflow.")] = None,
+    *,
+    chosen: dict[str, Any],
 ) -> None:
     """Register work pool and deployments at the Prefect server; define a dataset, and when it runs by itself.
 
@@ -52,6 +50,7 @@ def deploy(
     from flows.dataset import definition
     from flows.evaluation import pairs
     from flows.prefect import registration
+    from flows.recipes.recipe import named
     from infra.storage.store import Store
     from models.selection import profiles
 
@@ -59,16 +58,9 @@ def deploy(
     if name:
         if not source or not destination:
             raise UsageError("A dataset needs a name, a SOURCE and a DESTINATION.")
-        settings = Settings(
-            profile=profile,
-            seed=seed,
-            identity_scope=identity_scope,
-            on_failure=on_failure,
-            surroundings=surroundings,
-            max_attempts=max_attempts,
-            time_limit=time_limit,
-        )
+        settings = Settings(**chosen, time_limit=time_limit)
         profiles.roles(settings)
+        named(settings.recipe, "video")
         pairs.who_is_who(person, people)
         here, there, table = (
             value if not value or "://" in value else str(Path(value).absolute())
@@ -86,11 +78,10 @@ def deploy(
         console.print(f"{name}: {f'runs at {schedule} (UTC)' if schedule else 'runs when triggered'}", highlight=False)
 
 
+@recipe_options(only_given=True)
 def trigger(
     name: Name,
     watch: Annotated[bool, typer.Option("--watch", help="Wait for the end; exit code 1 when it fails.")] = False,
-    profile: Annotated[str, typer.Option(help="Instead of what the definition says.")] = "",
-    on_failure: Annotated[OnFailure | None, typer.Option(help="Instead of what the definition says.")] = None,
     shard_seconds: Annotated[float | None, typer.Option(help="Seconds of video that a worker takes at a time.")] = None,
     evaluate: Annotated[
         bool, typer.Option("--evaluate", help="Convert nothing: attack what is converted, and make a report.")
@@ -100,8 +91,13 @@ def trigger(
         bool, typer.Option("--recheck", help="Convert nothing: audit again what is published, against its source too.")
     ] = False,
     pull: Annotated[bool, typer.Option("--pull", help="With --recheck: move what fails into the store.")] = False,
+    *,
+    chosen: dict[str, Any],
 ) -> None:
-    """Convert what is new or unfinished in a dataset, by whatever workers there are."""
+    """Convert what is new or unfinished in a dataset, by whatever workers there are.
+
+    What is said here about the conversion holds for this run, instead of what the definition says.
+    """
     if evaluate and recheck:
         raise UsageError("Choose one of --evaluate and --recheck.")
     if fid and not evaluate:
@@ -114,8 +110,17 @@ def trigger(
     if recheck:
         _start(name, watch, "recheck", pull=pull or None)
         return
-    policy = on_failure.value if on_failure else None
-    _start(name, watch, profile=profile or None, policy=policy, shard_seconds=shard_seconds)
+    settings = Settings(**chosen)
+    profile, policy = chosen.pop("profile", None), chosen.pop("on_failure", None)
+    changes = json.loads(json.dumps(settings.parameters(*chosen)))
+    _start(
+        name,
+        watch,
+        profile=profile or None,
+        policy=policy and policy.value,
+        shard_seconds=shard_seconds,
+        changes=changes or None,
+    )
 
 
 def retry_failed(

@@ -40,7 +40,11 @@ def evaluate(
 ) -> None:
     """Attack anonymized files, measure what they are still good for, and write a report."""
     from flows.evaluation.evaluate import PROFILE, WITH_FID, Request
+    from flows.run import sources
 
+    for argument, address in (("ORIGINALS", originals), ("ANONYMIZED", anonymized), ("--others", others)):
+        if address:
+            sources.check(address, argument)
     settings = Settings(
         profile=WITH_FID if fid else PROFILE, workers=workers, threads=threads, seed=seed, cache_url=cache
     )

@@ -6,33 +6,28 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from flows.cli import datasets, evaluate, recheck, upkeep
+from flows.cli import datasets, evaluate, explain, recheck, recipes, upkeep
 from flows.cli.cache import cache_app
 from flows.cli.models import models_app
 from flows.cli.options import (
-    Around,
-    Attempts,
+    RECIPE,
     CacheUrl,
-    Crop,
     Destination,
-    Failure,
-    Hard,
     Overwrite,
-    Profile,
-    Scope,
     Seed,
     Source,
     TimeLimit,
     networks,
+    recipe_options,
 )
 from infra.errors import AnonflowError, UsageError
 from infra.process.allocator import few_arenas
-from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings, Surroundings
+from infra.settings import OnFailure, Settings
 
 if TYPE_CHECKING:
     from flows.evaluation.evaluate import Request
@@ -51,32 +46,25 @@ app.add_typer(evaluate.review_app, name="review")
 app.command(rich_help_panel="Proof")(evaluate.evaluate)
 app.command(rich_help_panel="Proof")(evaluate.report)
 app.command(rich_help_panel="Proof")(recheck.recheck)
+app.command(rich_help_panel="Proof")(explain.explain)
+app.command()(recipes.recipes)
 _RUNS = (datasets.deploy, datasets.trigger, datasets.status, datasets.retry_failed, datasets.worker)
 for _command in (*_RUNS, upkeep.plan, upkeep.purge):
     app.command(rich_help_panel="Datasets, workers and stores")(_command)
 
 
 Backends = tuple[tuple[str, str], ...]
+Chosen = dict[str, Any]
 
 
 @app.command()
-@networks()
+@recipe_options()
 def convert(
     source: Source,
     destination: Destination,
-    profile: Profile = "embedded",
     workers: Annotated[int, typer.Option(help="Videos at a time.")] = 1,
     threads: Annotated[int, typer.Option(help="Threads for decoding and encoding one video.")] = 2,
-    seed: Seed = 0,
     overwrite: Overwrite = False,
-    identity_scope: Scope = IdentityScope.VIDEO,
-    on_failure: Failure = OnFailure.WITHHOLD,
-    surroundings: Around = Surroundings.ACCEPT,
-    max_attempts: Attempts = 5,
-    scenes: Annotated[SceneBackend, typer.Option(help="What finds shot boundaries.")] = SceneBackend.PYSCENEDETECT,
-    motion_crop: Crop = MotionCrop.MESH,
-    hard_frames: Hard = HardFrames.MESH,
-    crf: Annotated[int, typer.Option(help="Quality of the result; smaller is better and larger.")] = 16,
     no_orchestration: Annotated[bool, typer.Option("--no-orchestration", help="Run without Prefect.")] = False,
     keep_intermediates: Annotated[
         bool, typer.Option("--keep-intermediates", help="Keep identifying intermediate objects.")
@@ -87,23 +75,13 @@ def convert(
         Path | None, typer.Option(help="Folder: afterwards attack and measure the results, and write a report there.")
     ] = None,
     *,
-    backends: Backends,
+    chosen: Chosen,
 ) -> None:
     """Convert videos: every face becomes a synthetic person."""
     settings = Settings(
-        profile=profile,
-        backends=backends,
-        motion_crop=motion_crop,
-        hard_frames=hard_frames,
-        seed=seed,
-        identity_scope=identity_scope,
-        on_failure=on_failure,
-        surroundings=surroundings,
-        max_attempts=max_attempts,
+        **chosen,
         workers=workers,
         threads=threads,
-        crf=crf,
-        scene_backend=scenes,
         keep_intermediates=keep_intermediates,
         overwrite=overwrite,
         time_limit=time_limit,
@@ -112,6 +90,7 @@ def convert(
     from flows.run import sources
     from flows.run.convert import convert as convert_all
 
+    sources.check(source, "SOURCE")
     jobs = sources.find(source, sources.VIDEO_SUFFIXES, destination)
     evaluation = _evaluation(source, destination, report, settings) if report is not None else None
     console = Console()
@@ -123,39 +102,23 @@ def convert(
 
 
 @app.command()
-@networks()
+@recipe_options()
 def image(
     source: Source,
     destination: Destination,
-    profile: Profile = "embedded",
-    seed: Seed = 0,
     overwrite: Overwrite = False,
-    on_failure: Failure = OnFailure.WITHHOLD,
-    surroundings: Around = Surroundings.ACCEPT,
-    motion_crop: Crop = MotionCrop.MESH,
-    hard_frames: Hard = HardFrames.MESH,
     cache: CacheUrl = "",
     time_limit: TimeLimit = 300.0,
     *,
-    backends: Backends,
+    chosen: Chosen,
 ) -> None:
     """Convert pictures: every face becomes a synthetic person."""
-    settings = Settings(
-        profile=profile,
-        seed=seed,
-        on_failure=on_failure,
-        surroundings=surroundings,
-        backends=backends,
-        motion_crop=motion_crop,
-        hard_frames=hard_frames,
-        overwrite=overwrite,
-        time_limit=time_limit,
-        cache_url=cache,
-    )
+    settings = Settings(**chosen, overwrite=overwrite, time_limit=time_limit, cache_url=cache)
     from flows.run import sources
     from flows.run.convert import convert_pictures
     from infra.media.pictures.still import PICTURE_SUFFIXES
 
+    sources.check(source, "SOURCE")
     jobs = sources.find(source, PICTURE_SUFFIXES, destination)
     console = Console()
     with _reporter(console, len(jobs)) as reporter:
@@ -170,7 +133,7 @@ def demo(
     destination: Annotated[str, typer.Option(help="Folder for the result and the comparison.")] = "out/demo",
     seed: Seed = 0,
     overwrite: Overwrite = False,
-    on_failure: Failure = OnFailure.WITHHOLD,
+    on_failure: Annotated[OnFailure, RECIPE["on_failure"][2]] = OnFailure.WITHHOLD,
     *,
     backends: Backends,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, Surroundings
+from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Surroundings
 from models.selection.backends import BACKENDS, CHOOSABLE
 
 Source = Annotated[
@@ -21,14 +21,6 @@ Profile = Annotated[str, typer.Option(help="Table of networks to use.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Convert again what the manifest already lists.")]
 Failure = Annotated[OnFailure, typer.Option(help="What to do with a face that cannot be replaced safely.")]
-Around = Annotated[
-    Surroundings,
-    typer.Option(help="Whether single frames may match the source for its hair, head and light."),
-]
-Scope = Annotated[IdentityScope, typer.Option(help="How far one person keeps one twin.")]
-Crop = Annotated[MotionCrop, typer.Option(help="What LivePortrait's crops are fitted to.")]
-Attempts = Annotated[int, typer.Option(help="Tries at a twin per person.")]
-Hard = Annotated[HardFrames, typer.Option(help="What to do where a motion network does not bear a frame.")]
 TimeLimit = Annotated[
     float, typer.Option(help="Seconds of work per second of a video (half an hour at least); 0 for any number.")
 ]
@@ -57,21 +49,96 @@ _ROLES = {
 _PANEL = "Networks, instead of what the profile says"
 
 
-def networks(*roles: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command an option per role (all that may be chosen when none is named), whose answers it gets together as
-    its parameter `backends`: (role, backend) pairs of those that were given."""
-    chosen = roles or tuple(CHOOSABLE)
+_Wrapped = Callable[[Callable[..., None]], Callable[..., None]]
+
+RECIPE: dict[str, tuple[Any, Any, Any]] = {
+    "recipe": (str, "", typer.Option(help="Order of the stages; see `anonflow recipes`.")),
+    "profile": (str, "embedded", typer.Option(help="Table of networks to use.")),
+    "seed": (int, 0, typer.Option(help="Seed of every random choice.")),
+    "identity_scope": (IdentityScope, IdentityScope.VIDEO, typer.Option(help="How far one person keeps one twin.")),
+    "on_failure": (
+        OnFailure, OnFailure.WITHHOLD, typer.Option(help="What to do with a face that cannot be replaced safely."),
+    ),
+    "surroundings": (
+        Surroundings, Surroundings.ACCEPT,
+        typer.Option(help="Whether single frames may match the source for its hair, head and light."),
+    ),
+    "max_attempts": (int, 5, typer.Option(help="Tries at a twin per person.")),
+    "scenes": (SceneBackend, SceneBackend.PYSCENEDETECT, typer.Option(help="What finds shot boundaries.")),
+    "motion_crop": (MotionCrop, MotionCrop.MESH, typer.Option(help="What LivePortrait's crops are fitted to.")),
+    "hard_frames": (
+        HardFrames, HardFrames.MESH,
+        typer.Option(help="What to do with frames beyond the limits of a motion network."),
+    ),
+    "crf": (int, 16, typer.Option(help="Quality of the result; smaller is better and larger.")),
+}  # fmt: skip
+"""Option -> (type, default, description) of everything that changes a result and that users may choose."""
+_FIELDS = {"scenes": "scene_backend"}
+"""Options whose setting has another name."""
+
+
+def recipe_options(only_given: bool = False) -> _Wrapped:
+    """Give a command every option that changes a result, whose values it gets as its parameter `chosen`.
+
+    Args:
+        only_given: Leave out what the user did not say, for a command that changes what is already defined.
+
+    Returns:
+        The decorator; `chosen` is a mapping of settings (`infra.settings.RecipeSettings`) by name.
+    """
+
+    def gather(given: dict[str, Any]) -> dict[str, Any]:
+        values = {_FIELDS.get(name, name): given.pop(name) for name in RECIPE}
+        named = tuple((role, given.pop(role)) for role in CHOOSABLE)
+        backends = tuple(pair for pair in named if pair[1])
+        if only_given:
+            values = {name: value for name, value in values.items() if value is not None}
+            return {"chosen": values | ({"backends": backends} if backends else {})}
+        return {"chosen": values | {"backends": backends}}
+
+    added = [
+        Parameter(
+            name,
+            Parameter.KEYWORD_ONLY,
+            default=None if only_given else default,
+            annotation=Annotated[(kind | None) if only_given else kind, option],
+        )
+        for name, (kind, default, option) in RECIPE.items()
+    ]
+    return _with_options([*added, *map(_network, CHOOSABLE)], "chosen", gather)
+
+
+def networks(*roles: str) -> _Wrapped:
+    """Give a command an option per role, whose answers it gets as its parameter `backends`.
+
+    Args:
+        *roles: Roles whose backend may be named.
+
+    Returns:
+        The decorator; `backends` are the (role, backend) pairs that were given.
+    """
+
+    def gather(given: dict[str, Any]) -> dict[str, Any]:
+        named = tuple((role, given.pop(role)) for role in roles)
+        return {"backends": tuple(pair for pair in named if pair[1])}
+
+    return _with_options([_network(role) for role in roles], "backends", gather)
+
+
+def _with_options(
+    added: list[Parameter], replaced: str, gather: Callable[[dict[str, Any]], dict[str, Any]]
+) -> _Wrapped:
+    """Replace the parameter `replaced` of a command by options, out of whose values `gather` makes it."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(**given: Any) -> None:
-            named = tuple((role, given.pop(role)) for role in chosen)
-            command(**given, backends=tuple(pair for pair in named if pair[1]))
+            made = gather(given)
+            command(**given, **made)
 
         # The parser reads a command's options off its signature.
         signature = inspect.signature(command, eval_str=True)
-        own = [parameter for parameter in signature.parameters.values() if parameter.name != "backends"]
-        added = [Parameter(r, Parameter.KEYWORD_ONLY, default="", annotation=_option(r)) for r in chosen]
+        own = [parameter for parameter in signature.parameters.values() if parameter.name != replaced]
         vars(run)["__signature__"] = signature.replace(parameters=[*own, *added])
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
         return run
@@ -79,6 +146,7 @@ def networks(*roles: str) -> Callable[[Callable[..., None]], Callable[..., None]
     return decorate
 
 
-def _option(role: str) -> Any:
+def _network(role: str) -> Parameter:
     names = "|".join(BACKENDS[CHOOSABLE[role]])
-    return Annotated[str, typer.Option(metavar=names, help=_ROLES[role], rich_help_panel=_PANEL)]
+    option = typer.Option(metavar=names, help=_ROLES[role], rich_help_panel=_PANEL)
+    return Parameter(role, Parameter.KEYWORD_ONLY, default="", annotation=Annotated[str, option])

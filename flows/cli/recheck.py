@@ -26,7 +26,11 @@ def recheck(
     """Audit what is published again, with the audit of this version; exit code 1 when something fails."""
     from flows.recheck.recheck import Request
     from flows.recheck.recheck import recheck as run
+    from flows.run import sources
 
+    sources.check(destination, "DESTINATION")
+    if source:
+        sources.check(source, "--source")
     console = Console(soft_wrap=True, highlight=False)
 
     def told(outcome: Outcome, fresh: bool) -> None:

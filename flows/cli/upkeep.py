@@ -33,6 +33,7 @@ def plan(
     from infra.storage.store import Store
 
     settings = Settings(profile=profile)
+    sources.check(source, "SOURCE")
     jobs = sources.find(source, sources.VIDEO_SUFFIXES, destination or None)
     rows, left = [], jobs
     if destination:

@@ -13,7 +13,16 @@ from enum import StrEnum
 from typing import Any
 
 from infra.errors import UsageError
-from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Settings, Surroundings
+from infra.settings import (
+    HardFrames,
+    IdentityScope,
+    MotionCrop,
+    OnFailure,
+    RecipeSettings,
+    SceneBackend,
+    Settings,
+    Surroundings,
+)
 from infra.storage.store import Prefix, Store
 
 FOLDER = f"{Prefix.IDENTIFYING.value}/definitions"
@@ -56,6 +65,9 @@ def define(name: str, source: str, destination: str, settings: Settings, person:
     if not _NAME.fullmatch(name):
         raise UsageError("A dataset's name consists of up to 40 lower case letters, digits and hyphens.")
     values = {key: value for key, value in asdict(settings).items() if key not in _OF_WORKER}
+    # Workers that are still of a version without recipes can read definitions that name none.
+    if not values["recipe"]:
+        del values["recipe"]
     return Dataset(name, source, destination, json.loads(json.dumps(values)), person, people)
 
 
@@ -83,6 +95,27 @@ def load_snapshot(store: Store, folder: str) -> Dataset:
 def names(store: Store) -> list[str]:
     """Names of all datasets in the store."""
     return [path.rpartition("/")[2].removesuffix(".json") for path in store.list_tree(FOLDER)]
+
+
+def changed(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a dataset with some of the recipe's changed for one run.
+
+    Args:
+        settings: Of the definition, as JSON values.
+        changes: Others for some of them.
+
+    Returns:
+        The settings, as JSON values.
+
+    Raises:
+        UsageError: For a name that is none of the recipe's settings, so that nothing else, an address say, becomes a
+            parameter of a flow run; and for values out of range.
+    """
+    unknown = sorted(set(changes) - {field.name for field in fields(RecipeSettings)})
+    if unknown:
+        raise UsageError(f"A run may change settings of the recipe only, not {', '.join(unknown)}.")
+    settings_from(settings | changes)
+    return settings | changes
 
 
 def settings_from(values: dict[str, Any]) -> Settings:

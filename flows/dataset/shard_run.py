@@ -6,12 +6,15 @@ import logging
 import os
 import threading
 from dataclasses import dataclass
+from functools import partial
 
 from flows.dataset import definition, shards
 from flows.dataset.store_layout import folder_of, shard_lease
 from flows.manifest.rows import VideoRow
 from flows.recipes.context import Stages
+from flows.recipes.recipe import named
 from flows.run.convert import Runner, Shared, Summary, convert_jobs, services_for
+from flows.run.video import run_recipe
 from infra.errors import UsageError
 from infra.settings import Settings
 from infra.storage.lease import Leases
@@ -72,13 +75,10 @@ def convert_shard(
     between probe and publish, None for the real one. Raises UsageError when the run has ended, WeightsError, and
     StoreUnavailable.
     """
-    if stages is None:
-        from flows.recipes.stages import run_stages
-
-        stages = run_stages
     store, folder = Store(Settings().cache_url), folder_of(run)
     dataset = definition.load_snapshot(store, folder)
     settings = dataset.with_settings(workers=machine.videos, threads=machine.threads)
+    stages = stages or partial(run_recipe, named(settings.recipe, "video"))
     shard = shards.load(store, folder, number)
     with Leases(store) as leases, leases.holding(shard_lease(run, number)) as claim:
         if claim is None:

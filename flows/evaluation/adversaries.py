@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from flows.evaluation.pair_work import Looked
 from flows.evaluation.pairs import Pairing
 from tasks.evaluation.metrics.adversary import insider, outsider
-from tasks.evaluation.metrics.usefulness.usefulness import Numbers
+from tasks.evaluation.metrics.definition import Numbers
 from tasks.evaluation.report.verdict import Limits
 
 

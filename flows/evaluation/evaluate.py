@@ -23,8 +23,8 @@ from infra.settings import Settings
 from infra.storage.store import Store
 from models.embedding.calibration import calibration
 from models.selection import profiles
+from tasks.evaluation.metrics import privacy
 from tasks.evaluation.metrics.definition import Figure
-from tasks.evaluation.metrics.identity import privacy
 from tasks.evaluation.metrics.picture.frechet import FRECHET
 from tasks.evaluation.report import compose, page
 from tasks.evaluation.report.compose import Facts

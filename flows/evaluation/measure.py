@@ -27,7 +27,7 @@ from infra.storage.store import Store
 from models.embedding.calibration import calibration
 from models.selection import profiles
 from tasks.analysis import scenes
-from tasks.analysis.faces import FaceSettings, SceneConsumer
+from tasks.analysis.settings import FaceSettings, SceneConsumer
 from tasks.evaluation.measure import pair as measuring
 from tasks.evaluation.measure.look import Instruments
 from tasks.evaluation.measure.pair import Known, Reel

@@ -71,7 +71,7 @@ class Work:
                 raise
 
     def _one(self, pair: Pair) -> Looked:
-        return self._show(f"pair {pair.ordinal}", lambda: self._looked(pair))
+        return self._show(f"pair {pair.ordinal}", lambda: self._looked(pair), "measure pair")
 
     def _looked(self, pair: Pair) -> Looked:
         self._check()

@@ -76,10 +76,11 @@ def pair_up(
     original shows somebody else. others: address of more pictures of people, who are named in the same way by their
     paths below it. Raises UsageError when nothing fits.
     """
-    ours, theirs = find(originals, SUFFIXES), find(anonymized, SUFFIXES)
+    ours = find(originals, SUFFIXES, argument="ORIGINALS")
+    theirs = find(anonymized, SUFFIXES, argument="ANONYMIZED")
     if others and not (person or people):
         raise UsageError("--others needs --person or --people: without, it is not known whose pictures they are.")
-    more = find(others, SUFFIXES) if others else []
+    more = find(others, SUFFIXES, argument="--others") if others else []
     rows = _rows(anonymized)
     if rows:
         known = _by_manifest(ours, theirs, rows, key)

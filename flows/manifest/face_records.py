@@ -18,7 +18,7 @@ from infra.errors import StoreError, StoreUnavailable
 from infra.storage.store import Store
 from models.detection.turned import turned_face, way_back
 from models.interfaces.capabilities import Face
-from tasks.output.reassemble import Painted
+from tasks.records import Painted
 
 log = logging.getLogger("anonflow")
 

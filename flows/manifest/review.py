@@ -10,12 +10,11 @@ from flows.manifest import face_records
 from flows.manifest.manifest import Ledger
 from flows.manifest.rows import VideoRow
 from infra.errors import UsageError
+from infra.reasons import Reason
 from infra.storage.store import Store
 from infra.storage.upkeep import remove_for_good
 from tasks.evaluation.report.review import Choice, Review
 from tasks.records import Verdict
-
-REDO = "redo"
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,8 @@ def _decided(row: VideoRow, choice: Choice) -> VideoRow:
         return row if not row.output else replace(row, review=choice.value)
     if choice is Choice.REJECT:
         return row.rejected()
-    if row.reason == REDO:
+    if row.reason == Reason.REDO:
         return row
     said = "A person asked for another try; the next run makes it, with other twins."
-    again = replace(row.rejected(), verdict=Verdict.FAILED, reason=REDO, message=said)
+    again = replace(row.rejected(), verdict=Verdict.FAILED, reason=Reason.REDO, message=said)
     return replace(again, review=choice.value, redone=row.redone + 1)

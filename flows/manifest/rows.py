@@ -6,9 +6,11 @@ import io
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
+from enum import Enum
 from typing import Any
 
 from infra.errors import StoreError
+from infra.reasons import Reason
 from tasks.records import Verdict
 
 
@@ -57,12 +59,12 @@ class VideoRow(Evidence):
     """One input and its verdict.
 
     public_id: keyed id of the content. input_id: keyed id of its place in the dataset, which tells inputs of equal
-    content apart. ordinal: place in the input list of the run that wrote the row. reason: stable short code, empty for
-    published. fingerprint: digest over everything that can change the result. source_stamp, output_stamp: keyed id of
-    the source's version, and version of the result, as listings show them; empty when unknown. run: id of the dataset
-    run that wrote the row, if any. review: what a person decided about the result, if anybody did, or that a recheck
-    took it out. redone: how often a
-    person asked for another try; the seed of the row is the run's plus as many. Durations and stage times are seconds.
+    content apart. ordinal: place in the input list of the run that wrote the row. reason: an `infra.reasons.Reason`,
+    or a code of another version; empty for published. fingerprint: digest over everything that can change the result.
+    source_stamp, output_stamp: keyed id of the source's version, and version of the result, as listings show them;
+    empty when unknown. run: id of the dataset run that wrote the row, if any. review: what a person decided about the
+    result, if it was looked at, or that a recheck took it out. redone: how often a person asked for another try; the
+    seed of the row is the run's plus as many. Durations and stage times are seconds.
     """
 
     public_id: str
@@ -84,6 +86,7 @@ class VideoRow(Evidence):
     peak_memory_bytes: int = 0
     backends: dict[str, str] = field(default_factory=dict)
     profile: str = ""
+    recipe: str = ""
     seed: int = 0
     fingerprint: str = ""
     source_stamp: str = ""
@@ -96,7 +99,7 @@ class VideoRow(Evidence):
     def rejected(self) -> VideoRow:
         """The row of an input whose result a person rejected: it is withheld whatever else is known."""
         said = "A person rejected the result; another is made once one asks to redo it, or by --overwrite."
-        return self._held(REJECT, "review", said)
+        return self._held(REJECT, Reason.REVIEW, said)
 
     def pulled(self, reason: str) -> VideoRow:
         """The row of an input whose result failed a recheck and was taken out. reason: the first that was found."""
@@ -146,7 +149,7 @@ def _plain(value: Any) -> Any:
         return [_plain(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value.value if isinstance(value, Verdict) else value
+    return value.value if isinstance(value, Enum) else value
 
 
 def lines(rows: list[VideoRow]) -> bytes:

@@ -10,7 +10,7 @@ import logging
 import threading
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import State
@@ -54,22 +54,24 @@ def convert_dataset(
     profile: str | None = None,
     policy: Literal["withhold", "redact"] | None = None,
     only_failed: bool = False,
+    changes: dict[str, Any] | None = None,
     shard_seconds: float = Policy.shard_s,
     alarm_share: float = 0.2,
 ) -> State[None]:
     """Coordinate one run.
 
     dataset: its name, as defined by `anonflow deploy`. profile, policy (what to do with a face that cannot be replaced
-    safely): instead of what the definition says. only_failed: convert again what failed. shard_seconds: of video in a
+    safely): instead of what the definition says. only_failed: convert again what failed.
+    changes: further settings of the recipe instead of what the definition says. shard_seconds: of video in a
     shard. alarm_share: share of withheld and failed inputs above which an event tells automations.
     """
     logger = get_run_logger()
     store, suffix = Store(Settings().cache_url), f"-{dataset}"
     try:
         defined = definition.load(store, dataset)
-        changes = {"profile": profile, "on_failure": OnFailure(policy) if policy else None}
-        chosen = {name: value for name, value in changes.items() if value is not None}
-        defined = replace(defined, settings=defined.settings | chosen)
+        named = {"profile": profile, "on_failure": OnFailure(policy) if policy else None}
+        chosen = {name: value for name, value in named.items() if value is not None}
+        defined = replace(defined, settings=definition.changed(defined.settings, (changes or {}) | chosen))
         stop = STOP.get() or threading.Event()
         coordinator = Coordinator(
             defined,
@@ -84,6 +86,7 @@ def convert_dataset(
                 "profile": profile,
                 "policy": policy,
                 "only_failed": only_failed,
+                "changes": changes,
                 "shard_seconds": shard_seconds,
                 "alarm_share": alarm_share,
             },

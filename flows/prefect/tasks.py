@@ -1,15 +1,23 @@
-"""Videos and their stages as Prefect tasks: a thin view. Our manifest stays the record; results never pass through
+"""Videos and their stages as Prefect tasks: a thin view. The manifest stays the record; results never pass through
 Prefect.
 
-Parameters are ordinals, names are ordinals and stages; artifacts (`flows.prefect.artifacts`) tell of public ids alone.
+Parameters and names are ordinals, stages and attempts; artifacts (`flows.prefect.artifacts`) tell of public ids alone.
+What a task works on is handed to it in the process, so that nothing of it reaches the server.
 """
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
+from types import FunctionType
 from typing import Any, TypeVar
 
-from prefect import flow, task
+from prefect import Task, flow, get_client, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -23,88 +31,206 @@ from flows.run.video import convert_video
 from infra.errors import Withheld
 from infra.privacy import install
 from infra.settings import Settings
+from models.selection import profiles
+from tasks.stage import Stage
 
 T = TypeVar("T")
+log = logging.getLogger("anonflow")
+
+_RECORDED_WITHIN_S = 15.0
+"""How long a run waits for the server to have recorded its tasks, which it does with a delay."""
+_OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
+
+
+@dataclass
+class _Session:
+    """What the tasks of one flow run work on.
+
+    Attributes:
+        jobs: By ordinal.
+        settings: Of the run.
+        services: What all inputs share.
+        outcomes: By ordinal, of those that are done.
+        raised: Errors that end the run.
+    """
+
+    jobs: dict[int, Job]
+    settings: Settings
+    services: Services
+    outcomes: dict[int, Outcome | None] = field(default_factory=dict)
+    raised: list[Exception] = field(default_factory=list)
+
+
+class _Count:
+    """Counts task runs; safe among threads."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self._lock = threading.Lock()
+
+    def add(self) -> None:
+        """Count one."""
+        with self._lock:
+            self.value += 1
+
+
+_SESSION: ContextVar[_Session] = ContextVar("anonflow_session")
+_WORK: ContextVar[Callable[[], State[None]]] = ContextVar("anonflow_work")
+_STARTED: ContextVar[_Count | None] = ContextVar("anonflow_started", default=None)
+
+
+def _flow_run_name() -> str:
+    session = _SESSION.get()
+    return f"{len(session.jobs)} videos, seed {session.settings.seed}"
+
+
+@flow(name="anonflow convert", flow_run_name=_flow_run_name, persist_result=False, validate_parameters=False)
+def convert_inputs() -> State[None]:
+    """Convert the inputs of the session, one task run each, and below it one per stage."""
+    session = _SESSION.get()
+    try:
+        summary = convert_jobs(list(session.jobs.values()), session.settings, session.services, videos_as_tasks)
+    except Exception as error:
+        return failed(error, session.raised)
+    session.outcomes.update({outcome.row.ordinal: outcome for outcome in summary.outcomes})
+    artifacts.attempt(lambda: artifacts.verdicts([outcome.row for outcome in summary.outcomes]))
+    return Completed(message=_recorded())
+
+
+@task(name="convert video", task_run_name="video {ordinal}", **_OPTIONS)
+def convert_one(ordinal: int) -> State[None]:
+    """Convert one video of the session.
+
+    Args:
+        ordinal: Its place in the input list.
+
+    Returns:
+        The state of the task run; the outcome stays in the session.
+    """
+    session = _SESSION.get()
+    install(session.services.privacy)
+
+    def show(name: str, work: Callable[[], T], kind: Stage[Any, Any] | str = "") -> T:
+        tags = {resource(session.settings, kind)} if isinstance(kind, Stage) else set()
+        return as_task(f"video {ordinal}: {name}", work, kind, tags)
+
+    try:
+        outcome = convert_video(session.jobs[ordinal], session.settings, session.services, show)
+        session.outcomes[ordinal] = outcome
+    except Exception as error:
+        session.services.cancelled.set()
+        return failed(error, session.raised)
+    if outcome is None:
+        return Completed(name="Left", message="Another process is working on it.")
+    return Completed(message=f"{outcome.row.public_id} {outcome.row.verdict.value}")
 
 
 def convert_in_flow(jobs: list[Job], settings: Settings, services: Services) -> Summary:
-    """Run the jobs as one flow run with a task run per video, on settings.workers threads, and below it one per stage.
+    """Run the jobs as one flow run, on settings.workers threads.
 
     Uses the server at PREFECT_API_URL, or an ephemeral one that ends with the run.
+
+    Args:
+        jobs: The inputs.
+        settings: Of the run.
+        services: What all inputs share.
+
+    Returns:
+        The verdicts, in order of the inputs.
     """
-    made: list[Summary] = []
-    raised: list[Exception] = []
-
-    @flow(
-        name="anonflow convert",
-        flow_run_name=f"{len(jobs)} videos, seed {settings.seed}",
-        task_runner=runner_for(settings),
-        persist_result=False,
-        validate_parameters=False,
-    )
-    def dataset() -> State[None]:
-        try:
-            made.append(convert_jobs(jobs, settings, services, videos_as_tasks))
-        except Exception as error:
-            return failed(error, raised)
-        artifacts.attempt(lambda: artifacts.verdicts([outcome.row for outcome in made[0].outcomes]))
-        return Completed()
-
-    dataset(return_state=True)
-    if raised:
-        raise raised[0]
-    return made[0]
+    session = _Session({job.ordinal: job for job in jobs}, settings, services)
+    _SESSION.set(session)
+    _STARTED.set(_Count())
+    convert_inputs.with_options(task_runner=runner_for(settings))(return_state=True)
+    if session.raised:
+        raise session.raised[0]
+    return Summary(tuple(outcome for _, outcome in sorted(session.outcomes.items()) if outcome is not None))
 
 
 def runner_for(settings: Settings) -> Any:
-    """Threads for as many videos at a time as the settings say."""
+    """Return threads for as many videos at a time as the settings say.
+
+    Args:
+        settings: Of the run.
+
+    Returns:
+        The task runner.
+    """
     return ThreadPoolTaskRunner(max_workers=settings.workers)
 
 
 def videos_as_tasks(jobs: list[Job], settings: Settings, services: Services) -> list[Outcome | None]:
-    """Convert the jobs as task runs of the flow run that calls this."""
-    by_ordinal = {job.ordinal: job for job in jobs}
-    outcomes: dict[int, Outcome | None] = {}
-    raised: list[Exception] = []
+    """Convert the jobs as task runs of the flow run that calls this.
 
-    @task(
-        name="convert video",
-        task_run_name="video {ordinal}",
-        cache_policy=NO_CACHE,
-        persist_result=False,
-        retries=0,
-    )
-    def video(ordinal: int) -> State[None]:
-        install(services.privacy)
+    Args:
+        jobs: The inputs.
+        settings: Of the run.
+        services: What all inputs share.
 
-        def show(name: str, work: Callable[[], T]) -> T:
-            return as_task(f"video {ordinal}: {name}", work)
-
-        try:
-            outcome = outcomes[ordinal] = convert_video(by_ordinal[ordinal], settings, services, show)
-        except Exception as error:
-            services.cancelled.set()
-            return failed(error, raised)
-        if outcome is None:
-            return Completed(name="Left", message="Another process is working on it.")
-        return Completed(message=f"{outcome.row.public_id} {outcome.row.verdict.value}")
-
+    Returns:
+        Their outcomes in order; None where another process is working on the input.
+    """
+    session = _Session({job.ordinal: job for job in jobs}, settings, services)
+    token = _SESSION.set(session)
     install(services.privacy)
-    futures = [video.submit(ordinal) for ordinal in by_ordinal]
     try:
+        futures = []
+        for ordinal in session.jobs:
+            _count()
+            futures.append(convert_one.submit(ordinal))
         for future in futures:
             future.wait()
-            if raised:
-                raise raised[0]
+            if session.raised:
+                raise session.raised[0]
             future.result()
     except BaseException:
         services.cancelled.set()
         raise
-    return [outcomes[ordinal] for ordinal in by_ordinal]
+    finally:
+        _SESSION.reset(token)
+    return [session.outcomes[ordinal] for ordinal in session.jobs]
 
 
-def as_task(name: str, work: Callable[[], T]) -> T:
-    """Run the work as a task run of this name, in the caller's thread; what it returns or raises stays in here."""
+def run_work(label: str) -> State[None]:
+    """Run the work that the caller holds ready.
+
+    Args:
+        label: What people read; it names nobody.
+
+    Returns:
+        The state of the task run.
+    """
+    return _WORK.get()()
+
+
+@cache
+def task_named(name: str) -> Task[..., Any]:
+    """Return the task of a stage, or of another kind of work.
+
+    Args:
+        name: Of the stage or kind.
+
+    Returns:
+        The task, which runs what `as_task` holds ready.
+    """
+    work = FunctionType(run_work.__code__, run_work.__globals__, name.replace(" ", "_"))
+    # Prefect tells tasks apart by the names of their functions.
+    work.__annotations__, work.__qualname__ = run_work.__annotations__, work.__name__
+    return task(name=name, task_run_name="{label}", **_OPTIONS)(work)
+
+
+def as_task(name: str, work: Callable[[], T], kind: Stage[Any, Any] | str = "", tags: set[str] | None = None) -> T:
+    """Run work as a task run, in the caller's thread.
+
+    Args:
+        name: Of the task run.
+        work: The work; what it returns or raises stays in this process.
+        kind: Stage, or kind of work, that names the task.
+        tags: Of the task run.
+
+    Returns:
+        What the work returns.
+    """
     made: list[T] = []
     raised: list[Exception] = []
 
@@ -116,11 +242,32 @@ def as_task(name: str, work: Callable[[], T]) -> T:
             return Completed(name="Withheld", message=error.reason) if isinstance(error, Withheld) else ended
         return Completed()
 
-    stage = task(name="stage", task_run_name=name, cache_policy=NO_CACHE, persist_result=False, retries=0)(run)
-    stage(return_state=True)
+    chosen = task_named(kind.name if isinstance(kind, Stage) else kind or name)
+    token = _WORK.set(run)
+    _count()
+    try:
+        _ = (chosen.with_options(tags=tags) if tags else chosen)(label=name, return_state=True)
+    finally:
+        _WORK.reset(token)
     if raised:
         raise raised[0]
     return made[0]
+
+
+def resource(settings: Settings, stage: Stage[Any, Any]) -> str:
+    """Return what a stage mostly needs, by which Prefect can limit how many run at a time.
+
+    Args:
+        settings: Of the run.
+        stage: The stage.
+
+    Returns:
+        "gpu" when one of its networks runs on a card where there is one, else "cpu".
+    """
+    known = profiles.roles(settings)
+    roles = (known[role] for role in stage.roles if role in known)
+    entries = [profiles.backend(role.capability, name) for role in roles for name in role.backends]
+    return "gpu" if any(entry.gpu for entry in entries) else "cpu"
 
 
 def failed(error: Exception, raised: list[Exception]) -> State[None]:
@@ -128,6 +275,39 @@ def failed(error: Exception, raised: list[Exception]) -> State[None]:
 
     Prefect would send an exception's text to its server and log it, and the text of an unforeseen one may quote the
     source; so the state says its type alone.
+
+    Args:
+        error: The error.
+        raised: Takes it.
+
+    Returns:
+        The state.
     """
     raised.append(error)
     return Failed(message=type(error).__name__)
+
+
+def _count() -> None:
+    if (started := _STARTED.get()) is not None:
+        started.add()
+
+
+def _recorded() -> str:
+    """How many of the run's task runs the server shows, once it shows all or has had time enough."""
+    started, flow_run = _STARTED.get(), runtime.flow_run.id
+    if started is None or not flow_run:
+        return ""
+    shown, until = 0, time.monotonic() + _RECORDED_WITHIN_S
+    wanted = {"flow_runs": {"id": {"any_": [str(flow_run)]}}}
+    try:
+        with get_client(sync_client=True) as client:
+            while shown < started.value and time.monotonic() < until:
+                shown = int(client.request("POST", "/task_runs/count", json=wanted).json())
+                time.sleep(0.2)
+    except Exception as error:
+        # It is a view: that it cannot be asked must not fail a run that is done.
+        log.warning("How many task runs Prefect has recorded is not known (%s).", type(error).__name__)
+        return ""
+    if shown < started.value:
+        return f"Prefect recorded {shown} of {started.value} task runs; the manifest has every verdict."
+    return f"{started.value} task runs"

@@ -18,11 +18,11 @@ from pathlib import Path
 from flows.manifest import face_records
 from flows.manifest.manifest import Ledger
 from flows.manifest.rows import PULLED, VideoRow
-from flows.recheck.audit import Networks, audit_of
+from flows.recheck.audit import audit_of
 from flows.recheck.pull import Puller
 from flows.recheck.sources import Against, Sources
-from flows.recipes import auditing
 from flows.recipes.context import Show, unseen
+from flows.recipes.networks import ProfileNetworks
 from flows.run import sources
 from flows.run.input_run import log_unexpected
 from flows.run.sources import Job
@@ -31,13 +31,15 @@ from infra.media.containers import hidden
 from infra.media.decode import open_frames
 from infra.media.pictures.still import read_picture
 from infra.media.probe import probe_video
+from infra.media.turn import OpenFrames
 from infra.privacy import digest_file, key_path, load_key
 from infra.process.scratch import scratch
+from infra.reasons import Reason
 from infra.settings import Settings
 from infra.storage.faults import full_disk
 from infra.storage.store import Store
-from tasks.analysis.faces import OpenFrames
 from tasks.audit import recheck as looking
+from tasks.audit.networks import panel
 from tasks.audit.recognisers import Panel
 from tasks.evaluation.measure.pair import frames_of
 from tasks.records import Verdict
@@ -45,8 +47,6 @@ from tasks.records import Verdict
 log = logging.getLogger("anonflow")
 
 FOLDER = "manifest/recheck"
-MISSING, CHANGED, UNREADABLE = "output_missing", "output_changed", "output_unreadable"
-STRAY, INCOMPLETE, UNEXPECTED = "stray_face", "audit_incomplete", "unexpected"
 _PUBLISHED = frozenset({Verdict.PUBLISHED, Verdict.REDACTED})
 
 
@@ -65,7 +65,7 @@ class Outcome:
     """What was found about one file; safe to show.
 
     sha256: of the file as it lies there. audit: fingerprint of what looked. source: whether it was held against its
-    source. reasons: short codes, none when it passed. frames: with faces that are no twin's.
+    source. reasons: as `infra.reasons.Reason` lists them, none when it passed. frames: with faces that are no twin's.
     """
 
     public_id: str
@@ -140,9 +140,9 @@ def recheck(
         checker = _Checker(request, settings, destination, behind, folder, heed)
         for rows in by_output.values():
             heed()
-            outcome, fresh = show(rows[0].public_id, partial(checker.outcome, rows))
+            outcome, fresh = show(rows[0].public_id, partial(checker.outcome, rows), "recheck file")
             # What could not be looked at for a cause that nobody foresaw may be well, so it is named but stays.
-            if request.pull and outcome.reasons and UNEXPECTED not in outcome.reasons:
+            if request.pull and outcome.reasons and Reason.UNEXPECTED not in outcome.reasons:
                 outcome = replace(outcome, pulled=puller.pull(rows, outcome.reasons[0]))
             outcomes.append(outcome)
             again += fresh
@@ -170,18 +170,18 @@ class _Checker:
     def outcome(self, rows: Sequence[VideoRow]) -> tuple[Outcome, bool]:
         """(what is known about the file of these rows, whether it had to be looked at)."""
         row = rows[0]
-        networks = Networks(replace(self._settings, profile=row.profile or "embedded"), row.frames)
+        networks = ProfileNetworks(replace(self._settings, profile=row.profile or "embedded"))
         known = Outcome(row.public_id, row.output, row.output_sha256, audit_of(networks.settings))
         with tempfile.TemporaryDirectory("", "recheck-", self._folder, ignore_cleanup_errors=True) as name:
             folder = Path(name)
             path = self._fetched(row.output, folder)
             if path is None:
-                return replace(known, reasons=(MISSING,)), True
+                return replace(known, reasons=(Reason.OUTPUT_MISSING,)), True
             known = replace(known, sha256=digest_file(path))
             # Of inputs with equal content the row of one may be older than the file.
             published = [one for one in rows if one.output_sha256 == known.sha256]
             if not published:
-                return replace(known, reasons=(CHANGED,)), True
+                return replace(known, reasons=(Reason.OUTPUT_CHANGED,)), True
             row = published[0]
             noted, source = self._noted(known), None
             if self._behind is not None and (noted is None or not noted.source):
@@ -189,19 +189,19 @@ class _Checker:
             if noted is not None and source is None:
                 return noted, False
             try:
-                found = self._looked(known, row, path, source, auditing.panel(networks, _strict(row)), networks)
+                found = self._looked(known, row, path, source, panel(networks, row.frames == 1, _strict(row)), networks)
             except AnonflowError:
                 raise
             except Exception as error:
                 if full_disk(error):
                     raise SpaceError from None
                 log_unexpected(row.public_id, error)
-                return replace(known, reasons=(UNEXPECTED,)), True
+                return replace(known, reasons=(Reason.UNEXPECTED,)), True
         self._note(found)
         return found, True
 
     def _looked(
-        self, known: Outcome, row: VideoRow, path: Path, source: Path | None, panel: Panel, networks: Networks
+        self, known: Outcome, row: VideoRow, path: Path, source: Path | None, panel: Panel, networks: ProfileNetworks
     ) -> Outcome:
         picture = row.output.startswith("images/")
         threads = self._settings.threads
@@ -212,16 +212,16 @@ class _Checker:
             frames = _frames(path, picture)
             looked = looking.look(frames, panel, earlier, record, threads, self._heed)
         except (MediaError, ToolError):
-            return replace(known, reasons=(UNREADABLE,))
+            return replace(known, reasons=(Reason.OUTPUT_UNREADABLE,))
         reasons = [f"hidden_{code}" for code in codes]
         if row.frames and looked.frames != row.frames:
-            reasons.insert(0, INCOMPLETE)
+            reasons.insert(0, Reason.AUDIT_INCOMPLETE)
         if looked.strays:
-            reasons.insert(0, STRAY)
+            reasons.insert(0, Reason.STRAY_FACE)
         if source is not None:
             # The source is looked at by the networks that every installation has.
             against = Against(
-                source, picture, Networks(self._settings, row.frames), older=record is None, limits=_limits(row)
+                source, picture, ProfileNetworks(self._settings), older=record is None, limits=_limits(row)
             )
             reasons += against.reasons(frames, looked, panel, threads, self._heed)
         where = tuple(sorted({stray.frame for stray in looked.strays}))
@@ -234,7 +234,7 @@ class _Checker:
         try:
             return sources.fetch(Job(0, f"{self._root}/{output}", output), folder)
         except MediaError as error:
-            if error.reason == "missing":
+            if error.reason == Reason.MISSING:
                 return None
             raise
 

@@ -6,25 +6,26 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flows.recheck.audit import Networks
+from flows.recipes.networks import ProfileNetworks
 from flows.run import sources
 from flows.run.sources import Job
 from infra.errors import MediaError, ToolError
 from infra.media.decode import open_frames
 from infra.media.pictures.still import PICTURE_SUFFIXES, read_picture
 from infra.media.probe import probe_video
+from infra.media.turn import OpenFrames
 from infra.privacy import PrivacyFilter, digest_file, install, public_id
+from infra.reasons import Reason
 from models.embedding.calibration import calibration
 from tasks.analysis import faces, samples, scenes
-from tasks.analysis.faces import FaceSettings, OpenFrames, SceneConsumer
+from tasks.analysis.faces import FaceNetworks
 from tasks.analysis.identities import pool
-from tasks.audit import audit, recheck
+from tasks.analysis.settings import FaceSettings, SceneConsumer
+from tasks.audit import recheck, references
 from tasks.audit.recheck import Looked
 from tasks.audit.recognisers import Panel, Reference
 from tasks.evaluation.measure.pair import Known, frames_of
 from tasks.output.transparency import translucent
-
-RECOGNISED, UNCOMPARED, TRANSPARENT = "audit_recognised", "source_not_compared", "shown_transparent"
 
 
 class Sources:
@@ -33,7 +34,7 @@ class Sources:
     def __init__(self, source: str, destination: str, key: bytes) -> None:
         """List the sources. Raises UsageError when there are none, StoreUnavailable."""
         self._key = key
-        self._jobs = sources.find(source, sources.VIDEO_SUFFIXES | PICTURE_SUFFIXES, destination)
+        self._jobs = sources.find(source, sources.VIDEO_SUFFIXES | PICTURE_SUFFIXES, destination, "--source")
         self._places = {job.input_id(key): job for job in self._jobs}
         self._contents: dict[str, Job] | None = None
         hidden = PrivacyFilter()
@@ -70,7 +71,7 @@ class Against:
 
     source: Path
     picture: bool
-    networks: Networks
+    networks: ProfileNetworks
     older: bool
     limits: Mapping[str, float]
 
@@ -79,16 +80,16 @@ class Against:
     ) -> list[str]:
         """Why a result that was `looked` at must not stay, as far as its source tells. frames: opens the result's."""
         try:
-            found = [TRANSPARENT] if self.older and translucent(self.source) else []
+            found: list[str] = [Reason.SHOWN_TRANSPARENT] if self.older and translucent(self.source) else []
             if not any(looked.twins.values()):
                 return found
             known = self._known(panel, threads)
         except (MediaError, ToolError):
-            return [UNCOMPARED]
+            return [Reason.SOURCE_NOT_COMPARED]
         if not all(known):
-            return [*found, UNCOMPARED]
+            return [*found, Reason.SOURCE_NOT_COMPARED]
         report = recheck.compare(frames, looked, known, panel, threads, check)
-        return [*found, RECOGNISED] if any(score.recognised for score in report.scores) else found
+        return [*found, Reason.AUDIT_RECOGNISED] if any(score.recognised for score in report.scores) else found
 
     def _known(self, panel: Panel, threads: int) -> list[list[Reference]]:
         """Per judge, the people of the source's tracks as the audit knows them, from the same frames as in a conversion
@@ -108,16 +109,18 @@ class Against:
             opened,
             size,
             scene,
-            self.networks.load("detector", long_side=settings.detector_side, min_score=limits.weak),
-            self.networks.load("confirming_detector", min_score=0.3),
-            self.networks.load("landmarker"),
+            FaceNetworks(
+                self.networks.load("detector", long_side=settings.detector_side, min_score=limits.weak),
+                self.networks.load("confirming_detector", min_score=0.3),
+                self.networks.load("landmarker"),
+            ),
             limits,
         )
         cut = samples.run(opened, tracks, self.networks.load("landmarker"))
         rows = [[k for k, s in enumerate(cut.samples) if s.track == track.index] for track in tracks.tracks]
         rows = [some for some in rows if some]
         known = []
-        for judge, vectors in zip(panel.judges, audit.references(cut, panel).vectors, strict=True):
+        for judge, vectors in zip(panel.judges, references.run(cut, panel).vectors, strict=True):
             name = judge.embedder.name
             limit = self.limits.get(name, calibration(name).nearest_stranger)
             known.append([Reference(pool(vectors[some]), limit, vectors[some]) for some in rows])

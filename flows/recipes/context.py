@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from flows.manifest.manifest import Ledger
 from flows.manifest.rows import Evidence, VideoRow
 from flows.run.cancelled import Cancelled
-from flows.run.progress import Advance, Clock, Reporter
+from flows.run.progress import Clock, Reporter
 from flows.run.watchdog import Watchdog
 from infra.media.probe import VideoInfo
 from infra.privacy import PrivacyFilter
@@ -21,21 +21,36 @@ from infra.storage.lease import Leases
 from infra.storage.store import Store
 from tasks.generation.gallery import Gallery
 from tasks.output.publish import AuditedFile
-from tasks.output.reassemble import Painted
-from tasks.records import Verdict
+from tasks.records import Painted, Verdict
+from tasks.stage import Advance, Stage
 
 T = TypeVar("T")
 
 
 class Show(Protocol):
-    """Runs the work of one stage so that an orchestrator sees it; `name` says nothing about the input."""
+    """Runs work so that an orchestrator sees it; the name says nothing about the input."""
 
-    def __call__(self, name: str, work: Callable[[], T]) -> T:
-        """Return what the work returns, raise what it raises."""
+    def __call__(self, name: str, work: Callable[[], T], kind: Stage[Any, Any] | str = "") -> T:
+        """Return what the work returns, raise what it raises.
+
+        Args:
+            name: What people read.
+            work: The work.
+            kind: The stage whose work it is, or what other kind of work; the name when empty.
+        """
 
 
-def unseen(name: str, work: Callable[[], T]) -> T:
-    """Without an orchestrator a stage is a call."""
+def unseen(name: str, work: Callable[[], T], kind: Stage[Any, Any] | str = "") -> T:
+    """Run work without an orchestrator.
+
+    Args:
+        name: Of the work.
+        work: The work.
+        kind: Of the work.
+
+    Returns:
+        What the work returns.
+    """
     return work()
 
 
@@ -59,20 +74,32 @@ class Context:
     evidence: Evidence = field(default_factory=Evidence)
     painted: Painted | None = None
 
-    def stage(self, name: str, work: Callable[[Advance], T], total: int = 0, label: str = "") -> T:
-        """Run a stage, timed and reported as `name` and shown as `label` (if that says more).
+    def stage(
+        self,
+        name: str,
+        work: Callable[[Advance], T],
+        total: int = 0,
+        label: str = "",
+        stage: Stage[Any, Any] | None = None,
+    ) -> T:
+        """Run work, timed and reported as `name` and shown as `label`.
 
-        work gets a function to be told how many of `total` (frames, say) are done.
+        Args:
+            name: Key of its timing.
+            work: Gets a function to be told how many of `total` are done.
+            total: Units of work, frames say; 0 when unknown.
+            label: What an orchestrator shows, the name when empty.
+            stage: Whose work it is.
+
+        Returns:
+            What the work returns.
         """
 
         def timed() -> T:
             with self.clock.stage(name, total) as advance:
-                value = work(advance)
-            if isinstance(value, Painted):
-                self.painted = value
-            return value
+                return work(advance)
 
-        return self.show(label or name, timed)
+        return self.show(label or name, timed, stage or name)
 
     def found(self, **evidence: Any) -> None:
         """Note evidence, by the names of its fields."""
@@ -106,7 +133,7 @@ class Services:
     key: bytes
     scratch: Path
     reporter: Reporter
-    stages: Stages
+    stages: Stages | None
     leases: Leases
     privacy: PrivacyFilter = field(default_factory=PrivacyFilter)
     cancelled: threading.Event = field(default_factory=threading.Event)

@@ -10,8 +10,7 @@ import numpy as np
 from models.interfaces.capabilities import Floats
 from tasks.audit.report import Stray
 from tasks.audit.residual import FaceSearch
-from tasks.output.reassemble import Extra
-from tasks.records import Scene
+from tasks.records import Extra, Scene
 
 _REACH = FaceSearch.every
 """Frames before and after a residual face that are covered, too: as many as lie between two thorough looks."""

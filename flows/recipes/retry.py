@@ -1,224 +1,471 @@
-"""Retry, redact, withhold: what happens between the first twins and a result that passed the audit.
+"""Retry, redact, withhold (AnonNET section 3.5): which attempt comes next, what it changes, and when it ends.
 
-A round makes the twins, renders and audits. What the audit finds goes into the next round: a recognised identity gets
-another, stronger twin; a stray face is covered. When the tries are used up, the policy decides: withhold the video, or
-cover what failed, more of the picture each time until the audit finds nothing. Nothing leaves this module that did not
-pass the audit.
+A recipe loops over the attempts of a `RetryPolicy`. Each gives one person a new twin; when every person has one, or is
+to be covered, the recipe renders and audits in the same attempt. What the audit finds goes into the next attempts: a
+recognised person gets another, stronger twin; a residual face is covered. When the tries are used up, the setting
+`on_failure` decides: withhold the video, or cover what failed, more of the picture each time until the audit finds
+nothing. Only a result that passed the audit leaves the loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
-import numpy as np
-
-from flows.recipes import auditing, control_stage
-from flows.recipes.analysis import Footage, Material, gather
-from flows.recipes.context import Context
-from flows.recipes.control_stage import ControlStage
 from flows.recipes.redaction_regions import Covers
-from flows.recipes.stage_runner import Steps
-from flows.recipes.twin_assignment import Casting
+from flows.recipes.twin_assignment import Kept, TwinAssignment
 from infra.errors import Withheld
-from infra.settings import OnFailure
-from tasks.analysis.faces import OpenFrames
+from infra.settings import OnFailure, Settings
+from models.interfaces.twins import Strength, Twin
+from models.selection import profiles
+from tasks.analysis.analysis import Analysis
 from tasks.analysis.identities import Identity
+from tasks.audit.preaudit import PreauditRequest, Rehearsal
 from tasks.audit.recognisers import Reference
 from tasks.audit.report import Report
-from tasks.generation.twin import TOO_CLOSE, TOO_CLOSE_IN_PLACE, TwinResult
-from tasks.output.reassemble import Extra, Painted
-from tasks.records import Tracks, Verdict
+from tasks.audit.result import Known, known_people
+from tasks.generation import controls as control_strangers
+from tasks.generation.controls import Controls
+from tasks.generation.gallery import Gallery
+from tasks.generation.site import Site
+from tasks.generation.strength import strength_of
+from tasks.generation.twin import TOO_CLOSE, TOO_CLOSE_IN_PLACE, Candidate, TwinRequest, TwinResult, Verification
+from tasks.output.reassemble import Rendered, RenderPlan
+from tasks.records import AttemptRecord, Painted, Verdict
 
 STRAY_ROUNDS = 3
-"""Rounds in which residual faces are covered by growing regions. Then the video is withheld, or the whole picture is
-covered as long as the scene lasts: nothing can be found there any more, so the rounds end."""
+"""Renders in which residual faces are covered by growing regions. Then the video is withheld, or the whole picture is
+covered as long as the scene lasts: nothing can be found there any more, so the attempts end."""
 SMALL_FACE = 64.0
 """Side in pixels. Faces that never get larger are redacted, whatever the policy, when the audit will not let their twin
 pass: embedders cannot tell strangers apart at that size, and a flat fill loses little."""
 SMALL_ATTEMPTS = 2
 """A small face that the audit recognised is tried again up to this many attempts in all."""
-NOBODY_FITS = "No synthetic person fits and is far enough from the source."
-UNTRUE, NOT_SEEN = "twin_not_seen", "Where the twin was painted the audit does not see its face; tries are used up."
-USED_UP = "The audit recognises the source in the result; tries are used up."
-LATE, TOO_LATE = "settled_otherwise", "Other videos of the dataset took this twin first; convert the video again."
+MARGIN, MARGIN_TRIES = 0.05, 2
+"""Share of a general threshold by which a twin must exceed it in the preaudit, where that counts, while so many tries
+are left: a try that the preaudit rejects costs seconds, one that the audit rejects a render."""
+
+NO_CANDIDATE, TAKEN = "no_candidate", "taken"
+RECOGNISED, PREAUDIT_TOO_CLOSE = "audit_recognised", "rehearsal_too_close"
+TWIN_MISSING, LATE, STRAY = "twin_not_seen", "settled_otherwise", "stray_face"
+NO_SAFE_TWIN, UNCLEAR = "no_safe_twin", "small_turned_or_unclear_face"
+NO_CANDIDATE_FITS = "No synthetic person fits and is far enough from the source."
 BOUND = (
     "The twin that this person has in other videos of the dataset does not pass here; "
     "convert it with --identity-scope video for a twin of its own."
 )
-
-MARGIN, MARGIN_TRIES = 0.05, 2
-"""Share of a general threshold by which a rehearsed twin must exceed it, where that counts, while so many tries are
-left: a try that the rehearsal rejects costs seconds, one that the audit rejects a round."""
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A finished, not yet audited result: how to open its frames, and what was done to the faces."""
-
-    frames: OpenFrames
-    painted: Painted
+_ENDS = {
+    LATE: "Other videos of the dataset took this twin first; convert the video again.",
+    TWIN_MISSING: "Where the twin was painted the audit does not see its face; tries are used up.",
+}
+_USED_UP = "The audit recognises the source in the result; tries are used up."
 
 
-Render = Callable[[list[TwinResult], list[Extra], Material], Rendered]
+@dataclass
+class _Person:
+    """One identity while its twin is looked for.
+
+    Attributes:
+        identity: Who.
+        site: Where twins are painted; None where none can be shown, so that the face is covered.
+        small: Whether the face never gets larger than SMALL_FACE.
+        limit: Attempts that it has in all.
+        open: Whether it needs a twin.
+        first: Whether the next attempt is the first of a search, or of its next level of uniqueness.
+        granted: Attempts that no failure of its own cost.
+        twin: What is shown.
+        strength: Of it.
+        controls: What was measured.
+        looks: How the audit's judges know the twin.
+        records: Of all attempts.
+    """
+
+    identity: Identity
+    site: Site | None
+    small: bool
+    limit: int
+    open: bool
+    first: bool = True
+    granted: int = 0
+    twin: Twin | None = None
+    strength: Strength = field(default_factory=lambda: strength_of(1))
+    controls: Controls | None = None
+    looks: tuple[Reference, ...] = ()
+    records: list[AttemptRecord] = field(default_factory=list)
+
+    @property
+    def index(self) -> int:
+        return self.identity.index
 
 
-def run(context: Context, footage: Footage, render: Render) -> tuple[Rendered, Verdict, str]:
-    """Bring one input through all stages: an audited result with its verdict and reason. Raises Withheld."""
-    steps = Steps(context, footage.frames)
-    return Rounds(steps, gather(steps, footage), render).run()
+class RetryPolicy:
+    """Decides for one input which attempts are made and how they end."""
 
-
-class Rounds:
-    """The rounds of one input."""
-
-    def __init__(self, steps: Steps, material: Material, render: Render) -> None:
-        self._steps = steps
-        self._context = steps.context
-        self._material = material
-        self._render = render
-        self._control_stage = ControlStage(steps, material)
-        self._casting = Casting(steps, material, self._control_stage, steps.context.people)
-        self._twins: dict[int, TwinResult] = {}
-        self._seen: dict[int, tuple[Reference, ...]] = {}
-        self._covers = Covers(material.footage.size, steps.frames, material.scan.scenes)
-        self._granted: set[int] = set()
-
-    def run(self) -> tuple[Rendered, Verdict, str]:
-        """Return an audited result with its verdict and reason. Raises Withheld."""
-        tries = {i.index: self._context.settings.max_attempts for i in self._material.identities.identities}
-        number, strays_left = 1, STRAY_ROUNDS
-        while True:
-            for index, left in tries.items():
-                while left > 0:
-                    self._cast(index, left)
-                    left = self._reject(index, "rehearsal_too_close") if self._rehearsal_fails(index) else 0
-            results = [self._twins[index] for index in sorted(self._twins)]
-            rendered = self._render(results, self._covers.regions, self._material)
-            report = auditing.judge(
-                self._steps,
-                rendered.frames,
-                rendered.painted,
-                self._control_stage.known(),
-                self._shown(),
-                [scene.first for scene in self._material.scan.scenes],
-                f"audit {number}",
-                {track: one.index for one in self._material.identities.identities for track in one.tracks},
-            )
-            self._note(report, rendered.painted)
-            if report.clean:
-                late = self._settle()
-                if not late:
-                    return rendered, *verdict_of(results, rendered.painted)
-                tries, number = {index: self._reject(index, LATE) for index in late}, number + 1
-                continue
-            if report.strays:
-                strays_left -= 1
-                last = strays_left < 0
-                withhold = last and self._context.settings.on_failure is OnFailure.WITHHOLD
-                if withhold or not self._covers.add(report.strays, whole=last):
-                    raise Withheld("stray_face", "The audit still finds a face that was not replaced; look by hand.")
-            tries = self._next(report)
-            number += 1
-
-    def _cast(self, index: int, tries: int) -> None:
-        """Find a twin; withhold when an identity that could be replaced got none and the policy is not redaction."""
-        identity = self._material.identities.identities[index]
-        result = self._casting.find(identity, self._twins, tries)
-        self._set(result)
-        if result.twin is not None or not result.attempts:
-            return
-        if self._context.settings.on_failure is OnFailure.WITHHOLD and not self._small(identity):
-            raise Withheld(result.attempts[-1].reason, BOUND if self._casting.bound(identity) else why(result))
-
-    def _rehearsal_fails(self, index: int) -> bool:
-        """Whether the audit's judges recognise an identity in the sampled frames; they learn its twin's looks there."""
-        identity, result = self._material.identities.identities[index], self._twins[index]
-        site = self._control_stage.site(identity)
-        if result.twin is None or site is None:
-            return False
-        margin = MARGIN if self._left(index) >= MARGIN_TRIES else 0.0
-        found = auditing.rehearse(
-            self._steps, result, result.twin, site, self._control_stage.controls(identity), margin
-        )
-        self._seen[index] = found.twin
-        return found.recognised or not found.twin
-
-    def _shown(self) -> dict[int, Sequence[Reference]]:
-        """Track -> per judge, the twin that is to be seen on it."""
-        people = [i for i in self._material.identities.identities if self._twins[i.index].twin is not None]
-        return {track: self._seen[identity.index] for identity in people for track in identity.tracks}
-
-    def _next(self, report: Report) -> dict[int, int]:
-        """How many tries each identity still has whose twin failed; redacts or withholds where there are none."""
-        tries = {}
-        for identity in self._material.identities.identities:
-            if set(identity.tracks) & set(report.recognised_tracks):
-                tries[identity.index] = self._reject(identity.index)
-            elif set(identity.tracks) & set(report.untrue_tracks):
-                tries[identity.index] = self._reject(identity.index, UNTRUE)
-        return {index: left for index, left in tries.items() if left > 0}
-
-    def _settle(self) -> list[int]:
-        """Bind the twins that passed to their people, or none of them; identities whose twin must be another one.
-
-        That is nobody's failure, so it costs none of the tries, once.
+    def __init__(
+        self,
+        settings: Settings,
+        owner: str,
+        gallery: Gallery,
+        faces: Analysis,
+        fronts: tuple[Site | None, ...],
+        note: Callable[..., None],
+    ) -> None:
+        """Args:
+        settings: Of the run.
+        owner: Public id of the input.
+        gallery: Who already appeared in the dataset.
+        faces: What was found about the faces.
+        fronts: Per identity, where its twins are painted.
+        note: Takes evidence for the manifest, by the names of its fields.
         """
-        people = self._material.identities.identities
-        twins = [(people[i], result.twin) for i, result in self._twins.items() if result.twin is not None]
-        late = self._casting.settle(twins)
-        self._granted.update(late)
-        return late
+        self._settings, self._faces, self._note = settings, faces, note
+        self._assignment = TwinAssignment(settings, owner, faces.identities, gallery)
+        self._people = [
+            _Person(one, site, faces.largest_face(one) < SMALL_FACE, settings.max_attempts, open=site is not None)
+            for one, site in zip(faces.people, fronts, strict=True)
+        ]
+        self._covers = Covers(faces.video.size, faces.video.frames, faces.scan.scenes)
+        self._strays_left, self._audits = STRAY_ROUNDS, 0
 
-    def _reject(self, index: int, why: str = "audit_recognised") -> int:
-        """Note that a twin will not do, by default since the judges recognised the identity behind it, and return how
-        many tries it has left; without any it is redacted. Raises Withheld when the policy is another."""
-        result = self._twins[index]
-        if result.twin is None:
-            raise Withheld("audit_recognised", "The audit recognises a face that was covered; look by hand.")
-        last = replace(result.attempts[-1], accepted=False, reason=why)
-        self._set(replace(result, attempts=(*result.attempts[:-1], last)))
-        identity, left = self._material.identities.identities[index], self._left(index)
-        if left <= 0 and not self._small(identity) and self._context.settings.on_failure is OnFailure.WITHHOLD:
-            message = {LATE: TOO_LATE, UNTRUE: NOT_SEEN}.get(why, USED_UP)
-            raise Withheld(why, BOUND if self._casting.bound(identity) else message)
-        if left <= 0:
-            self._set(replace(self._twins[index], twin=None))
-        return left
+    def attempts(self) -> Iterator[Attempt]:
+        """Yield attempts for as long as the last one was rejected.
 
-    def _left(self, index: int) -> int:
-        """How many tries an identity has left."""
-        most = self._context.settings.max_attempts
-        if self._small(self._material.identities.identities[index]):
-            most = min(most, SMALL_ATTEMPTS)
-        return most + (index in self._granted) - len(self._twins[index].attempts)
+        Yields:
+            The next attempt: of the first person who needs a twin, or of no person where only what is covered changed.
 
-    def _set(self, result: TwinResult) -> None:
-        self._twins[result.identity] = result
-        self._context.found(attempts=[asdict(a) for index in sorted(self._twins) for a in self._twins[index].attempts])
+        Raises:
+            Withheld: When the tries are used up and the setting is not to cover.
+        """
+        while True:
+            person = next((one for one in self._people if one.open), None)
+            if person is None:
+                yield Attempt(self, None, None)
+                continue
+            number = person.records[-1].number + 1 if person.records else 1
+            request = self._assignment.request(
+                person.identity,
+                number,
+                person.limit,
+                person.first,
+                {one.index: one.twin for one in self._people if one.twin is not None},
+                [record.candidate for record in person.records],
+            )
+            same = number > 1 and strength_of(number) == strength_of(number - 1)
+            if self._assignment.bound(person.identity) and same:
+                # The only twin there is, as strong as the last time: its result is known.
+                self._give_up(person)
+                continue
+            yield Attempt(self, person, request)
 
-    def _small(self, identity: Identity) -> bool:
-        return largest_face(identity, self._material.scan.tracks) < SMALL_FACE
+    @property
+    def plan(self) -> RenderPlan:
+        """What is rendered now."""
+        twins = tuple(TwinResult(one.index, one.twin, one.strength, tuple(one.records)) for one in self._people)
+        return RenderPlan(self._audits + 1, twins, tuple(self._covers.regions))
 
-    def _note(self, report: Report, painted: Painted) -> None:
-        self._context.found(
-            audit=[asdict(score) for score in report.scores],
-            faces_lost=report.lost,
-            faces_replaced=int(painted.replaced.sum()),
-            faces_redacted=int((~painted.replaced).sum()),
-            redacted_tracks=len(set(painted.track[~painted.replaced].tolist())),
-        )
+    @property
+    def known(self) -> Known:
+        """Who must not be recognised in a result, and who is to be seen."""
+        names = profiles.roles(self._settings)["audit_embedders"].backends
+        measured = {one.index: one.controls for one in self._people if one.controls is not None}
+        shown = [one for one in self._people if one.twin is not None]
+        twins = {track: one.looks for one in shown for track in one.identity.tracks}
+        return Known(known_people(self._faces, measured, names), twins)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a person still needs a twin, so that nothing can be rendered."""
+        return any(one.open for one in self._people)
+
+    def margin(self, person: _Person) -> float:
+        """Return by which share the preaudit's thresholds must be exceeded.
+
+        Args:
+            person: Whose twin is asked about.
+
+        Returns:
+            The share.
+        """
+        return MARGIN if self._limit(person) - len(person.records) >= MARGIN_TRIES else 0.0
+
+    def controls_rejected(self, person: _Person, found: Controls) -> bool:
+        """Judge what was measured of a person in its own footage.
+
+        Args:
+            person: Of whom.
+            found: What was measured.
+
+        Returns:
+            Whether no twin can be measured by it.
+        """
+        if not found.failure:
+            person.controls = found
+            worst = max(one.controls.false_matches for one in self._people if one.controls is not None)
+            self._note(surroundings=worst)
+        if found.doubt:
+            nan = float("nan")
+            self._record(person, AttemptRecord(1, -1, nan, nan, nan, False, found.doubt))
+            self._give_up(person)
+        return bool(found.doubt)
+
+    def verification_rejected(self, person: _Person, found: Verification, candidate: Candidate) -> bool:
+        """Judge whether a candidate is anonymous enough, and record it for the dataset if it is.
+
+        Args:
+            person: Whose twin it would be.
+            found: What the verification says.
+            candidate: What was verified.
+
+        Returns:
+            Whether another attempt is needed.
+        """
+        tried = found.attempt
+        if not tried.accepted or candidate.twin is None:
+            if found.last and tried.reason == NO_CANDIDATE and self._assignment.give_way(person.identity):
+                # That no candidate was left was no try.
+                person.first = True
+                return True
+            self._record(person, tried)
+            if found.last or len(person.records) >= person.limit:
+                self._give_up(person)
+            return True
+        kept = self._assignment.keep(person.identity, candidate.twin)
+        if kept is Kept.SEARCH_AGAIN:
+            self._restart(person)
+            return True
+        if kept is Kept.TAKEN:
+            self._record(person, replace(tried, accepted=False, reason=TAKEN))
+            self._give_up(person)
+            return True
+        self._note(twins_shared=self._assignment.shared)
+        person.twin, person.strength = candidate.twin, candidate.strength
+        self._record(person, tried)
+        return False
+
+    def preaudit_rejected(self, person: _Person, found: Rehearsal) -> bool:
+        """Judge whether the audit's judges will take a twin for the source.
+
+        Args:
+            person: Whose twin it is.
+            found: What they say about the samples.
+
+        Returns:
+            Whether another attempt is needed.
+        """
+        if found.recognised or not found.twin:
+            self._reject(person, PREAUDIT_TOO_CLOSE)
+            return True
+        person.looks, person.open = found.twin, False
+        return False
+
+    def audit_rejected(self, report: Report, painted: Painted) -> bool:
+        """Judge a result, and bind its twins to their people if it passed.
+
+        Args:
+            report: What the audit found.
+            painted: What was done to the faces.
+
+        Returns:
+            Whether another attempt is needed.
+
+        Raises:
+            Withheld: When tries are used up, or a face is still found where the picture was covered.
+        """
+        self._audits += 1
+        self._note_audit(report, painted)
+        if report.clean:
+            shown = [(one.identity, one.twin) for one in self._people if one.twin is not None]
+            late = self._assignment.bind(shown)
+            for person in (one for one in self._people if one.index in late):
+                # That is no failure of this twin, so it costs none of the tries, once.
+                person.granted = 1
+                self._reject(person, LATE)
+            return bool(late)
+        if report.strays:
+            self._strays_left -= 1
+            last = self._strays_left < 0
+            withhold = last and self._withholds
+            if withhold or not self._covers.add(report.strays, whole=last):
+                raise Withheld(STRAY, "The audit still finds a face that was not replaced; look by hand.")
+        for person in self._people:
+            if set(person.identity.tracks) & set(report.recognised_tracks):
+                self._reject(person, RECOGNISED)
+            elif set(person.identity.tracks) & set(report.untrue_tracks):
+                self._reject(person, TWIN_MISSING)
+        return True
+
+    def verdict(self, painted: Painted) -> tuple[Verdict, str]:
+        """Return verdict and reason of a result that passed the audit.
+
+        Args:
+            painted: What was done to the faces.
+
+        Returns:
+            Both; the reason is empty when every face was replaced.
+        """
+        redacted = ~painted.replaced
+        if not redacted.any():
+            return Verdict.PUBLISHED, ""
+        if any(one.twin is None and one.records for one in self._people):
+            return Verdict.REDACTED, NO_SAFE_TWIN
+        if (painted.track[redacted] < 0).any():
+            return Verdict.REDACTED, STRAY
+        return Verdict.REDACTED, UNCLEAR
+
+    @property
+    def _withholds(self) -> bool:
+        return self._settings.on_failure is OnFailure.WITHHOLD
+
+    def _limit(self, person: _Person) -> int:
+        """Attempts that a person has once a judge has rejected a twin."""
+        most = self._settings.max_attempts
+        return (min(most, SMALL_ATTEMPTS) if person.small else most) + person.granted
+
+    def _reject(self, person: _Person, reason: str) -> None:
+        """A judge will not let a twin pass: another attempt, or, when there is none left, cover or withhold."""
+        if person.twin is None:
+            raise Withheld(RECOGNISED, "The audit recognises a face that was covered; look by hand.")
+        person.records[-1] = replace(person.records[-1], accepted=False, reason=reason)
+        self._note_attempts()
+        person.limit = self._limit(person)
+        self._restart(person)
+        person.open = len(person.records) < person.limit
+        if person.open:
+            return
+        person.twin = None
+        if self._withholds and not person.small:
+            bound = self._assignment.bound(person.identity)
+            raise Withheld(reason, BOUND if bound else _ENDS.get(reason, _USED_UP))
+
+    def _restart(self, person: _Person) -> None:
+        person.first = True
+        self._assignment.restart(person.identity)
+
+    def _give_up(self, person: _Person) -> None:
+        """No twin was found: cover the face, or withhold where the setting says so and the face is not small."""
+        person.open, person.twin = False, None
+        if self._withholds and not person.small:
+            last = person.records[-1]
+            raise Withheld(last.reason, BOUND if self._assignment.bound(person.identity) else why(last))
+
+    def _record(self, person: _Person, tried: AttemptRecord) -> None:
+        person.records.append(tried)
+        person.first = False
+        self._note_attempts()
+
+    def _note_attempts(self) -> None:
+        self._note(attempts=[asdict(record) for one in self._people for record in one.records])
+
+    def _note_audit(self, report: Report, painted: Painted) -> None:
+        evidence: dict[str, Any] = {
+            "audit": [asdict(score) for score in report.scores],
+            "faces_lost": report.lost,
+            "faces_replaced": int(painted.replaced.sum()),
+            "faces_redacted": int((~painted.replaced).sum()),
+            "redacted_tracks": len(set(painted.track[~painted.replaced].tolist())),
+        }
         compared = [score for score in report.scores if score.worst_frame >= 0]
         if compared:
             worst = min(compared, key=lambda score: score.smallest - score.threshold)
-            self._context.found(worst_frame=worst.worst_frame, worst_distance=worst.smallest)
+            evidence |= {"worst_frame": worst.worst_frame, "worst_distance": worst.smallest}
+        self._note(**evidence)
 
 
-def why(result: TwinResult) -> str:
-    """Why no attempt at a twin was accepted, in words and distances."""
-    if result.attempts[-1].reason in control_stage.MEANINGS:
-        return control_stage.MEANINGS[result.attempts[-1].reason]
-    last = result.attempts[-1]
+@dataclass(frozen=True)
+class Attempt:
+    """One pass through the loop of a recipe.
+
+    Attributes:
+        policy: Decides.
+        of: Whose twin it is about; None where only what is covered changed.
+        wanted: Which twin.
+    """
+
+    policy: RetryPolicy
+    of: _Person | None
+    wanted: TwinRequest | None
+
+    @property
+    def person(self) -> Identity | None:
+        """The identity that gets a twin; None where everybody has one."""
+        return None if self.of is None else self.of.identity
+
+    @property
+    def site(self) -> Site:
+        """Where its twins are painted."""
+        if self.of is None or self.of.site is None:
+            raise ValueError("This attempt is about no person.")
+        return self.of.site
+
+    @property
+    def request(self) -> TwinRequest:
+        """Which twin is wanted."""
+        if self.wanted is None:
+            raise ValueError("This attempt is about no person.")
+        return self.wanted
+
+    @property
+    def check(self) -> PreauditRequest:
+        """How the preaudit is asked."""
+        if self.of is None:
+            raise ValueError("This attempt is about no person.")
+        still = self.policy._faces.video.frames == 1
+        return PreauditRequest(self.request.label, self.policy.margin(self.of), still)
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether a person still needs a twin, so that nothing can be rendered."""
+        return self.policy.incomplete
+
+    @property
+    def plan(self) -> RenderPlan:
+        """What is rendered."""
+        return self.policy.plan
+
+    @property
+    def known(self) -> Known:
+        """Who must not be recognised in the result, and who is to be seen."""
+        return self.policy.known
+
+    def rejects(
+        self, found: Controls | Verification | Rehearsal | Report, about: Candidate | Rendered | None = None
+    ) -> bool:
+        """Judge what a stage found.
+
+        Args:
+            found: What it found.
+            about: The candidate or the result that it looked at.
+
+        Returns:
+            Whether the attempt failed, so that the recipe goes on with the next one.
+
+        Raises:
+            Withheld: When there is no next one, and the setting is not to cover.
+        """
+        match found, about, self.of:
+            case Controls(), None, _Person() as person:
+                return self.policy.controls_rejected(person, found)
+            case Verification(), Candidate(), _Person() as person:
+                return self.policy.verification_rejected(person, found, about)
+            case Rehearsal(), Candidate(), _Person() as person:
+                return self.policy.preaudit_rejected(person, found)
+            case Report(), Rendered(), _:
+                return self.policy.audit_rejected(found, about.painted)
+        raise TypeError(f"An attempt cannot judge {type(found).__name__} of {type(about).__name__}.")
+
+
+def why(last: AttemptRecord) -> str:
+    """Say why no attempt at a twin was accepted, in words and distances.
+
+    Args:
+        last: The last attempt.
+
+    Returns:
+        One or two sentences.
+    """
+    if last.reason in control_strangers.MEANINGS:
+        return control_strangers.MEANINGS[last.reason]
     if last.reason == TOO_CLOSE:
         return (
             f"Every twin that was tried can be taken for the source: its distance is {last.distance:.2f} where more "
@@ -227,27 +474,9 @@ def why(result: TwinResult) -> str:
             "asked than half of the strangers in this footage reach, or two thirds of what a general matcher asks."
         )
     if last.reason != TOO_CLOSE_IN_PLACE:
-        return NOBODY_FITS
+        return NO_CANDIDATE_FITS
     return (
         f"Every twin that was tried came too near to the source: at a distance of {last.distance:.2f} where more "
         f"than {last.threshold:.2f} is asked for. In this footage the source's own pictures lie within "
         f"{last.genuine:.2f} of one another, strangers of the same kind at {last.strangers:.2f}."
     )
-
-
-def verdict_of(results: list[TwinResult], painted: Painted) -> tuple[Verdict, str]:
-    """Verdict and reason of a result that passed the audit."""
-    redacted = ~painted.replaced
-    if not redacted.any():
-        return Verdict.PUBLISHED, ""
-    if any(result.twin is None and result.attempts for result in results):
-        return Verdict.REDACTED, "no_safe_twin"
-    if (painted.track[redacted] < 0).any():
-        return Verdict.REDACTED, "stray_face"
-    return Verdict.REDACTED, "small_turned_or_unclear_face"
-
-
-def largest_face(identity: Identity, tracks: Tracks) -> float:
-    """Side in pixels (root of the area) of the identity's largest box."""
-    boxes = np.concatenate([tracks.tracks[index].boxes for index in identity.tracks])
-    return float(np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).max()))

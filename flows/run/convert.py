@@ -14,12 +14,14 @@ from functools import partial
 
 from flows.manifest.manifest import Ledger
 from flows.recipes.context import Outcome, Services, Stages
+from flows.recipes.recipe import named
 from flows.run.cancelled import Cancelled
 from flows.run.fingerprint import fingerprint
 from flows.run.image import PictureChain, convert_picture
+from flows.run.image import run_recipe as run_picture_recipe
 from flows.run.progress import Reporter
 from flows.run.sources import Job, absolute
-from flows.run.video import convert_video
+from flows.run.video import convert_video, run_recipe
 from flows.run.watchdog import Watchdog
 from infra.errors import StoreError, UsageError
 from infra.privacy import PrivacyFilter, install, key_path, load_key, public_id
@@ -27,6 +29,7 @@ from infra.process.scratch import scratch
 from infra.settings import Settings
 from infra.storage.lease import Leases
 from infra.storage.store import Store
+from models.selection import profiles
 from tasks.generation.gallery import Gallery
 from tasks.records import Verdict
 
@@ -98,11 +101,8 @@ def convert(
     the destination is wrong, WeightsError when weights are not in place; single inputs never raise.
     """
     if stages is None:
-        from flows.recipes.stages import run_stages
-        from models.selection import profiles
-
         profiles.check(settings)
-        stages = run_stages
+        stages = partial(run_recipe, named(settings.recipe, "video"))
     with services_for(jobs, destination, settings, reporter, stages) as services:
         if not orchestrate:
             return convert_jobs(jobs, settings, services, run_in_threads)
@@ -121,12 +121,10 @@ def prepare_prefect() -> None:
 
 def convert_pictures(jobs: list[Job], destination: str, settings: Settings, reporter: Reporter) -> Summary:
     """Convert all pictures, one after the other, and write the manifest; errors as for `convert`."""
-    from flows.recipes.stages import run_picture_stages, run_stages
-    from models.selection import profiles
-
     profiles.check(settings)
-    with services_for(jobs, destination, settings, reporter, run_stages) as services:
-        return convert_jobs(jobs, settings, services, _pictures(run_picture_stages))
+    recipe = named(settings.recipe, "picture")
+    with services_for(jobs, destination, settings, reporter, None) as services:
+        return convert_jobs(jobs, settings, services, _pictures(partial(run_picture_recipe, recipe)))
 
 
 def _pictures(chain: PictureChain) -> Runner:
@@ -170,7 +168,7 @@ def services_for(
     destination: str,
     settings: Settings,
     reporter: Reporter,
-    stages: Stages,
+    stages: Stages | None,
     shared: Shared | None = None,
 ) -> Iterator[Services]:
     """What the conversion of some jobs needs, for the length of the block. Errors as for `convert`.
@@ -237,8 +235,6 @@ def forget(people: Gallery) -> None:
 def dataset_id(key: bytes, destination: str, settings: Settings) -> str:
     """Keyed name of the dataset that a destination stands for: the same for every run into it with one embedder, since
     vectors of different networks cannot be compared."""
-    from models.selection import profiles
-
     (embedder,) = profiles.digests(settings, ("embedder",)).items()
     named = "\x00".join((*embedder, absolute(destination))).encode("utf-8", "surrogateescape")
     return public_id(key, hashlib.sha256(b"dataset:" + named).hexdigest())

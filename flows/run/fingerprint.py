@@ -7,21 +7,12 @@ import importlib.metadata
 import json
 from typing import Any
 
+from flows.recipes.recipe import DEFAULT, recipe_of
 from infra.settings import Settings
 from models.embedding.calibration import calibration
 from models.selection import profiles
-from tasks.analysis import attributes, faces, frontal, identities, motion, probe, samples, scenes
-from tasks.audit import audit
-from tasks.generation import controls, preaudit, twin, verify
-from tasks.output import publish, reassemble
-
-_STAGES: tuple[tuple[str, Any], ...] = (
-    ("attributes", attributes), ("audit", audit), ("controls", controls), ("faces", faces), ("frontal", frontal),
-    ("identities", identities), ("motion", motion), ("probe", probe), ("publish", publish),
-    ("reassemble", reassemble), ("rehearse", preaudit), ("samples", samples), ("scenes", scenes), ("twin", twin),
-    ("verify", verify),
-)  # fmt: skip
-"""Recorded name -> module. A recorded name never changes, wherever the module lies and whatever it is called."""
+from tasks.analysis import probe
+from tasks.output import publish
 
 
 def version() -> str:
@@ -47,13 +38,24 @@ def thresholds(settings: Settings) -> dict[str, list[float]]:
 
 
 def fingerprint(settings: Settings) -> str:
-    """Digest over everything that can change a result: settings, backends, versions of the software and its stages."""
-    parts = {
+    """Return the digest of everything that can change a result.
+
+    Args:
+        settings: Of the run.
+
+    Returns:
+        Hex SHA-256 over the recipe's settings, its stages, the backends, their thresholds and the software's version.
+    """
+    chosen = recipe_of(settings)
+    # A result that passed an earlier, weaker audit must not count as done.
+    stages = chosen.versions() | {"probe": probe.VERSION, "publish": publish.VERSION}
+    parts: dict[str, Any] = {
         "settings": settings.affecting_result(),
         "backends": backends(settings),
         "software": version(),
-        # A result that passed an earlier, weaker audit must not count as done.
-        "stages": {f"tasks.{name}": stage.VERSION for name, stage in _STAGES},
+        "stages": {f"tasks.{name}": number for name, number in stages.items()},
         "thresholds": thresholds(settings),
     }
+    if DEFAULT not in (chosen.name, chosen.counts):
+        parts["recipe"] = chosen.name
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

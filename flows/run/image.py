@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.recipes.context import Context, Outcome, Services
-from flows.run.input_run import Case, convert_input
+from flows.recipes.recipe import Recipe
+from flows.recipes.run import RecipeRun
+from flows.run.input_run import Case, Media, convert_input
 from flows.run.sources import Job
 from infra.media.containers.hidden import check_picture
 from infra.media.frame import YuvFrame
@@ -17,6 +19,8 @@ from infra.media.pictures.still import decode_picture, write_picture
 from infra.media.pictures.transparency import over_white, with_transparency
 from infra.privacy import digest_file
 from infra.settings import Settings
+from tasks.analysis import frame_source
+from tasks.analysis.frame_source import LocalFile
 from tasks.records import Verdict
 
 Image = NDArray[np.uint8]
@@ -62,4 +66,27 @@ def convert_picture(job: Job, settings: Settings, services: Services, chain: Pic
             output_bytes=finished.stat().st_size,
         )
 
-    return convert_input(job, settings, services, output_path, work)
+    return convert_input(job, settings, services, Media("picture", output_path), work)
+
+
+def run_recipe(recipe: Recipe, picture: Image, context: Context) -> tuple[Image, Verdict, str]:
+    """Turn a picture into one in which every face is replaced or redacted, and which passed the audit.
+
+    Args:
+        recipe: Does it.
+        picture: (H, W, 3) uint8 BGR, upright.
+        context: Of the input.
+
+    Returns:
+        The picture, its verdict and reason.
+
+    Raises:
+        Withheld: In any doubt.
+    """
+    source = frame_source.of_picture(LocalFile(Path(), context.digest), picture)
+    with RecipeRun(context, 1, recipe.stages).working() as run:
+        passed = recipe(run, source)
+    context.painted = passed.result.painted
+    with source.written(context.folder)() as frames:
+        (frame,) = frames
+    return frame.to_bgr(), passed.verdict, passed.reason

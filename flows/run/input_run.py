@@ -13,13 +13,14 @@ import shutil
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from flows.manifest import face_records
 from flows.manifest.rows import VideoRow
 from flows.recipes.context import Context, Outcome, Services, Show, unseen
+from flows.recipes.recipe import named
 from flows.run.cancelled import LeaseLost
 from flows.run.fingerprint import backends, fingerprint, version
 from flows.run.progress import Clock
@@ -97,19 +98,42 @@ class Case:
             self.note(reason=known, message=f"Unexpected {type(error).__name__}; see the log.")
 
 
+@dataclass(frozen=True)
+class Media:
+    """A kind of input.
+
+    Attributes:
+        name: "video" or "picture", as recipes say.
+        place: Where the result of a public id lies in the destination.
+    """
+
+    name: str
+    place: Callable[[str], str]
+
+
 def convert_input(
     job: Job,
     settings: Settings,
     services: Services,
-    place: Callable[[str], str],
+    media: Media,
     work: Callable[[Path, Case], None],
     show: Show = unseen,
 ) -> Outcome | None:
-    """Bring one input to its verdict and record it; None when somebody else is working on the same content.
+    """Bring one input to its verdict and record it.
 
-    place: where the result of a public id lies in the destination. work: converts a local file, publishes the result
-    there, and notes it. Cancellation passes through, and what was cached stays for the next run. An input in the middle
-    of which CRASHES processes died, or that hung or took too long, fails without being tried again.
+    Cancellation passes through, and what was cached stays for the next run. An input in the middle of which CRASHES
+    processes died, or that hung or took too long, fails without being tried again.
+
+    Args:
+        job: The input.
+        settings: Of the run.
+        services: What all inputs of the run share.
+        media: What kind of input it is.
+        work: Converts a local file, publishes the result, and notes it.
+        show: Makes stages visible.
+
+    Returns:
+        The recorded verdict; None when another process is working on the same content.
     """
     services.check()
     folder = Path(tempfile.mkdtemp(prefix="input-", dir=services.scratch))
@@ -118,52 +142,69 @@ def convert_input(
             source = fetch(job, folder)
             digest = digest_file(source)
         except (MediaError, OSError) as error:
-            row = new_row(public_id(services.key, job.uri_digest()), job, settings, services)
+            row = new_row(public_id(services.key, job.uri_digest()), job, settings, services, media)
             refusal = error if isinstance(error, MediaError) else MediaError("missing", "The input cannot be read.")
             return record(replace(row, reason=refusal.reason, message=str(refusal)), services)
-        row = new_row(public_id(services.key, digest), job, settings, services)
+        row = new_row(public_id(services.key, digest), job, settings, services, media)
         services.privacy.hide(job.uri, row.public_id)
         with _claimed(row.public_id, services) as claim:
             if claim is None:
                 return None
-            output = place(row.public_id)
+            output = media.place(row.public_id)
             earlier = None if settings.overwrite else services.ledger.finished(row.public_id, row.fingerprint, output)
             if earlier is not None:
                 return record(_of_input(earlier, row, services), services, reused=True)
-            held, redone = services.ledger.decided(row.public_id)
-            # Whoever takes a rejection back wants another face.
-            redone += held is not None and settings.overwrite
-            settings = replace(settings, seed=(settings.seed + redone) % 2**63)
-            row = replace(row, redone=redone, seed=settings.seed)
+            row, settings, decided = _already_decided(row, settings, services, claim)
             cache = Cache(services.store)
-            # Other settings, or a new version, may well make the same face again.
-            if held is not None and not settings.overwrite:
-                return record(tidy(row.held_like(held), output, settings, services, cache), services)
-            if known := claim.poison or (CRASHED if claim.crashes >= CRASHES else ""):
-                row = replace(row, reason=known, message=GIVEN_UP.get(known, _AGAIN))
+            if decided:
                 return record(tidy(row, output, settings, services, cache), services)
             clock = Clock(job.ordinal, row.public_id, services.reporter, _check(claim, services))
             clock.allowed_s = settings.allowed_s(0.0)
             case = Case(row, Context(row.public_id, digest, settings, cache, services.people, clock, folder, show))
-            with _watched(case, services), case.settled():
-                work(source, case)
-            case.note(
-                **asdict(case.context.evidence),
-                stage_seconds=clock.timings.as_dict(),
-                peak_memory_bytes=peak_memory_bytes(),
-            )
-            _check(claim, services)()
-            row = tidy(case.row, output, settings, services, cache)
-            if row.output:
-                face_records.keep(services.destination, row, case.context.painted)
-            if row.reason == TIME_LIMIT:
-                services.leases.mark_poisoned(row.public_id, TIME_LIMIT)
-            return record(row, services)
+            return _worked(case, source, work, services, claim, output)
     except LeaseLost:
         log.warning("%s: another process has taken it over.", row.public_id)
         return None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _already_decided(
+    row: VideoRow, settings: Settings, services: Services, claim: Claim
+) -> tuple[VideoRow, Settings, bool]:
+    """The row, the settings with the seed of this try, and whether it is known that the input is not converted."""
+    held, redone = services.ledger.decided(row.public_id)
+    # A rejection is taken back to get another face.
+    redone += held is not None and settings.overwrite
+    settings = replace(settings, seed=(settings.seed + redone) % 2**63)
+    row = replace(row, redone=redone, seed=settings.seed)
+    # Other settings, or a new version, may well make the same face again.
+    if held is not None and not settings.overwrite:
+        return row.held_like(held), settings, True
+    if known := claim.poison or (CRASHED if claim.crashes >= CRASHES else ""):
+        return replace(row, reason=known, message=GIVEN_UP.get(known, _AGAIN)), settings, True
+    return row, settings, False
+
+
+def _worked(
+    case: Case, source: Path, work: Callable[[Path, Case], None], services: Services, claim: Claim, output: str
+) -> Outcome:
+    """Do the work and record what became of it."""
+    context = case.context
+    with _watched(case, services), case.settled():
+        work(source, case)
+    case.note(
+        **asdict(context.evidence),
+        stage_seconds=context.clock.timings.as_dict(),
+        peak_memory_bytes=peak_memory_bytes(),
+    )
+    _check(claim, services)()
+    row = tidy(case.row, output, context.settings, services, context.cache)
+    if row.output:
+        face_records.keep(services.destination, row, context.painted)
+    if row.reason == TIME_LIMIT:
+        services.leases.mark_poisoned(row.public_id, TIME_LIMIT)
+    return record(row, services)
 
 
 @contextlib.contextmanager
@@ -237,8 +278,19 @@ def record(row: VideoRow, services: Services, reused: bool = False) -> Outcome:
     return Outcome(row, reused)
 
 
-def new_row(owner: str, job: Job, settings: Settings, services: Services) -> VideoRow:
-    """A row that says failed for an unexpected reason, until something better is known."""
+def new_row(owner: str, job: Job, settings: Settings, services: Services, media: Media) -> VideoRow:
+    """Return a row that says failed for an unexpected reason, until something better is known.
+
+    Args:
+        owner: Public id of the input.
+        job: The input.
+        settings: Of the run.
+        services: What all inputs share.
+        media: What kind of input it is.
+
+    Returns:
+        The row.
+    """
     return VideoRow(
         public_id=owner,
         input_id=job.input_id(services.key),
@@ -247,6 +299,7 @@ def new_row(owner: str, job: Job, settings: Settings, services: Services) -> Vid
         reason="unexpected",
         backends=backends(settings),
         profile=settings.profile,
+        recipe=named(settings.recipe, media.name).name,
         seed=settings.seed,
         fingerprint=fingerprint(settings),
         source_stamp=job.stamp_id(services.key),

@@ -18,9 +18,7 @@ from flows.manifest.rows import VideoRow
 from infra.errors import TimeLimitError
 from infra.process.telemetry import Timings
 from tasks.records import Verdict
-
-Advance = Callable[[int], None]
-"""Is told how many units of a stage are done."""
+from tasks.stage import Advance
 
 MOST_LINES = 100
 _COLOURS = {Verdict.PUBLISHED: "green", Verdict.REDACTED: "cyan", Verdict.WITHHELD: "yellow", Verdict.FAILED: "red"}

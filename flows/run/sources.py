@@ -17,6 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from infra.errors import MediaError, StoreUnavailable, UsageError
 from infra.privacy import public_id
+from infra.reasons import Reason
 from infra.storage.bucket import download
 from infra.storage.faults import full_disk, patience, patiently
 from infra.storage.filesystem import open_address
@@ -64,27 +65,61 @@ class Job:
         return public_id(key, _sha256("stamp:" + self.stamp)) if self.stamp else ""
 
 
-def find(source: str, suffixes: frozenset[str], destination: str | None = None) -> list[Job]:
-    """List the inputs behind SOURCE: one file, a folder (recursively, by suffix), or a CSV or Parquet table with a
-    `uri` column; local or any fsspec address. Relative entries of a table are taken relative to the table.
+def check(address: str, argument: str) -> None:
+    """Refuse an address behind which there is nothing, before anything is started.
 
-    Files below the destination and names that begin with a dot are left out of folders. Sorted by name, a table in
-    its own order; what it lists twice counts once. Raises UsageError when nothing is there, StoreUnavailable when a
-    remote place cannot be read.
+    The message repeats the address, as it was typed. So this is for the command line alone, never for what a worker
+    runs or Prefect shows.
+
+    Args:
+        address: What a person typed.
+        argument: Of the command, as its help calls it.
+
+    Raises:
+        UsageError: nothing is there, or it is no address.
+        StoreUnavailable: a remote place does not answer.
+    """
+    try:
+        fs, path = _open(address)
+    except UsageError as error:
+        raise UsageError(f"{argument}: {error}") from None
+    if not _patient(fs, lambda: fs.exists(path)):
+        raise UsageError(f"{argument} does not exist: {address}")
+
+
+def find(source: str, suffixes: frozenset[str], destination: str | None = None, argument: str = "SOURCE") -> list[Job]:
+    """List the inputs behind an address, local or any of fsspec.
+
+    Files below the destination and names that begin with a dot are left out of folders.
+
+    Args:
+        source: One file, a folder (recursively, by suffix), or a CSV or Parquet table with a `uri` column, whose
+            relative entries are taken relative to the table.
+        suffixes: Of the files that are inputs.
+        destination: Address of the results, if any.
+        argument: What the command calls the source. Messages name it and not the address, since Prefect may show them;
+            see `check`.
+
+    Returns:
+        The inputs, sorted by name, or those of a table in its own order; what it lists twice counts once.
+
+    Raises:
+        UsageError: nothing is there.
+        StoreUnavailable: a remote place cannot be read.
     """
     fs, path = _open(source)
-    return _patient(fs, lambda: _find(fs, path, suffixes, destination))
+    return _patient(fs, lambda: _find(fs, path, suffixes, destination, argument))
 
 
-def _find(fs: Any, path: str, suffixes: frozenset[str], destination: str | None) -> list[Job]:
+def _find(fs: Any, path: str, suffixes: frozenset[str], destination: str | None, argument: str) -> list[Job]:
     if not fs.exists(path):
-        raise UsageError("SOURCE does not exist.")
+        raise UsageError(f"{argument} does not exist.")
     if fs.isdir(path):
         found = _folder(fs, path, suffixes, destination)
         if not found:
-            raise UsageError("The SOURCE folder holds no file of a supported kind.")
+            raise UsageError(f"The folder of {argument} holds no file of a supported kind.")
     elif path.lower().endswith(_TABLES):
-        entries = list(dict.fromkeys(_table(fs, path)))
+        entries = list(dict.fromkeys(_table(fs, path, argument)))
         uris = [_resolve(entry, fs, path) for entry in entries]
         # A remote store answers slowly, but many at a time.
         with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="listing") as pool:
@@ -115,7 +150,7 @@ def fetch(job: Job, scratch: Path) -> Path:
         if isinstance(fs, LocalFileSystem):
             local = Path(path)
             if not local.is_file():
-                raise MediaError("missing", "The input is not a readable file.")
+                raise MediaError(Reason.MISSING, "The input is not a readable file.")
             with local.open("rb"):
                 return local
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -123,11 +158,13 @@ def fetch(job: Job, scratch: Path) -> Path:
         download(job.uri, copy)
         return copy
     except StoreUnavailable as error:
-        raise MediaError("source_unavailable", str(error)) from None
+        raise MediaError(Reason.SOURCE_UNAVAILABLE, str(error)) from None
     except (OSError, UsageError) as error:
         if full_disk(error):
-            raise MediaError("no_space", "There is no room for a copy of the input; see ANONFLOW_SCRATCH.") from None
-        raise MediaError("missing", f"The input cannot be read ({type(error).__name__}).") from None
+            raise MediaError(
+                Reason.NO_SPACE, "There is no room for a copy of the input; see ANONFLOW_SCRATCH."
+            ) from None
+        raise MediaError(Reason.MISSING, f"The input cannot be read ({type(error).__name__}).") from None
 
 
 def _patient(fs: Any, work: Callable[[], T]) -> T:
@@ -206,12 +243,12 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _table(fs: Any, path: str) -> list[str]:
+def _table(fs: Any, path: str, argument: str) -> list[str]:
     data = fs.cat_file(path)
     if path.lower().endswith(".csv"):
         rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
         if "uri" not in (rows.fieldnames or []):
-            raise UsageError("The table has no column called uri.")
+            raise UsageError(f"The table of {argument} has no column called uri.")
         values = [row["uri"] for row in rows]
     else:
         import pyarrow
@@ -220,13 +257,13 @@ def _table(fs: Any, path: str) -> list[str]:
         try:
             table = pyarrow.parquet.read_table(io.BytesIO(data))
         except pyarrow.ArrowInvalid:
-            raise UsageError("The table is not a Parquet file.") from None
+            raise UsageError(f"The table of {argument} is not a Parquet file.") from None
         if "uri" not in table.column_names:
-            raise UsageError("The table has no column called uri.")
+            raise UsageError(f"The table of {argument} has no column called uri.")
         values = table.column("uri").to_pylist()
     uris = [str(value).strip() for value in values if value is not None and str(value).strip()]
     if not uris:
-        raise UsageError("The table lists no input.")
+        raise UsageError(f"The table of {argument} lists no input.")
     return uris
 
 

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.recipes.context import Outcome, Services, Show, unseen
-from flows.run.input_run import Case, convert_input
+from flows.recipes.context import Context, Outcome, Services, Show, StageResult, unseen
+from flows.recipes.recipe import Recipe
+from flows.recipes.run import RecipeRun
+from flows.recipes.runner import StageRunner
+from flows.run.input_run import Case, Media, convert_input
 from flows.run.sources import Job
 from infra.media.probe import VideoInfo
+from infra.privacy import digest_file
 from infra.settings import Settings
-from infra.storage.cache import Key
-from tasks.analysis import probe
+from tasks.analysis import frame_source
+from tasks.analysis.frame_source import LocalFile
+from tasks.analysis.probe import probe
 from tasks.output import publish
+from tasks.output.publish import AuditedFile
+
+_VIDEO = Media("video", publish.output_path)
 
 
 def convert_video(job: Job, settings: Settings, services: Services, show: Show = unseen) -> Outcome | None:
-    """Bring one video to its verdict and record it; see `flows.run.input_run.convert_input`. show: makes stages
-    visible."""
+    """Bring one video to its verdict and record it; see `flows.run.input_run.convert_input`.
+
+    Args:
+        job: The video.
+        settings: Of the run.
+        services: What all videos of the run share.
+        show: Makes stages visible.
+
+    Returns:
+        The recorded verdict; None when another process is working on the same content.
+    """
 
     def work(source: Path, case: Case) -> None:
         context = case.context
-        key = Key("probe", probe.VERSION, context.public_id, (context.digest,))
-
-        def look() -> VideoInfo:
-            return context.cache.get_or_make(key, VideoInfo, lambda: probe.run(source, settings)).value
-
-        info = context.stage("probe", lambda _: look())
+        info = probe(StageRunner(context, 0), LocalFile(source, context.digest))
         case.note(
             width=info.width,
             height=info.height,
@@ -34,6 +46,8 @@ def convert_video(job: Job, settings: Settings, services: Services, show: Show =
             duration_s=float(info.duration),
         )
         context.clock.allowed_s = settings.allowed_s(float(info.duration))
+        if services.stages is None:
+            raise ValueError("This run converts no videos.")
         result = services.stages(source, info, context)
         case.same(source)
         done = context.stage("publish", lambda _: publish.run(result.audited, context.public_id, services.destination))
@@ -45,4 +59,30 @@ def convert_video(job: Job, settings: Settings, services: Services, show: Show =
             output_bytes=done.size,
         )
 
-    return convert_input(job, settings, services, publish.output_path, work, show)
+    return convert_input(job, settings, services, _VIDEO, work, show)
+
+
+def run_recipe(recipe: Recipe, source: Path, info: VideoInfo, context: Context) -> StageResult:
+    """Turn a probed local file into an audited one.
+
+    Args:
+        recipe: Does it.
+        source: The file.
+        info: What the probe found.
+        context: Of the input.
+
+    Returns:
+        The audited file with its verdict.
+
+    Raises:
+        Withheld: In any doubt.
+    """
+    video = frame_source.of_video(LocalFile(source, context.digest), info, context.settings)
+    with RecipeRun(context, video.frames, recipe.stages).working() as run:
+        passed = recipe(run, video)
+    finished = passed.result.file
+    if finished is None:
+        raise ValueError(f"The recipe {recipe.name} made no file.")
+    context.painted = passed.result.painted
+    context.found(audio_streams=len(info.audio), audio_copied=passed.result.audio_copied)
+    return StageResult(AuditedFile(finished, digest_file(finished)), passed.verdict, passed.reason)

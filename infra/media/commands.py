@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import ffmpeg
 from ffmpeg._utils import convert_kwargs_to_cmd_line_args
 
-from infra.media.containers import shown
-
-if TYPE_CHECKING:
-    from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,gif,asf,ogg"
 PROTOCOLS = "file,pipe"
 COPYABLE_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "mp2"})
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""ffmpeg's own decoders of these codecs drop the layer that holds transparency."""
 
 
 def address(path: Path) -> str:
@@ -175,6 +173,40 @@ def probe_packets(path: Path, max_pixels: int, whole_movie: bool = False) -> lis
     return _ffprobe(path, guard(max_pixels) | ({"ignore_editlist": 1} if whole_movie else {}) | shown)
 
 
+def presenting_decoder(info: VideoInfo) -> dict[str, str]:
+    """Choose the decoder of a video.
+
+    Args:
+        info: what `probe_video` said about the file.
+
+    Returns:
+        Input options for ffmpeg; empty where the usual decoder shows everything.
+    """
+    if info.alpha and info.codec in ALPHA_DECODERS:
+        return {f"c:{info.stream}": ALPHA_DECODERS[info.codec]}
+    return {}
+
+
+def presenting_filters(info: VideoInfo) -> list[str]:
+    """List the filters for ffmpeg that turn decoded frames into what a viewer shows: over black, cropped.
+
+    Args:
+        info: what `probe_video` said about the file.
+
+    Returns:
+        The filters, in order; may be empty.
+    """
+    found = []
+    if info.alpha:
+        # Multiplying by alpha is composition over black, frame by frame; colours at alpha 0 become exactly black.
+        planar = "yuva444p" if info.pix_fmt.startswith("yuv") else "gbrap"
+        found += [f"format={planar}", "premultiply=inplace=1"]
+    if any(info.crop):
+        left, top, right, bottom = info.crop
+        found.append(f"crop=iw-{left + right}:ih-{top + bottom}:{left}:{top}:exact=1")
+    return found
+
+
 def decode_frames(path: Path, info: VideoInfo, max_pixels: int, threads: int) -> list[str]:
     """Build the ffmpeg arguments that decode every frame of a stream as a viewer shows it, upright.
 
@@ -193,11 +225,11 @@ def decode_frames(path: Path, info: VideoInfo, max_pixels: int, threads: int) ->
     scale = f"scale={info.width}:{info.height}"
     if info.full_range:
         scale += ":in_range=full:out_range=limited"
-    source = ffmpeg.input(address(path), **_whole(max_pixels, threads), **shown.decoder(info))
+    source = ffmpeg.input(address(path), **_whole(max_pixels, threads), **presenting_decoder(info))
     return _arguments(
         source[str(info.stream)].output(
             "pipe:1",
-            vf=",".join([*shown.filters(info), scale, f"format={info.pixel_format}"]),
+            vf=",".join([*presenting_filters(info), scale, f"format={info.pixel_format}"]),
             vsync="passthrough",
             format="rawvideo",
             pix_fmt=info.pixel_format,
@@ -270,8 +302,8 @@ def scene_changes(path: Path, info: VideoInfo, threshold: float, max_pixels: int
     Returns:
         The arguments.
     """
-    source = ffmpeg.input(address(path), **_whole(max_pixels), **shown.decoder(info))
-    chain = [*shown.filters(info), f"select='gt(scene,{threshold:g})'", "metadata=mode=print:file=-"]
+    source = ffmpeg.input(address(path), **_whole(max_pixels), **presenting_decoder(info))
+    chain = [*presenting_filters(info), f"select='gt(scene,{threshold:g})'", "metadata=mode=print:file=-"]
     options = {"copyts": None, "vf": ",".join(chain), "vsync": "passthrough", "format": "null"}
     return _arguments(source[str(info.stream)].output("-", **options))
 

@@ -16,7 +16,8 @@ from infra.errors import MediaError, ToolError
 from infra.media import child, commands
 from infra.media.frame import YuvFrame
 from infra.media.limits import ChildLimits, MediaLimits
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
+from infra.reasons import Reason
 
 _SILENCE_S = 300.0
 _PIPE_BYTES = 1 << 20
@@ -70,7 +71,7 @@ def _frames(reader: _Reader, info: VideoInfo) -> Iterator[YuvFrame]:
         raise ToolError(f"The decoder's output could not be read after frame {count}.") from reader.failure
     if count != info.frame_count or reader.surplus:
         raise MediaError(
-            "frame_mismatch",
+            Reason.FRAME_MISMATCH,
             f"The decoder delivered {'more' if reader.surplus else count} frames where {info.frame_count} were probed.",
         )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from infra.errors import AnonflowError, MediaError
 from infra.media import child, commands
 from infra.media.limits import ChildLimits, MediaLimits
+from infra.reasons import Reason
 
 HEAD = 1 << 20
 """Bytes from the beginning, and as many from the end, that hold the headers of nearly all files."""
@@ -37,7 +38,7 @@ def declared_seconds(path: Path) -> float:
     except (AnonflowError, ValueError):
         seconds = 0.0
     if not 0 < seconds < 1e7:
-        raise MediaError("not_media", "The file states no duration.")
+        raise MediaError(Reason.NOT_MEDIA, "The file states no duration.")
     return seconds
 
 

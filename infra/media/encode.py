@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from infra.errors import SpaceError, ToolError
 from infra.media.frame import YuvFrame
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.storage.faults import full_disk
 
 # Values of ISO/IEC 23091-2, by the names ffprobe prints.

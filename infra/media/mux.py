@@ -8,12 +8,11 @@ from pathlib import Path
 
 from infra.errors import SpaceError, ToolError
 from infra.media import child, commands
-from infra.media.containers.headers import StreamInfo
 from infra.media.containers.presented import discarded, presented_samples
 from infra.media.limits import ChildLimits, MediaLimits
-from infra.media.probe import VideoInfo
 from infra.media.readback import Readback, check_result
 from infra.media.reading import packets, presented_begin
+from infra.media.video_info import StreamInfo, VideoInfo
 
 _FADE = 2048
 """Samples over which re-encoded sound fades in: an encoder spreads a loud beginning over the samples before it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 from infra.errors import MediaError, ToolError
 from infra.media import child, commands
 from infra.media.containers.headers import (
-    StreamInfo,
     bit_depth_of,
     colour_tag,
     declared_frames,
@@ -28,6 +26,8 @@ from infra.media.containers.headers import (
 from infra.media.containers.hevc import decoder_setup, has_layers
 from infra.media.containers.shown import check_within_edits, has_alpha, presentation
 from infra.media.limits import ChildLimits, MediaLimits
+from infra.media.video_info import VideoInfo as VideoInfo
+from infra.reasons import Reason
 
 _PLAYLISTS = (
     b"#EXTM3U",
@@ -42,79 +42,6 @@ _PLAYLISTS = (
 _TRUNCATED = ("partial file", "moov atom not found", "File ended prematurely", "Truncating packet", "truncated")
 _ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"})
 _HDR = frozenset({"smpte2084", "arib-std-b67"})
-
-
-@dataclass(frozen=True, eq=False)
-class VideoInfo:
-    """Everything about a source that later stages need to reproduce its time and its look. Holds no tags, no names.
-
-    Attributes:
-        width, height: pixels after cropping and rotation, as a viewer sees them.
-        fps: mean frame rate.
-        time_base: seconds of one unit of `pts`.
-        pts: (n,) int64, the presentation time of every frame in units of time_base, strictly increasing.
-        last_duration: how long the last frame stays, same units.
-        start: seconds, when the container's clock begins (its earliest stream).
-        duration: seconds as the container states it, or by the frames.
-        stream: index of the picture stream in the file.
-        rotation: degrees, counterclockwise, that the decoder applies: 0, 90, 180 or 270.
-        pix_fmt, bit_depth, full_range, color_space, color_transfer, color_primaries: of the source; an empty colour tag
-            means that the file does not say.
-        sample_aspect: pixel aspect ratio after rotation, 0 when the file does not say.
-        container: ffmpeg's name of the format.
-        alpha: whether the picture may be transparent.
-        crop: pixels that a viewer cuts off the decoded picture: left, top, right, bottom.
-    """
-
-    width: int
-    height: int
-    fps: Fraction
-    time_base: Fraction
-    pts: NDArray[np.int64]
-    last_duration: int
-    start: Fraction
-    duration: Fraction
-    stream: int
-    codec: str
-    rotation: int
-    pix_fmt: str
-    bit_depth: int
-    full_range: bool
-    color_space: str
-    color_transfer: str
-    color_primaries: str
-    sample_aspect: Fraction
-    streams: tuple[StreamInfo, ...]
-    chapters: int
-    container: str
-    alpha: bool
-    crop: tuple[int, int, int, int]
-
-    @property
-    def frame_count(self) -> int:
-        """Number of frames."""
-        return int(self.pts.shape[0])
-
-    @property
-    def audio(self) -> dict[int, str]:
-        """Audio streams that are not switched off: index in the file -> codec name."""
-        return {stream.index: stream.codec for stream in self.streams if stream.kind == "audio" and stream.enabled}
-
-    @property
-    def pixel_format(self) -> str:
-        """The format in which frames are decoded and encoded: 4:4:4 where an odd side has no 4:2:0 form."""
-        return "yuv444p" if self.width % 2 or self.height % 2 else "yuv420p"
-
-    def seconds(self, frame: int) -> float:
-        """Work out the presentation time of a frame, relative to the first frame.
-
-        Args:
-            frame: index of the frame.
-
-        Returns:
-            Seconds.
-        """
-        return float(int(self.pts[frame] - self.pts[0]) * self.time_base)
 
 
 def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1) -> VideoInfo:
@@ -147,13 +74,15 @@ def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1)
     width, height = int(picture.get("width", 0)), int(picture.get("height", 0))
     rotation, matrix_ok = rotation_of(picture)
     if not matrix_ok:
-        raise MediaError("unsupported_rotation", "The picture is rotated by no multiple of 90 degrees.")
+        raise MediaError(Reason.UNSUPPORTED_ROTATION, "The picture is rotated by no multiple of 90 degrees.")
     _check_size(width, height, declared_frames(picture, description), limits)
     if picture.get("color_transfer") in _HDR:
-        raise MediaError("unsupported_hdr", "The video is HDR (PQ or HLG); convert it to standard range first.")
+        raise MediaError(Reason.UNSUPPORTED_HDR, "The video is HDR (PQ or HLG); convert it to standard range first.")
     shown = presentation(path, description, picture)
     if picture.get("codec_name") == "hevc" and has_layers(decoder_setup(path, int(picture["index"]), limits)):
-        raise MediaError("unsupported_layers", "The picture has layers (transparency or a second view); re-encode it.")
+        raise MediaError(
+            Reason.UNSUPPORTED_LAYERS, "The picture has layers (transparency or a second view); re-encode it."
+        )
     time_base = Fraction(picture["time_base"])
     pts, durations, formats = _frame_times(path, picture, limits, threads, (width, height))
     fps = mean_rate(picture, pts, time_base)
@@ -198,16 +127,18 @@ def probe_video(path: Path, limits: MediaLimits | None = None, threads: int = 1)
 
 def _check_file(path: Path, limits: MediaLimits) -> None:
     if not path.is_file():
-        raise MediaError("missing", "The input is not a readable file.")
+        raise MediaError(Reason.MISSING, "The input is not a readable file.")
     size = path.stat().st_size
     if size == 0:
-        raise MediaError("empty", "The file has no content.")
+        raise MediaError(Reason.EMPTY, "The file has no content.")
     if size > limits.max_bytes:
-        raise MediaError("too_large", f"The file is larger than the limit of {limits.max_bytes} bytes.")
+        raise MediaError(Reason.TOO_LARGE, f"The file is larger than the limit of {limits.max_bytes} bytes.")
     with path.open("rb") as file:
         beginning = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
     if beginning.startswith(_PLAYLISTS) or (beginning.startswith(b"<?xml") and b"<MPD" in beginning):
-        raise MediaError("playlist", "The file is a playlist that points to other files; give the media file itself.")
+        raise MediaError(
+            Reason.PLAYLIST, "The file is a playlist that points to other files; give the media file itself."
+        )
 
 
 def _refusal(path: Path, messages: str) -> MediaError:
@@ -216,10 +147,10 @@ def _refusal(path: Path, messages: str) -> MediaError:
     # By the name alone ffprobe takes any file called .mp4 for one and misses its index.
     misnamed = "moov atom not found" in messages and atom not in _ATOMS
     if not misnamed and any(sign in messages for sign in _TRUNCATED):
-        return MediaError("truncated", "The file is cut off: its index or its end is missing. Copy it again.")
+        return MediaError(Reason.TRUNCATED, "The file is cut off: its index or its end is missing. Copy it again.")
     if "max_pixels" in messages or "Picture size" in messages:
-        return MediaError("too_large", "The frames are larger than the limit.")
-    return MediaError("not_media", "The file is no video in a supported container.")
+        return MediaError(Reason.TOO_LARGE, "The frames are larger than the limit.")
+    return MediaError(Reason.NOT_MEDIA, "The file is no video in a supported container.")
 
 
 def _picture_stream(path: Path, description: dict[str, Any], messages: str) -> dict[str, Any]:
@@ -228,19 +159,19 @@ def _picture_stream(path: Path, description: dict[str, Any], messages: str) -> d
         raise _refusal(path, messages)
     pictures = [s for s in streams if s.get("codec_type") == "video" and not is_cover(s)]
     if not pictures:
-        raise MediaError("no_video", "The file holds no moving picture (only sound, or a cover image).")
+        raise MediaError(Reason.NO_VIDEO, "The file holds no moving picture (only sound, or a cover image).")
     default = [s for s in pictures if s.get("disposition", {}).get("default")]
     chosen: dict[str, Any] = (default or pictures)[0]
     if "time_base" not in chosen or chosen.get("codec_name", "unknown") == "unknown":
-        raise MediaError("not_media", "The picture stream uses a codec that this ffmpeg cannot decode.")
+        raise MediaError(Reason.NOT_MEDIA, "The picture stream uses a codec that this ffmpeg cannot decode.")
     return chosen
 
 
 def _check_size(width: int, height: int, frames: int, limits: MediaLimits) -> None:
     if width < 16 or height < 16:
-        raise MediaError("too_small", "The picture is smaller than 16 pixels.")
+        raise MediaError(Reason.TOO_SMALL, "The picture is smaller than 16 pixels.")
     if width * height > limits.max_pixels or width * height * frames > limits.max_total_pixels:
-        raise MediaError("too_large", f"{width}x{height} pixels by {frames} frames is over the limit.")
+        raise MediaError(Reason.TOO_LARGE, f"{width}x{height} pixels by {frames} frames is over the limit.")
 
 
 def _frame_times(
@@ -252,21 +183,23 @@ def _frame_times(
     result = child.run("ffprobe", arguments, ChildLimits(), max_output=160 * limits.max_frames)
     rows = [line for line in result.output.decode("ascii", "replace").splitlines() if "best_effort_timestamp=" in line]
     if any(sign in result.messages for sign in _TRUNCATED):
-        raise MediaError("truncated", "The file is cut off: frames that its index promises are missing. Copy it again.")
+        raise MediaError(
+            Reason.TRUNCATED, "The file is cut off: frames that its index promises are missing. Copy it again."
+        )
     if not rows:
-        raise MediaError("no_video", "The picture stream holds no frame that can be decoded.")
+        raise MediaError(Reason.NO_VIDEO, "The picture stream holds no frame that can be decoded.")
     if result.status != 0:
         raise ToolError(f"ffprobe ended with status {result.status} while it read the frames.")
     fields = [dict(pair.split("=", 1) for pair in row.split("|") if "=" in pair) for row in rows]
     _check_size(*size, len(fields), limits)
     if any((int(f.get("width", 0)), int(f.get("height", 0))) != size for f in fields):
-        raise MediaError("size_changes", "The picture changes its size within the video; re-encode it first.")
+        raise MediaError(Reason.SIZE_CHANGES, "The picture changes its size within the video; re-encode it first.")
     stamps = [f["best_effort_timestamp"] for f in fields]
     if not all(re.fullmatch(r"-?\d+", stamp) for stamp in stamps):
-        raise MediaError("bad_timestamps", "Frames without presentation time; remux the video first.")
+        raise MediaError(Reason.BAD_TIMESTAMPS, "Frames without presentation time; remux the video first.")
     pts = np.array([int(stamp) for stamp in stamps], dtype=np.int64)
     if pts.size > 1 and not bool(np.all(np.diff(pts) > 0)):
-        raise MediaError("bad_timestamps", "The frames' presentation times do not increase; remux it first.")
+        raise MediaError(Reason.BAD_TIMESTAMPS, "The frames' presentation times do not increase; remux it first.")
     durations = [f.get("duration", f.get("pkt_duration", "0")) for f in fields]
     formats = {f.get("pix_fmt", "") for f in fields}
     return pts, np.array([int(d) if d.isdigit() else 0 for d in durations], dtype=np.int64), formats

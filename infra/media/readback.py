@@ -12,8 +12,8 @@ from infra.errors import ToolError
 from infra.media import child, commands
 from infra.media.containers.hidden import hidden_in_video
 from infra.media.limits import ChildLimits, MediaLimits
-from infra.media.probe import VideoInfo
 from infra.media.reading import Packet, describe, foreign_tags, packets, presented_begin
+from infra.media.video_info import VideoInfo
 
 _QUICK = ChildLimits(wall_s=1800, cpu_s=1800)
 _COPIED_APART = Fraction(2, 1000)
@@ -95,19 +95,6 @@ def check_result(
         raise ToolError(f"The result holds what a player does not show ({', '.join(found)}).")
     duration = Fraction(description["format"]["duration"])
     return Readback(len(stamps), len(audio), len(copied) == len(audio), duration)
-
-
-def leftovers(result: Path, limits: MediaLimits | None = None) -> tuple[str, ...]:
-    """List the metadata entries in a file that are not the container's own constants.
-
-    Args:
-        result: the file.
-        limits: bounds on the input, the defaults when None.
-
-    Returns:
-        Names only, never values.
-    """
-    return tuple(foreign_tags(describe(result, limits or MediaLimits())))
 
 
 def _check_no_metadata(description: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from infra.errors import ToolError
 from infra.media import child, commands
 from infra.media.limits import ChildLimits, MediaLimits
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 
 RATE = 16_000
 """Samples a second: speech has little above half of it."""

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from infra.errors import StoreError, StoreUnavailable
@@ -122,37 +121,6 @@ class Cache:
             ref = self._store.put_bytes(key.prefix, key.owner, serialise.dumps(value))
             self._finish(key, ref, seconds)
             return Made(value, ref.digest, False, seconds)
-
-    def get_or_make_file(self, key: Key, destination: Path, make: Callable[[Path], None]) -> Made[Path]:
-        """Fill a file from the store, or make it and store it, like `get_or_make`.
-
-        Args:
-            key: what the file depends on.
-            destination: file to fill.
-            make: called with `destination`, which it writes.
-
-        Returns:
-            The destination.
-
-        Raises:
-            StoreUnavailable: the store cannot be reached.
-        """
-        with self._lock(key):
-            ref = self._find(key)
-            if ref is not None:
-                try:
-                    self._store.get_file(ref, destination)
-                    return Made(destination, ref.digest, True, 0.0)
-                except StoreUnavailable:
-                    raise
-                except StoreError:
-                    self._store.remove(key.manifest)
-            begun = time.perf_counter()
-            make(destination)
-            seconds = time.perf_counter() - begun
-            ref = self._store.put_file(key.prefix, key.owner, destination)
-            self._finish(key, ref, seconds)
-            return Made(destination, ref.digest, False, seconds)
 
     def purge(self, owner: str) -> None:
         """Remove every identifying object of one video for good. Raises as `infra.storage.upkeep.remove_for_good`.

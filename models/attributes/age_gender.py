@@ -10,10 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.embedding import align
-from models.embedding.vectors import pairs
 from models.interfaces.capabilities import Face, Floats, Image
-from models.runtime import openvino_runtime
+from models.runtime import align, openvino_runtime
+from models.runtime.align import pairs
 from models.weights import weight_files
 
 _MEAN_RGB = (122.781998, 117.000999, 104.297997)

@@ -1,7 +1,7 @@
 """Age and gender from DeepFace's two networks: those of the diffusion profile, as AnonNET names them.
 
 Weights: registry entries "deepface-age" and "deepface-gender" (by DeepFace's author on VGG-Face, so CC BY-NC 4.0;
-trained on IMDB-WIKI). Each takes the face as models.attributes.deepface_networks.chip cuts it. Age is the mean over 101
+trained on IMDB-WIKI). Each takes the face as models.runtime.deepface_networks.chip cuts it. Age is the mean over 101
 classes, one per year.
 """
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models.attributes.deepface_networks import Network
 from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime.deepface_networks import Network
 
 _WOMAN = 0
 
@@ -22,7 +22,7 @@ class DeepFaceAgeGender:
     """AgeGender by DeepFace.
 
     The numbers are the networks' own: `DeepFace.analyze` cuts the age down to whole years and takes one face at a time.
-    home: see models.attributes.deepface_networks.Network.
+    home: see models.runtime.deepface_networks.Network.
 
     Not guaranteed: single frames may be off by a decade; pool several frames of a track. Gender is a network's guess
     from appearance, nothing more, and is used only to make a matching twin.

@@ -1,7 +1,7 @@
 """Expressed emotion in seven classes, from DeepFace: that of the diffusion profile, as AnonNET names it.
 
 Weights: registry entry "deepface-emotion" (DeepFace, MIT; trained on FER-2013). Takes the face as
-models.attributes.deepface_networks.chip cuts it, which DeepFace reduces to 48 x 48 grey pixels.
+models.runtime.deepface_networks.chip cuts it, which DeepFace reduces to 48 x 48 grey pixels.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.attributes.deepface_networks import Network
 from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime.deepface_networks import Network
 
 
 class DeepFaceEmotion:
     """Emotion by DeepFace.
 
     The order is DeepFace's; the words are those of the other backends. home: see
-    models.attributes.deepface_networks.Network.
+    models.runtime.deepface_networks.Network.
 
     Not guaranteed: agreement with how the person feels, or, off a neutral or smiling face, with how a human would label
     the picture.

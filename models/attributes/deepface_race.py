@@ -1,7 +1,7 @@
 """What DeepFace calls race, in six classes: that of the diffusion profile's attributes, as AnonNET has them.
 
 Weights: registry entry "deepface-race" (by DeepFace's author on VGG-Face, so CC BY-NC 4.0; trained on
-FairFace). Takes the face as models.attributes.deepface_networks.chip cuts it.
+FairFace). Takes the face as models.runtime.deepface_networks.chip cuts it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.attributes.deepface_networks import Network
 from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime.deepface_networks import Network
 
 
 class DeepFaceRace:
-    """Ethnicity. Order and words are DeepFace's. home: see models.attributes.deepface_networks.Network.
+    """Ethnicity. Order and words are DeepFace's. home: see models.runtime.deepface_networks.Network.
 
     Not guaranteed: that it says anything of a person. It is a network's guess from appearance, errs more on some groups
     than on others, and is used only to make a twin that looks alike in kind.

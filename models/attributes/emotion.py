@@ -12,10 +12,9 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from models.embedding import align
-from models.embedding.vectors import pairs
 from models.interfaces.capabilities import Face, Floats, Image
-from models.runtime import openvino_runtime
+from models.runtime import align, openvino_runtime
+from models.runtime.align import pairs
 from models.weights import weight_files
 
 _SIZE = 200

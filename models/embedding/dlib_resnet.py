@@ -17,11 +17,11 @@ from openvino import opset1
 from openvino import opset13 as ops
 
 from infra.errors import WeightsError
-from models.embedding import align
 from models.embedding.dlib_file import Layer, layers
-from models.embedding.vectors import describe, pairs, unit
+from models.embedding.vectors import describe, unit
 from models.interfaces.capabilities import Face, Floats, Image
-from models.runtime import openvino_runtime
+from models.runtime import align, openvino_runtime
+from models.runtime.align import pairs
 from models.weights import weight_files
 
 _SIZE = 150

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.embedding import align
-from models.embedding.vectors import describe, pairs, unit
+from models.embedding.vectors import describe, unit
 from models.interfaces.capabilities import Face, Floats, Image
-from models.runtime import onnx_blocks, openvino_runtime
+from models.runtime import align, onnx_blocks, openvino_runtime
+from models.runtime.align import pairs
 from models.weights import weight_files
 
 

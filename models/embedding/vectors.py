@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.interfaces.capabilities import Face, Floats, Image
+from models.interfaces.capabilities import Floats, Image
 
 if TYPE_CHECKING:
     from models.runtime.openvino_runtime import Network
-
-
-def pairs(frames: Sequence[Image], faces: Sequence[Face]) -> Iterator[tuple[Image, Face]]:
-    """Yield (frame, face) pairs.
-
-    Args:
-        frames: One frame per face.
-        faces: One face per frame.
-
-    Yields:
-        Pairs in order.
-
-    Raises:
-        ValueError: The two differ in length.
-    """
-    yield from zip(frames, faces, strict=True)
 
 
 def describe(network: Network, crops: Iterable[Image], dimension: int) -> Floats:

@@ -1,7 +1,7 @@
 """VGG-Face, through DeepFace: the recogniser by which AnonNET's authors judge whether a twin leaks its source.
 
 Weights: registry entry "vgg-face" (Parkhi et al. 2015, CC BY-NC 4.0; ported by DeepFace). Takes the face as
-models.attributes.deepface_networks.chip cuts it: the box without margin, turned until the eyes are level, 224 x 224.
+models.runtime.deepface_networks.chip cuts it: the box without margin, turned until the eyes are level, 224 x 224.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.attributes.deepface_networks import Network
 from models.embedding.vectors import unit
 from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime.deepface_networks import Network
 
 
 class VggFace:
     """Embedder, 4096 dimensions.
 
     Equals `DeepFace.represent(..., model_name="VGG-Face", detector_backend="skip")` of the cut face. home: see
-    models.attributes.deepface_networks.Network.
+    models.runtime.deepface_networks.Network.
 
     Not guaranteed: a measured meaning of its distances; until bench/calibrate.py ran with its weights in place, the
     thresholds are those that others published (see models.embedding.calibration).

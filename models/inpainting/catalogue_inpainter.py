@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from infra.errors import Withheld
+from infra.reasons import Reason
 from models.inpainting import by_kind, catalogue, choosing
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.choosing import parents
@@ -50,7 +51,7 @@ class CatalogueInpainter:
                 continue
             if candidate in (job.prefer, *kindred) or choosing.acceptable(twin.embedding[None], people, job).all():
                 return twin
-        raise Withheld("no_candidate", "Every blended synthetic person is too close to a face of the dataset.")
+        raise Withheld(Reason.NO_CANDIDATE, "Every blended synthetic person is too close to a face of the dataset.")
 
     def strangers(self, job: TwinJob, count: int) -> list[Twin]:
         """Return people of the source's kind, also those whom other identities have or who are near the source.

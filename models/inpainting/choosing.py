@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.errors import Withheld
+from infra.reasons import Reason
 from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.interfaces.capabilities import Floats
@@ -83,12 +84,14 @@ def candidates(people: Catalogue, job: TwinJob) -> list[int]:
     source = job.source if comparable else None
     cost = catalogue.mismatch(people, job.appearance, source, job.attempt).astype(np.float64)
     if not np.isfinite(cost).any():
-        raise Withheld("no_candidate", "No synthetic person of the catalogue fits this face; withhold or redact it.")
+        raise Withheld(
+            Reason.NO_CANDIDATE, "No synthetic person of the catalogue fits this face; withhold or redact it."
+        )
     # Not by group: a person far enough away is of another one more often than not, and the cost puts those of it first.
     alike = catalogue.near(people, job.appearance, source)
     pool, reserve = _pools(people, job, cost, alike, comparable)
     if not pool and not reserve:
-        raise Withheld("no_candidate", "Every fitting synthetic person is too close to a face of the dataset.")
+        raise Withheld(Reason.NO_CANDIDATE, "Every fitting synthetic person is too close to a face of the dataset.")
     rng = np.random.default_rng([job.seed & 0xFFFFFFFF, job.seed >> 32 & 0xFFFFFFFF, job.attempt])
     return _turned(pool, rng) + _turned(reserve, rng)
 

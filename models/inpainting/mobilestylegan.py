@@ -13,7 +13,6 @@ from models.interfaces.capabilities import Floats, Image
 from models.runtime.openvino_runtime import Network, Precision
 from models.weights import weight_files
 
-SIDE = 1024
 DIMENSION = 512
 
 

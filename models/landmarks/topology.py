@@ -1,7 +1,7 @@
 """Index sets and triangles of the 478-point face mesh.
 
 The numbering and the tesselation are those of MediaPipe's canonical face model (Google, Apache-2.0). The tesselation
-leaves the eyes and the mouth open; `triangles` closes them so that the whole face can be rendered.
+leaves the eyes and the mouth open; `eyes` and `mouth` close them so that the whole face can be rendered.
 "Left" and "right" mean the image's left and right on an upright, unmirrored face.
 """
 
@@ -30,13 +30,12 @@ INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 3
 OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 LEFT_BROW = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
 RIGHT_BROW = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
-NOSE_TIP = 1
-CHIN = 152
 STABLE = (10, 109, 338, 67, 297, 151, 9, 8, 168, 6, 197, 195, 5, 33, 133, 263, 362, 127, 356, 234, 454, 93, 323)
 """Points that expression hardly moves: forehead, nose bridge, eye corners, temples."""
 PNP = (4, 152, 33, 263, 61, 291)
 """Nose tip, chin, outer eye corners, mouth corners: the six points of the paper's head pose (section 3.2), each the
-vertex that lies nearest to the point of the 68-point scheme it names (there the nose's tip is above NOSE_TIP)."""
+vertex that lies nearest to the point of the 68-point scheme it names (there the nose's tip is above vertex 1, which is
+the mesh's)."""
 
 
 @lru_cache(maxsize=1)
@@ -69,12 +68,6 @@ def mouth() -> NDArray[np.int32]:
 def eyes() -> NDArray[np.int32]:
     """(n, 3) int32 triangles that close both eye openings."""
     return np.asarray(_strip(LEFT_EYE) + _strip(RIGHT_EYE), dtype=np.int32)
-
-
-@lru_cache(maxsize=1)
-def triangles() -> NDArray[np.int32]:
-    """(n, 3) int32 triangles of the closed face."""
-    return np.concatenate([surface(), eyes(), mouth()])
 
 
 def five_points(mesh: NDArray[np.float32]) -> NDArray[np.float32]:

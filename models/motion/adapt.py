@@ -21,8 +21,6 @@ from models.motion.mesh import raster, render, sampling
 _SIGMAS = (0.0, 0.8, 1.6, 3.2, 6.4)
 """Edges of the bands in pixels of the frame; the last one bounds what is adapted."""
 _LEAST, _MOST = 0.3, 1.15
-_MOST_HUE = 1.6
-"""Limit of the factor by which one channel of the skin may change beside the others."""
 
 
 def bands(picture: Image, sigmas: Sequence[float]) -> list[Floats]:
@@ -92,28 +90,3 @@ def match_detail(twin: Twin, crops: Sequence[Image], meshes: Sequence[Floats]) -
     for gain, layer in zip(gains, layers[:-1], strict=True):
         total += np.float32(gain) * layer
     return replace(twin, picture=np.clip(total + 0.5, 0, 255).astype(np.uint8))
-
-
-def match_tone(picture: Image, skin: Floats, wanted: Floats) -> Image:
-    """Return a twin's picture with its skin in another hue; brightness, beard, brows and eye whites stay.
-
-    Left to the light of the frame, the hue would also dye what is grey in the picture: beards turn blue when a tanned
-    face is put under cool light.
-
-    Args:
-        picture: (H, W, 3) uint8 BGR.
-        skin: (3,) BGR of the picture's skin.
-        wanted: (3,) BGR of the source's skin.
-
-    Returns:
-        (H, W, 3) uint8 BGR; unchanged when a colour is not finite.
-    """
-    if not np.isfinite(skin).all() or not np.isfinite(wanted).all():
-        return picture
-    ratio = np.maximum(wanted, 4.0) / np.maximum(skin, 4.0)
-    hue = np.clip(ratio / np.exp(np.log(ratio).mean()), 1 / _MOST_HUE, _MOST_HUE).astype(np.float32)
-    warm = float((skin[2] - skin[0]) / max(skin.sum(), 1.0))
-    blue, green, red = (channel.astype(np.float32) for channel in cv2.split(picture))
-    weight = np.clip((red - blue) / np.maximum(red + green + blue, 1.0) / max(warm, 0.05), 0, 1)
-    changed = cv2.merge([c * (1 + weight * (h - 1)) for c, h in zip((blue, green, red), hue.tolist(), strict=True)])
-    return np.clip(changed + 0.5, 0, 255).astype(np.uint8)

@@ -8,8 +8,8 @@ left pixel; matrices are 3x3 for column vectors (x, y, 1). Pictures keep their c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -75,8 +75,8 @@ SOURCE = Framing(512, 2.3, -0.125)
 """A source picture or each frame of a source video."""
 LANDMARKS = Framing(224, 1.5, -0.1)
 """Input of the network that places the 203 points."""
-DRIVING = Framing(512, 2.2, -0.1, turned=False)
-"""A driving video, one crop for all frames; see `average`."""
+_MARGIN = 16
+"""Pixels within which a source's crop fades out."""
 
 
 @dataclass(frozen=True)
@@ -144,19 +144,6 @@ def square(points: Floats, framing: Framing, mouth: bool = True) -> Square:
     size = float((high - low).max()) * framing.scale
     centre = (low + high) / 2 @ axes + down * framing.down * size
     return Square(centre, size, float(np.arctan2(axes[0, 1], axes[0, 0])))
-
-
-def average(squares: Sequence[Square]) -> Square:
-    """Return one upright square for a whole video.
-
-    Args:
-        squares: The squares of its frames.
-
-    Returns:
-        Mean centre and mean size, angle 0.
-    """
-    centre = np.mean([found.centre for found in squares], axis=0)
-    return Square(centre, float(np.mean([found.size for found in squares])), 0.0)
 
 
 def relative(found: Square, base: Square) -> Doubles:
@@ -256,22 +243,15 @@ def shrink(crop: Image) -> Image:
     return np.asarray(small, dtype=np.uint8)
 
 
-def resize_driving(frame: Image) -> Image:
-    """Return a driving frame at the size of the networks, bilinear, which is how LivePortrait reads driving frames.
-
-    Args:
-        frame: (s, s, 3) uint8.
-
-    Returns:
-        (256, 256, 3) uint8.
-
-    Raises:
-        ValueError: The frame is not square.
-    """
-    if frame.shape[0] != frame.shape[1]:
-        raise ValueError(f"a driving frame must be square, not {frame.shape[1]}x{frame.shape[0]}")
-    small = cv2.resize(frame, (NETWORK_SIDE, NETWORK_SIDE), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(small, dtype=np.uint8)
+@lru_cache(maxsize=1)
+def border_mask() -> Image:
+    """(512, 512) uint8 mask of a crop: 255 inside, falling to 0 within 16 pixels of the inner square's border."""
+    along = np.arange(SOURCE.side, dtype=np.float64)
+    outside = np.maximum(np.maximum(_MARGIN - along, along - (SOURCE.side - _MARGIN)), 0.0)
+    distance = np.hypot(outside[None, :], outside[:, None])
+    mask = np.floor(255.0 * np.clip(1.0 - distance / _MARGIN, 0.0, 1.0)).astype(np.uint8)
+    mask.setflags(write=False)
+    return mask
 
 
 def _known(points: Floats) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:

@@ -23,6 +23,7 @@ class Backend:
         options: (setting, value, weight) for weights that are needed only with a setting.
         scopes: How far one person can keep one twin that this backend makes.
         embedder: The only one whose vectors an inpainter can compare with its own, "" when any will do.
+        gpu: Whether it runs on a card where there is one.
     """
 
     target: str
@@ -33,6 +34,7 @@ class Backend:
     options: tuple[tuple[str, str, str], ...] = ()
     scopes: tuple[IdentityScope, ...] = tuple(IdentityScope)
     embedder: str = ""
+    gpu: bool = False
 
 
 _STYLEGAN = (
@@ -59,6 +61,10 @@ _LIVEPORTRAIT = (
     "liveportrait-decoder",
     "liveportrait-retargeting",
 )
+
+_LIP_TABLE = "sha256:c8cda5b1757a632fdf7274e65f319ed6cf3734cce08d33a283d55a75da9dd091"
+"""Digest of a file that went with an option that no user could switch on. It stays in the digest of the backend, whose
+results did not change."""
 
 BACKENDS: dict[str, dict[str, Backend]] = {
     "detector": {
@@ -97,7 +103,10 @@ BACKENDS: dict[str, dict[str, Backend]] = {
     "features": {"inception": Backend("models.quality.inception:Inception", ("inception",))},
     "inpainter": {
         "controlnet": Backend(
-            "models.inpainting.controlnet.backend:ControlNetInpainter", _CONTROLNET, scopes=(IdentityScope.VIDEO,)
+            "models.inpainting.controlnet.backend:ControlNetInpainter",
+            _CONTROLNET,
+            scopes=(IdentityScope.VIDEO,),
+            gpu=True,
         ),
         "mobilestylegan": Backend(
             "models.inpainting.catalogue_inpainter:CatalogueInpainter",
@@ -116,15 +125,17 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "liveportrait": Backend(
             "models.motion.liveportrait.backend:LivePortraitMotion",
             _LIVEPORTRAIT,
-            data=("motion/liveportrait/lip_array.npy", "motion/expression.npz", "landmarks/mean_face.npy"),
+            data=(_LIP_TABLE, "motion/expression.npz", "landmarks/mean_face.npy"),
             settings=("hard_frames", "motion_crop"),
             options=(("motion_crop", MotionCrop.LANDMARKS, "liveportrait-landmarks"),),
+            gpu=True,
         ),
         "lia": Backend(
             "models.motion.lia.backend:LiaMotion",
             ("lia-vox",),
             data=("motion/expression.npz", "landmarks/mean_face.npy"),
             settings=("hard_frames",),
+            gpu=True,
         ),
     },
 }

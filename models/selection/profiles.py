@@ -304,6 +304,8 @@ def digests(settings: Settings, wanted: Sequence[str]) -> dict[str, str]:
 
 @cache
 def _digest_of(file: str) -> str:
+    if file.startswith("sha256:"):
+        return file.removeprefix("sha256:")
     return hashlib.sha256(files("models").joinpath(file).read_bytes()).hexdigest()
 
 

@@ -16,6 +16,7 @@ from models.landmarks import topology
 from tasks.analysis.identities import Identities
 from tasks.analysis.samples import Samples, mesh_in_crop
 from tasks.records import Tracks
+from tasks.stage import Work, stage
 
 VERSION = 4
 _GLASSES_LABEL = "glasses"
@@ -27,6 +28,14 @@ class Appearances:
     """One appearance per identity, in the order of the identities."""
 
     appearances: tuple[Appearance, ...]
+
+
+@stage("recognise attributes", "attributes", VERSION, "3.3", ("age_gender", "emotion", "parser", "ethnicity"))
+def recognise_attributes(work: Work, tracks: Tracks, samples: Samples, people: Identities) -> Appearances:
+    """Estimate age, gender, emotion and the rest of each identity, and its ethnicity where the profile can."""
+    age_gender, emotion, parser = (work.load(role) for role in ("age_gender", "emotion", "parser"))
+    ethnicity = work.load("ethnicity") if work.has("ethnicity") else None
+    return run(tracks, samples, people, age_gender, emotion, parser, ethnicity)
 
 
 def run(

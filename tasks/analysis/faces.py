@@ -1,4 +1,4 @@
-"""Faces and tracks: every face on every frame, with its mesh.
+"""Scenes, faces and tracks (AnonNET sections 3.2 and 3.3): every face on every frame, with its mesh.
 
 The video is decoded once for shot boundaries and faces together; a second, partial look places the mesh on frames
 where the detector missed a face that its neighbours have.
@@ -7,69 +7,147 @@ where the detector missed a face that its neighbours have.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from infra.media.frame import YuvFrame
+from infra.media.turn import OpenFrames
 from infra.process.parallel import batches, ordered
+from infra.settings import Settings
+from models.detection.looks import looks
+from models.detection.turned import AS_IT_IS, DIAGONALS, QUARTERS, Look, TurnedDetector
 from models.interfaces.capabilities import Detector, Face, Image, Landmarker, Mesh
 from models.landmarks import pose
-from tasks.analysis import tracking
+from tasks.analysis import scenes, tracking
+from tasks.analysis.frame_source import FrameSource
+from tasks.analysis.orientation import OrientationVotes
+from tasks.analysis.settings import FaceSettings, SceneConsumer
 from tasks.analysis.tracking import Draft, Seen
 from tasks.records import Scene, Track, Tracks
+from tasks.stage import Work, stage
 
 VERSION = 4
-OpenFrames = Callable[[], AbstractContextManager[Iterator[YuvFrame]]]
-
-
-class SceneConsumer(Protocol):
-    """Watches small frames go by and knows the scenes at the end."""
-
-    def push(self, frame_index: int, small_bgr: Image) -> None:
-        """See the next frame."""
-
-    def finish(self, frame_count: int) -> tuple[Scene, ...]:
-        """Return the scenes, which cover all frames."""
 
 
 @dataclass(frozen=True)
-class FaceSettings:
-    """workers: threads. weak: least detector score kept at all. meshed: least score that gets a mesh at once.
-    stretch: frames looked at beyond both ends of a track. small_side: longer side of the scene detector's pictures.
-    doubtful_sightings, doubtful_presence: a track of at most so many sightings whose meshes are all less likely than
-    this must be confirmed by another detector."""
+class Scan:
+    """Result of the pass that finds scenes and faces together.
 
-    workers: int = 2
-    weak: float = 0.2
-    meshed: float = 0.35
-    strong: float = 0.6
-    gap: int = 20
-    stretch: int = 12
-    small_side: int = 160
-    doubtful_sightings: int = 8
-    doubtful_presence: float = 0.3
+    Attributes:
+        scenes: In order, over all frames.
+        tracks: In the coordinates of the turned frames.
+        turn: Degrees clockwise by which the frames were turned so that the faces stand most upright.
+    """
+
+    scenes: tuple[Scene, ...]
+    tracks: Tracks
+    turn: int = 0
+
+
+def _parameters(settings: Settings) -> dict[str, str]:
+    names = ("scene_backend", "scene_threshold", "scene_similarity", "scene_side", "detector_side")
+    return {name: str(value) for name, value in settings.parameters(*names).items()}
+
+
+@stage(
+    "detect scenes and track faces",
+    "faces",
+    VERSION,
+    "3.2 (1), 3.3",
+    ("detector", "confirming_detector", "landmarker"),
+    _parameters,
+    covers=(("scenes", scenes.VERSION),),
+)
+def track_faces(work: Work, video: FrameSource) -> Scan:
+    """Decode an input once for its scenes and faces, and once more turned where its faces lie on their side."""
+    settings = work.settings
+    detector, confirming = detectors(work, video)
+    votes = OrientationVotes(detector, settings.detector_side)
+
+    def look(some: FrameSource, watch: Callable[[int, Image], None] | None) -> tuple[tuple[Scene, ...], Tracks]:
+        chosen = replace(some.faces, workers=settings.threads, small_side=settings.scene_side)
+        networks = FaceNetworks(detector, confirming, work.load("landmarker"))
+        return run(some.open, some.size, some.scenes(), networks, chosen, work.advance, watch)
+
+    found, tracks = look(video, votes.push)
+    turn = votes.turn()
+    if turn:
+        found, tracks = look(video.turned(turn), None)
+    return Scan(found, tracks, turn)
+
+
+def detectors(work: Work, video: FrameSource) -> tuple[Detector, Detector]:
+    """Return the detector and the confirming one for an input.
+
+    A still can be looked at from all sides and closely, where all frames of a video cannot.
+
+    Args:
+        work: Loads them.
+        video: The input.
+
+    Returns:
+        Both detectors.
+    """
+    side, weak, doubtful = work.settings.detector_side, video.faces.weak, 0.3
+    if video.frames > 1:
+        return (
+            work.load("detector", long_side=side, min_score=weak),
+            work.load("confirming_detector", min_score=doubtful),
+        )
+    from_all_sides = [Look(angle, side) for angle in (*QUARTERS, *DIAGONALS)]
+    return (
+        TurnedDetector(
+            work.load("detector", long_side=AS_IT_IS, min_score=weak),
+            lambda width, height: looks(width, height, thorough=True, still=True),
+        ),
+        TurnedDetector(
+            work.load("confirming_detector", long_side=AS_IT_IS, min_score=doubtful),
+            lambda width, height: from_all_sides,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class FaceNetworks:
+    """The networks that find faces.
+
+    Attributes:
+        detector: Looks at every frame.
+        confirming: Is asked about the few sightings that no mesh supports; only where it sees nothing either are they
+            dropped.
+        landmarker: Places the meshes.
+    """
+
+    detector: Detector
+    confirming: Detector
+    landmarker: Landmarker
 
 
 def run(
     frames: OpenFrames,
     size: tuple[int, int],
-    scenes: SceneConsumer,
-    detector: Detector,
-    confirming: Detector,
-    landmarker: Landmarker,
+    consumer: SceneConsumer,
+    networks: FaceNetworks,
     settings: FaceSettings,
     progress: Callable[[int], None] | None = None,
     watch: Callable[[int, Image], None] | None = None,
 ) -> tuple[tuple[Scene, ...], Tracks]:
-    """Return the scenes and all face tracks of a video.
+    """Find the scenes and all face tracks of a video.
 
-    frames: opens the decoded frames. size: (width, height). confirming: another detector, asked about the few sightings
-    that no mesh supports; only where it sees nothing either are they dropped. progress: told the frames done. watch:
-    shown every frame, by several threads.
+    Args:
+        frames: Opens the decoded frames.
+        size: (width, height) in pixels.
+        consumer: Is shown every frame, small.
+        networks: Find the faces.
+        settings: How they are found.
+        progress: Is told the frames done.
+        watch: Is shown every frame, by several threads.
+
+    Returns:
+        The scenes and the tracks.
     """
+    detector, landmarker = networks.detector, networks.landmarker
 
     def look(some: list[YuvFrame]) -> list[tuple[list[Seen], Image]]:
         images = [frame.to_bgr() for frame in some]
@@ -85,13 +163,13 @@ def run(
     with frames() as stream:
         for looks in ordered(look, batches(stream, detector.batch), settings.workers, window):
             for sightings, small in looks:
-                scenes.push(len(seen), small)
+                consumer.push(len(seen), small)
                 seen.append(sightings)
             if progress is not None:
                 progress(len(seen))
-    found = scenes.finish(len(seen))
+    found = consumer.finish(len(seen))
     drafts = tracking.link(seen, found, strong=settings.strong, weak=settings.weak, gap=settings.gap)
-    drafts = _confirmed(frames, drafts, confirming, settings)
+    drafts = _confirmed(frames, drafts, networks.confirming, settings)
     by_index = {scene.index: scene for scene in found}
     spans = [tracking.span(draft, by_index[draft.scene], settings.stretch) for draft in drafts]
     extra = _second_look(frames, drafts, spans, landmarker, settings)

@@ -1,4 +1,4 @@
-"""Identity clustering (AnonNET section 3.2): which tracks of the video show the same person.
+"""Identity clustering (AnonNET section 3.1): which tracks of the video show the same person.
 
 Track embeddings are pooled over the track's samples and clustered by cosine distance with average linkage. Two
 tracks that share a frame are two persons, whatever their distance.
@@ -10,9 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infra.settings import Settings
+from models.embedding.calibration import calibration
 from models.interfaces.capabilities import Embedder, Floats
+from models.selection import profiles
 from tasks.analysis.samples import Samples
 from tasks.records import Tracks
+from tasks.stage import Work, stage
 
 VERSION = 3
 
@@ -34,9 +38,16 @@ class Identities:
     identities: tuple[Identity, ...]
     embedder: str
 
-    def of_track(self, track: int) -> Identity:
-        """The identity that a track belongs to."""
-        return next(identity for identity in self.identities if track in identity.tracks)
+
+def _parameters(settings: Settings) -> dict[str, float]:
+    (embedder,) = profiles.roles(settings)["embedder"].backends
+    return {"threshold": calibration(embedder).eer_distance}
+
+
+@stage("cluster identities", "identities", VERSION, "3.1 (1)", ("embedder",), _parameters)
+def cluster_identities(work: Work, tracks: Tracks, samples: Samples) -> Identities:
+    """Cluster the tracks at the distance at which the embedder confuses as many strangers as it misses people."""
+    return run(tracks, samples, work.load("embedder"), _parameters(work.settings)["threshold"])
 
 
 def pool(vectors: Floats) -> Floats:

@@ -10,14 +10,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from infra.media.turn import OpenFrames
 from infra.process.parallel import ahead, batches
 from models.interfaces.capabilities import Floats
 from models.interfaces.twins import Driving, MotionModel
 from models.landmarks import pose
 from models.motion.mesh import geometry, occlusion, rows
-from tasks.analysis.faces import OpenFrames
+from tasks.analysis.frame_source import FrameSource
 from tasks.analysis.identities import Identities
+from tasks.analysis.settings import MotionLimits
 from tasks.records import Track, Tracks
+from tasks.stage import Work, stage
 
 VERSION = 3
 
@@ -25,29 +28,16 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class MotionLimits:
-    """When a face may be replaced at all; beyond, it is redacted. Degrees, pixels, frames.
-
-    release: a face that was turned too far is shown again only when it is this much inside the limits, a face that
-    was too small when it is larger by the share `growth`. least_run: no redaction, and nothing shown between two of
-    them, is shorter than this many frames.
-    """
-
-    most_yaw: float = 45.0
-    most_pitch: float = 40.0
-    least_face: float = 44.0
-    release: float = 3.0
-    growth: float = 0.04
-    least_run: int = 6
-    least_presence: float = 0.5
-    least_frames: int = 4
-
-
-@dataclass(frozen=True)
 class Drivings:
     """One driving motion per track, in the order of the tracks."""
 
     drivings: tuple[Driving, ...]
+
+
+@stage("extract motion", "motion", VERSION, "3.5 (6)", ("motion",))
+def extract_motion(work: Work, video: FrameSource, tracks: Tracks, people: Identities) -> Drivings:
+    """Build the driving motion of every track, see `run`."""
+    return run(tracks, people, video.limits, video.open, work.load("motion"), work.advance)
 
 
 def run(

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.detection.turned import QUARTERS, Look, look
 from models.interfaces.capabilities import Detector, Image
-from tasks.audit.framing import roll
+from tasks.analysis.framing import roll
 
 _EVERY = 30
 _LYING = 90.0

@@ -1,4 +1,4 @@
-"""Stage 1: what the input is, and whether it can be processed at all."""
+"""Probe: what the input is, and whether it can be processed at all."""
 
 from __future__ import annotations
 
@@ -7,14 +7,30 @@ from pathlib import Path
 from infra.media.limits import MediaLimits
 from infra.media.probe import VideoInfo, probe_video
 from infra.settings import Settings
+from tasks.analysis.frame_source import LocalFile
+from tasks.stage import Work, stage
 
 VERSION = 2
+
+
+@stage("probe", "probe", VERSION)
+def probe(work: Work, file: LocalFile) -> VideoInfo:
+    """Examine a video, see `run`."""
+    return run(file.path, work.settings)
 
 
 def run(source: Path, settings: Settings, limits: MediaLimits | None = None) -> VideoInfo:
     """Examine a local video file.
 
-    Returns everything later stages need to know about its time, geometry and streams; see
-    `infra.media.probe.VideoInfo`. Raises MediaError with a stable reason for an input that cannot be processed.
+    Args:
+        source: The file.
+        settings: Of the run.
+        limits: Of what is accepted, the usual ones when None.
+
+    Returns:
+        Everything later stages need to know about its time, geometry and streams.
+
+    Raises:
+        MediaError: With a stable reason, for an input that cannot be processed.
     """
     return probe_video(source, limits, threads=settings.threads)

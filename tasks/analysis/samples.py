@@ -14,9 +14,10 @@ import numpy as np
 from infra.media.frame import YuvFrame
 from models.interfaces.capabilities import Face, Floats, Image, Landmarker
 from models.landmarks import topology
-from tasks.analysis import frontal
-from tasks.audit import framing
+from tasks.analysis import framing, frontal
+from tasks.analysis.frame_source import FrameSource
 from tasks.records import Track, Tracks
+from tasks.stage import Work, stage
 
 VERSION = 4
 _MARGIN = 1.0
@@ -26,7 +27,7 @@ _MARGIN = 1.0
 class Sample:
     """One face on one frame. crop: (h, w, 3) uint8 BGR around it; x, y: the crop's place in the frame (pixels).
     row: of the track. tied: it is a candidate for the frontal frame. face: as embedders see it, in pixels of the crop,
-    see `tasks.audit.framing`."""
+    see `tasks.analysis.framing`."""
 
     track: int
     row: int
@@ -71,6 +72,12 @@ def rows(track: Track, width: int, height: int, most: int) -> tuple[list[int], l
     spread = known[np.linspace(0, len(known) - 1, max(most - len(unique), 0)).round().astype(int)]
     unique = list(dict.fromkeys([*unique, *(int(row) for row in spread)]))
     return sorted(unique), tied
+
+
+@stage("sample faces", "samples", VERSION, roles=("landmarker",))
+def sample_faces(work: Work, video: FrameSource, tracks: Tracks) -> Samples:
+    """Cut a few faces of each track out of an input, see `run`."""
+    return run(video.open, tracks, work.load("landmarker"))
 
 
 def run(

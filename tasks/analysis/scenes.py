@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from infra.errors import ToolError
 from infra.media import child, commands
-from infra.media.decode import open_frames
 from infra.media.limits import ChildLimits, MediaLimits
 from infra.media.probe import VideoInfo
 from infra.settings import SceneBackend, Settings
@@ -86,15 +85,6 @@ def consumer_for(settings: Settings, source: Path, info: VideoInfo) -> SceneCons
         return SceneConsumer(FfmpegBoundaries(source, info, threshold), settings.scene_similarity)
     threshold = settings.scene_threshold or PYSCENEDETECT_THRESHOLD
     return SceneConsumer(ContentBoundaries(info.fps, threshold), settings.scene_similarity)
-
-
-def run(source: Path, info: VideoInfo, settings: Settings) -> tuple[Scene, ...]:
-    """Scenes of a video in a pass of its own, for when nothing else needs the frames."""
-    consumer = consumer_for(settings, source, info)
-    with open_frames(source, info, threads=settings.threads) as frames:
-        for frame in frames:
-            consumer.push(frame.index, frame.small_bgr(settings.scene_side))
-    return consumer.finish(info.frame_count)
 
 
 def merge_similar(looks: Sequence[NDArray[np.float64]], lengths: Sequence[int], similarity: float) -> list[int]:

@@ -10,31 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from infra.media.frame import YuvFrame
 from infra.process.parallel import ordered
-from models.interfaces.capabilities import Face, Floats
-from tasks.analysis.samples import Samples
+from models.interfaces.capabilities import Face
 from tasks.audit.recognisers import Panel, Reference
 from tasks.audit.report import Compared, Report, Stray, report
-from tasks.output.reassemble import Painted
+from tasks.records import Painted
 
 VERSION = 10
-
-
-@dataclass(frozen=True)
-class References:
-    """Embeddings of all sources of a video, (n, D) per judge in the judges' order. Identifying."""
-
-    vectors: tuple[Floats, ...]
-
-
-def references(samples: Samples, panel: Panel) -> References:
-    """Embed every sample for every judge."""
-    crops = [sample.crop for sample in samples.samples]
-    faces = [sample.face for sample in samples.samples]
-    return References(tuple(judge.embedder.embed(crops, faces) for judge in panel.judges))
 
 
 def run(

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from infra.media.frame import YuvFrame
+from infra.media.turn import OpenFrames
 from infra.process.parallel import ordered
 from models.interfaces.capabilities import Detector, Face, Floats, Image
-from tasks.analysis.faces import OpenFrames
 from tasks.analysis.tracking import overlap
 from tasks.audit import audit
 from tasks.audit.recognisers import Panel, Reference
 from tasks.audit.report import Report, Stray
-from tasks.output.reassemble import Painted
+from tasks.records import Painted
 
 VERSION = 2
 _SAME = 0.25

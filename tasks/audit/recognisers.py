@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.interfaces.capabilities import Detector, Embedder, Face, Floats, Image, Landmarker
-from tasks.audit.framing import framed, framings
+from tasks.analysis.framing import framed, framings
 from tasks.audit.residual import FaceSearch
 
 _ROUGHLY = 0.06

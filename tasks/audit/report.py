@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.interfaces.capabilities import Floats
 from tasks.audit.recognisers import Judge, Likeness
 from tasks.generation import limits
-from tasks.output.reassemble import Painted
+from tasks.records import Painted
 
 _UNTRUE = 0.1
 """Share of a track's painted faces that may be lost or unlike the twin. Beyond, the data are of no use, and an embedder

@@ -7,15 +7,16 @@ closely and upright, by networks of other kinds, before it counts as a face.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.detection.turned import DIAGONALS, QUARTERS, Look, look
+from models.detection.looks import looks
+from models.detection.turned import look
 from models.interfaces.capabilities import Detector, Face, Floats, Image, Landmarker
+from tasks.analysis.framing import framings
 from tasks.analysis.tracking import overlap
-from tasks.audit.framing import framings
 
 CANDIDATE = 0.3
 """Least score of a detection that is looked at again."""
@@ -23,40 +24,15 @@ SURE = 0.95
 """Score from which a detection is a face whatever the others say. Without a face the best scored 0.88, a fist before a
 suit; of 970 pasted and some 400 real faces of 0.8 and more (stills, also on their side, and clips) the others bore out
 every one."""
-_LEAST = 14.0
-"""Side in pixels under which nothing counts in a look of 1280 pixels and more, and half of that in one of 640: of knots
-in a wall hanging, 7 to 12 pixels wide in the former, the networks were as sure as of faces."""
 _WEIGHTS = (2.3, 3.0, 0.6, 8.0, 1.1)
 """What each network's score counts: the detection's own, then those of the audit's detector, RetinaFace and CenterFace
 on an upright crop, then the presence of a mesh. By logistic regression on 960 detections of faces (16 to 128 pixels,
 eight angles, bright, dim, noisy, partly covered) and 268 where there was
 none: textures, plants, an animal, hands, hair."""
-_LARGE = 256.0
-"""Side in pixels over which nothing counts in closer looks: at half of that and less the others see it better."""
 _ENOUGH = 5.4
 """Sum from which a detection counts as a face."""
 _SAME = 0.3
 """Overlap from which a witness's face is the one that was detected."""
-_BASE, _FINE, _STILL = 640, 1280, 2560
-"""Longer sides in pixels of the looks: for all faces but small ones, for small ones, and for those of large stills."""
-
-
-def looks(width: int, height: int, thorough: bool, still: bool = False) -> list[Look]:
-    """The looks at a frame of this size in pixels; a thorough one goes round and comes closer, to a still most."""
-    longest = max(width, height)
-    if not thorough:
-        return _around((0,), _BASE)
-    found = _around((*QUARTERS, *DIAGONALS), _BASE)
-    fine = min(_FINE, 2 * longest)
-    if fine > 1.2 * _BASE:
-        found += _around((*QUARTERS, *DIAGONALS) if still else QUARTERS, fine)
-    if still and longest > 1.5 * _FINE:
-        found += _around((*QUARTERS, *DIAGONALS), min(_STILL, longest))
-    return found
-
-
-def _around(angles: Iterable[int], side: int) -> list[Look]:
-    return [Look(a, side, _LEAST * min(side / _FINE, 1.0), np.inf if side <= _BASE else _LARGE) for a in angles]
 
 
 @dataclass(frozen=True)

@@ -14,20 +14,29 @@ import cv2
 import numpy as np
 
 from infra.errors import Withheld
+from infra.settings import Settings
 from models.embedding.calibration import calibration
 from models.interfaces.capabilities import Appearance, Embedder, Floats, Landmarker
-from models.interfaces.twins import MotionModel, Strangers, Strength, Twin, TwinJob
+from models.interfaces.twins import MotionModel, Strangers, Twin, TwinJob
+from models.selection import profiles
+from tasks.analysis import framing
+from tasks.analysis.analysis import Analysis
 from tasks.analysis.identities import Identity
 from tasks.analysis.samples import Sample
-from tasks.audit import framing
 from tasks.generation import limits
 from tasks.generation.limits import InPlace, Source
+from tasks.generation.painting import Trial, show, spread
 from tasks.generation.site import Site
-from tasks.generation.verify import Trial, show, spread
+from tasks.generation.strength import seed_of, strength_of
+from tasks.stage import Work, stage
 
 VERSION = 3
-TOO_FEW = "no_controls"
-"""Reason where there are not enough control strangers."""
+TOO_FEW, INDISTINCT = "no_controls", "indistinct"
+"""Reasons where there are not enough control strangers, and where an embedder does not tell them from the source."""
+MEANINGS = {
+    INDISTINCT: "A network does not tell this person from strangers in this footage: too small, blurred or covered.",
+    TOO_FEW: "Too few synthetic people fit this face to measure a twin by.",
+}
 COUNT = 8
 """Control strangers of an identity."""
 _FEW = 4
@@ -41,7 +50,8 @@ class Controls:
     made_by, candidates: (k,) who the control strangers are. measured: per embedder, the verifying one first. sources:
     what each embedder sees of the source. general: per embedder the threshold of a general matcher (1 % false accepts).
     nearest: per embedder (k,) the least distance of a pair of a control stranger's painted sample and a source sample.
-    false_matches: share of such pairs below that threshold, the largest over the embedders.
+    false_matches: share of such pairs below that threshold, the largest over the embedders. failure: reason for which
+    nothing was measured.
     """
 
     made_by: str
@@ -51,6 +61,12 @@ class Controls:
     general: tuple[float, ...]
     nearest: tuple[Floats, ...]
     false_matches: float
+    failure: str = ""
+
+    @property
+    def doubt(self) -> str:
+        """Reason for which no twin can be measured by them, empty when one can."""
+        return self.failure or ("" if all(one.separable for one in self.measured) else INDISTINCT)
 
     def digest(self) -> str:
         """Hex SHA-256 of what a twin is measured by, for a cache key."""
@@ -83,18 +99,62 @@ class Controls:
         return found
 
 
+def _parameters(settings: Settings) -> dict[str, object]:
+    known = profiles.roles(settings)
+    names = (*known["embedder"].backends, *known["audit_embedders"].backends)
+    return {"seed": settings.seed, "general": [calibration(name).far_1 for name in names]}
+
+
+@stage(
+    "measure control strangers",
+    "controls",
+    VERSION,
+    "3.5 (5)",
+    ("strangers", "strangers_motion", "embedder", "audit_embedders", "landmarker", "parser"),
+    _parameters,
+)
+def measure_controls(work: Work, faces: Analysis, site: Site, person: Identity) -> Controls:
+    """Measure one identity in place, see `run`; where that cannot be done, the result says why."""
+    tools = Tools(
+        work.load("strangers"),
+        work.load("strangers_motion"),
+        work.load("landmarker"),
+        (work.load("embedder"), *work.load_all("audit_embedders")),
+        work.settings.threads,
+    )
+    seed = seed_of(work.settings.seed, f"{work.public_id}:{person.index}")
+    try:
+        return run(site, person, faces.appearance(person), limits.sources_of(faces, person), tools, seed)
+    except Withheld as doubt:
+        return Controls("", (), (), (), (), (), 0.0, doubt.reason)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """By what an identity is measured.
+
+    Attributes:
+        strangers: Makes people of a kind.
+        motion: Paints them.
+        landmarker: Frames painted faces.
+        embedders: The verifying one, then the audit's.
+        workers: Threads.
+    """
+
+    strangers: Strangers
+    motion: MotionModel
+    landmarker: Landmarker
+    embedders: tuple[Embedder, ...]
+    workers: int = 1
+
+
 def run(
     site: Site,
     identity: Identity,
     appearance: Appearance,
     sources: Sequence[Source],
-    embedders: Sequence[Embedder],
-    strangers: Strangers,
-    motion: MotionModel,
-    landmarker: Landmarker,
-    strength: Strength,
+    tools: Tools,
     seed: int,
-    workers: int = 1,
 ) -> Controls:
     """Measure one identity in place.
 
@@ -103,37 +163,19 @@ def run(
         identity: whose.
         appearance: by which its kind is told.
         sources: what each embedder sees of it.
-        embedders: the verifying one, then the audit's.
-        strangers: makes people of a kind.
-        motion: paints them.
-        landmarker: frames painted faces.
-        strength: how a first attempt is painted.
+        tools: by what it is measured.
         seed: of the identity, by which the strangers are drawn.
-        workers: threads.
+
+    Returns:
+        What was measured.
 
     Raises:
         Withheld: `no_controls` where fewer than `COUNT` people could be painted.
     """
-    job = job_of(site, identity, appearance, embedders[0].name, seed)
-    some = spread(site.samples)
-    people: list[Twin] = []
-    seen: list[tuple[Floats, ...]] = []
-    shown: tuple[Sample, ...] | None = None
-    for twin in strangers.strangers(job, COUNT):
-        one = show(
-            Trial(site.fit(_halved(twin), motion, strength), site.drivings, motion, strength),
-            some,
-            landmarker,
-            embedders,
-            workers,
-        )
-        # All are compared on the same samples; where one cannot be painted, nobody can.
-        shown = one.samples if shown is None else shown
-        if one.samples and one.samples == shown:
-            people.append(twin)
-            seen.append(one.vectors)
-    if len(people) < COUNT or shown is None:
-        raise Withheld(TOO_FEW, "Too few synthetic people fit this face to measure a twin by.")
+    embedders, landmarker = tools.embedders, tools.landmarker
+    people, seen, shown = _painted(site, job_of(site, identity, appearance, embedders[0].name, seed), tools)
+    if len(people) < COUNT:
+        raise Withheld(TOO_FEW, MEANINGS[TOO_FEW])
     general = tuple(calibration(embedder.name).far_1 for embedder in embedders)
     measured, pairs = [], []
     for k, (embedder, source) in enumerate(zip(embedders, sources, strict=True)):
@@ -141,7 +183,7 @@ def run(
         measured.append(InPlace(_genuine(source, site, embedder, landmarker), strange))
         pairs.append(np.stack([1.0 - vectors[k] @ source.vectors.T for vectors in seen]))
     return Controls(
-        strangers.name,
+        tools.strangers.name,
         tuple(twin.candidate for twin in people),
         tuple(measured),
         tuple(sources),
@@ -149,6 +191,23 @@ def run(
         tuple(away.min(axis=(1, 2)) for away in pairs),
         max(float((away < near).mean()) for away, near in zip(pairs, general, strict=True)),
     )
+
+
+def _painted(site: Site, job: TwinJob, tools: Tools) -> tuple[list[Twin], list[tuple[Floats, ...]], tuple[Sample, ...]]:
+    """Control strangers, what each embedder sees of them, and the samples into which all of them were painted."""
+    some, strength = spread(site.samples), strength_of(1)
+    people: list[Twin] = []
+    seen: list[tuple[Floats, ...]] = []
+    shown: tuple[Sample, ...] | None = None
+    for twin in tools.strangers.strangers(job, COUNT):
+        trial = Trial(site.fit(_halved(twin), tools.motion, strength), site.drivings, tools.motion, strength)
+        one = show(trial, some, tools.landmarker, tools.embedders, tools.workers)
+        # All are compared on the same samples; where one cannot be painted, no one can.
+        shown = one.samples if shown is None else shown
+        if one.samples and one.samples == shown:
+            people.append(twin)
+            seen.append(one.vectors)
+    return people, seen, shown or ()
 
 
 def job_of(site: Site, identity: Identity, appearance: Appearance, embedder: str, seed: int) -> TwinJob:

@@ -55,7 +55,7 @@ class _Person:
 
 
 @dataclass(frozen=True)
-class Place:
+class GalleryEntry:
     """An identity's place in the gallery. key: seeds its twin. candidate: the twin it already has, or -1. settled: it
     passed an audit and must be this person in all videos of the dataset."""
 
@@ -65,7 +65,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Others:
+class OtherIdentities:
     """Everybody but one identity. people, twins: embeddings (D,) of the sources, and of their twins' pictures.
     candidates: which twins they have. keys: whose these are."""
 
@@ -74,11 +74,11 @@ class Others:
     candidates: tuple[int, ...]
     keys: tuple[str, ...]
 
-    def since(self, before: Others) -> Others:
+    def since(self, before: OtherIdentities) -> OtherIdentities:
         """Those of whom `before` does not know, or not with this twin."""
         known = set(zip(before.keys, before.candidates, strict=True))
         new = [n for n, one in enumerate(zip(self.keys, self.candidates, strict=True)) if one not in known]
-        return Others(
+        return OtherIdentities(
             [self.people[n] for n in new],
             [self.twins[n] for n in new],
             tuple(self.candidates[n] for n in new),
@@ -126,7 +126,7 @@ class Gallery:
             finally:
                 self._leases.release(claim)
 
-    def place(self, embedding: Floats, key: str, apart: Collection[str] = ()) -> Place:
+    def place(self, embedding: Floats, key: str, apart: Collection[str] = ()) -> GalleryEntry:
         """Find an identity: by its own key, or over the dataset by its embedding when the scope says so.
 
         apart: keys of the other people in the same video, who cannot be the same person.
@@ -140,12 +140,12 @@ class Gallery:
                 nearest = int(np.argmin(distance))
                 if distance[nearest] < SAME:
                     return self._at(people[nearest])
-        return Place(key, -1)
+        return GalleryEntry(key, -1)
 
-    def others(self, place: Place) -> Others:
+    def others(self, place: GalleryEntry) -> OtherIdentities:
         """Everybody else in the dataset."""
         people = [person for key, person in self._people().items() if key != place.key]
-        return Others(
+        return OtherIdentities(
             [person.embedding for person in people],
             [person.twin for person in people],
             tuple(person.candidate for person in people),
@@ -157,7 +157,7 @@ class Gallery:
         """Whether people of two videos may have one twin when nobody else is left: where nobody keeps one anyway."""
         return self._scope is IdentityScope.VIDEO
 
-    def keep(self, place: Place, embedding: Floats, twin: Twin, shared: bool = False) -> bool:
+    def keep(self, place: GalleryEntry, embedding: Floats, twin: Twin, shared: bool = False) -> bool:
         """Record the twin of an identity; False when it must not be: somebody else has this candidate, or another one
         was settled for this person in the meantime. shared: somebody else may have it too.
         """
@@ -166,7 +166,7 @@ class Gallery:
         self._record(place, embedding, twin)
         return True
 
-    def settle(self, passed: Sequence[tuple[Place, Floats, Twin]]) -> list[int]:
+    def settle(self, passed: Sequence[tuple[GalleryEntry, Floats, Twin]]) -> list[int]:
         """Record twins that passed an audit, with their people's embeddings, for good: all, or none when some must not
         be (see `keep`). Returns the positions of those; with the scope `video` nothing is settled."""
         if self._scope is IdentityScope.VIDEO:
@@ -187,10 +187,10 @@ class Gallery:
             self._seen.clear()
             remove_for_good(self._store, self._folder)
 
-    def _refused(self, place: Place, twin: Twin) -> bool:
+    def _refused(self, place: GalleryEntry, twin: Twin) -> bool:
         """Whether the identity must not have the twin; its candidate is reserved for the identity when it may."""
         known = self._person(place.key)
-        now = self._at(known) if known is not None else Place(place.key, -1)
+        now = self._at(known) if known is not None else GalleryEntry(place.key, -1)
         if now.settled and now.candidate != twin.candidate:
             return True
         reservation = self._taken(twin.candidate)
@@ -198,7 +198,7 @@ class Gallery:
             return False
         return self._store.read_named(reservation) != place.key.encode()
 
-    def _record(self, place: Place, embedding: Floats, twin: Twin) -> None:
+    def _record(self, place: GalleryEntry, embedding: Floats, twin: Twin) -> None:
         before = self._person(place.key)
         person = _Person(place.key, twin.candidate, embedding.astype(np.float32), twin.embedding.astype(np.float32))
         self._store.write_named(self._path(place.key), serialise.dumps(person))
@@ -212,10 +212,10 @@ class Gallery:
         if not has and self._store.read_named(reservation) == key.encode():
             self._store.remove(reservation)
 
-    def _at(self, person: _Person) -> Place:
+    def _at(self, person: _Person) -> GalleryEntry:
         # What a run over the dataset settled does not bind one over single videos.
         settled = self._scope is IdentityScope.DATASET and self._store.read_named(self._settled(person.key)) is not None
-        return Place(person.key, person.candidate, settled)
+        return GalleryEntry(person.key, person.candidate, settled)
 
     def _people(self) -> dict[str, _Person]:
         """Key -> person; reads only what is new since the last time. A damaged person counts as absent."""

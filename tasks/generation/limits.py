@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.interfaces.capabilities import Floats
-from tasks.analysis.identities import pool
+from tasks.analysis.analysis import Analysis
+from tasks.analysis.identities import Identity, pool
 from tasks.analysis.samples import Sample
 
 SHARE = 0.5
@@ -76,6 +77,22 @@ def source_of(vectors: Floats, samples: Sequence[Sample]) -> Source:
     """The (n, D) vectors of an identity's samples, with their places in time."""
     track, frame = (np.array([getattr(s, name) for s in samples], np.int64) for name in ("track", "frame"))
     return Source(vectors, track, frame)
+
+
+def sources_of(faces: Analysis, person: Identity) -> list[Source]:
+    """Return what the verifying embedder, and then each of the audit's, sees of an identity.
+
+    Args:
+        faces: What was found about the input's faces.
+        person: The identity.
+
+    Returns:
+        One source per embedder.
+    """
+    samples = faces.samples.samples
+    own = [k for k, sample in enumerate(samples) if sample.track in person.tracks]
+    vectors = [person.embeddings, *(some[own] for some in faces.references.vectors)]
+    return [source_of(some, [samples[k] for k in own]) for some in vectors]
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,14 @@ from models.interfaces.capabilities import Floats, Image, Parser
 from models.interfaces.twins import Driving, MotionModel, Strength, Twin
 from models.motion import adapt, backdrop
 from models.motion.mesh import hairline, rows
+from tasks import redact
 from tasks.analysis import frontal
+from tasks.analysis.analysis import Analysis
 from tasks.analysis.identities import Identity
 from tasks.analysis.motion import Drivings
 from tasks.analysis.samples import Sample, Samples, mesh_in_crop
-from tasks.output import redact
 from tasks.records import Tracks
+from tasks.stage import Work, stage
 
 _BARE = ("skin", "nose", "left ear", "right ear", "neck", "left brow", "right brow", "upper lip", "lower lip")
 _PARSED = 512
@@ -69,6 +71,15 @@ class Site:
         return motion.introduce(
             twin, shifted(self.drivings[self.front.track], self.front), 0, self.surroundings, strength
         )
+
+
+@stage("select frontal frames", "frontal", frontal.VERSION, "3.2 (2)", ("motion", "parser"), cached=False)
+def select_frontal(work: Work, faces: Analysis) -> tuple[Site | None, ...]:
+    """Return, per identity, its frontal sample and the others that can show a twin; None where none can."""
+    motion, parser = work.load("motion"), work.load("parser")
+    return tuple(
+        site_of(person, faces.tracks, faces.samples, faces.drivings, motion, parser) for person in faces.people
+    )
 
 
 def site_of(

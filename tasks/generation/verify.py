@@ -6,95 +6,97 @@ the same place (see `tasks.generation.limits`). The auditing embedders take no p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from infra.process.parallel import batches, ordered
-from models.interfaces.capabilities import Embedder, Face, Floats, Image, Landmarker
-from models.interfaces.twins import Driving, MotionModel, Performance, Strength, Twin
-from models.motion.mesh import rows
-from tasks.analysis.samples import Sample
-from tasks.audit.framing import framed
-from tasks.generation.site import shifted
+from models.embedding.calibration import calibration
+from models.interfaces.capabilities import Embedder, Landmarker
+from models.interfaces.twins import MotionModel
+from models.selection import profiles
+from tasks.generation import limits
+from tasks.generation.controls import Controls
+from tasks.generation.painting import Trial, show, spread
+from tasks.generation.site import Site
+from tasks.generation.twin import TOO_CLOSE, TOO_CLOSE_IN_PLACE, Candidate, TwinRequest, Verification
+from tasks.records import ACCEPTED, AttemptRecord
+from tasks.stage import Work, stage
 
 VERSION = 2
-LOOKED_AT = 6
-"""Samples into which a twin is painted to verify it."""
+
+
+@stage("verify anonymity", "verify", VERSION, "3.5 (5)", ("motion", "embedder", "landmarker", "inpainter"))
+def verify_anonymity(
+    work: Work, site: Site, controls: Controls, candidate: Candidate, request: TwinRequest
+) -> Verification:
+    """Hold a candidate against its source, see `run`."""
+    (inpainter,) = profiles.roles(work.settings)["inpainter"].backends
+    tools = Tools(work.load("motion"), work.load("embedder"), work.load("landmarker"), work.settings.threads)
+    return run(candidate, request, site, controls, tools, inpainter == controls.made_by)
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A twin that is painted into sampled frames. drivings: the driving motion of each track."""
+class Tools:
+    """By what a twin is verified.
 
-    twin: Twin
-    drivings: Mapping[int, Driving]
-    motion: MotionModel
-    strength: Strength
-
-    def perform(self, samples: Sequence[Sample]) -> Iterator[tuple[Sample, Performance | None]]:
-        """Each sample with the twin's performance on its crop, performed as many at a time as the model likes."""
-        for some in batches(samples, self.motion.batch):
-            driving = rows.joined([shifted(self.drivings[sample.track], sample) for sample in some])
-            yield from zip(some, self.motion.perform(self.twin, driving, range(len(some)), self.strength), strict=True)
-
-    def paint(self, performed: tuple[Sample, Performance | None]) -> tuple[Image, Face] | None:
-        """A sample's crop with the twin in it, and where its face is; None where it cannot be painted."""
-        sample, shown = performed
-        patch = None if shown is None else shown.paint(sample.crop)
-        if patch is None:
-            return None
-        image: Image = sample.crop.copy()
-        patch.window(image)[:] = patch.pixels
-        return image, Face(patch.box, 1.0, patch.points)
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A twin on samples, those it could be painted into. vectors: per embedder (m, D)."""
-
-    samples: tuple[Sample, ...]
-    vectors: tuple[Floats, ...]
-
-
-def show(
-    trial: Trial,
-    samples: Sequence[Sample],
-    landmarker: Landmarker,
-    embedders: Sequence[Embedder],
-    workers: int = 1,
-) -> Shown:
-    """Paint a twin into samples and embed its face in each.
-
-    Args:
-        trial: the twin.
-        samples: into which it is painted.
-        landmarker: frames the painted faces.
-        embedders: networks that look at them.
-        workers: threads.
-
-    Returns:
-        The samples that could be painted, and what each embedder sees there.
+    Attributes:
+        motion: Paints it.
+        embedder: Looks at it, the one behind the identity's embeddings.
+        landmarker: Frames painted faces for it.
+        workers: Threads.
     """
 
-    def look(performed: tuple[Sample, Performance | None]) -> tuple[Sample, list[Floats]] | None:
-        painted = trial.paint(performed)
-        if painted is None:
-            return None
-        image, place = painted
-        face = framed(image, place, landmarker) or place
-        return performed[0], [embedder.embed([image], [face])[0] for embedder in embedders]
+    motion: MotionModel
+    embedder: Embedder
+    landmarker: Landmarker
+    workers: int = 1
 
-    seen = [one for one in ordered(look, trial.perform(samples), workers, 2 * workers) if one is not None]
-    width = range(len(embedders))
-    return Shown(
-        tuple(sample for sample, _ in seen),
-        tuple(np.array([vectors[k] for _, vectors in seen], np.float32) for k in width),
+
+def run(
+    candidate: Candidate, request: TwinRequest, site: Site, controls: Controls, tools: Tools, may_be_control: bool
+) -> Verification:
+    """Verify one candidate.
+
+    Args:
+        candidate: What the inpainter made.
+        request: What it was asked for.
+        site: Where it is painted.
+        controls: By which it is measured, the verifying embedder first.
+        tools: The networks.
+        may_be_control: Whether candidates are numbered as the control strangers are, so that it may be one of them.
+
+    Returns:
+        The record of the attempt, accepted or not.
+    """
+    twin, general = candidate.twin, calibration(tools.embedder.name).far_1
+    tried = AttemptRecord(
+        request.number, -1, candidate.strength.change, float("nan"), general, False, candidate.reason,
+        candidate.made_with or {},
+    )  # fmt: skip
+    if twin is None:
+        return Verification(tried, candidate.last)
+    some = list(site.samples) if request.strict else spread(site.samples)
+    trial = Trial(twin, site.drivings, tools.motion, candidate.strength)
+    shown = show(trial, some, tools.landmarker, [tools.embedder], tools.workers)
+    tried = replace(tried, candidate=twin.candidate)
+    if not shown.samples:
+        return Verification(replace(tried, reason="not_paintable"))
+    measured = controls.of(0, twin.candidate if may_be_control else -1)
+    score = float(limits.score(controls.sources[0].distances(shown.vectors[0], shown.samples)))
+    smallest = float((1.0 - shown.vectors[0] @ controls.sources[0].vectors.T).min())
+    apart, wanted = (smallest, general) if request.strict else (score, measured.asked(general))
+    reason = ACCEPTED
+    # Not <: a distance that is no number proves nothing.
+    if not apart > wanted:
+        reason = TOO_CLOSE
+    elif measured.refuses(score):
+        reason, apart, wanted = TOO_CLOSE_IN_PLACE, score, measured.limit
+    return Verification(
+        replace(
+            tried,
+            distance=apart,
+            threshold=wanted,
+            genuine=measured.reach,
+            strangers=measured.typical,
+            accepted=reason == ACCEPTED,
+            reason=reason,
+        )
     )
-
-
-def spread(samples: Sequence[Sample], most: int = LOOKED_AT) -> list[Sample]:
-    """At most so many samples, spread evenly."""
-    at = np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(int))
-    return [samples[k] for k in at]

@@ -7,48 +7,73 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infra.media.frame import YuvFrame
-from infra.media.turn import Sink
+from infra.media.turn import OpenFrames, Sink, TurnedSink, open_turned
 from infra.process.parallel import ahead, batches, ordered
 from models.interfaces.capabilities import Floats, Image
 from models.interfaces.twins import MotionModel, Performance
-from tasks.analysis.identities import Identities
+from tasks import redact
+from tasks.analysis.analysis import Analysis
 from tasks.analysis.motion import Drivings
 from tasks.generation.twin import TwinResult
-from tasks.output import redact
-from tasks.records import Track, Tracks
+from tasks.records import Extra, Painted, Track
+from tasks.stage import Work, stage
 
 VERSION = 2
 
 
 @dataclass(frozen=True)
-class Painted:
-    """What was done to faces, one row per face and frame. Identifying only in that it says where faces were.
+class RenderPlan:
+    """What is rendered.
 
-    frame, track: (n,) int. replaced: (n,) bool, False means redacted. boxes: (n, 4) and points: (n, 5, 2) float32
-    pixels of the new face, or of the filled region.
+    Attributes:
+        number: Of the render, from 1.
+        twins: One result per identity; a face without a twin is covered.
+        regions: To be covered, too.
     """
 
-    frame: NDArray[np.int64]
-    track: NDArray[np.int64]
-    replaced: NDArray[np.bool_]
-    boxes: Floats
-    points: Floats
+    number: int
+    twins: tuple[TwinResult, ...]
+    regions: tuple[Extra, ...]
+
+    @property
+    def label(self) -> str:
+        """What tells one render from another."""
+        return str(self.number)
 
 
 @dataclass(frozen=True)
-class Extra:
-    """A region that the audit wants redacted: frames first .. last inclusive, box (4,) pixels."""
+class Rendered:
+    """A finished, not yet audited result.
 
-    first: int
-    last: int
-    box: Floats
+    Attributes:
+        frames: Opens its frames, turned as the input's were for processing.
+        painted: What was done to the faces.
+        file: Where it lies; None while it has no file.
+        audio_copied: Whether the sound was copied bit by bit.
+    """
+
+    frames: OpenFrames
+    painted: Painted
+    file: Path | None = None
+    audio_copied: bool = False
+
+
+@stage("reassemble", "reassemble", VERSION, "3.5 (6)", ("motion",), cached=False)
+def reassemble(work: Work, faces: Analysis, plan: RenderPlan) -> Rendered:
+    """Write every frame of an input with the twins in it, see `run`."""
+    video = faces.video
+    with video.sink(work.folder, work.settings) as sink:
+        painted = run(
+            faces, TurnedSink(sink, -video.turn), plan, work.load("motion"), work.settings.threads, work.advance
+        )
+    return Rendered(open_turned(video.written(work.folder), video.turn), painted)
 
 
 _PART = 0.3
@@ -59,20 +84,29 @@ _Shown = dict[int, Performance | None]
 
 
 def run(
-    frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]],
+    faces: Analysis,
     sink: Sink,
-    tracks: Tracks,
-    identities: Identities,
-    drivings: Drivings,
-    twins: Sequence[TwinResult],
+    plan: RenderPlan,
     motion: MotionModel,
-    extras: Sequence[Extra] = (),
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
 ) -> Painted:
-    """Write every frame to the sink, faces replaced or redacted; return what was done."""
-    owner = {track: identity.index for identity in identities.identities for track in identity.tracks}
-    by_identity = {result.identity: result for result in twins}
+    """Write every frame to the sink, faces replaced or redacted.
+
+    Args:
+        faces: Where the faces are.
+        sink: Takes the frames.
+        plan: What is shown and what is covered.
+        motion: Moves the twins.
+        workers: Threads.
+        progress: Is told the frames done.
+
+    Returns:
+        What was done.
+    """
+    tracks, drivings, extras = faces.tracks, faces.drivings, plan.regions
+    owner = {track: identity.index for identity in faces.people for track in identity.tracks}
+    by_identity = {result.identity: result for result in plan.twins}
     cast = {track: by_identity[index] for track, index in owner.items() if index in by_identity}
     by_index = {track.index: track for track in tracks.tracks}
     present: dict[int, list[Track]] = {}
@@ -106,7 +140,7 @@ def run(
 
     table: list[_Row] = []
     done = 0
-    with frames() as stream:
+    with faces.video.open() as stream:
         # With batches, the next one is performed while the last one is painted and encoded. What runs ahead must end
         # before the decoder does, or it would wait for frames that never come.
         staging = staged(stream) if motion.batch <= 1 else ahead(staged(stream), motion.batch)

@@ -72,7 +72,7 @@ def either(capability: str, name: str, files: pytest.TempPathFactory, **options:
     try:
         return profiles.load(capability, name, **options)
     except WeightsError as error:
-        folder = weight_files.getbasetemp() / name
+        folder = files.getbasetemp() / name
         if name == "retinaface-resnet50":
             return profiles.load(capability, name, **options, **random_retinaface(folder))
         if name in DEEPFACE:

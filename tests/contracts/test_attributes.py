@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ def test_gives_shares_that_sum_to_one_or_an_age_and_a_probability(estimator: Any
         assert rows[:, 0].max() <= 100 and rows[:, 1].max() <= 1
 
 
+@pytest.mark.skipif(find_spec("deepface") is None, reason="the extra diffusion is not installed")
 def test_one_word_for_one_emotion() -> None:
     """A twin is asked for by the word, whichever backend said it."""
     words = []

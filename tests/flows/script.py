@@ -1,4 +1,7 @@
-"""Rounds whose twins and audits are scripted, so that the policy between them can be tested without networks."""
+"""Attempts whose stages are scripted, so that the policy between them can be tested without networks.
+
+The loop below is the one of `flows.recipes.anonnet`; a real chain is tested in `test_stages.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,27 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pytest
 
-from flows.recipes import auditing, retry, twin_assignment
-from flows.recipes.analysis import Footage, Material, Scan
 from flows.recipes.context import Context
-from flows.recipes.control_stage import ControlStage
-from flows.recipes.retry import Rendered
-from flows.recipes.stage_runner import Steps
+from flows.recipes.retry import Attempt, RetryPolicy
 from flows.run.progress import Clock
+from infra.errors import Withheld
 from infra.settings import Settings
 from infra.storage.cache import Cache
 from infra.storage.store import Store
 from models.interfaces.capabilities import Appearance
+from tasks.analysis.analysis import Analysis
 from tasks.analysis.attributes import Appearances
-from tasks.analysis.identities import Identity
+from tasks.analysis.faces import Scan
+from tasks.analysis.frame_source import FrameSource, LocalFile
+from tasks.audit.preaudit import Rehearsal
 from tasks.audit.report import Report, Score, Stray
-from tasks.generation import twin as twin_task
+from tasks.generation.controls import Controls
 from tasks.generation.gallery import Gallery
-from tasks.generation.preaudit import Rehearsal
-from tasks.generation.twin import Request, TwinResult, TwinSettings
-from tasks.generation.verify import Trial
-from tasks.output.reassemble import Extra, Painted
-from tasks.records import Attempt, Scene, Verdict
+from tasks.generation.strength import strength_of
+from tasks.generation.twin import Candidate, TwinRequest, Verification
+from tasks.output.reassemble import Rendered, RenderPlan
+from tasks.records import AttemptRecord, Painted, References, Scene, Verdict
 from tests.flows.support import Collector
 from tests.tasks import support
 
@@ -44,81 +45,81 @@ def report(*recognised: int, strays: tuple[Stray, ...] = (), frames: int = 8, un
 
 
 class Script:
-    """Rounds whose twins and audits are scripted. reports: one per round, the last repeats.
+    """Attempts whose stages are scripted. reports: one per render, the last repeats.
 
-    failing: attempts (numbers) that find no twin. unpaintable: tracks that cannot be replaced. rehearsals: whether
-    each of them recognises the source; those that follow do not.
+    failing: attempts (numbers) that are not verified. unpaintable: people who cannot be replaced. rehearsals: whether
+    each of them recognises the source; those that follow do not. doubt: of every person's control strangers.
     """
 
     def __init__(
         self,
         folder: Path,
-        monkeypatch: pytest.MonkeyPatch,
         reports: list[Report],
         people: int = 1,
         failing: tuple[int, ...] = (),
         unpaintable: tuple[int, ...] = (),
         side: float = 80,
         rehearsals: tuple[bool, ...] = (),
+        doubt: str = "",
         **settings: Any,
     ) -> None:
-        self.reports, self.failing, self.unpaintable = reports, failing, unpaintable
-        self.asked: list[tuple[Request, TwinSettings]] = []
-        self.rounds: list[tuple[list[TwinResult], list[Extra]]] = []
+        self.reports, self.failing, self.doubt = reports, failing, doubt
+        self.asked: list[TwinRequest] = []
+        self.renders: list[RenderPlan] = []
         self.rehearsals = list(rehearsals)
         self.rehearsed: list[int] = []
         self.margins: list[float] = []
         store = Store(f"file://{folder}/store")
         clock = Clock(1, "video", Collector())
-        chosen = Settings(cache_url=f"file://{folder}/store", **settings)
-        people_seen = Gallery(store, chosen.identity_scope, "data")
-        self.context = Context("video", "digest", chosen, Cache(store), people_seen, clock, folder)
+        self.settings = Settings(cache_url=f"file://{folder}/store", **settings)
+        self.gallery = Gallery(store, self.settings.identity_scope, "data")
+        self.context = Context("video", "digest", self.settings, Cache(store), self.gallery, clock, folder)
         found = support.tracks(*(support.track(i, x=80 + 80 * i, side=side) for i in range(people)))
         owners = replace(support.people(found), embedder="facenet")
-        footage = Footage(support.opener([]), (320, 240), 8, support.OneScene)
-        self.material = Material(
-            footage, Scan((Scene(0, 0, 0, 7),), found), support.samples(found), owners,
-            Appearances((Appearance(30, 0.9),) * people), support.drivings(found, owners), [], "material",
+        unused: Any = None
+        source = FrameSource(
+            LocalFile(folder, "digest"), support.opener([]), (320, 240), 8, support.OneScene, unused, unused
+        )
+        self.faces = Analysis(
+            source, Scan((Scene(0, 0, 0, 7),), found), support.samples(found), owners,
+            Appearances((Appearance(30, 0.9),) * people), support.drivings(found, owners), References(()),
         )  # fmt: skip
-        monkeypatch.setattr(retry, "gather", lambda steps, footage: self.material)
-        monkeypatch.setattr(Steps, "load", lambda steps, role, **options: None)
-        monkeypatch.setattr(auditing, "panel", lambda *_: None)
-        monkeypatch.setattr(ControlStage, "site", lambda _, one: self.site(one))
-        monkeypatch.setattr(ControlStage, "controls", lambda _, one: support.controls(self.material.samples, one))
-        monkeypatch.setattr(ControlStage, "known", lambda _: [])
-        monkeypatch.setattr(twin_assignment.twin, "run", self.twin)
-        monkeypatch.setattr(auditing.audit, "run", self.audit)
-        monkeypatch.setattr(auditing.rehearse_task, "run", self.rehearse)
+        site: Any = SimpleNamespace(samples=(), drivings={})
+        self.fronts = tuple(None if n in unpaintable else site for n in range(people))
 
-    def site(self, identity: Identity) -> Any:
-        return None if identity.index in self.unpaintable else SimpleNamespace(samples=(), drivings={})
+    def policy(self) -> RetryPolicy:
+        """The policy under test."""
+        note = self.context.found
+        return RetryPolicy(self.settings, "video", self.gallery, self.faces, self.fronts, note)
 
-    def twin(self, request: Request, *arguments: Any) -> TwinResult:
-        (wanted,) = (value for value in arguments if isinstance(value, TwinSettings))
-        self.asked.append((request, wanted))
-        index, attempts = request.identity.index, []
-        for number in range(wanted.first, wanted.first + wanted.attempts):
-            good = number not in self.failing
-            candidate = request.prefer if request.settled else 100 * index + number
-            distance, why = (0.9, "accepted") if good else (0.1, "too_close")
-            attempts.append(Attempt(number, candidate, 1.0, distance, 0.6, good, why))
-            if good:
-                return TwinResult(index, support.twin(candidate), twin_task.strength_of(number), tuple(attempts))
-        return TwinResult(index, None, twin_task.strength_of(wanted.first), tuple(attempts))
+    def controls(self, attempt: Attempt) -> Controls:
+        """What was measured of the attempt's person."""
+        assert attempt.person is not None
+        found = support.controls(self.faces.samples, attempt.person)
+        return replace(found, failure=self.doubt) if self.doubt else found
 
-    def audit(self, *arguments: Any, **options: Any) -> Report:
-        return self.reports[min(len(self.rounds), len(self.reports)) - 1]
+    def twin(self, request: TwinRequest) -> tuple[Candidate, Verification]:
+        """A candidate, and whether it is verified."""
+        self.asked.append(request)
+        good = request.number not in self.failing
+        candidate = request.prefer if request.prefer >= 0 else 100 * request.identity + request.number
+        distance, reason = (0.9, "accepted") if good else (0.1, "too_close")
+        record = AttemptRecord(request.number, candidate, 1.0, distance, 0.6, good, reason)
+        return Candidate(support.twin(candidate), strength_of(request.number)), Verification(record)
 
-    def rehearse(self, trial: Trial, *arguments: Any) -> Rehearsal:
-        self.rehearsed.append(trial.twin.candidate)
-        self.margins.append(arguments[-1])
+    def preaudit(self, attempt: Attempt, candidate: Candidate) -> Rehearsal:
+        """Whether a judge recognises the source in the samples."""
+        assert candidate.twin is not None
+        self.rehearsed.append(candidate.twin.candidate)
+        self.margins.append(attempt.check.margin)
         known = self.rehearsals.pop(0) if self.rehearsals else False
         return Rehearsal(known, (support.SOURCE,))
 
-    def render(self, twins: list[TwinResult], extras: list[Extra], material: Material) -> Rendered:
-        self.rounds.append((list(twins), list(extras)))
-        tracks = [i for i, result in enumerate(twins) for _ in range(8)] + [-1] * len(extras)
-        replaced = [result.twin is not None for result in twins for _ in range(8)] + [False] * len(extras)
+    def render(self, plan: RenderPlan) -> Rendered:
+        """A result in which every face of a person with a twin is replaced."""
+        self.renders.append(plan)
+        tracks = [one.identity for one in plan.twins for _ in range(8)] + [-1] * len(plan.regions)
+        replaced = [one.twin is not None for one in plan.twins for _ in range(8)] + [False] * len(plan.regions)
         count = len(tracks)
         painted = Painted(
             np.zeros(count, np.int64),
@@ -129,5 +130,26 @@ class Script:
         )
         return Rendered(support.opener([]), painted)
 
-    def run(self) -> tuple[Rendered, Verdict, str]:
-        return retry.run(self.context, self.material.footage, self.render)
+    def audit(self) -> Report:
+        """What the audit of the last render says."""
+        return self.reports[min(len(self.renders), len(self.reports)) - 1]
+
+    def run(self) -> tuple[Verdict, str]:
+        """Verdict and reason. Raises Withheld."""
+        policy = self.policy()
+        for attempt in policy.attempts():
+            if attempt.person:
+                if attempt.rejects(self.controls(attempt)):
+                    continue
+                twin, verified = self.twin(attempt.request)
+                if attempt.rejects(verified, twin):
+                    continue
+                if attempt.rejects(self.preaudit(attempt, twin), twin):
+                    continue
+            if attempt.incomplete:
+                continue
+            result = self.render(attempt.plan)
+            if attempt.rejects(self.audit(), result):
+                continue
+            return policy.verdict(result.painted)
+        raise Withheld("unreachable", "Attempts end by a result or by an error.")

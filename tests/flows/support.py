@@ -8,9 +8,10 @@ from pathlib import Path
 
 from flows.manifest.rows import VideoRow
 from flows.recipes.context import Context, StageResult
+from flows.recipes.recipe import named
 from flows.run.convert import Summary, convert
-from flows.run.progress import Advance
 from flows.run.sources import VIDEO_SUFFIXES, find
+from flows.run.video import run_recipe
 from infra.media.decode import open_frames
 from infra.media.encode import open_encoder
 from infra.media.mux import join_sound
@@ -20,6 +21,7 @@ from infra.settings import Settings
 from tasks.analysis import scenes
 from tasks.output.publish import AuditedFile
 from tasks.records import Verdict
+from tasks.stage import Advance
 
 
 class Collector:
@@ -45,7 +47,11 @@ class Collector:
 
 def grey_chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
     """Every frame grey: the real media path and the real scene stage, no networks."""
-    context.found(scenes=len(scenes.run(source, info, context.settings)))
+    found = scenes.consumer_for(context.settings, source, info)
+    with open_frames(source, info) as frames:
+        for frame in frames:
+            found.push(frame.index, frame.small_bgr(context.settings.scene_side))
+    context.found(scenes=len(found.finish(info.frame_count)))
     encoded, finished = context.folder / "encoded.mp4", context.folder / "finished.mp4"
 
     def paint(advance: Advance) -> None:
@@ -63,6 +69,11 @@ def grey_chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
     read = join_sound(encoded, source, info, finished)
     context.found(audio_streams=read.audio_streams, audio_copied=read.copied)
     return StageResult(AuditedFile(finished, digest_file(finished)), Verdict.PUBLISHED)
+
+
+def real_chain(source: Path, info: VideoInfo, context: Context) -> StageResult:
+    """The recipe that users get."""
+    return run_recipe(named("", "video"), source, info, context)
 
 
 def run(

@@ -7,28 +7,35 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from infra.media.frame import YuvFrame
+from infra.media.turn import OpenFrames
 from models.detection import turned
 from models.interfaces.capabilities import Face, Floats, Image, Mesh
 from models.interfaces.twins import AT_REST, Driving, Patch, Performance, Strength, Twin
 from models.landmarks import pose, topology
 from models.masks.bisenet import LABELS
-from tasks.analysis import faces
+from tasks.analysis import faces, framing
+from tasks.analysis.analysis import Analysis
+from tasks.analysis.attributes import Appearances
+from tasks.analysis.faces import Scan
+from tasks.analysis.frame_source import FrameSource, LocalFile
 from tasks.analysis.identities import Identities, Identity
-from tasks.analysis.motion import Drivings, MotionLimits
+from tasks.analysis.motion import Drivings
 from tasks.analysis.motion import run as drive
 from tasks.analysis.samples import Sample, Samples
-from tasks.audit import framing, residual
+from tasks.analysis.settings import FaceSettings, MotionLimits
+from tasks.audit import residual
 from tasks.audit.recognisers import Reference
 from tasks.audit.residual import FaceSearch
 from tasks.generation import limits
 from tasks.generation.controls import Controls
 from tasks.generation.limits import InPlace
-from tasks.records import Scene, Track, Tracks
+from tasks.records import References, Scene, Track, Tracks
 from tests.contracts import support as contracts
 
 WIDTH, HEIGHT = 320, 240
@@ -122,6 +129,16 @@ def drivings(found: Tracks, identities: Identities) -> Drivings:
     return drive(found, identities, MotionLimits(least_frames=1))
 
 
+def analysis(found: Tracks, people: Identities, drivings: Drivings, opened: OpenFrames) -> Analysis:
+    """What was found about an input of which nothing but tracks, people and motion is needed."""
+    unused: Any = None
+    source = FrameSource(
+        LocalFile(unused, ""), opened, (found.width, found.height), found.frame_count, OneScene, unused, unused
+    )
+    looks = Appearances(())
+    return Analysis(source, Scan((), found), Samples(()), people, looks, drivings, References(()))
+
+
 def yuv(picture: Image, index: int = 0) -> YuvFrame:
     """A 4:2:0 frame of a BGR picture with even sides."""
     height, width = picture.shape[:2]
@@ -161,7 +178,8 @@ def found_in(pictures: Sequence[Image]) -> Tracks:
     detector, confirming = (contracts.load("detector", name) for name in ("retinaface-mobilenet", "centerface"))
     size = (pictures[0].shape[1], pictures[0].shape[0])
     mesh_network = contracts.load("landmarker", "mesh")
-    return faces.run(opener(pictures), size, OneScene(), detector, confirming, mesh_network, faces.FaceSettings())[1]
+    networks = faces.FaceNetworks(detector, confirming, mesh_network)
+    return faces.run(opener(pictures), size, OneScene(), networks, FaceSettings())[1]
 
 
 def first_frames(path: Path, count: int) -> list[Image]:

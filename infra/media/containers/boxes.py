@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from infra.errors import MediaError
+from infra.reasons import Reason
 
 _MOST_BOXES = 100_000
 _LARGEST_READ = 4 << 20
@@ -115,7 +116,7 @@ def read_movie(path: Path) -> Movie:
             elif box.kind == b"mvex":
                 fragmented = True
             elif box.kind == b"cmov":
-                raise MediaError("bad_structure", "The file's index is compressed; remux the video first.")
+                raise MediaError(Reason.BAD_STRUCTURE, "The file's index is compressed; remux the video first.")
         if not scale:
             raise _damaged()
         return Movie(tuple(_track(file, box, scale) for box in found), fragmented)
@@ -209,12 +210,12 @@ def _aperture(file: BinaryIO, stsd: Box) -> Crop:
         crop = NO_CROP
         for box in walk(file, entry.start + _VISUAL_ENTRY, entry.end):
             if box.kind == b"lhvC":
-                raise MediaError("unsupported_layers", "The picture has layers; re-encode it first.")
+                raise MediaError(Reason.UNSUPPORTED_LAYERS, "The picture has layers; re-encode it first.")
             if box.kind == b"clap":
                 crop = clean_aperture(content(file, box), width, height)
         crops.add(crop)
     if len(crops) != 1:
-        raise MediaError("unsupported_crop", "The picture changes its clean aperture; re-encode it first.")
+        raise MediaError(Reason.UNSUPPORTED_CROP, "The picture changes its clean aperture; re-encode it first.")
     return crops.pop()
 
 
@@ -239,7 +240,7 @@ def clean_aperture(content: bytes, width: int, height: int) -> Crop:
     cut = (math.ceil(left), math.ceil(top), math.ceil(right), math.ceil(bottom))
     if min(cut) < 0 or cut[0] + cut[2] >= width or cut[1] + cut[3] >= height:
         raise MediaError(
-            "unsupported_crop", "The picture's clean aperture lies outside the picture; re-encode it first."
+            Reason.UNSUPPORTED_CROP, "The picture's clean aperture lies outside the picture; re-encode it first."
         )
     return cut
 
@@ -276,4 +277,4 @@ def _exactly(file: BinaryIO, count: int) -> bytes:
 
 
 def _damaged() -> MediaError:
-    return MediaError("bad_structure", "The file's index is damaged or ambiguous; remux the video first.")
+    return MediaError(Reason.BAD_STRUCTURE, "The file's index is damaged or ambiguous; remux the video first.")

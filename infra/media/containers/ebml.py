@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from infra.errors import MediaError
 from infra.media.containers.boxes import Crop
+from infra.reasons import Reason
 
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 _TRACKS, _TRACK, _TYPE, _ENABLED, _VIDEO = 0x1654AE6B, 0xAE, 0x83, 0xB9, 0xE0
@@ -162,4 +163,4 @@ def _number(file: BinaryIO, element: Element) -> int:
 
 
 def _damaged() -> MediaError:
-    return MediaError("bad_structure", "The file's headers are damaged or ambiguous; remux the video first.")
+    return MediaError(Reason.BAD_STRUCTURE, "The file's headers are damaged or ambiguous; remux the video first.")

@@ -3,58 +3,36 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infra.media.video_info import StreamInfo
 
-@dataclass(frozen=True)
-class StreamInfo:
-    """One stream as the container declares it.
 
-    Attributes:
-        kind: video, audio, subtitle, data, attachment or unknown.
-        enabled: False for a track that is switched off and not offered for choice, as if it were not there.
-        hidden: seconds at the beginning of the decoded sound that an edit list hides although ffmpeg decodes them.
-        length: seconds of the sound that are presented, 0 when the container sets no end.
+def stream_info(entry: dict[str, Any]) -> StreamInfo:
+    """Read one stream and take it to be presented as a whole.
+
+    Args:
+        entry: the stream as ffprobe describes it.
+
+    Returns:
+        The stream, with `hidden` and `length` 0.
     """
-
-    index: int
-    kind: str
-    codec: str
-    time_base: Fraction
-    channels: int
-    sample_rate: int
-    cover: bool
-    enabled: bool
-    hidden: Fraction
-    length: Fraction
-
-    @staticmethod
-    def of(entry: dict[str, Any]) -> StreamInfo:
-        """Read one stream and take it to be presented as a whole.
-
-        Args:
-            entry: the stream as ffprobe describes it.
-
-        Returns:
-            The stream, with `hidden` and `length` 0.
-        """
-        return StreamInfo(
-            index=int(entry["index"]),
-            kind=str(entry.get("codec_type", "unknown")),
-            codec=str(entry.get("codec_name", "unknown")),
-            time_base=fraction(entry.get("time_base", "0/1")),
-            channels=int(entry.get("channels", 0)),
-            sample_rate=int(entry.get("sample_rate", 0)),
-            cover=is_cover(entry),
-            enabled=True,
-            hidden=Fraction(0),
-            length=Fraction(0),
-        )
+    return StreamInfo(
+        index=int(entry["index"]),
+        kind=str(entry.get("codec_type", "unknown")),
+        codec=str(entry.get("codec_name", "unknown")),
+        time_base=fraction(entry.get("time_base", "0/1")),
+        channels=int(entry.get("channels", 0)),
+        sample_rate=int(entry.get("sample_rate", 0)),
+        cover=is_cover(entry),
+        enabled=True,
+        hidden=Fraction(0),
+        length=Fraction(0),
+    )
 
 
 def is_cover(stream: dict[str, Any]) -> bool:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.errors import MediaError, ToolError
-from infra.media.containers.headers import StreamInfo
 from infra.media.containers.leftover_bytes import box_names, unreferenced
 from infra.media.containers.presented import discarded
 from infra.media.containers.shown import has_alpha, presentation
@@ -19,6 +18,7 @@ from infra.media.pictures.png import hidden_in_png
 from infra.media.pictures.still import decode_picture, read_picture
 from infra.media.pictures.transparency import colour_is_constant, is_simple
 from infra.media.reading import Packet, coded_size, describe, foreign_tags, packets
+from infra.media.video_info import StreamInfo
 
 _BOXES = frozenset(
     b"ftyp moov mdat free mvhd trak tkhd edts elst mdia mdhd hdlr minf vmhd smhd dinf dref stbl stsd stts ctts stss "

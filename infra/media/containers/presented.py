@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from infra.errors import ToolError
 from infra.media import child, commands
-from infra.media.containers.headers import StreamInfo
 from infra.media.containers.shown import COARSEST_CLOCK
 from infra.media.limits import ChildLimits, MediaLimits
+from infra.media.video_info import StreamInfo
 
 MOST_DISCARDED = 4224
 """Samples that an encoder leaves before or after its sound at most: 2112 of AAC, doubled by its band replication."""

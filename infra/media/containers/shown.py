@@ -10,19 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from infra.errors import MediaError
+from infra.media.commands import ALPHA_DECODERS
 from infra.media.containers.boxes import NO_CROP, Crop, Edit, Movie, MovieTrack, read_movie
 from infra.media.containers.ebml import Matroska, MatroskaTrack, read_matroska
-from infra.media.containers.headers import StreamInfo
-
-if TYPE_CHECKING:
-    from infra.media.probe import VideoInfo
+from infra.media.containers.headers import stream_info
+from infra.media.video_info import StreamInfo
+from infra.reasons import Reason
 
 _ALPHA_FORMATS = ("yuva", "argb", "rgba", "abgr", "bgra", "gbrap", "ya8", "ya16", "pal8", "ayuv", "vuya")
-_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-"""ffmpeg's own decoders of these codecs drop the layer that holds transparency."""
 COARSEST_CLOCK = Fraction(1, 500)
 """Seconds by which the clock of an edit list rounds at most."""
 
@@ -63,42 +61,8 @@ def has_alpha(picture: Mapping[str, Any], container: str, formats: Iterable[str]
         # The fourth byte of an uncompressed AVI's pixels means nothing, and is mostly 0.
         return False
     tags = {name.lower(): str(value) for name, value in picture.get("tags", {}).items()}
-    layered = picture.get("codec_name") in _ALPHA_DECODERS and tags.get("alpha_mode", "0") != "0"
+    layered = picture.get("codec_name") in ALPHA_DECODERS and tags.get("alpha_mode", "0") != "0"
     return layered or any(name.startswith(_ALPHA_FORMATS) for name in [str(picture.get("pix_fmt", "")), *formats])
-
-
-def decoder(info: VideoInfo) -> dict[str, str]:
-    """Choose the decoder of a video.
-
-    Args:
-        info: what `probe_video` said about the file.
-
-    Returns:
-        Input options for ffmpeg; empty where the usual decoder shows everything.
-    """
-    if info.alpha and info.codec in _ALPHA_DECODERS:
-        return {f"c:{info.stream}": _ALPHA_DECODERS[info.codec]}
-    return {}
-
-
-def filters(info: VideoInfo) -> list[str]:
-    """List the filters for ffmpeg that turn decoded frames into what a viewer shows: over black, cropped.
-
-    Args:
-        info: what `probe_video` said about the file.
-
-    Returns:
-        The filters, in order; may be empty.
-    """
-    found = []
-    if info.alpha:
-        # Multiplying by alpha is composition over black, frame by frame; colours at alpha 0 become exactly black.
-        planar = "yuva444p" if info.pix_fmt.startswith("yuv") else "gbrap"
-        found += [f"format={planar}", "premultiply=inplace=1"]
-    if info.crop != NO_CROP:
-        left, top, right, bottom = info.crop
-        found.append(f"crop=iw-{left + right}:ih-{top + bottom}:{left}:{top}:exact=1")
-    return found
 
 
 def presentation(path: Path, description: Mapping[str, Any], picture: Mapping[str, Any]) -> Presentation:
@@ -118,7 +82,7 @@ def presentation(path: Path, description: Mapping[str, Any], picture: Mapping[st
             unsupported_crop.
     """
     name = str(description.get("format", {}).get("format_name", ""))
-    streams = tuple(StreamInfo.of(entry) for entry in description["streams"])
+    streams = tuple(stream_info(entry) for entry in description["streams"])
     if "mp4" in name.split(","):
         return _of_movie(read_movie(path), description["streams"], streams, picture)
     if "matroska" in name.split(","):
@@ -138,7 +102,8 @@ def check_within_edits(times: Sequence[Fraction], edits: tuple[Fraction, Fractio
     """
     if edits is not None and (min(times) < edits[0] - COARSEST_CLOCK or max(times) > edits[1] + COARSEST_CLOCK):
         raise MediaError(
-            "unsupported_edits", "The file holds frames that its edit list hides; remux the video without fragments."
+            Reason.UNSUPPORTED_EDITS,
+            "The file holds frames that its edit list hides; remux the video without fragments.",
         )
 
 
@@ -153,14 +118,14 @@ def _of_movie(
     if shown is None:
         raise _disagree()
     if not shown.enabled:
-        raise MediaError("no_video", "The picture is switched off in the file; a player shows nothing.")
+        raise MediaError(Reason.NO_VIDEO, "The picture is switched off in the file; a player shows nothing.")
     covers = {stream.index for stream in streams if stream.cover}
     several = [t for i, t in by_index.items() if t is not None and t.kind == "vide" and t.enabled and i not in covers]
     if len(several) > 1:
-        raise MediaError("unsupported_layers", "The file shows several pictures at once; keep one of them.")
+        raise MediaError(Reason.UNSUPPORTED_LAYERS, "The file shows several pictures at once; keep one of them.")
     _check_edits(shown.edits)
     if shown.crop != NO_CROP and _is_turned(picture):
-        raise MediaError("unsupported_crop", "The picture is both cropped and rotated; re-encode it first.")
+        raise MediaError(Reason.UNSUPPORTED_CROP, "The picture is both cropped and rotated; re-encode it first.")
     described = tuple(_sound(stream, by_index[stream.index], movie.fragmented) for stream in streams)
     return Presentation(shown.crop, Fraction(1), described, _window(shown.edits))
 
@@ -177,7 +142,7 @@ def _sound(stream: StreamInfo, track: MovieTrack | None, fragmented: bool) -> St
         _check_edits(track.edits)
     # ffmpeg plays the last packet of each piece to its end, which is beyond the piece.
     if offered and len(played) > 1:
-        raise MediaError("unsupported_edits", "The sound is put together from pieces; re-encode the video first.")
+        raise MediaError(Reason.UNSUPPORTED_EDITS, "The sound is put together from pieces; re-encode the video first.")
     total = sum((edit.duration for edit in played), Fraction(0))
     # ffmpeg begins where the edit list says, but not in fragments; it never ends within a packet.
     hidden = Fraction(played[0].media_time, track.timescale) if fragmented and played else Fraction(0)
@@ -186,10 +151,10 @@ def _sound(stream: StreamInfo, track: MovieTrack | None, fragmented: bool) -> St
 
 def _check_edits(edits: Sequence[Edit]) -> None:
     if any(edit.rate != 1 for edit in edits):
-        raise MediaError("unsupported_edits", "An edit list changes the speed; re-encode the video first.")
+        raise MediaError(Reason.UNSUPPORTED_EDITS, "An edit list changes the speed; re-encode the video first.")
     # After a later pause ffmpeg begins at the wrong sample.
     if any(edit.media_time < 0 for edit in edits[1:]):
-        raise MediaError("unsupported_edits", "An edit list pauses in the middle; re-encode the video first.")
+        raise MediaError(Reason.UNSUPPORTED_EDITS, "An edit list pauses in the middle; re-encode the video first.")
 
 
 def _window(edits: Sequence[Edit]) -> tuple[Fraction, Fraction] | None:
@@ -203,7 +168,7 @@ def _window(edits: Sequence[Edit]) -> tuple[Fraction, Fraction] | None:
 
 def _of_matroska(matroska: Matroska, streams: tuple[StreamInfo, ...], picture: Mapping[str, Any]) -> Presentation:
     if matroska.ordered:
-        raise MediaError("unsupported_edits", "The file's chapters say what is played; re-encode the video first.")
+        raise MediaError(Reason.UNSUPPORTED_EDITS, "The file's chapters say what is played; re-encode the video first.")
     kinds = {"video", "audio"}
     mine = [track for track in matroska.tracks if track.kind in kinds]
     theirs = [stream for stream in streams if stream.kind in kinds and not stream.cover]
@@ -212,13 +177,13 @@ def _of_matroska(matroska: Matroska, streams: tuple[StreamInfo, ...], picture: M
     tracks = {stream.index: track for stream, track in zip(theirs, mine, strict=True)}
     shown = tracks[int(picture["index"])]
     if not shown.enabled:
-        raise MediaError("no_video", "The picture is switched off in the file; a player shows nothing.")
+        raise MediaError(Reason.NO_VIDEO, "The picture is switched off in the file; a player shows nothing.")
     width, height = int(picture.get("width", 0)), int(picture.get("height", 0))
     left, top, right, bottom = shown.crop
     if left + right >= width or top + bottom >= height:
-        raise MediaError("unsupported_crop", "The file crops the whole picture away; re-encode it first.")
+        raise MediaError(Reason.UNSUPPORTED_CROP, "The file crops the whole picture away; re-encode it first.")
     if shown.crop != NO_CROP and _is_turned(picture):
-        raise MediaError("unsupported_crop", "The picture is both cropped and rotated; re-encode it first.")
+        raise MediaError(Reason.UNSUPPORTED_CROP, "The picture is both cropped and rotated; re-encode it first.")
     stretch = Fraction(1)
     if shown.display:
         # The display size is that of the cropped picture; ffprobe divides by the whole one.
@@ -232,7 +197,7 @@ def _delayed(stream: StreamInfo, track: MatroskaTrack | None) -> StreamInfo:
         return stream
     # ffmpeg discards what an Opus header says, which is the same as long as it is short, and nothing of other codecs.
     if stream.codec == "opus" and track.enabled and track.delay > _LONGEST_DELAY:
-        raise MediaError("unsupported_edits", "The beginning of the sound is hidden; re-encode the video first.")
+        raise MediaError(Reason.UNSUPPORTED_EDITS, "The beginning of the sound is hidden; re-encode the video first.")
     return replace(stream, enabled=track.enabled, hidden=Fraction(0) if stream.codec == "opus" else track.delay)
 
 
@@ -242,4 +207,4 @@ def _is_turned(picture: Mapping[str, Any]) -> bool:
 
 
 def _disagree() -> MediaError:
-    return MediaError("bad_structure", "The file's headers can be read in two ways; remux the video first.")
+    return MediaError(Reason.BAD_STRUCTURE, "The file's headers can be read in two ways; remux the video first.")

@@ -16,6 +16,7 @@ from infra.errors import MediaError, ToolError, UsageError
 from infra.media import child
 from infra.media.limits import ChildLimits
 from infra.media.pictures.transparency import over_white
+from infra.reasons import Reason
 
 Image = NDArray[np.uint8]
 
@@ -25,9 +26,12 @@ _WORKER = Path(__file__).with_name("still_worker.py")
 _HEADER = struct.Struct("<III")
 # The worker stands alone, so its exit statuses are repeated here.
 _REFUSALS = {
-    3: ("truncated", "The picture is damaged and cannot be decoded."),
-    4: ("several_pictures", "The file holds several pictures (an animation or pages); give each as a file of its own."),
-    5: ("unclear_alpha", "The picture's transparency cannot be told for certain; save it as PNG first."),
+    3: (Reason.TRUNCATED, "The picture is damaged and cannot be decoded."),
+    4: (
+        Reason.SEVERAL_PICTURES,
+        "The file holds several pictures (an animation or pages); give each as a file of its own.",
+    ),
+    5: (Reason.UNCLEAR_ALPHA, "The picture's transparency cannot be told for certain; save it as PNG first."),
 }
 
 
@@ -69,22 +73,22 @@ def decode_picture(
         ToolError: the child dies for another cause.
     """
     if not path.is_file():
-        raise MediaError("missing", "The input is not a readable file.")
+        raise MediaError(Reason.MISSING, "The input is not a readable file.")
     size = path.stat().st_size
     if size == 0:
-        raise MediaError("empty", "The file has no content.")
+        raise MediaError(Reason.EMPTY, "The file has no content.")
     if size > max_bytes:
-        raise MediaError("too_large", f"The file is larger than the limit of {max_bytes} bytes.")
+        raise MediaError(Reason.TOO_LARGE, f"The file is larger than the limit of {max_bytes} bytes.")
     with path.open("rb") as file:
         beginning = file.read(16)
     webp = beginning[:4] == b"RIFF" and beginning[8:12] == b"WEBP"
     if not (webp or beginning.startswith(_BEGINNINGS)):
-        raise MediaError("not_picture", "The file is no JPEG, PNG, WebP, BMP or TIFF picture.")
+        raise MediaError(Reason.NOT_PICTURE, "The file is no JPEG, PNG, WebP, BMP or TIFF picture.")
     limits = ChildLimits(memory_bytes=8 << 30, cpu_s=120, wall_s=300.0, output_bytes=1 << 20)
     arguments = ["-I", str(_WORKER), str(path.absolute()), str(max_pixels)]
     result = child.run(sys.executable, arguments, limits, max_output=4 * max_pixels + _HEADER.size)
     if "CV_IO_MAX_IMAGE" in result.messages:
-        raise MediaError("too_large", f"The picture has more than {max_pixels} pixels.")
+        raise MediaError(Reason.TOO_LARGE, f"The picture has more than {max_pixels} pixels.")
     if result.status in _REFUSALS:
         raise MediaError(*_REFUSALS[result.status])
     if result.status != 0:

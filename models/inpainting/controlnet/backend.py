@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from infra.errors import AttemptFailed, ToolError
+from infra.reasons import Reason
 from models.embedding.calibration import calibration
 from models.inpainting.controlnet import conditions, framing, pipeline, prompt
 from models.inpainting.controlnet.pipeline import Folders, Request
@@ -81,7 +82,7 @@ class ControlNetInpainter:
         parameters, seed = parameters_of(job.attempt), seed_of(job.seed, job.attempt)
         made_with = parameters.record()
         if seed in job.taken:
-            raise AttemptFailed("taken", "Another person of the dataset has the same seed.", made_with)
+            raise AttemptFailed(Reason.TAKEN, "Another person of the dataset has the same seed.", made_with)
         square = framing.cut(job.frame, job.mesh, self._parser)
         painted = self._paint(
             Request(
@@ -94,21 +95,23 @@ class ControlNetInpainter:
             )
         )
         if painted is None:
-            raise AttemptFailed("no_face_painted", "The diffusion model gave numbers that are none.", made_with)
+            raise AttemptFailed(Reason.NO_FACE_PAINTED, "The diffusion model gave numbers that are none.", made_with)
         picture = square.with_face(painted)
         (mesh,) = self._landmarker.locate([picture], [face_of(square.mesh)])
         if mesh.presence < LEAST_PRESENCE or not np.isfinite(mesh.points).all():
-            raise AttemptFailed("no_face_painted", "What the diffusion model painted is no clear face.", made_with)
+            raise AttemptFailed(Reason.NO_FACE_PAINTED, "What the diffusion model painted is no clear face.", made_with)
         embedder: Embedder = profiles.load("embedder", job.embedder)
         embedding = embedder.embed([picture], [face_of(mesh.points)])[0]
         if not np.isfinite(embedding).all():
-            raise AttemptFailed("no_face_painted", "The painted face cannot be compared with anybody.", made_with)
+            raise AttemptFailed(Reason.NO_FACE_PAINTED, "The painted face cannot be compared with anybody.", made_with)
         # Not <=: a distance that is no number proves nothing.
         if (
             len(job.others)
             and not float((1.0 - job.others @ embedding).min()) > calibration(job.embedder).nearest_stranger
         ):
-            raise AttemptFailed("like_another", "The painted face resembles another person of the dataset.", made_with)
+            raise AttemptFailed(
+                Reason.LIKE_ANOTHER, "The painted face resembles another person of the dataset.", made_with
+            )
         return Twin(picture, mesh.points, seed, mesh.blendshapes, embedding, made_with=made_with)
 
     def _together(self, requests: list[Request]) -> list[Image | None]:

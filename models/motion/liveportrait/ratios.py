@@ -15,8 +15,6 @@ Floats = NDArray[np.float32]
 _Gap = tuple[int, int, int, int]
 """Upper middle, lower middle, corner, other corner."""
 
-_OF_203: tuple[_Gap, _Gap, _Gap] = ((6, 18, 0, 12), (30, 42, 24, 36), (90, 102, 48, 66))
-
 
 def _middle(ring: tuple[int, ...]) -> _Gap:
     """The four points of a rim that is listed from corner to corner and back."""
@@ -27,26 +25,11 @@ def _middle(ring: tuple[int, ...]) -> _Gap:
 _OF_MESH = (_middle(topology.LEFT_EYE), _middle(topology.RIGHT_EYE), _middle(topology.INNER_LIPS))
 
 
-def from_points(points: Floats) -> tuple[Floats, Floats]:
-    """Return the opening ratios from the 203 landmarks of LivePortrait.
-
-    Args:
-        points: (n, 203, 2) in any unit.
-
-    Returns:
-        (eyes (n, 2), lip (n, 1)) float32.
-
-    Raises:
-        ValueError: The shape is another one.
-    """
-    return _measure(points, 203, _OF_203)
-
-
 def from_meshes(meshes: Floats) -> tuple[Floats, Floats]:
     """Return the opening ratios from face meshes.
 
-    The same quantities as `from_points`, but not calibrated to it: the mesh's lids keep some distance on a closed eye,
-    and the networks that read these ratios were trained on the 203 landmarks.
+    Not calibrated to the 203 landmarks of LivePortrait, on which the networks that read these ratios were trained: the
+    mesh's lids keep some distance on a closed eye.
 
     Args:
         meshes: (n, 478, 2 or 3); only x and y are used, pixels.

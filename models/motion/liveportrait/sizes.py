@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 POINTS = 21
 """Key points that the networks speak in."""
-SIDE, DRAWN = 256, 512
-"""Pixels per side of the pictures that go in and that come out."""
 BINS = 66
 """Angle bins of three degrees."""
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from models.interfaces.capabilities import Floats, Image, Parser
 from models.interfaces.twins import Twin
 from models.landmarks import topology
-from models.motion import adapt
 from models.motion.mesh import raster
 
 _HEAD = ("skin", "left brow", "right brow", "left eye", "right eye", "glasses", "nose", "hair")
@@ -26,6 +25,8 @@ _SIDE = 512
 """Side in pixels of the masks, half a twin's picture."""
 _MOST_GAIN, _MOST_HUE = 2.0, 1.7
 """Limits of the factors by which the hair's brightness, and each channel beside it, may change."""
+_MOST_SKIN_HUE = 1.6
+"""Limit of the factor by which one channel of the skin may change beside the others."""
 _LEFT, _RIGHT = 127, 356
 
 
@@ -88,6 +89,31 @@ def colours(picture: Image, labels: NDArray[np.uint8], parser: Parser) -> Floats
     return result
 
 
+def match_tone(picture: Image, skin: Floats, wanted: Floats) -> Image:
+    """Return a twin's picture with its skin in another hue; brightness, beard, brows and eye whites stay.
+
+    Left to the light of the frame, the hue would also dye what is grey in the picture: beards turn blue when a tanned
+    face is put under cool light.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR.
+        skin: (3,) BGR of the picture's skin.
+        wanted: (3,) BGR of the source's skin.
+
+    Returns:
+        (H, W, 3) uint8 BGR; unchanged when a colour is not finite.
+    """
+    if not np.isfinite(skin).all() or not np.isfinite(wanted).all():
+        return picture
+    ratio = np.maximum(wanted, 4.0) / np.maximum(skin, 4.0)
+    hue = np.clip(ratio / np.exp(np.log(ratio).mean()), 1 / _MOST_SKIN_HUE, _MOST_SKIN_HUE).astype(np.float32)
+    warm = float((skin[2] - skin[0]) / max(skin.sum(), 1.0))
+    blue, green, red = (channel.astype(np.float32) for channel in cv2.split(picture))
+    weight = np.clip((red - blue) / np.maximum(red + green + blue, 1.0) / max(warm, 0.05), 0, 1)
+    changed = cv2.merge([c * (1 + weight * (h - 1)) for c, h in zip((blue, green, red), hue.tolist(), strict=True)])
+    return np.clip(changed + 0.5, 0, 255).astype(np.uint8)
+
+
 def put_on(twin: Twin, labels: NDArray[np.uint8], heads: Sequence[Head], parser: Parser) -> Twin:
     """Return the twin with its `crown`, its skin in the source's hue and its hair in the source's colour.
 
@@ -114,7 +140,7 @@ def put_on(twin: Twin, labels: NDArray[np.uint8], heads: Sequence[Head], parser:
     tones = tones[np.isfinite(tones).all(axis=1)]
     picture = twin.picture
     if len(tones):
-        picture = adapt.match_tone(picture, colours(picture, large, parser)[0], np.median(tones, axis=0))
+        picture = match_tone(picture, colours(picture, large, parser)[0], np.median(tones, axis=0))
     return replace(twin, picture=_tint(picture, hair, colours(picture, large, parser), heads), crown=crown)
 
 

@@ -17,7 +17,7 @@ from models.interfaces.capabilities import Floats, Image
 from models.interfaces.twins import Patch
 from models.landmarks import topology
 from models.landmarks.topology import five_points
-from models.motion.liveportrait.paste import template
+from models.motion.crop import border_mask
 from models.motion.mesh import jaw
 from models.motion.mesh.backend import outline
 from models.motion.mesh.sampling import smooth_step
@@ -69,7 +69,7 @@ def lay_over(
     place = (here @ to_frame)[:2]
     inside = _filled(outlines, x, y, size) > 0
     head = _filled(heads, x, y, size)
-    border = cv2.resize(template(), drawing.shape[1::-1], interpolation=cv2.INTER_AREA)
+    border = cv2.resize(border_mask(), drawing.shape[1::-1], interpolation=cv2.INTER_AREA)
     covered = cv2.warpAffine(border, place, size, flags=cv2.INTER_LINEAR, borderValue=0)
     if not inside.any() or covered[inside].min() < _WHOLE:
         return None

@@ -27,7 +27,7 @@ from models.interfaces.capabilities import (
     Quality,
 )
 from models.landmarks import topology
-from tasks.audit import framing
+from tasks.analysis import framing
 from tasks.evaluation.measure import figures, outside, quality
 from tasks.evaluation.measure.pairing import Place, by_frame, counterparts
 from tasks.records import Tracks

@@ -1,4 +1,4 @@
-"""Measures one file and its anonymized counterpart: faces are looked for in both alike, independently."""
+"""Measures one file and its anonymized counterpart: faces are looked for in both in the same way, independently."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infra.media.frame import YuvFrame
+from infra.media.turn import OpenFrames
 from infra.process.parallel import ordered
 from models.interfaces.capabilities import Image
 from tasks.analysis import faces, identities, samples
-from tasks.analysis.faces import FaceSettings, OpenFrames, SceneConsumer
+from tasks.analysis.settings import FaceSettings, SceneConsumer
 from tasks.evaluation.measure.flicker import Unrest
 from tasks.evaluation.measure.look import Instruments, Looker, Row
 from tasks.evaluation.measure.pairing import same_time, together
@@ -26,7 +27,13 @@ VERSION = 7
 
 @dataclass(frozen=True)
 class Reel:
-    """A file to look at. open: its decoded frames. size: (width, height). times: (n,) seconds of its frames."""
+    """A file to look at.
+
+    Attributes:
+        open: opens its decoded frames.
+        size: (width, height).
+        times: (n,) seconds of its frames.
+    """
 
     open: OpenFrames
     size: tuple[int, int]
@@ -34,16 +41,28 @@ class Reel:
 
 
 class Known:
-    """The scenes of the other file, whose frames these are."""
+    """A scene consumer that looks at nothing: it holds the scenes of the other file, which has these frames."""
 
     def __init__(self, scenes: tuple[Scene, ...], frames: int) -> None:
         self._scenes, self._frames = scenes, frames
 
     def push(self, frame_index: int, small_bgr: Image) -> None:
-        """Nothing to look at."""
+        """Look at nothing.
+
+        Args:
+            frame_index: number of the frame.
+            small_bgr: the small frame.
+        """
 
     def finish(self, frame_count: int) -> tuple[Scene, ...]:
-        """The known scenes, or one over all frames where those do not fit."""
+        """Give the scenes.
+
+        Args:
+            frame_count: frames that went by.
+
+        Returns:
+            The known scenes, or one over all frames where those do not fit.
+        """
         return self._scenes if frame_count == self._frames else (Scene(0, 0, 0, frame_count - 1),)
 
 
@@ -55,8 +74,21 @@ def run(
     settings: FaceSettings,
     every: int = 1,
 ) -> Measured:
-    """Measure every `every`-th frame; nobody listens to the sound. scenes: of the original. Raises what reading the
-    files raises."""
+    """Measure every `every`-th frame of a file and its anonymized counterpart. The sound is not measured here.
+
+    Raises what reading the files raises.
+
+    Args:
+        original: the original.
+        anonymized: its counterpart, None where there is none.
+        scenes: of the original.
+        tools: the networks.
+        settings: how faces are looked for.
+        every: frames from one look to the next.
+
+    Returns:
+        Everything measured; its loudness is empty.
+    """
     found, tracks = _look(original, scenes, tools, settings)
     others = Tracks((), 0, 1, 1)
     mapping = np.full(len(original.times), -1, np.int64)
@@ -79,11 +111,12 @@ def run(
 def _look(
     reel: Reel, scenes: SceneConsumer, tools: Instruments, settings: FaceSettings
 ) -> tuple[tuple[Scene, ...], Tracks]:
-    return faces.run(reel.open, reel.size, scenes, tools.detector, tools.confirming, tools.landmarker, settings)
+    networks = faces.FaceNetworks(tools.detector, tools.confirming, tools.landmarker)
+    return faces.run(reel.open, reel.size, scenes, networks, settings)
 
 
 def _people(reel: Reel, tracks: Tracks, tools: Instruments) -> dict[int, int]:
-    """Track -> person; a track that nobody could embed is somebody of its own."""
+    """Track -> person; a track that no embedder could embed is a person of its own."""
     found = identities.run(tracks, samples.run(reel.open, tracks, tools.landmarker), tools.people, tools.same)
     known = {track: identity.index for identity in found.identities for track in identity.tracks}
     alone = iter(range(len(found.identities), len(found.identities) + len(tracks.tracks)))
@@ -91,12 +124,27 @@ def _people(reel: Reel, tracks: Tracks, tools: Instruments) -> dict[int, int]:
 
 
 def settings_for(threads: int, picture: bool) -> FaceSettings:
-    """How faces are looked for: as the pipeline does, a picture without frames around it."""
+    """Choose how faces are looked for: as the pipeline does, a picture without frames around it.
+
+    Args:
+        threads: number of workers.
+        picture: whether the file is a picture.
+
+    Returns:
+        The settings.
+    """
     return FaceSettings(workers=threads, stretch=0) if picture else FaceSettings(workers=threads)
 
 
 def frames_of(picture: Image) -> OpenFrames:
-    """A picture as a stream of one frame."""
+    """Turn a picture into a stream of one frame.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR.
+
+    Returns:
+        Opens the stream.
+    """
 
     @contextlib.contextmanager
     def opened() -> Iterator[Iterator[YuvFrame]]:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from models.interfaces.capabilities import Floats
 from tasks.evaluation.measure.records import Measured
+from tasks.evaluation.metrics import per_file
+from tasks.evaluation.metrics.definition import Numbers
 from tasks.evaluation.metrics.faces import Faces
 from tasks.evaluation.metrics.identity import deidentification
 from tasks.evaluation.metrics.identity.deidentification import Distance
-from tasks.evaluation.metrics.usefulness import usefulness
-from tasks.evaluation.metrics.usefulness.usefulness import Numbers
 
 PER_PERSON = 32
 """Faces of each person of a file, evenly spread, that take part in the attacks on the dataset."""
@@ -94,7 +94,7 @@ def reduce(measured: Measured, index: int, people: Mapping[int, int]) -> Clip:
         shared=measured.shared,
         unpaired=measured.unpaired,
         privacy=_distances(both, known),
-        usefulness=usefulness.of(measured) if measured.shared else {},
+        usefulness=per_file.of(measured) if measured.shared else {},
         frame=measured.frame,
         time=measured.time,
         nearest={name: _nearest(vectors, *known[name]) for name, vectors in measured.vectors.items()},

@@ -76,3 +76,7 @@ class Figure:
     def known(self) -> bool:
         """Whether there is a value."""
         return not math.isnan(self.value)
+
+
+Numbers = dict[tuple[Definition, str], Figure]
+"""Figures by definition and variant: an embedder's name, an axis, or nothing."""

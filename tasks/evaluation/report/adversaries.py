@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from tasks.evaluation.metrics.adversary import insider, outsider
-from tasks.evaluation.metrics.definition import Definition, Figure
-from tasks.evaluation.metrics.usefulness.usefulness import Numbers
+from tasks.evaluation.metrics.definition import Definition, Figure, Numbers
 from tasks.evaluation.report.content import Headline, Line
 from tasks.evaluation.report.verdict import CLEARLY, FEW
 from tasks.evaluation.report.words import amount

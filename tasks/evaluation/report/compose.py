@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.evaluation.metrics import per_file
 from tasks.evaluation.metrics.clip import Clip
-from tasks.evaluation.metrics.definition import Figure
-from tasks.evaluation.metrics.identity.privacy import Attack
-from tasks.evaluation.metrics.usefulness import mouth_eye_aperture, usefulness
-from tasks.evaluation.metrics.usefulness.usefulness import Numbers
+from tasks.evaluation.metrics.definition import Figure, Numbers
+from tasks.evaluation.metrics.privacy import Attack
+from tasks.evaluation.metrics.usefulness import mouth_eye_aperture
 from tasks.evaluation.report import verdict
 from tasks.evaluation.report.adversaries import headlines as headlines_of_adversaries
 from tasks.evaluation.report.adversaries import recognised_by_outsiders
@@ -67,8 +67,8 @@ def compose(
     """
     there = [clip for clip in clips if clip.shared]
     people = [clip.person for clip in there]
-    useful = usefulness.over([clip.usefulness for clip in there], people)
-    own = usefulness.over([clip.privacy for clip in there], people)
+    useful = per_file.over([clip.usefulness for clip in there], people)
+    own = per_file.over([clip.privacy for clip in there], people)
     privacy: Numbers = {}
     for one in attacks:
         privacy |= one.numbers

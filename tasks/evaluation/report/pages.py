@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.evaluation.metrics.clip import Clip
-from tasks.evaluation.metrics.usefulness.usefulness import Numbers
+from tasks.evaluation.metrics.definition import Numbers
 from tasks.evaluation.report import verdict
 from tasks.evaluation.report.content import Chart, Frame, Line, Page, Series
 from tasks.evaluation.report.verdict import Limits

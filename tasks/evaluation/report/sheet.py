@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from infra.errors import ToolError
+from infra.media.turn import OpenFrames
 from models.interfaces.capabilities import Image
-from tasks.analysis.faces import OpenFrames
 
 _TILE = 300
 _COLUMNS = 4
@@ -18,8 +18,18 @@ _QUALITY = 82
 
 
 def sheet(frames: OpenFrames, chosen: Sequence[tuple[int, str]]) -> bytes:
-    """JPEG of the chosen frames in the given order. chosen: (frame number, ASCII caption). A number beyond the end is
-    left out; b"" when nothing is left. Raises what reading the file raises."""
+    """Make a contact sheet of chosen frames in the given order. Raises what reading the file raises.
+
+    Args:
+        frames: opens the frames.
+        chosen: (frame number, ASCII caption) each. A number beyond the end is left out.
+
+    Returns:
+        JPEG; b"" when nothing is left.
+
+    Raises:
+        ToolError: the sheet cannot be encoded.
+    """
     wanted = {number for number, _ in chosen}
     found: dict[int, Image] = {}
     with frames() as stream:

@@ -18,7 +18,7 @@ from tasks.evaluation.metrics import detection
 from tasks.evaluation.metrics.clip import Clip
 from tasks.evaluation.metrics.definition import Figure
 from tasks.evaluation.metrics.identity import identification
-from tasks.evaluation.metrics.identity.privacy import Attack
+from tasks.evaluation.metrics.privacy import Attack
 from tasks.evaluation.report.content import Headline, Outcome, Page
 from tasks.evaluation.report.words import amount
 

@@ -19,8 +19,7 @@ from infra.media.probe import VideoInfo
 from infra.settings import Settings
 from infra.storage.store import Store
 from models.detection.turned import turned
-from tasks.output.reassemble import Painted
-from tasks.records import Verdict
+from tasks.records import Painted, Verdict
 from tests.conftest import Make
 from tests.flows.support import grey_chain, run
 
@@ -43,9 +42,8 @@ def same(one: Painted, other: Painted) -> bool:
 
 
 def painting(source: Path, info: VideoInfo, context: Context) -> StageResult:
-    """A chain that reassembles twice; what is published is the second."""
-    context.stage("reassemble", lambda advance: painted(1))
-    context.stage("reassemble", lambda advance: painted(3))
+    """A chain that knows what was painted."""
+    context.painted = painted(3)
     return grey_chain(source, info, context)
 
 
@@ -75,7 +73,7 @@ def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
     assert face_records.load(store, "id", SHA) is None
 
 
-def test_a_result_is_accompanied_by_what_its_last_reassembly_did(made: Make, home: Path, tmp_path: Path) -> None:
+def test_a_result_is_accompanied_by_what_was_painted(made: Make, home: Path, tmp_path: Path) -> None:
     summary, _ = run(made("record.mp4"), tmp_path / "out", painting)
     store = Store(str(tmp_path / "out"), private=False)
     row = summary.outcomes[0].row

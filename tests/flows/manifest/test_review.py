@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.manifest import review as reviews
 from flows.manifest.manifest import Ledger
 from flows.manifest.review import Applied, apply
 from flows.recipes.context import Context, StageResult
@@ -117,11 +118,11 @@ def test_old_versions_of_what_was_rejected_go_also_after_an_interruption(
     converted: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(str(converted[1]), private=False)
-    review = decided(Decision(Ledger(store).rows()[1].output, Choice.REJECT))
+    decisions = decided(Decision(Ledger(store).rows()[1].output, Choice.REJECT))
     with monkeypatch.context() as broken, pytest.raises(StoreUnavailable):
-        broken.setattr(review, "remove_for_good", lambda *_: refuse(""))
-        apply(review, store)
+        broken.setattr(reviews, "remove_for_good", lambda *_: refuse(""))
+        apply(decisions, store)
     removed: list[str] = []
-    monkeypatch.setattr(review, "remove_for_good", lambda store, path: removed.append(path))
-    apply(review, store)
-    assert removed[0] == review.decisions[0].name
+    monkeypatch.setattr(reviews, "remove_for_good", lambda store, path: removed.append(path))
+    apply(decisions, store)
+    assert removed[0] == decisions.decisions[0].name

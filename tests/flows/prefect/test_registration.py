@@ -36,8 +36,8 @@ def test_the_file_describes_what_the_command_makes(described: dict[str, dict[str
 def test_no_parameter_says_where_anything_lies() -> None:
     names = {name for function, _ in registration.deployments() for name in function.parameters.properties}
     assert names == {
-        "dataset", "profile", "policy", "only_failed", "shard_seconds", "alarm_share", "run", "number", "every", "fid",
-        "pull", "against_source",
+        "dataset", "profile", "policy", "only_failed", "changes", "shard_seconds", "alarm_share", "run", "number",
+        "every", "fid", "pull", "against_source",
     }  # fmt: skip
 
 

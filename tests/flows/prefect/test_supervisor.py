@@ -17,7 +17,7 @@ from infra.process.machine_lock import only_one
 ROOT = Path(__file__).resolve().parents[3]
 SUPERVISE = """
 import sys
-from flows import supervisor
+from flows.prefect import supervisor
 supervisor.PROMPT_S = 0.0
 sys.exit(supervisor.supervise([[sys.executable, "-c", sys.argv[1], place] for place in sys.argv[2:]], 0.2))
 """

@@ -101,8 +101,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         return Looked(count, (), {})
 
     monkeypatch.setattr(recheck.looking, "look", look)
-    monkeypatch.setattr(recheck.judging, "panel", lambda *_: None)
-    monkeypatch.setattr(recheck.Networks, "load_all", lambda *_, **__: [None])
+    monkeypatch.setattr(recheck, "panel", lambda *_: None)
+    monkeypatch.setattr(recheck.ProfileNetworks, "load_all", lambda *_, **__: [None])
     return looked
 
 
@@ -236,7 +236,7 @@ def test_a_second_recheck_looks_only_at_what_is_new_or_audited_otherwise(
 
 KILLED = """
 import os, signal, sys
-from flows import recheck
+from flows.recheck import recheck
 from flows.recheck.recheck import Request
 from infra.settings import Settings
 from tasks.audit.recheck import Looked
@@ -248,8 +248,8 @@ def look(frames, *_, **__):
         looked.append(sum(1 for _ in stream))
     return Looked(looked[-1], (), {})
 recheck.looking.look = look
-recheck.judging.panel = lambda *_: None
-recheck.Networks.load_all = lambda *_, **__: [None]
+recheck.panel = lambda *_: None
+recheck.ProfileNetworks.load_all = lambda *_, **__: [None]
 recheck.recheck(Request(sys.argv[1]), Settings(), lambda outcome, fresh: None)
 """
 

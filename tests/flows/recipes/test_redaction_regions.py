@@ -49,16 +49,16 @@ def test_a_face_elsewhere_or_at_another_time_begins_small() -> None:
 
 
 @pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Script]:
-    return lambda *arguments, **options: Script(tmp_path, monkeypatch, *arguments, **options)
+def script(tmp_path: Path) -> Callable[..., Script]:
+    return lambda *arguments, **options: Script(tmp_path, *arguments, **options)
 
 
 def test_a_face_that_stays_is_covered_with_the_scene_under_the_policy(script: Callable[..., Script]) -> None:
     stays = [report(strays=(STRAY,))] * (retry.STRAY_ROUNDS + 1)
     made = script([*stays, report()], on_failure=OnFailure.REDACT)
-    _, verdict, reason = made.run()
+    verdict, reason = made.run()
     assert (verdict, reason) == (Verdict.REDACTED, "stray_face")
-    regions = made.rounds[-1][1]
+    regions = made.renders[-1].regions
     assert np.array_equal(regions[-1].box, np.float32([0, 0, 320, 240]))
     assert (regions[-1].first, regions[-1].last) == (0, 7)
     assert len(made.asked) == 1
@@ -68,4 +68,4 @@ def test_an_audit_that_finds_faces_on_a_covered_picture_ends_in_withholding(scri
     made = script([report(strays=(STRAY,))], on_failure=OnFailure.REDACT)
     with pytest.raises(Withheld) as raised:
         made.run()
-    assert raised.value.reason == "stray_face" and len(made.rounds) == retry.STRAY_ROUNDS + 2
+    assert raised.value.reason == "stray_face" and len(made.renders) == retry.STRAY_ROUNDS + 2

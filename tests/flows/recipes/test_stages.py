@@ -14,7 +14,6 @@ import pytest
 from flows.manifest import face_records
 from flows.manifest.rows import VideoRow
 from flows.recheck import recheck
-from flows.recipes import stages
 from infra.errors import WeightsError
 from infra.media.frame import YuvFrame
 from infra.media.probe import VideoInfo, probe_video
@@ -22,10 +21,11 @@ from infra.settings import OnFailure, Settings
 from infra.storage.store import Store
 from models.embedding.calibration import calibration
 from models.weights import weight_files
+from tasks.output import sound
 from tasks.records import Verdict
 from tests.contracts import support as contracts
 from tests.flows.rechecks import found, recheck_all
-from tests.flows.support import run
+from tests.flows.support import real_chain, run
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory, ffmpeg: Callable[..., No
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANONFLOW_KEY_FILE", str(folder / "key"))
         settings = Settings(cache_url=f"file://{folder}/cache", on_failure=OnFailure.REDACT)
-        summary, _ = run(source, folder / "out", stages.run_stages, settings)
+        summary, _ = run(source, folder / "out", real_chain, settings)
     return Converted(source, folder / "out", summary.outcomes[0].row, folder / "key")
 
 
@@ -97,18 +97,18 @@ def test_nothing_is_published_when_the_audit_saw_a_frame_less_than_the_source_ha
 ) -> None:
     source = made("plain.mp4")
     contracts.load("detector", "yunet")
-    whole, _ = run(source, tmp_path / "out", stages.run_stages)
+    whole, _ = run(source, tmp_path / "out", real_chain)
     assert whole.outcomes[0].row.verdict is Verdict.PUBLISHED
-    opened = stages.open_frames
+    opened = sound.open_frames
 
     @contextlib.contextmanager
     def lossy(path: Path, info: VideoInfo) -> Iterator[Iterator[YuvFrame]]:
         with opened(path, info) as frames:
             yield (frame for frame in frames if path.name != "finished.mp4" or frame.index != 5)
 
-    monkeypatch.setattr(stages, "open_frames", lossy)
+    monkeypatch.setattr(sound, "open_frames", lossy)
     settings = Settings(overwrite=True, on_failure=OnFailure.REDACT)
-    row = run(source, tmp_path / "out", stages.run_stages, settings)[0].outcomes[0].row
+    row = run(source, tmp_path / "out", real_chain, settings)[0].outcomes[0].row
     assert (row.verdict, row.reason, row.output) == (Verdict.WITHHELD, "audit_incomplete", "")
     assert "11 frames" in row.message and "12" in row.message
     assert not list((tmp_path / "out" / "videos").iterdir()), "the earlier result must go too"

@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from flows.recipes.stages import run_stages
 from infra.settings import Settings
 from models.detection.turned import Look, look
 from tests.contracts import support as contracts
-from tests.flows.support import run
+from tests.flows.support import real_chain, run
 
 
 @pytest.mark.parametrize("angle", [90, 180])
@@ -26,7 +25,7 @@ def test_a_turned_clip_is_converted_and_stays_turned(
     chain = {90: "transpose=1", 180: "hflip,vflip"}[angle]
     options = ("-frames:v", "9", "-vf", chain, "-an", "-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv420p")
     ffmpeg("-i", clip("grid_swiz3n.mpg"), *options, source)
-    summary, _ = run(source, tmp_path / "out", run_stages, Settings())
+    summary, _ = run(source, tmp_path / "out", real_chain, Settings())
     (outcome,) = summary.outcomes
     assert (outcome.row.verdict.value, outcome.row.turned) == ("published", 360 - angle)
     assert (outcome.row.width, outcome.row.height) == ((288, 360) if angle == 90 else (360, 288))

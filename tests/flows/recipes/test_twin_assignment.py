@@ -16,13 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.analysed import analysed
 from flows.manifest.rows import VideoRow
-from flows.recipes.analysis import gather
 from flows.recipes.context import Context, StageResult, Stages
-from flows.recipes.control_stage import ControlStage
-from flows.recipes.stage_runner import Steps
-from flows.recipes.stages import footage_of, run_stages
-from flows.recipes.twin_assignment import Casting
+from flows.recipes.run import RecipeRun
 from infra.errors import Withheld
 from infra.media.probe import VideoInfo
 from infra.privacy import digest_file, load_key, public_id
@@ -32,12 +29,16 @@ from models.inpainting import catalogue
 from models.inpainting.catalogue import Catalogue
 from models.inpainting.catalogue_inpainter import CatalogueInpainter
 from models.interfaces.twins import Twin, TwinJob
-from tasks.generation import gallery, twin
-from tasks.generation.gallery import Gallery, Place
-from tasks.generation.twin import TwinResult
+from tasks.generation import gallery
+from tasks.generation import inpaint as inpaint_task
+from tasks.generation.controls import measure_controls
+from tasks.generation.gallery import Gallery, GalleryEntry
+from tasks.generation.inpaint import inpaint
+from tasks.generation.twin import Candidate
+from tasks.generation.verify import verify_anonymity
 from tasks.records import Verdict
 from tests.contracts import support as contracts
-from tests.flows.support import run
+from tests.flows.support import real_chain, run
 from tests.tasks import support
 
 SAME_MAN = ("grid_pwij3p.mpg", "grid_id2_swwp2s.mpg")
@@ -106,38 +107,37 @@ def use_key(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 def look(source: Path, info: VideoInfo, context: Context) -> StageResult:
-    """The chain before the twins."""
-    steps = Steps(context, info.frame_count)
-    material = gather(steps, footage_of(source, info, context.settings))
-    (identity,) = material.identities.identities
-    ControlStage(steps, material).controls(identity)
+    """The chain before the twins, control strangers included."""
+    run = RecipeRun(context, info.frame_count)
+    faces, (site,) = analysed(run, source, info)
+    assert site is not None
+    measure_controls(run, faces, site, faces.people[0])
     raise Withheld("seen", "")
 
 
-def cast(source: Path, info: VideoInfo, context: Context) -> TwinResult:
-    """The chain up to the twins."""
-    steps = Steps(context, info.frame_count)
-    material = gather(steps, footage_of(source, info, context.settings))
-    (identity,) = material.identities.identities
-    return Casting(steps, material, ControlStage(steps, material), context.people).find(identity, {}, 5)
+def cast(source: Path, info: VideoInfo, context: Context) -> Twin:
+    """The chain up to the twin."""
+    run = RecipeRun(context, info.frame_count)
+    faces, fronts = analysed(run, source, info)
+    for attempt in run.attempts(faces, fronts):
+        assert attempt.person is not None
+        controls = measure_controls(run, faces, attempt.site, attempt.person)
+        assert not attempt.rejects(controls)
+        twin = inpaint(run, faces, attempt.site, attempt.person, controls, attempt.request)
+        if not attempt.rejects(verify_anonymity(run, attempt.site, controls, twin, attempt.request), twin):
+            assert twin.twin is not None
+            return twin.twin
+    raise AssertionError("unreachable")
 
 
 def only_cast(source: Path, info: VideoInfo, context: Context) -> StageResult:
-    """Withholds with the candidate as the reason."""
-    result = cast(source, info, context)
-    assert result.twin is not None
-    raise Withheld(str(result.twin.candidate), "")
-
-
-def only_cast_or_say(source: Path, info: VideoInfo, context: Context) -> StageResult:
-    """As `only_cast`, with the reason of the last attempt where there is no twin."""
-    found = cast(source, info, context)
-    raise Withheld(str(found.twin.candidate) if found.twin is not None else found.attempts[-1].reason, "")
+    """Withholds with the candidate as the reason, or for the reason of the last attempt."""
+    raise Withheld(str(cast(source, info, context).candidate), "")
 
 
 def test_the_same_man_gets_the_same_twin_over_the_dataset(two_clips: Path, convert: Convert) -> None:
     settings = Settings(identity_scope=IdentityScope.DATASET, keep_intermediates=True, on_failure=OnFailure.REDACT)
-    rows = convert(two_clips, "out", run_stages, settings)
+    rows = convert(two_clips, "out", real_chain, settings)
     assert all(row.verdict in (Verdict.PUBLISHED, Verdict.REDACTED) and row.identities == 1 for row in rows)
     chosen = [attempt["candidate"] for row in rows for attempt in row.attempts if attempt["accepted"]]
     assert len(chosen) == 2 and len(set(chosen)) == 1, [row.attempts for row in rows]
@@ -154,7 +154,7 @@ def test_the_same_man_met_in_two_videos_at_once_gets_one_twin(
     two_clips: Path, convert: Convert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     met, searches, both = set(), [], threading.Barrier(2)
-    turn, search = Gallery.turn, twin.run
+    turn, search = Gallery.turn, inpaint_task.run
 
     def together(people: Gallery) -> AbstractContextManager[None]:
         if threading.get_ident() not in met:
@@ -162,33 +162,33 @@ def test_the_same_man_met_in_two_videos_at_once_gets_one_twin(
             both.wait(120)
         return turn(people)
 
-    def counted(request: twin.Request, *rest: Any) -> TwinResult:
-        searches.append(request)
-        return search(request, *rest)
+    def counted(job: TwinJob, *rest: Any) -> Candidate:
+        searches.append(job)
+        return search(job, *rest)
 
     monkeypatch.setattr(Gallery, "turn", together)
-    monkeypatch.setattr(twin, "run", counted)
+    monkeypatch.setattr(inpaint_task, "run", counted)
     settings = Settings(identity_scope=IdentityScope.DATASET, workers=2)
     rows = convert(two_clips, "out", only_cast, settings)
     assert len({row.reason for row in rows}) == 1
     blind, informed = searches[:2], searches[2:]
-    assert [request.prefer for request in blind] == [-1, -1], "neither knew of the other"
-    assert [str(request.prefer) for request in informed] == [rows[0].reason]
+    assert [job.prefer for job in blind] == [-1, -1], "neither knew of the other"
+    assert [str(job.prefer) for job in informed] == [rows[0].reason]
 
 
 @pytest.mark.parametrize("what", ["somebody who resembles the twin", "a reservation that nobody holds"])
 def test_what_others_do_during_the_search_is_heeded(
     two_clips: Path, convert: Convert, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    found, search = [], twin.run
+    found, search = [], inpaint_task.run
 
-    def meanwhile(request: twin.Request, *rest: Any) -> TwinResult:
-        result = search(request, *rest)
+    def meanwhile(job: TwinJob, *rest: Any) -> Candidate:
+        result = search(job, *rest)
         assert result.twin is not None
         found.append(result.twin.candidate)
         if len(found) == 1 and what.startswith("somebody"):
             stranger = replace(support.twin(9999), embedding=-result.twin.embedding)
-            assert people[0].keep(Place("somebody:0", -1), result.twin.embedding, stranger)
+            assert people[0].keep(GalleryEntry("somebody:0", -1), result.twin.embedding, stranger)
         elif len(found) == 1:
             people[0]._store.write_named(people[0]._taken(result.twin.candidate), b"whoever:0")
         return result
@@ -198,7 +198,7 @@ def test_what_others_do_during_the_search_is_heeded(
         return only_cast(source, info, context)
 
     people: list[Gallery] = []
-    monkeypatch.setattr(twin, "run", meanwhile)
+    monkeypatch.setattr(inpaint_task, "run", meanwhile)
     (row,) = convert(min(two_clips.iterdir()), "out", noted)
     assert len(found) == 2 and found[0] != found[1]
     assert row.reason == str(found[1])
@@ -206,22 +206,18 @@ def test_what_others_do_during_the_search_is_heeded(
 
 def test_who_cannot_have_their_own_twin_has_none(two_clips: Path, convert: Convert) -> None:
     """As after damage to the store: the twin that a person keeps over the dataset is reserved for somebody else."""
-    found: list[TwinResult] = []
 
     def damaged(source: Path, info: VideoInfo, context: Context) -> StageResult:
         people = context.people
-        chosen = cast(source, info, context).twin
-        assert chosen is not None
-        place = Place(f"{context.public_id}:0", chosen.candidate)
-        assert people.settle([(place, chosen.embedding, chosen)]) == []
+        chosen = cast(source, info, context)
+        entry = GalleryEntry(f"{context.public_id}:0", chosen.candidate)
+        assert people.settle([(entry, chosen.embedding, chosen)]) == []
         people._store.write_named(people._taken(chosen.candidate), b"whoever:0")
-        found.append(cast(source, info, context))
-        raise Withheld("seen", "")
+        return only_cast(source, info, context)
 
-    convert(min(two_clips.iterdir()), "out", damaged, Settings(identity_scope=IdentityScope.DATASET))
-    (result,) = found
-    assert result.twin is None
-    assert (result.attempts[-1].accepted, result.attempts[-1].reason) == (False, "taken")
+    (row,) = convert(min(two_clips.iterdir()), "out", damaged, Settings(identity_scope=IdentityScope.DATASET))
+    assert row.reason == "taken"
+    assert (row.attempts[-1]["accepted"], row.attempts[-1]["reason"]) == (False, "taken")
 
 
 def test_where_nobody_else_is_left_two_videos_share_a_twin_and_the_manifest_says_so(
@@ -252,13 +248,13 @@ def test_where_nobody_else_is_left_two_videos_share_a_twin_and_the_manifest_says
 
     kept = Settings(identity_scope=IdentityScope.DATASET)
     monkeypatch.setattr(gallery, "SAME", -1.0)
-    rows = convert(same_pose, "kept", only_cast_or_say, kept)
+    rows = convert(same_pose, "kept", only_cast, kept)
     assert [row.reason for row in rows] == ["0", "no_candidate"], "never with pseudonyms"
 
     def beside_a_lookalike(source: Path, info: VideoInfo, context: Context) -> StageResult:
         somebody = replace(support.twin(99), embedding=-only["embeddings"][0])
-        assert context.people.keep(Place("somebody:0", -1), only["embeddings"][0], somebody)
-        return only_cast_or_say(source, info, context)
+        assert context.people.keep(GalleryEntry("somebody:0", -1), only["embeddings"][0], somebody)
+        return only_cast(source, info, context)
 
     (row,) = convert(min(same_pose.iterdir()), "alike", beside_a_lookalike)
     assert row.reason == "no_candidate", "a twin is never like a real person of the dataset"

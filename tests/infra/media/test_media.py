@@ -15,8 +15,10 @@ from infra.media.decode import open_frames
 from infra.media.encode import open_encoder
 from infra.media.limits import MediaLimits
 from infra.media.mux import join_sound
-from infra.media.probe import VideoInfo, probe_video
-from infra.media.readback import Readback, check_result, leftovers
+from infra.media.probe import probe_video
+from infra.media.readback import Readback, check_result
+from infra.media.reading import describe, foreign_tags
+from infra.media.video_info import VideoInfo
 
 CLIPS = [
     "googlework_short.mp4",
@@ -52,7 +54,7 @@ def test_real_clips_keep_time_and_sound(name: str, clip: Callable[[str], Path], 
     assert (again.width, again.height) == (info.width, info.height)
     # The sound of one was cut from a longer recording without being encoded again; see `containers/test_presented.py`.
     assert (read.audio_streams, read.copied) == (len(info.audio), name != "pyfeat_face_noface.mov")
-    assert leftovers(result) == ()
+    assert foreign_tags(describe(result, MediaLimits())) == []
     if info.audio:
         assert int(again.pts[0]) * again.time_base == int(info.pts[0]) * info.time_base
 
@@ -100,7 +102,7 @@ def test_metadata_chapters_and_other_streams_are_dropped(
     info, result, _ = convert(source, tmp_path)
     assert info.chapters == 1
     assert {stream.kind for stream in info.streams} == {"video", "audio", "subtitle", "attachment"}
-    assert leftovers(result) == ()
+    assert foreign_tags(describe(result, MediaLimits())) == []
     again = probe_video(result)
     assert again.chapters == 0
     assert [stream.kind for stream in again.streams] == ["video", "audio"]

@@ -142,19 +142,6 @@ def test_two_processes_at_once_do_no_harm(store: Store) -> None:
     assert one.get_or_make(KEY, Result, Maker()).hit
 
 
-def test_files(store: Store, tmp_path: Path) -> None:
-    cache, made = Cache(store), []
-
-    def make(path: Path) -> None:
-        made.append(path)
-        path.write_bytes(b"film")
-
-    one = cache.get_or_make_file(KEY, tmp_path / "a", make)
-    two = cache.get_or_make_file(KEY, tmp_path / "b", make)
-    assert (one.hit, two.hit, len(made)) == (False, True, 1)
-    assert two.value.read_bytes() == b"film"
-
-
 def test_purge(store: Store) -> None:
     cache = Cache(store)
     safe = replace(KEY, prefix=Prefix.SAFE)

@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 
 from infra.errors import WeightsError
-from models.attributes import deepface_networks
 from models.attributes.deepface_age_gender import DeepFaceAgeGender
 from models.attributes.deepface_emotion import DeepFaceEmotion
 from models.attributes.deepface_race import DeepFaceRace
-from models.embedding import align, calibration
+from models.embedding import calibration
 from models.embedding.vectors import distances
 from models.embedding.vgg_face import VggFace
 from models.interfaces.capabilities import Face, Image
+from models.runtime import align, deepface_networks
 from models.runtime.oom_backoff import Most
 from models.selection import profiles
 from tests.contracts import support
@@ -236,7 +236,7 @@ from deepface.commons import backend_utils
 backend_utils.get_backend_engine()
 from infra.errors import UsageError
 try:
-    import models.attributes.deepface_networks
+    import models.runtime.deepface_networks
 except UsageError as error:
     print(error)
 """

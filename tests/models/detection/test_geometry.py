@@ -10,9 +10,10 @@ import pytest
 
 from infra.errors import WeightsError
 from models.detection.geometry import fit, suppress
-from models.embedding import align, calibration
+from models.embedding import calibration
 from models.embedding.vectors import distances, unit
 from models.interfaces.capabilities import Face
+from models.runtime import align
 from models.selection import profiles
 
 RNG = np.random.default_rng(7)

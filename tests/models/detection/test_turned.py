@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.detection.looks import looks
 from models.detection.turned import (
     AS_IT_IS,
     DIAGONALS,
@@ -21,7 +22,6 @@ from models.detection.turned import (
     whole,
 )
 from models.interfaces.capabilities import Face
-from tasks.audit import residual
 from tasks.audit.residual import FaceSearch
 from tests.contracts import support as contracts
 from tests.tasks import support
@@ -123,8 +123,8 @@ def test_a_face_that_fills_the_picture_is_one_face(name: str) -> None:
     x0, y0, x1, y1 = np.clip(face.box + face.size * np.float32([-0.4, -0.5, 0.4, 0.4]), 0, still.shape[0]).astype(int)
     close = cv2.resize(still[y0:y1, x0:x1], (640, 640), interpolation=cv2.INTER_AREA)
     detector = contracts.load("detector", "retinaface-mobilenet", long_side=AS_IT_IS, min_score=0.6)
-    looks = residual.looks(640, 640, thorough=True, still=True)
-    (seen,) = TurnedDetector(detector, lambda width, height: looks).detect([close])
+    angles = looks(640, 640, thorough=True, still=True)
+    (seen,) = TurnedDetector(detector, lambda width, height: angles).detect([close])
     assert len(seen) == 1
 
 

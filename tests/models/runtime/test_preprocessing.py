@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from models.embedding import align
 from models.embedding.vectors import unit
 from models.masks.bisenet_graph import build
 from models.masks.torch_file import tensors
-from models.runtime import openvino_runtime
+from models.runtime import align, openvino_runtime
 from models.weights import weight_files
 from tests.contracts import support
 

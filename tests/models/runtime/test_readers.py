@@ -14,9 +14,9 @@ import pytest
 
 from infra.errors import WeightsError
 from models.embedding import dlib_file, dlib_resnet
-from models.embedding.align import dlib_chip
 from models.masks import torch_file
 from models.runtime import onnx_blocks, openvino_runtime
+from models.runtime.align import dlib_chip
 from models.weights import weight_files
 from tests.contracts import support
 

@@ -193,7 +193,7 @@ def test_missing_files_name_the_command_or_the_page(table: dict[str, Weight]) ->
 
 PULLER = f"""
 import sys
-from models import weights
+from models.weights import weight_files as weights
 from models.weights.weight import HubFile, Weight
 weights.WEIGHTS = {{
     name: Weight(name, "test", name + ".bin", HubFile("{REPO}", path), "", 0, "none", "unclear", "made for a test")

@@ -8,6 +8,7 @@ import sys
 import threading
 import tomllib
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from models.weights.registry.table import WEIGHTS
 from models.weights.weight import HubFile, WebFile
 
 ROOT = Path(__file__).resolve().parents[3]
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 LIVE, LIA = (("motion", "liveportrait"),), (("motion", "lia"),)
 
 
@@ -190,6 +192,7 @@ def test_settings_that_a_backend_takes_reach_it(monkeypatch: pytest.MonkeyPatch)
     assert profiles.load_role(replace(settings, seed=5), "motion") == [one]
 
 
+@needs_torch
 def test_missing_weights_are_found_before_anything_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ANONFLOW_WEIGHTS", str(tmp_path))
     with pytest.raises(WeightsError, match="anonflow models pull"):
@@ -230,10 +233,11 @@ def test_settings_that_a_backend_takes_are_part_of_its_cache_key() -> None:
     assert key(seed=3) == key() != key(backends=LIA)
 
 
+@needs_torch
 def test_a_crop_that_a_motion_model_does_not_know_and_a_missing_package_are_found_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(profiles.weights, "path", lambda name: Path(name))
+    monkeypatch.setattr(profiles.weight_files, "path", lambda name: Path(name))
     profiles.check(Settings())
     profiles.check(Settings(backends=LIVE, motion_crop=MotionCrop.LANDMARKS))
     for backends in ((), LIA):
@@ -306,7 +310,7 @@ def test_judges_frame_faces_by_the_detector_of_their_calibration() -> None:
 
 
 def test_the_catalogue_is_refused_with_an_embedder_that_it_has_no_vectors_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles.weights, "path", lambda name: Path(name))
+    monkeypatch.setattr(profiles.weight_files, "path", lambda name: Path(name))
     monkeypatch.setattr(profiles, "_class", lambda entry, name: None)
     catalogue = ("inpainter", "mobilestylegan")
     for settings in (
@@ -319,7 +323,7 @@ def test_the_catalogue_is_refused_with_an_embedder_that_it_has_no_vectors_of(mon
 
 
 def test_a_twin_that_is_painted_anew_cannot_serve_a_whole_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles.weights, "path", lambda name: Path(name))
+    monkeypatch.setattr(profiles.weight_files, "path", lambda name: Path(name))
     monkeypatch.setattr(profiles, "_class", lambda entry, name: None)
     profiles.check(Settings(profile="diffusion"))
     with pytest.raises(UsageError, match="--identity-scope"):

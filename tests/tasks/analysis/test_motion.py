@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.landmarks import pose
 from tasks.analysis import motion
-from tasks.analysis.motion import MotionLimits
+from tasks.analysis.settings import MotionLimits
 from tasks.records import Track
 from tests.tasks import support
 

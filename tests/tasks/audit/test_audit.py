@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from models.embedding.calibration import calibration
 from models.interfaces.capabilities import Face
 from models.landmarks import topology
+from tasks.analysis import framing
 from tasks.analysis.samples import Sample, Samples
 from tasks.analysis.tracking import overlap
-from tasks.audit import audit, framing, recognisers
+from tasks.audit import audit, recognisers, references
 from tasks.audit.recognisers import Judge, Panel, Reference
 from tasks.audit.report import Report
-from tasks.output.reassemble import Painted
+from tasks.records import Painted
 from tests.contracts import support as contracts
 from tests.tasks import support
 
@@ -264,7 +265,7 @@ def test_references_are_of_every_sample_as_it_is_framed() -> None:
         seen.append(face.points)
         return 0.5
 
-    (vectors,) = audit.references(cut, panel([], [Judge(support.Embedder(note), 0.5)])).vectors
+    (vectors,) = references.run(cut, panel([], [Judge(support.Embedder(note), 0.5)])).vectors
     assert len(vectors) == 2 and all(np.array_equal(a, b.face.points) for a, b in zip(seen, cut.samples, strict=True))
 
 
@@ -302,7 +303,7 @@ def known(name: str, panel: Panel) -> list[list[Reference]]:
     samples = Samples((Sample(0, 0, 0, 0, 0, picture, True, seen),))
     return [
         [Reference(vectors[0], 0.7 * judge.threshold, vectors)]
-        for judge, vectors in zip(panel.judges, audit.references(samples, panel).vectors, strict=True)
+        for judge, vectors in zip(panel.judges, references.run(samples, panel).vectors, strict=True)
     ]
 
 

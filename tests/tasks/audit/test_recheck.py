@@ -11,7 +11,7 @@ from models.interfaces.capabilities import Face, Image
 from tasks.audit import recheck
 from tasks.audit.recheck import Earlier, Looked
 from tasks.audit.recognisers import Judge, Panel
-from tasks.output.reassemble import Painted
+from tasks.records import Painted
 from tests.tasks import support
 
 FACE, OTHER = support.face(80, 100, 60), support.face(240, 100, 60)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import skimage
 
+from models.detection.looks import looks
 from models.detection.turned import Look, turned, turned_face
 from models.interfaces.capabilities import Face, Image, Mesh
+from tasks.analysis.framing import UPRIGHT
 from tasks.analysis.tracking import overlap
-from tasks.audit.framing import UPRIGHT
-from tasks.audit.residual import CANDIDATE, SURE, FaceSearch, looks
+from tasks.audit.residual import CANDIDATE, SURE, FaceSearch
 from tests.contracts import support as contracts
 from tests.tasks import support
 

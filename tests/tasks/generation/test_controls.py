@@ -15,10 +15,11 @@ from models.interfaces.twins import AT_REST, Strangers, Strength, Twin, TwinJob
 from tasks.analysis import motion, samples
 from tasks.analysis.identities import Identity, pool
 from tasks.analysis.samples import Samples
+from tasks.analysis.settings import MotionLimits
 from tasks.generation import controls, limits
 from tasks.generation.controls import Controls
+from tasks.generation.painting import Trial, show
 from tasks.generation.site import Site, site_of
-from tasks.generation.verify import Trial, show
 from tasks.records import Tracks
 from tests.contracts import support as contracts
 from tests.tasks import support
@@ -66,8 +67,8 @@ def measured(
     own = limits.source_of(np.repeat(np.eye(4, dtype=np.float32)[:1], len(cut.samples), axis=0), cut.samples)
     embedder.name = "facenet"
     return controls.run(
-        site, identity, LOOKS, [own, own], [embedder, embedder], crowd or Crowd(), painter, support.Landmarker(),
-        Strength(), 5,
+        site, identity, LOOKS, [own, own],
+        controls.Tools(crowd or Crowd(), painter, support.Landmarker(), (embedder, embedder)), 5,
     )  # fmt: skip
 
 
@@ -159,13 +160,13 @@ def place() -> tuple[Site, Identity, list[Embedder], Controls]:
     vectors = [embedder.embed([cut.samples[0].crop], [cut.samples[0].face]) for embedder in embedders]
     identity = Identity(0, (0,), vectors[0], pool(vectors[0]))
     people = replace(support.people(found), identities=(identity,))
-    drivings = motion.run(found, people, motion.MotionLimits(least_frames=1))
+    drivings = motion.run(found, people, MotionLimits(least_frames=1))
     site = site_of(identity, found, cut, drivings, painter, contracts.load("parser", "bisenet"))
     assert site is not None
     sources = [limits.source_of(some, cut.samples) for some in vectors]
     strangers = contracts.load("inpainter", "mobilestylegan")
     return site, identity, embedders, controls.run(
-        site, identity, LOOKS, sources, embedders, strangers, painter, landmarker, Strength(), 5
+        site, identity, LOOKS, sources, controls.Tools(strangers, painter, landmarker, tuple(embedders)), 5
     )  # fmt: skip
 
 
@@ -207,3 +208,11 @@ def test_the_sources_own_texture_and_half_of_it_are_refused_and_strangers_of_the
         assert any(score_of(stranger, place, mixed=0.5))
         assert score_of(stranger, place, mixed=0.75) == [True] * 3
     assert refused <= 1
+
+
+def test_where_strangers_are_as_near_as_the_source_itself_nothing_can_be_measured() -> None:
+    found = measured(lambda *_: 0.7)
+    assert found.doubt == ""
+    alike = limits.InPlace(np.full(4, 0.3, np.float32), np.full((8, 3), 0.25, np.float32))
+    assert replace(found, measured=(found.measured[0], alike)).doubt == controls.INDISTINCT
+    assert replace(found, failure=controls.TOO_FEW).doubt == controls.TOO_FEW

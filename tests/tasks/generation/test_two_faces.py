@@ -18,7 +18,8 @@ from tasks.analysis.identities import Identities, Identity
 from tasks.generation import site
 from tasks.generation.twin import TwinResult
 from tasks.output import reassemble
-from tasks.records import Tracks
+from tasks.output.reassemble import RenderPlan
+from tasks.records import Painted, Tracks
 from tests.contracts import support as contracts
 from tests.tasks import support
 
@@ -33,7 +34,7 @@ def found_in(path: Path) -> tuple[list[Image], Tracks]:
 
 def convert(
     model: MotionModel, pictures: list[Image], tracks: Tracks, only: tuple[int, ...]
-) -> tuple[list[Image], reassemble.Painted]:
+) -> tuple[list[Image], Painted]:
     """The frames with the twins of the tracks `only` in them; the other tracks are not looked at."""
     some = Tracks(tuple(t for t in tracks.tracks if t.index in only), FRAMES, tracks.width, tracks.height)
     numbered = {t.index: number for number, t in enumerate(some.tracks)}
@@ -55,7 +56,8 @@ def convert(
         )
         results.append(TwinResult(number, twin, Strength(), ()))
     sink = support.Sink()
-    painted = reassemble.run(opened, sink, renumbered, people, drivings, results, model, workers=2)
+    faces = support.analysis(renumbered, people, drivings, opened)
+    painted = reassemble.run(faces, sink, RenderPlan(1, tuple(results), ()), model, workers=2)
     return [frame.to_bgr() for frame in sink.frames], painted
 
 

@@ -16,8 +16,8 @@ from infra.media.frame import YuvFrame
 from models.interfaces.twins import Strength
 from tasks.generation.twin import TwinResult
 from tasks.output import reassemble
-from tasks.output.reassemble import Extra, Painted
-from tasks.records import Tracks
+from tasks.output.reassemble import RenderPlan
+from tasks.records import Extra, Painted, Tracks
 from tests.tasks import support
 
 
@@ -36,9 +36,9 @@ def paint(
     ))  # fmt: skip
     source = [support.yuv(p, i) for i, p in enumerate(pictures or support.noise(found.frame_count))]
     sink = support.Sink()
-    painted = reassemble.run(
-        support.opener(source), sink, found, people, drivings, twins, painter or support.Painter(), extras, workers
-    )
+    faces = support.analysis(found, people, drivings, support.opener(source))
+    plan = RenderPlan(1, tuple(twins), extras)
+    painted = reassemble.run(faces, sink, plan, painter or support.Painter(), workers)
     return sink, painted, source
 
 
@@ -126,14 +126,8 @@ def test_progress_is_told_and_an_error_of_the_motion_model_is_not_swallowed() ->
 
     found = support.tracks(support.track())
     people, told = support.people(found), []
-    arguments = (
-        support.opener(support.noise(8)),
-        support.Sink(),
-        found,
-        people,
-        support.drivings(found, people),
-        results(0),
-    )
+    faces = support.analysis(found, people, support.drivings(found, people), support.opener(support.noise(8)))
+    arguments = (faces, support.Sink(), RenderPlan(1, tuple(results(0)), ()))
     reassemble.run(*arguments, support.Painter(), workers=1, progress=told.append)
     assert told == list(range(1, 9))
     with pytest.raises(RuntimeError, match="broken"):
@@ -179,7 +173,6 @@ def test_what_runs_ahead_has_ended_before_the_decoder_is_closed() -> None:
     found = support.tracks(support.track())
     people = support.people(found)
     with pytest.raises(OSError, match="disk full"):
-        reassemble.run(
-            opened, Full(), found, people, support.drivings(found, people), results(0), support.Painter(batch=2)
-        )
+        faces = support.analysis(found, people, support.drivings(found, people), opened)
+        reassemble.run(faces, Full(), RenderPlan(1, tuple(results(0)), ()), support.Painter(batch=2))
     assert still_running == []

@@ -181,15 +181,15 @@ class Counting:
 
 def test_a_survey_is_resumed_from_its_file(tmp_path: Path) -> None:
     latents = np.arange(6, dtype=np.float32)[:, None] * np.ones((1, 512), np.float32)
-    meter = Counting()
-    first = meter.survey(latents, Pictures(), meter, tmp_path / "s.npz", parse=True)  # type: ignore[arg-type]
-    again = meter.survey(latents, Pictures(), meter, tmp_path / "s.npz", parse=True)  # type: ignore[arg-type]
-    assert meter.looked == 6
+    counting = Counting()
+    first = meter.survey(latents, Pictures(), counting, tmp_path / "s.npz", parse=True)  # type: ignore[arg-type]
+    again = meter.survey(latents, Pictures(), counting, tmp_path / "s.npz", parse=True)  # type: ignore[arg-type]
+    assert counting.looked == 6
     assert [m is None for m in again] == [m is None for m in first] == [False, True] * 3
     assert [m.values["age"] for m in again if m] == [0, 2, 4]
     assert again[0] is not None and again[0].values == pytest.approx(REST | {"age": 0.0})
-    other = meter.survey(latents + 4, Pictures(), meter, tmp_path / "s.npz", parse=True)  # type: ignore[arg-type]
-    assert meter.looked == 12 and [m.values["age"] for m in other if m] == [4, 6, 8]
+    other = meter.survey(latents + 4, Pictures(), counting, tmp_path / "s.npz", parse=True)  # type: ignore[arg-type]
+    assert counting.looked == 12 and [m.values["age"] for m in other if m] == [4, 6, 8]
 
 
 def test_nobody_left_out_by_eye_is_in_the_shipped_catalogue() -> None:

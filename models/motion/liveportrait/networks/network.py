@@ -18,9 +18,9 @@ from models.interfaces.capabilities import Floats, Image
 from models.motion import crop
 from models.motion.liveportrait import driving, ratios
 from models.motion.liveportrait.driving import Options
+from models.motion.liveportrait.keypoints import PACKED, Motion, motion_of, pack, unpack
 from models.motion.liveportrait.networks.appearance import AppearanceExtractor
 from models.motion.liveportrait.networks.decoder import SpadeDecoder
-from models.motion.liveportrait.networks.keypoints import PACKED, Motion, motion_of, pack, unpack
 from models.motion.liveportrait.networks.motion_extractor import MotionExtractor
 from models.motion.liveportrait.networks.warping import WarpingModule
 from models.motion.liveportrait.retargeting import Retargeting
@@ -140,9 +140,7 @@ class LivePortrait:
             (512, 512, 3) uint8 BGR; None for a drawing with a value that is no number, as half precision gives when it
             overflows.
         """
-        x_s, x_d = driving.drive(
-            source.motion, unpack(rows), self._options, self.retargeting, still=False, reference=unpack(origin[None])
-        )
+        x_s, x_d = driving.drive(source.motion, unpack(rows), unpack(origin[None]), self._options, self.retargeting)
         return only_finite(self.render(source, x_s[:1], x_d), self.pictures)
 
     def render(self, source: Source, x_s: Floats, x_d: Floats) -> Tensor:

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from tasks.evaluation.metrics import bootstrap
 from tasks.evaluation.metrics.adversary.notes import few, joined, unvaried
 from tasks.evaluation.metrics.clip import Clip
-from tasks.evaluation.metrics.definition import Better, Definition, Figure
+from tasks.evaluation.metrics.definition import Better, Definition, Figure, Numbers
 from tasks.evaluation.metrics.faces import Faces
 from tasks.evaluation.metrics.identity.identification import TIE
-from tasks.evaluation.metrics.identity.privacy import NEAR
-from tasks.evaluation.metrics.usefulness.usefulness import Numbers
+from tasks.evaluation.metrics.privacy import NEAR
 
 _SOURCE = "Own: what hair, ears, head and light give away whatever the face"
 MATCHED = Definition(

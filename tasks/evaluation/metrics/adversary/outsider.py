@@ -17,9 +17,8 @@ from tasks.evaluation.metrics.adversary import kinds
 from tasks.evaluation.metrics.adversary.matching import Compared, Values, compare
 from tasks.evaluation.metrics.adversary.notes import NO_RESULT, few, joined, unvaried
 from tasks.evaluation.metrics.clip import Clip
-from tasks.evaluation.metrics.definition import Better, Definition, Figure
+from tasks.evaluation.metrics.definition import Better, Definition, Figure, Numbers
 from tasks.evaluation.metrics.faces import Faces
-from tasks.evaluation.metrics.usefulness.usefulness import Numbers
 
 NO_LABELS = "Nobody is named: --person or --people says who is who, --others brings other pictures of the people."
 NO_OTHERS = "Nobody with a result is in another file; --others brings other pictures of the people."

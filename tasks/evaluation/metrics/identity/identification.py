@@ -42,15 +42,6 @@ WORST = Definition(
     "with few faces, guessing finds one of a few always.",
     "AnonNET, 4.2 (Re@1), for each person by themselves",
 )
-CURVE = Definition(
-    "cumulative_match",
-    "Cumulative match characteristic",
-    "share",
-    Better.LOWER,
-    "Share of anonymized faces whose true person is among the k people with the most similar original faces, over k; "
-    "the share that guessing finds is k over the number of people.",
-    "AnonNET, 4.2 (Re@1), carried on to all ranks",
-)
 _RANKED = (
     "The people of the originals are sorted by the cosine similarity of the most similar of their faces to an "
     "anonymized face (the paper sorts the class probabilities of a network trained on 54,000 people); "

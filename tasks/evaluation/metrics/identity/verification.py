@@ -40,14 +40,6 @@ def _definition(far: float) -> Definition:
 
 
 TAR = {far: _definition(far) for far in FARS}
-CURVE = Definition(
-    "roc",
-    "True over false acceptance rate",
-    "share",
-    Better.LOWER,
-    f"{_PAIRS}, over the share of pairs of original faces of different people that the threshold accepts; no folds.",
-    _SOURCE + " gives the point at 0.001",
-)
 
 
 _Grid = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_] | None]

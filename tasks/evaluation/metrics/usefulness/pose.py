@@ -49,17 +49,3 @@ def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
         one_frame = Figure.unknown("One frame shows no motion.")
         result[MOTION, name] = Figure(mean_size(moved), samples=count) if count else one_frame
     return result
-
-
-def yaw_range(measured: Measured) -> float:
-    """Measure the range of yaw in the original.
-
-    Args:
-        measured: what was measured of the file.
-
-    Returns:
-        Degrees between the outermost looks to either side; NaN when no pose is known.
-    """
-    yaw = measured.angles[0, :, 1]
-    known = yaw[np.isfinite(yaw)]
-    return float(np.ptp(known)) if len(known) else float("nan")

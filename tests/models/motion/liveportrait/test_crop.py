@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.landmarks import pose, topology
 from models.motion import crop
-from models.motion.liveportrait import paste
+from models.motion.liveportrait.networks.network import LivePortrait
 from tests.reference import rule
 
 STORED = Path(__file__).resolve().parents[3] / "reference" / "liveportrait"
@@ -31,7 +33,6 @@ LEVELS, SHARE = 8, 0.01
 UPRIGHT = crop.Framing(512, 2.3, -0.125, turned=False)
 HEIGHT, WIDTH = 300, 340
 IMAGE = rule.image_u8("lp_src_img", HEIGHT, WIDTH)
-DRAWN = rule.image_u8("lp_fake_out", 512, 512)
 CASES = {"s106": (106, crop.SOURCE), "s203": (203, crop.SOURCE), "s106_norot": (106, UPRIGHT)}
 
 
@@ -67,14 +68,15 @@ def test_matrices_and_pictures_agree_with_the_original(name: str) -> None:
         assert equal(crop.shrink(cut)[::2, ::2], GOLDEN[f"{name}__crop256_area"])
 
 
+def share(to_image: np.ndarray) -> np.ndarray:
+    """The crop's share of each pixel of the frame."""
+    warped = cv2.warpAffine(crop.border_mask(), to_image[:2], (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderValue=0)
+    return (warped.astype(np.float32) / np.float32(255)).astype(np.float32)
+
+
 @pytest.mark.parametrize("name", CASES)
-def test_masks_and_pasted_frames_agree_with_the_original(name: str) -> None:
-    to_image = GOLDEN[f"{name}__M_c2o"]
-    assert np.array_equal(paste.mask(to_image, WIDTH, HEIGHT)[::2, ::2], GOLDEN[f"{name}__mask_ori"])
-    assert np.array_equal(paste.paste(DRAWN, IMAGE, to_image)[::2, ::2], GOLDEN[f"{name}__pasted"])
-    count, framing = CASES[name]
-    own = crop.matrices(crop.square(landmarks(count), framing), framing)[1]
-    assert nearly_equal(paste.paste(DRAWN, IMAGE, own)[::2, ::2], GOLDEN[f"{name}__pasted"])
+def test_masks_agree_with_the_original(name: str) -> None:
+    assert np.array_equal(share(GOLDEN[f"{name}__M_c2o"])[::2, ::2], GOLDEN[f"{name}__mask_ori"])
 
 
 def test_the_landmark_crop_agrees_with_the_original() -> None:
@@ -84,34 +86,14 @@ def test_the_landmark_crop_agrees_with_the_original() -> None:
         assert equal(crop.crop_image(IMAGE, matrix, 224)[::2, ::2], GOLDEN["lmk224__crop"])
 
 
-def test_the_driving_crop_agrees_with_the_original() -> None:
-    points = landmarks(203)
-    found = crop.square(points, crop.DRIVING)
-    assert np.abs(found.centre - GOLDEN["drv_bbox__center"]).max() < ORIGINAL
-    assert found.size == pytest.approx(GOLDEN["drv_bbox__size"][0], abs=ORIGINAL)
-    assert found.angle == pytest.approx(float(GOLDEN["drv_bbox__angle"]), abs=1e-6)
-    half = found.size / 2
-    corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half]])
-    assert np.abs(found.centre + corners - GOLDEN["drv_bbox__bbox"]).max() < ORIGINAL
-    cos, sin = np.cos(found.angle), np.sin(found.angle)
-    turned = corners @ np.array([[cos, sin], [-sin, cos]])
-    assert np.abs(found.centre + turned - GOLDEN["drv_bbox__bbox_rot"]).max() < ORIGINAL
-    to_crop, _ = crop.matrices(crop.average([found]), crop.DRIVING)
-    assert np.abs(to_crop - GOLDEN["drv_crop__M_o2c"]).max() < ORIGINAL
-    assert np.abs(crop.map_points(to_crop, points) - GOLDEN["drv_crop__lmk"]).max() < ORIGINAL
-    for matrix, equal in ((GOLDEN["drv_crop__M_o2c"], np.array_equal), (to_crop, nearly_equal)):
-        cut = crop.crop_image(IMAGE, matrix, 512)
-        assert equal(cut[::4, ::4], GOLDEN["drv_crop__img"])
-        assert equal(crop.resize_driving(cut)[::2, ::2], GOLDEN["drv_crop__img256"])
-
-
 def test_a_whole_frame_agrees_with_the_original() -> None:
     to_crop, to_image = crop.matrices(crop.square(landmarks(106), crop.SOURCE), crop.SOURCE)
     assert np.abs(to_crop - WHOLE["M_o2c"]).max() < ORIGINAL and np.abs(to_image - WHOLE["M_c2o"]).max() < ORIGINAL
     cut = crop.crop_image(IMAGE, WHOLE["M_o2c"], 512)
     assert np.array_equal(crop.shrink(cut), WHOLE["img_crop_256"])
-    assert np.array_equal(paste.mask(WHOLE["M_c2o"], WIDTH, HEIGHT)[::3, ::3], WHOLE["mask_ori"])
-    assert np.array_equal(paste.to_uint8(WHOLE["out_float"]).transpose(1, 2, 0), WHOLE["out_u8"])
+    assert np.array_equal(share(WHOLE["M_c2o"])[::3, ::3], WHOLE["mask_ori"])
+    (shown,) = LivePortrait.pictures(torch.from_numpy(WHOLE["out_float"])[None])
+    assert np.array_equal(shown[..., ::-1], WHOLE["out_u8"])
 
 
 @pytest.mark.parametrize("name", ["101", "68", "5", "106", "203", "106_nolip", "203_nolip"])
@@ -152,7 +134,7 @@ def test_the_mesh_crop_holds_the_face_from_the_brows_down() -> None:
     mesh = face(100, 200, 180, 0.0)
     points = crop.extent(mesh)
     brows = mesh[list(topology.LEFT_BROW + topology.RIGHT_BROW), 1].min()
-    assert points[:, 1].min() >= brows - 3 and points[:, 1].max() == mesh[topology.CHIN, 1]
+    assert points[:, 1].min() >= brows - 3 and points[:, 1].max() == mesh[152, 1]
     assert points[:, 0].min() == mesh[[93, 127, 234], 0].min()
     to_crop, _ = crop.matrices(crop.square(mesh, crop.SOURCE), crop.SOURCE)
     placed = crop.map_points(to_crop, mesh[:, :2])
@@ -168,21 +150,8 @@ def test_eyes_and_mouth_in_one_place_count_as_upright() -> None:
         crop.square(np.zeros((17, 2), np.float32), crop.SOURCE)
 
 
-def test_the_average_square_is_upright() -> None:
-    squares = [crop.square(face(100 + 10 * i, 200 + 6 * i, 180, 0.1 * i), crop.DRIVING) for i in range(3)]
-    found = crop.average(squares)
-    assert found.angle == 0 and found.size == pytest.approx(np.mean([s.size for s in squares]))
-    assert np.allclose(found.centre, np.mean([s.centre for s in squares], axis=0))
-
-
-def test_driving_frames_must_be_square() -> None:
-    assert crop.resize_driving(np.zeros((300, 300, 3), np.uint8)).shape == (256, 256, 3)
-    with pytest.raises(ValueError, match="square"):
-        crop.resize_driving(IMAGE)
-
-
-def test_the_template_fades_over_its_last_sixteen_pixels() -> None:
-    mask = paste.template()
+def test_the_mask_fades_over_its_last_sixteen_pixels() -> None:
+    mask = crop.border_mask()
     assert mask.shape == (512, 512) and (mask[16:497, 16:497] == 255).all()
     # Not symmetric: the inner square reaches from pixel 16 to 496, 15 pixels from the last.
     assert mask[0].max() == 0 and mask[511].max() == int(255 * (1 - 15 / 16))
@@ -190,21 +159,7 @@ def test_the_template_fades_over_its_last_sixteen_pixels() -> None:
     assert mask[15, 15] == int(255 * (1 - np.sqrt(2) / 16))
 
 
-def test_pasting_leaves_the_rest_of_the_frame_alone() -> None:
-    to_image = np.array([[0.2, 0, 100], [0, 0.2, 90], [0, 0, 1]], np.float32)
-    before = IMAGE.copy()
-    found = paste.paste(DRAWN, IMAGE, to_image)
-    assert np.array_equal(IMAGE, before)
-    outside = paste.mask(to_image, WIDTH, HEIGHT) == 0
-    assert outside.mean() > 0.8 and np.array_equal(found[outside], IMAGE[outside])
-    assert not np.array_equal(found, IMAGE)
-    # Half a level more, so that truncation gives the byte back.
-    as_floats = ((DRAWN + 0.5) / 255).astype(np.float32).clip(0, 1)
-    assert np.array_equal(paste.paste(as_floats, IMAGE, to_image), found)
-    with pytest.raises(ValueError, match="512"):
-        paste.paste(DRAWN[:256], IMAGE, to_image)
-
-
 def test_pictures_are_truncated_to_bytes() -> None:
     values = np.array([-0.5, 0.0, 0.999, 0.9999, 1.0, 3.0], np.float32)
-    assert paste.to_uint8(values).tolist() == [0, 0, 254, 254, 255, 255]
+    (shown,) = LivePortrait.pictures(torch.from_numpy(values).expand(1, 3, 1, 6))
+    assert shown[0, :, 0].tolist() == [0, 0, 254, 254, 255, 255]

@@ -16,8 +16,8 @@ from infra.settings import HardFrames, MotionCrop
 from models.interfaces.twins import Strength
 from models.motion import crop
 from models.motion.liveportrait.backend import LivePortraitMotion
+from models.motion.liveportrait.keypoints import PACKED
 from models.motion.liveportrait.landmarks import Landmarks203
-from models.motion.liveportrait.networks.keypoints import PACKED
 from tests.models.motion.mesh.test_reenact import FRAME, driving, mesh, twin
 from tests.reference import released, rule
 

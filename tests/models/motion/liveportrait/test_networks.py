@@ -15,11 +15,10 @@ from torch.nn import functional
 
 from infra.errors import WeightsError
 from models.motion import crop
-from models.motion.liveportrait import paste
 from models.motion.liveportrait.driving import Options, drive
+from models.motion.liveportrait.keypoints import transform, unpack
 from models.motion.liveportrait.networks.appearance import AppearanceExtractor
 from models.motion.liveportrait.networks.decoder import ResidualBlock, Spade, SpadeDecoder
-from models.motion.liveportrait.networks.keypoints import transform, unpack
 from models.motion.liveportrait.networks.network import Files, LivePortrait
 from models.motion.liveportrait.networks.warping import WarpingModule
 from models.motion.liveportrait.raised import RaisedConv
@@ -98,25 +97,21 @@ def test_one_frame_from_end_to_end(network: LivePortrait) -> None:
     golden = np.load(released.HERE / "liveportrait" / "end_to_end.npz")
     picture, landmarks, frames = end_to_end_inputs()
     # The golden crop itself: OpenCV's interpolation moves with the last bits of the matrix.
-    to_crop, to_image = golden["M_o2c"], golden["M_c2o"]
+    to_crop = golden["M_o2c"]
     ours, _ = crop.matrices(crop.square(landmarks, crop.SOURCE), crop.SOURCE)
     assert np.abs(ours - to_crop).max() < 2e-4
     cut = crop.crop_image(picture, to_crop, 512)
     assert np.array_equal(crop.shrink(cut), golden["img_crop_256"])
     source = network.take_in(cut[..., ::-1].copy())
     rows = network.read([frame[..., ::-1].copy() for frame in frames])
-    x_s, x_d = drive(
-        source.motion, unpack(rows[1:]), Options(), network.retargeting, still=False, reference=unpack(rows[:1])
-    )
+    x_s, x_d = drive(source.motion, unpack(rows[1:]), unpack(rows[:1]), Options(), network.retargeting)
     drawn = network.render(source, x_s, x_d)
     error = float(np.abs(drawn[0, :, ::4, ::4].numpy() - golden["out_float"]).max())
     shown = network.pictures(drawn)[0][..., ::-1]
     levels = int(np.abs(shown[::4, ::4].astype(int) - golden["out_u8"]).max())
-    pasted = paste.paste(shown, picture, to_image)
-    apart = int(np.abs(pasted[::3, ::3].astype(int) - golden["paste_back"]).max())
-    print(f"end to end: float {error:.2g}, drawing {levels} grey levels, pasted {apart} grey levels")
+    print(f"end to end: float {error:.2g}, drawing {levels} grey levels")
     # One thread against two moved the originals' own picture by one grey level.
-    assert error < 1e-3 and levels <= 1 and apart <= 1
+    assert error < 1e-3 and levels <= 1
     assert np.array_equal(network.draw(source, rows[0], rows[1:])[0], network.pictures(drawn)[0])
 
 

@@ -12,6 +12,7 @@ from models.motion.mesh import geometry, raster
 
 REST = pose.mean_face()
 WIDTH, HEIGHT = 320, 240
+NOSE_TIP = 1
 
 
 def placed(x: float = 160, y: float = 120, side: float = 90, shape: np.ndarray = REST) -> np.ndarray:
@@ -53,9 +54,9 @@ def test_a_coarse_grid_still_points_at_the_right_places() -> None:
 def test_a_moved_face_points_back_to_where_it_was_and_the_rim_stays() -> None:
     source, target = placed(), placed(x=166, y=117)
     field = field_of(target, source, placed(64, 64, 100))
-    nose = np.round(target[topology.NOSE_TIP, :2]).astype(int) - (field.region.x, field.region.y)
-    assert np.abs(field.source[nose[1], nose[0]] - source[topology.NOSE_TIP, :2]).max() < 1.5
-    twin_nose = placed(64, 64, 100)[topology.NOSE_TIP, :2]
+    nose = np.round(target[NOSE_TIP, :2]).astype(int) - (field.region.x, field.region.y)
+    assert np.abs(field.source[nose[1], nose[0]] - source[NOSE_TIP, :2]).max() < 1.5
+    twin_nose = placed(64, 64, 100)[NOSE_TIP, :2]
     assert np.abs(field.twin[nose[1], nose[0]] - twin_nose).max() < 2.0
     border = np.ones(field.face.shape, bool)
     border[2:-2, 2:-2] = False

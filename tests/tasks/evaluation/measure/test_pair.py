@@ -11,14 +11,14 @@ from infra.media.decode import open_frames
 from infra.media.frame import YuvFrame
 from infra.media.probe import probe_video
 from models.interfaces.capabilities import Image
-from tasks.analysis.faces import FaceSettings
+from tasks.analysis.settings import FaceSettings
 from tasks.evaluation.measure.look import Instruments
 from tasks.evaluation.measure.pair import Known, Reel, frames_of, run, settings_for
 from tasks.evaluation.measure.records import Measured
-from tasks.evaluation.metrics import clip, detection, series
+from tasks.evaluation.metrics import clip, detection, per_file, series
 from tasks.evaluation.metrics.identity import consistency
 from tasks.evaluation.metrics.picture import picture
-from tasks.evaluation.metrics.usefulness import expression, looks, mouth_eye_aperture, pose, usefulness
+from tasks.evaluation.metrics.usefulness import expression, looks, mouth_eye_aperture, pose
 from tasks.evaluation.report import verdict
 from tasks.evaluation.report.content import Outcome
 from tasks.records import Scene
@@ -105,7 +105,7 @@ def test_a_clip_agrees_with_itself_in_everything(same: Measured) -> None:
 
 
 def test_the_numbers_of_a_perfect_copy(same: Measured) -> None:
-    found = usefulness.of(same)
+    found = per_file.of(same)
     expected = {
         (expression.LABEL, ""): 1, (expression.SHAPE, ""): 0, (pose.ERROR, "yaw"): 0, (pose.MOTION, "pitch"): 0,
         (looks.AGE, ""): 0, (looks.GENDER, ""): 1, (looks.SKIN, ""): 0, (detection.FOUND, ""): 1,
@@ -138,7 +138,7 @@ def test_a_head_that_is_filled_shows_no_face_but_is_attacked_all_the_same(filled
 
 
 def test_what_a_filled_head_is_good_for_is_unknown_with_a_reason(filled: Measured) -> None:
-    found = usefulness.of(filled)
+    found = per_file.of(filled)
     seen = {definition for definition, _ in found}
     for definition in (expression.LABEL, expression.SHAPE, pose.ERROR, pose.MOTION, mouth_eye_aperture.CORRELATION,
                        mouth_eye_aperture.LAG, looks.AGE, looks.GENDER, looks.SKIN):  # fmt: skip
@@ -175,7 +175,7 @@ def test_half_the_size_is_still_the_same_person_in_the_same_pose(tools: Instrume
     assert np.isnan(found.psnr).all() and np.isnan(found.unrest[1]).all()
     distance = reduced(found).nearest["facenet"]
     assert (distance < 0.2).all()
-    numbers = usefulness.of(found)
+    numbers = per_file.of(found)
     assert all(numbers[pose.ERROR, axis].value < 3 for axis in ("pitch", "yaw", "roll"))
     assert "size" in numbers[picture.PSNR, ""].note and "size" in numbers[picture.FLICKER, ""].note
 
@@ -203,7 +203,7 @@ def test_a_picture_is_a_stream_of_one_frame(tools: Instruments, frames: list[Yuv
     still = Reel(frames_of(image), (image.shape[1], image.shape[0]), np.zeros(1))
     found = run(still, still, Known((), 0), tools, settings_for(1, picture=True))
     assert found.faces == found.shared == 1 and found.found.all() and found.psnr.tolist() == [100]
-    assert usefulness.of(found)[pose.MOTION, "yaw"].note == "One frame shows no motion."
+    assert per_file.of(found)[pose.MOTION, "yaw"].note == "One frame shows no motion."
 
 
 def test_a_clip_without_anybody_has_no_rows(tools: Instruments) -> None:

@@ -12,8 +12,8 @@ from tasks.evaluation.metrics import detection
 from tasks.evaluation.metrics.clip import Clip, reduce
 from tasks.evaluation.metrics.definition import Figure
 from tasks.evaluation.metrics.identity import identification
-from tasks.evaluation.metrics.identity.privacy import Attack
 from tasks.evaluation.metrics.identity.verification import Roc
+from tasks.evaluation.metrics.privacy import Attack
 from tasks.evaluation.report.verdict import Limits
 from tests.tasks.evaluation.metrics.support import measured
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.evaluation.metrics.adversary import insider, outsider
-from tasks.evaluation.metrics.definition import Figure
-from tasks.evaluation.metrics.usefulness.usefulness import Numbers
+from tasks.evaluation.metrics.definition import Figure, Numbers
 from tasks.evaluation.report import adversaries, page, pages, verdict
 from tasks.evaluation.report.compose import compose
 from tasks.evaluation.report.content import Outcome

@@ -12,8 +12,8 @@ import pytest
 from tasks.evaluation.metrics import detection
 from tasks.evaluation.metrics.definition import Figure
 from tasks.evaluation.metrics.identity import deidentification, identification
-from tasks.evaluation.metrics.identity.privacy import Attack
 from tasks.evaluation.metrics.identity.verification import Roc
+from tasks.evaluation.metrics.privacy import Attack
 from tasks.evaluation.metrics.usefulness import mouth_eye_aperture
 from tasks.evaluation.report import charts, page, pages
 from tasks.evaluation.report.compose import Facts, compose

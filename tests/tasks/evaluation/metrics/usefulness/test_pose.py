@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.evaluation.measure.figures import AXES
 from tasks.evaluation.measure.records import Measured
-from tasks.evaluation.metrics.usefulness.pose import ERROR, MOTION, of, yaw_range
+from tasks.evaluation.metrics.usefulness.pose import ERROR, MOTION, of
 from tests.tasks.evaluation.metrics.support import measured
 
 
@@ -73,11 +73,4 @@ def test_single_frames_show_no_motion() -> None:
 def test_nothing_known_is_said(file: Measured) -> None:
     found = of(file)
     assert len(found) == 6 and not any(figure.known for figure in found.values())
-    assert all(figure.note for figure in found.values()) and np.isnan(yaw_range(file))
-
-
-def test_the_range_of_yaw_is_that_of_the_original() -> None:
-    pair = angles([-10, 25, 5], [-80, 80, 0], 1)
-    assert yaw_range(measured(3, angles=pair)) == 35
-    pair[0, 1] = np.nan
-    assert yaw_range(measured(3, angles=pair)) == 15
+    assert all(figure.note for figure in found.values())

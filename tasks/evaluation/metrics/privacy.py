@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.evaluation.metrics.clip import Clip
+from tasks.evaluation.metrics.definition import Numbers
 from tasks.evaluation.metrics.faces import Faces
 from tasks.evaluation.metrics.identity import identification, linkage, verification
 from tasks.evaluation.metrics.identity.linkage import Match
 from tasks.evaluation.metrics.identity.verification import Roc
 from tasks.evaluation.metrics.usefulness import parrot
-from tasks.evaluation.metrics.usefulness.usefulness import Numbers
 
 NEAR = 12
 """Frames, half a second of most videos: when originals are named by originals, a face of the same clip so near is

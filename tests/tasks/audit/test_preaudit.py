@@ -10,10 +10,10 @@ import pytest
 
 from models.interfaces.capabilities import Face, Image
 from models.interfaces.twins import Strength
+from tasks.audit import preaudit
+from tasks.audit.preaudit import Rehearsal
 from tasks.audit.recognisers import Judge, Panel
-from tasks.generation import preaudit
-from tasks.generation.preaudit import Rehearsal
-from tasks.generation.verify import Trial
+from tasks.generation.painting import Trial
 from tests.tasks import support
 
 Far = Callable[[Image, Face], float]

@@ -1,4 +1,4 @@
-"""Verification: a twin on sampled frames, as embedders see it."""
+"""A twin on sampled frames, as embedders see it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from models.interfaces.capabilities import Face, Image
 from models.interfaces.twins import Strength
-from tasks.generation import site, verify
-from tasks.generation.verify import Shown
+from tasks.generation import painting, site
+from tasks.generation.painting import Shown
 from tests.tasks import support
 
 Far = Callable[[Image, Face], float]
@@ -23,9 +23,11 @@ def shown(*far: Far, usable: bool = True, presence: float = 1.0) -> Shown:
     driving = support.drivings(found, people).drivings[0]
     if not usable:
         driving = replace(driving, usable=np.zeros(8, bool))
-    trial = verify.Trial(support.twin(), {0: driving}, support.Painter(), Strength())
+    trial = painting.Trial(support.twin(), {0: driving}, support.Painter(), Strength())
     landmarker = support.Landmarker(lambda _: presence)
-    return verify.show(trial, support.samples(found, (0, 2, 4)).samples, landmarker, [support.Embedder(f) for f in far])
+    return painting.show(
+        trial, support.samples(found, (0, 2, 4)).samples, landmarker, [support.Embedder(f) for f in far]
+    )
 
 
 def test_every_embedder_sees_every_sample_in_order() -> None:
@@ -60,7 +62,7 @@ def test_the_embedder_sees_the_painted_face_in_its_surroundings_by_the_mesh_that
 @pytest.mark.parametrize(("count", "expected"), [(1, [0]), (3, [0, 1, 2]), (9, [0, 2, 3, 5, 6, 8]), (24, 6)])
 def test_samples_are_spread_evenly(count: int, expected: list[int] | int) -> None:
     found = support.samples(support.tracks(support.track(n=24), frames=24), range(count)).samples
-    rows = [sample.row for sample in verify.spread(found)]
+    rows = [sample.row for sample in painting.spread(found)]
     if isinstance(expected, int):
         assert len(rows) == expected and rows[0] == 0 and rows[-1] == 23 and max(np.diff(rows)) <= 5
     else:
@@ -85,7 +87,7 @@ def test_samples_of_several_tracks_are_performed_in_batches_and_painted_each_on_
     drivings = dict(enumerate(support.drivings(found, people).drivings))
     cut = [replace(s, x=4 * i, y=2 * i) for i, s in enumerate(support.samples(found, (1, 3, 5)).samples)]
     painter = support.Painter(batch=batch)
-    trial = verify.Trial(support.twin(), drivings, painter, Strength())
+    trial = painting.Trial(support.twin(), drivings, painter, Strength())
     shown = [(sample, trial.paint((sample, one))) for sample, one in trial.perform(cut)]
     assert [sample for sample, _ in shown] == cut and max(map(len, painter.asked)) == min(batch, 6)
     for sample, result in shown:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.output import redact
+from tasks import redact
 from tests.tasks import support
 
 NONE = np.full((478, 3), np.nan, np.float32)

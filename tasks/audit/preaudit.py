@@ -1,4 +1,4 @@
-"""The rehearsal: the audit's question, put to all sampled frames before the whole video is rendered.
+"""Preaudit: the audit's question, put to all sampled frames before the whole video is rendered.
 
 A twin that the audit will reject is found out in seconds instead of a round. It replaces nothing: what passes is
 rendered, encoded and audited on every frame all the same. It also learns what the audit must see where the twin is.
@@ -10,11 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.motion.mesh.backend import face_of
+from models.selection import profiles
 from tasks.analysis.samples import Sample
+from tasks.audit.networks import ROLES, is_strict, panel
 from tasks.audit.recognisers import Panel, Reference
 from tasks.generation import limits
 from tasks.generation.controls import Controls
-from tasks.generation.verify import Trial, show
+from tasks.generation.painting import Trial, show
+from tasks.generation.site import Site
+from tasks.generation.twin import Candidate
+from tasks.stage import Work, stage
 
 VERSION = 7
 
@@ -28,6 +33,34 @@ class Rehearsal:
     twin: tuple[Reference, ...]
 
 
+@stage("preaudit", "rehearse", VERSION, "3.5 (5)", ("motion", "inpainter", *ROLES), cached=False, timed_as="rehearsal")
+def preaudit(work: Work, site: Site, controls: Controls, candidate: Candidate, check: PreauditRequest) -> Rehearsal:
+    """Ask the audit's judges about an accepted candidate, see `run`."""
+    if candidate.twin is None:
+        raise ValueError("There is no twin to look at.")
+    settings = work.settings
+    (inpainter,) = profiles.roles(settings)["inpainter"].backends
+    trial = Trial(candidate.twin, site.drivings, work.load("motion"), candidate.strength)
+    own = candidate.twin.candidate if inpainter == controls.made_by else -1
+    judges = panel(work, check.still, is_strict(settings.surroundings))
+    return run(trial, site.samples, judges, controls, own, settings.threads, check.margin)
+
+
+@dataclass(frozen=True)
+class PreauditRequest:
+    """How a candidate is asked about.
+
+    Attributes:
+        label: What tells one attempt from another.
+        margin: Share of what is asked by which it must be exceeded.
+        still: Whether the input is a picture.
+    """
+
+    label: str
+    margin: float
+    still: bool
+
+
 def run(
     trial: Trial,
     samples: Sequence[Sample],
@@ -37,7 +70,7 @@ def run(
     workers: int = 2,
     margin: float = 0.0,
 ) -> Rehearsal:
-    """Rehearse a twin.
+    """Ask the audit's judges about a twin on its samples.
 
     Args:
         trial: the twin.

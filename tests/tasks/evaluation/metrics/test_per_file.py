@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from tasks.evaluation.measure.records import Measured
-from tasks.evaluation.metrics import detection
+from tasks.evaluation.metrics import detection, per_file
 from tasks.evaluation.metrics.definition import Better, Definition, Figure
 from tasks.evaluation.metrics.identity import consistency
-from tasks.evaluation.metrics.usefulness import usefulness
-from tasks.evaluation.metrics.usefulness.usefulness import of, over
+from tasks.evaluation.metrics.per_file import of, over
 from tests.tasks.evaluation.metrics.support import directions, measured
 
 ONE = Definition("one", "One", "share", Better.HIGHER, "")
@@ -24,10 +23,10 @@ def test_every_part_is_there_under_a_key_of_its_own() -> None:
     vectors = {name: np.stack([directions(0, 1)] * 2) for name in ("a", "b")}
     file = measured(2, vectors=vectors)
     found = of(file)
-    parts = [module.of(file) for module in usefulness._MODULES]
+    parts = [module.of(file) for module in per_file._MODULES]
     assert len(found) == sum(len(part) for part in parts) and all(part.keys() <= found.keys() for part in parts)
-    assert {"expression", "pose", "gaze", "openings", "looks", "consistency", "detection", "picture"} <= {
-        module.__name__.rpartition(".")[2] for module in usefulness._MODULES
+    assert {"expression", "pose", "gaze", "mouth_eye_aperture", "looks", "consistency", "detection", "picture"} <= {
+        module.__name__.rpartition(".")[2] for module in per_file._MODULES
     }
     assert found[detection.FOUND, ""].value == 1 and found[consistency.CONSECUTIVE, "b"].known
 

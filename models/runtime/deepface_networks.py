@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infra.errors import UsageError, WeightsError
-from models.embedding import align
-from models.embedding.vectors import pairs
 from models.interfaces.capabilities import Face, Floats, Image
+from models.runtime import align
+from models.runtime.align import pairs
 from models.runtime.oom_backoff import Most, in_batches
 from models.weights import weight_files
 

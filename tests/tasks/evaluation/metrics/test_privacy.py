@@ -11,7 +11,7 @@ from models.embedding.vectors import unit
 from tasks.evaluation.metrics.clip import Clip, reduce
 from tasks.evaluation.metrics.definition import Figure
 from tasks.evaluation.metrics.identity import identification, linkage, verification
-from tasks.evaluation.metrics.identity.privacy import Attack, attack, gather
+from tasks.evaluation.metrics.privacy import Attack, attack, gather
 from tasks.evaluation.metrics.usefulness import parrot
 from tests.tasks.evaluation.metrics.support import measured
 

@@ -1,9 +1,11 @@
-"""Verification with retry: the schedule of attempts, and never a rejected twin."""
+"""The search for a twin through the policy, with the real inpainting and verification and made-up networks."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.recipes.retry import RetryPolicy
+from flows.recipes.twin_assignment import KIND_TRIES
 from infra.errors import Withheld
+from infra.settings import IdentityScope, OnFailure, Settings, Surroundings
+from infra.storage.store import Store
 from models.embedding.calibration import calibration
 from models.interfaces.capabilities import Appearance
 from models.interfaces.twins import Front, Twin, TwinJob
-from tasks.generation import twin
+from tasks.analysis.analysis import Analysis
+from tasks.analysis.attributes import Appearances
+from tasks.analysis.faces import Scan
+from tasks.analysis.frame_source import FrameSource, LocalFile
+from tasks.audit.preaudit import Rehearsal
+from tasks.generation import inpaint, verify
+from tasks.generation.gallery import Gallery, GalleryEntry
 from tasks.generation.limits import InPlace
 from tasks.generation.site import site_of
-from tasks.generation.twin import Request, TwinSettings
+from tasks.generation.strength import seed_of, strength_of
+from tasks.generation.twin import TwinResult
+from tasks.records import References, Scene
 from tests.tasks import support
 
 
@@ -46,14 +60,19 @@ def find(
     motion: support.Painter | None = None,
     limit: float = 0.6,
     kindred: tuple[int, ...] = (),
-    **changes: Any,
-) -> tuple[twin.TwinResult, Inpainter]:
-    """Run with one distance per attempt (the last one repeats), or one per sample. limit: in place. kindred: control
-    strangers by the inpainter whom nobody takes for the source, besides one who is too near."""
+    strict: bool = False,
+    attempts: int = 5,
+    seed: int = 3,
+) -> tuple[TwinResult, Inpainter]:
+    """Search with one distance per attempt (the last one repeats), or one per sample. limit: in place. kindred: control
+    strangers by the inpainter whom no judge takes for the source, besides one who is too near. prefer: candidate that
+    the person has in another video; settled: for good."""
     found = support.tracks(support.track())
-    people, cut = support.people(found), support.samples(found)
+    people, cut = replace(support.people(found), embedder="facenet"), support.samples(found)
     painter, inpainter = motion or support.Painter(), inpainter or Inpainter()
-    site = site_of(people.identities[0], found, cut, support.drivings(found, people), painter, support.Parser())
+    drivings = support.drivings(found, people)
+    (identity,) = people.identities
+    site = site_of(identity, found, cut, drivings, painter, support.Parser())
     assert site is not None
 
     def far(frame: object, face: object) -> float:
@@ -61,14 +80,12 @@ def find(
             return next(distances)
         return distances[min(len(inpainter.jobs), len(distances)) - 1]
 
-    identity = people.identities[0]
-    request = Request(identity, "video:0", prefer, np.zeros((0, 4), np.float32), (7, 9), settled)
     known = support.controls(cut, identity)
     if limit != 0.6:
         strange = np.full((8, 3), 2 * limit, np.float32)
         known = replace(known, measured=(InPlace(np.zeros(2, np.float32), strange),))
     if kindred:
-        nearest = np.array([0.9] * len(kindred) + [0.6 * (1.0 + twin.KINDRED / 2)], np.float32)
+        nearest = np.array([0.9] * len(kindred) + [0.6 * (1.0 + inpaint.KINDRED / 2)], np.float32)
         strange = np.repeat(nearest[:, None], 3, axis=1)
         known = replace(
             known, made_by="fake", candidates=(*kindred, 99), nearest=(nearest,),
@@ -76,11 +93,42 @@ def find(
         )  # fmt: skip
     embedder = support.Embedder(far)
     embedder.name = "facenet"
-    result = twin.run(
-        request, site, known, Appearance(30, 0.9), inpainter, painter,
-        embedder, support.Landmarker(), TwinSettings(**{"seed": 3, "strict": False} | changes),
+    unused: Any = None
+    source = FrameSource(LocalFile(unused, ""), support.opener([]), (320, 240), 8, support.OneScene, unused, unused)
+    faces = Analysis(
+        source, Scan((Scene(0, 0, 0, 7),), found), cut, people, Appearances((Appearance(30, 0.9),)), drivings,
+        References(()),
     )  # fmt: skip
-    return result, inpainter
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = Settings(
+            cache_url=f"file://{folder}",
+            max_attempts=attempts,
+            seed=seed,
+            on_failure=OnFailure.REDACT,
+            identity_scope=IdentityScope.DATASET if prefer >= 0 else IdentityScope.VIDEO,
+            surroundings=Surroundings.STRICT if strict else Surroundings.ACCEPT,
+        )
+        gallery = Gallery(Store(f"file://{folder}"), chosen.identity_scope, "data")
+        if prefer >= 0:
+            entry = GalleryEntry("earlier:0", -1)
+            assert gallery.keep(entry, identity.pooled, support.twin(prefer))
+            if settled:
+                assert gallery.settle([(entry, identity.pooled, support.twin(prefer))]) == []
+        policy = RetryPolicy(chosen, "video", gallery, faces, (site,), lambda **_: None)
+        loaded = {"inpainter": inpainter, "motion": painter}
+        work: Any = SimpleNamespace(settings=chosen, load=loaded.__getitem__)
+        tools = verify.Tools(painter, embedder, support.Landmarker())
+        for attempt in policy.attempts():
+            if attempt.person:
+                candidate = inpaint.inpaint.function(work, faces, site, attempt.person, known, attempt.request)
+                same = inpainter.name == known.made_by
+                verified = verify.run(candidate, attempt.request, site, known, tools, same)
+                if attempt.rejects(verified, candidate):
+                    continue
+                attempt.rejects(Rehearsal(False, (support.SOURCE,)), candidate)
+            (result,) = policy.plan.twins
+            return result, inpainter
+    raise AssertionError("unreachable")
 
 
 def test_the_first_twin_far_enough_is_taken_and_every_attempt_recorded() -> None:
@@ -110,19 +158,11 @@ def test_a_rejected_twin_is_never_returned(distances: list[float], attempts: int
 def test_each_attempt_departs_more_and_excludes_what_was_rejected() -> None:
     result, inpainter = find([0.1], attempts=4)
     changes = [attempt.strength for attempt in result.attempts]
-    assert changes == sorted(set(changes)) and changes[0] == twin.strength_of(1).change
-    assert [job.taken for job in inpainter.jobs] == [
-        (7, 9), (7, 9, 100), (7, 9, 100, 101), (7, 9, 100, 101, 102),
-    ]  # fmt: skip
-    feathers = [twin.strength_of(n).feather for n in range(1, 5)]
+    assert changes == sorted(set(changes)) and changes[0] == strength_of(1).change
+    assert [job.taken for job in inpainter.jobs] == [(), (100,), (100, 101), (100, 101, 102)]
+    feathers = [strength_of(n).feather for n in range(1, 5)]
     assert feathers == sorted(set(feathers))
-    assert twin.strength_of(50) == twin.strength_of(60)
-
-
-def test_a_retry_goes_on_where_the_audit_stopped_it() -> None:
-    result, inpainter = find([0.9], first=3, attempts=3)
-    assert result.attempts[0].number == 3 and inpainter.jobs[0].attempt == 3
-    assert result.strength == twin.strength_of(3)
+    assert strength_of(50) == strength_of(60)
 
 
 def test_the_twin_of_an_earlier_video_is_preferred_once() -> None:
@@ -143,7 +183,6 @@ def test_a_settled_twin_is_the_only_one_tried() -> None:
 def test_a_settled_twin_is_not_tried_again_as_strong_as_before() -> None:
     result, inpainter = find([0.2], prefer=42, settled=True, attempts=20)
     assert result.twin is None and len(inpainter.jobs) < 8
-    assert find([0.9], prefer=42, settled=True, first=9)[0].attempts == ()
     assert len(find([0.2], attempts=20)[1].jobs) == 20
 
 
@@ -195,15 +234,13 @@ def test_the_first_tries_go_to_control_strangers_who_may_serve_in_an_order_left_
     _, inpainter = find([0.1], strict=strict, attempts=5, kindred=kind)
     asked = [job.kindred for job in inpainter.jobs]
     assert sorted(asked[0]) == list(kind) and asked == [asked[0]] * 5
-    assert [job.kind_first for job in inpainter.jobs] == [True] * twin.KIND_TRIES + [False] * 2
+    assert [job.kind_first for job in inpainter.jobs] == [True] * KIND_TRIES + [False] * 2
     assert all(job.unfit == (99,) for job in inpainter.jobs)
     for most, kin in ((1, 1), (2, 1), (3, 2), (9, 3)):
         tried = find([0.1], strict=strict, attempts=most, kindred=kind)[1].jobs
         assert [job.kind_first for job in tried] == [True] * kin + [False] * (most - kin)
     firsts = {find([0.1], strict=strict, attempts=1, kindred=kind, seed=n)[1].jobs[0].kindred[0] for n in range(40)}
     assert firsts == set(kind)
-    _, inpainter = find([0.1], strict=strict, attempts=1, first=twin.KIND_TRIES + 1, kindred=kind)
-    assert not inpainter.jobs[0].kind_first
     inpainter = Inpainter()
     inpainter.name = "another backend, whose numbers mean other people"
     find([0.1], inpainter, strict=strict, kindred=kind)
@@ -228,15 +265,9 @@ def test_a_distance_that_is_no_number_is_a_failure() -> None:
     assert result.twin is None and not any(a.accepted for a in result.attempts)
 
 
-def test_the_same_request_gives_the_same_seed_and_digest() -> None:
-    assert twin.seed_of(1, "a") == twin.seed_of(1, "a") < 2**63
-    assert len({twin.seed_of(s, k) for s in range(4) for k in ("a", "b", "")}) == 12
-    people = support.people(support.tracks(support.track()))
-    base = Request(people.identities[0], "a", -1, np.zeros((1, 4), np.float32), (1,))
-    assert base.digest() == replace(base).digest()
-    others = [replace(base, key="b"), replace(base, prefer=3), replace(base, taken=(1, 2)), replace(base, settled=True),
-              replace(base, others=np.ones((1, 4), np.float32))]  # fmt: skip
-    assert len({base.digest(), *(other.digest() for other in others)}) == 6
+def test_the_same_key_gives_the_same_seed() -> None:
+    assert seed_of(1, "a") == seed_of(1, "a") < 2**63
+    assert len({seed_of(s, k) for s in range(4) for k in ("a", "b", "")}) == 12
 
 
 def test_a_found_twin_wears_its_masks() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -163,3 +164,19 @@ def square(frame: Image, face: Face, margin: float, size: int) -> Image:
         part[ay - y : by - y, ax - x : bx - x] = frame[ay:by, ax:bx]
     how = cv2.INTER_AREA if min(rows, columns) > size else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(part, (size, size), interpolation=how), np.uint8)
+
+
+def pairs(frames: Sequence[Image], faces: Sequence[Face]) -> Iterator[tuple[Image, Face]]:
+    """Yield (frame, face) pairs.
+
+    Args:
+        frames: One frame per face.
+        faces: One face per frame.
+
+    Yields:
+        Pairs in order.
+
+    Raises:
+        ValueError: The two differ in length.
+    """
+    yield from zip(frames, faces, strict=True)

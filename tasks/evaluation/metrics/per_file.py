@@ -9,12 +9,10 @@ import numpy as np
 
 from tasks.evaluation.measure.records import Measured
 from tasks.evaluation.metrics import bootstrap, detection
-from tasks.evaluation.metrics.definition import Definition, Figure
+from tasks.evaluation.metrics.definition import Figure, Numbers
 from tasks.evaluation.metrics.identity import consistency
 from tasks.evaluation.metrics.picture import picture, quality
 from tasks.evaluation.metrics.usefulness import expression, gaze, lips, looks, mouth_eye_aperture, pose
-
-Numbers = dict[tuple[Definition, str], Figure]
 
 _MODULES = (expression, pose, gaze, mouth_eye_aperture, lips, looks, consistency, detection, picture, quality)
 
