@@ -103,7 +103,7 @@ def test_flow_shows_verdicts_and_stages_and_no_names(made: Callable[..., Path], 
     # In a run of this size the server records every task; what it says is of those that were run.
     assert {name: state for name, (state, _) in seen["tasks"].items()} == expected
     assert seen["message"] == f"{len(expected)} task runs"
-    assert {name for name, _ in seen["kinds"]} == {"convert_one", "probe", "twin_1", "reassemble", "publish"}
+    assert {name for name, _ in seen["kinds"]} == {"convert_one", "probe", "twin", "reassemble", "publish"}
     messages = {name: message for name, (_, message) in seen["tasks"].items()}
     for name, message in (("video 3: twin 1", "too_close"), ("video 4: twin 1", "RuntimeError")):
         assert messages.get(name, message) == message
