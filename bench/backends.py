@@ -27,8 +27,8 @@ import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from rich.console import Console  # noqa: E402
 
+from flows.recipes.catalogue import named  # noqa: E402
 from flows.recipes.context import Context, StageResult  # noqa: E402
-from flows.recipes.recipe import named  # noqa: E402
 from flows.run import sources  # noqa: E402
 from flows.run.convert import convert  # noqa: E402
 from flows.run.progress import PlainReporter  # noqa: E402
@@ -115,7 +115,7 @@ def one(name: str, options: argparse.Namespace, folder: Path) -> list[Image] | N
     try:
         jobs = sources.find(str(options.clip), sources.VIDEO_SUFFIXES, str(folder / "out"))
         reporter = PlainReporter(Console(quiet=True), 1)
-        row = convert(jobs, str(folder / "out"), settings, reporter, False, keeping).outcomes[0].row
+        row = convert(jobs, str(folder / "out"), settings, reporter, None, keeping).outcomes[0].row
     finally:
         profiles.BACKENDS["motion"][name] = original
     seconds = {stage: round(value, 1) for stage, value in row.stage_seconds.items() if value >= 0.1}

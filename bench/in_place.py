@@ -197,7 +197,7 @@ def people_of(clip: Path, counts: Counts, crowd: Path | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(cache_url=f"file://{folder}/store")
         jobs = find(str(clip), VIDEO_SUFFIXES, f"{folder}/out")
-        convert(jobs, f"{folder}/out", settings, Silent(), False, chain)
+        convert(jobs, f"{folder}/out", settings, Silent(), None, chain)
     return measured
 
 

@@ -23,8 +23,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from flows.recipes.catalogue import named  # noqa: E402
 from flows.recipes.context import Context, StageResult  # noqa: E402
-from flows.recipes.recipe import named  # noqa: E402
 from flows.run.convert import convert  # noqa: E402
 from flows.run.sources import VIDEO_SUFFIXES, find  # noqa: E402
 from flows.run.video import run_recipe  # noqa: E402
@@ -148,7 +148,7 @@ def measure(clip: Path, counts: Counts) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(cache_url=f"file://{folder}/store", on_failure=OnFailure.REDACT)
-        convert(find(str(clip), VIDEO_SUFFIXES, f"{folder}/out"), f"{folder}/out", settings, Silent(), False, chain)
+        convert(find(str(clip), VIDEO_SUFFIXES, f"{folder}/out"), f"{folder}/out", settings, Silent(), None, chain)
 
 
 def line(name: str, counts: Counts) -> str:

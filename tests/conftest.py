@@ -8,9 +8,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["tests.lanes", "tests.memory"]
+
+# How long an example takes says more about what else the machine does.
+hypothesis.settings.register_profile("anonflow", deadline=None)
+hypothesis.settings.load_profile("anonflow")
 
 # These start a database, a server and a store; `make test-integration` asks for them.
 collect_ignore = [] if os.environ.get("ANONFLOW_INTEGRATION") else ["integration"]

@@ -47,10 +47,13 @@ SLOW = frozenset(
 """Files below tests/ whose tests load large networks, start servers, or convert real videos."""
 SLOW_TESTS = frozenset(
     {
+        "bench/test_face_recall.py::test_a_detector_sees_real_faces_there_once_the_frame_is_turned_back",
         "flows/prefect/test_tasks.py::test_flow_shows_verdicts_and_stages_and_no_names",
         "flows/recheck/test_recheck.py::test_a_face_lying_on_its_side_that_was_left_is_found",
         "flows/recheck/test_recheck.py::test_a_record_says_that_a_face_was_left",
         "flows/recheck/test_recheck.py::test_a_second_recheck_looks_only_at_what_is_new_or_audited_otherwise",
+        "flows/recheck/test_recheck.py::test_files_that_are_gone_changed_damaged_or_incomplete_are_named",
+        "flows/recheck/test_recheck.py::test_killed_in_the_middle_it_goes_on_where_it_was",
         "flows/recheck/test_recheck.py::test_no_later_run_publishes_it_again_unless_it_is_asked_to",
         "flows/recheck/test_recheck.py::test_what_the_networks_find",
         "flows/run/test_convert.py::test_killed_run_leaves_nothing_visible_and_resumes",
@@ -60,10 +63,13 @@ SLOW_TESTS = frozenset(
         "flows/run/test_convert.py::test_tables",
         "flows/run/test_convert.py::test_what_no_longer_holds_is_done_again",
         "infra/media/containers/test_hidden.py::test_results_of_real_clips_hold_nothing",
+        "infra/media/containers/test_hidden.py::test_sound_that_an_edit_list_hides",
         "infra/media/containers/test_presented.py::test_what_encoders_leave_around_real_speech_is_quiet_and_copied",
         "models/detection/test_turned.py::test_a_face_that_fills_the_picture_is_one_face",
         "tasks/audit/test_residual.py::test_every_face_of_a_turned_group_is_found",
+        "tasks/audit/test_residual.py::test_textures_plants_an_animal_and_things_are_no_faces",
         "tasks/generation/test_gallery.py::test_processes_never_give_one_twin_to_two_people",
+        "test_memory.py::test_a_process_over_the_limit_fails_a_suite_that_passed",
         "test_readme_commands.py::test_convert_and_image_write_what_the_readme_says",
     }
 )

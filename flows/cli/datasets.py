@@ -50,7 +50,7 @@ def deploy(
     from flows.dataset import definition
     from flows.evaluation import pairs
     from flows.prefect import registration
-    from flows.recipes.recipe import named
+    from flows.recipes.catalogue import named
     from infra.storage.store import Store
     from models.selection import profiles
 
@@ -243,11 +243,11 @@ def worker(
         rest = ["--videos", str(videos), "--threads", str(threads), "--name", chosen]
         kinds = [["--shards", "--no-datasets"]] * shards + [["--no-shards", "--datasets"]] * datasets
         raise typer.Exit(supervisor.supervise([supervisor.worker_command([*kind, *rest]) for kind in kinds]))
-    from flows.run.convert import prepare_prefect
+    from flows.prefect.preparation import prepare
     from infra.process.machine_lock import only_one
     from infra.storage.store import Store
 
-    prepare_prefect()
+    prepare()
     store: Store = Store(Settings().cache_url)
     store.check_exclusive()
     card = os.environ.get("CUDA_VISIBLE_DEVICES", "")

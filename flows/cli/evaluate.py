@@ -55,7 +55,7 @@ def evaluate(
 def conclude(request: Request, settings: Settings, no_orchestration: bool) -> None:
     """Evaluate, telling the person at the console how far it is and what came out."""
     from flows.evaluation.evaluate import evaluate as run
-    from flows.run.convert import prepare_prefect
+    from flows.prefect.preparation import prepare
 
     console = Console()
 
@@ -65,7 +65,7 @@ def conclude(request: Request, settings: Settings, no_orchestration: bool) -> No
     if no_orchestration:
         content = run(request, settings, told)
     else:
-        prepare_prefect()
+        prepare()
         from flows.evaluation.flow import evaluate_in_flow
 
         content = evaluate_in_flow(request, settings, told)

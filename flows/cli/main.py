@@ -87,6 +87,7 @@ def convert(
         time_limit=time_limit,
         cache_url=cache,
     )
+    from flows.prefect.preparation import convert_in_flow
     from flows.run import sources
     from flows.run.convert import convert as convert_all
 
@@ -95,7 +96,8 @@ def convert(
     evaluation = _evaluation(source, destination, report, settings) if report is not None else None
     console = Console()
     with _reporter(console, len(jobs)) as reporter:
-        summary = convert_all(jobs, destination, settings, reporter, orchestrate=not no_orchestration)
+        through = None if no_orchestration else convert_in_flow
+        summary = convert_all(jobs, destination, settings, reporter, through)
     if evaluation is not None and any(outcome.row.output for outcome in summary.outcomes):
         evaluate.conclude(*evaluation, no_orchestration)
     _conclude(console, summary)
@@ -148,7 +150,7 @@ def demo(
     settings = Settings(backends=backends, seed=seed, overwrite=overwrite, on_failure=on_failure, max_attempts=8)
     console = Console()
     with _reporter(console, len(jobs)) as reporter:
-        summary = convert_all(jobs, destination, settings, reporter, orchestrate=False)
+        summary = convert_all(jobs, destination, settings, reporter)
     row = summary.outcomes[0].row
     if row.output:
         with scratch() as folder:

@@ -11,12 +11,12 @@ from infra.settings import Settings
 
 def recipes(profile: Profile = "embedded") -> None:
     """List the recipes with their stages in order, and the networks that a profile has for them."""
-    from flows.recipes import recipe
+    from flows.recipes.catalogue import RECIPES
     from models.selection import profiles
 
     roles = profiles.roles(Settings(profile=profile))
     console = Console()
-    for one in recipe.known().values():
+    for one in RECIPES.values():
         table = Table(title=f"{one.name}: {one.paper} ({one.media}s)", title_justify="left")
         for column in ("stage", "section", "networks"):
             table.add_column(column, overflow="fold")

@@ -11,8 +11,8 @@ from functools import partial
 from flows.dataset import definition, shards
 from flows.dataset.store_layout import folder_of, shard_lease
 from flows.manifest.rows import VideoRow
+from flows.recipes.catalogue import named
 from flows.recipes.context import Stages
-from flows.recipes.recipe import named
 from flows.run.convert import Runner, Shared, Summary, convert_jobs, services_for
 from flows.run.video import run_recipe
 from infra.errors import UsageError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flows.recipes.anonnet import anonnet
 from flows.recipes.recipe import Passed, recipe
 from flows.recipes.run import RecipeRun
 from tasks.analysis.analysis import Analysis
@@ -21,7 +22,7 @@ from tasks.generation.verify import verify_anonymity
 from tasks.output.reassemble import reassemble
 
 
-@recipe("picture", "AnonNET, section 4: its image tables", media="picture", counts="anonnet")
+@recipe("picture", "AnonNET, section 4: its image tables", media="picture", counts=anonnet)
 def picture(run: RecipeRun, video: FrameSource) -> Passed:
     """Bring one picture to an audited result. Raises Withheld in any doubt."""
     scan = track_faces(run, video)  # 3.3 face detection

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.recipes.run import RecipeRun
-from infra.errors import DeclarationError, UsageError
-from infra.settings import Settings
+from infra.errors import DeclarationError
 from tasks.analysis.frame_source import FrameSource
 from tasks.output.reassemble import Rendered
 from tasks.records import Verdict
@@ -44,7 +43,7 @@ class Recipe:
         media: What it converts: "video" or "picture".
         chain: The function.
         stages: That it calls, in the order in which they stand in it.
-        counts: Name of the recipe whose stages a fingerprint counts with its own, empty for none.
+        counts: Recipe whose stages a fingerprint counts with its own.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Recipe:
     media: str
     chain: Chain
     stages: tuple[Stage[Any, Any], ...]
-    counts: str = ""
+    counts: Recipe | None = None
 
     def __call__(self, run: RecipeRun, video: FrameSource) -> Passed:
         """Bring one input to an audited result.
@@ -71,15 +70,12 @@ class Recipe:
 
     def versions(self) -> dict[str, int]:
         """Return recorded identifier -> version of everything whose change makes a result another one."""
-        base = RECIPES[self.counts].versions() if self.counts else {}
+        base = self.counts.versions() if self.counts else {}
         own = {stage.recorded: stage.version for stage in self.stages if stage.counted_as == stage.recorded}
         return base | own | {name: version for stage in self.stages for name, version in stage.covers}
 
 
-RECIPES: dict[str, Recipe] = {}
-
-
-def recipe(name: str, paper: str, media: str, counts: str = "") -> Callable[[Chain], Recipe]:
+def recipe(name: str, paper: str, media: str, counts: Recipe | None = None) -> Callable[[Chain], Recipe]:
     """Declare a function as a recipe; the arguments are the attributes of `Recipe`.
 
     Args:
@@ -92,14 +88,11 @@ def recipe(name: str, paper: str, media: str, counts: str = "") -> Callable[[Cha
         The decorator.
 
     Raises:
-        DeclarationError: When the function calls something that is no declared stage, or the name is taken.
+        DeclarationError: When the function calls something that is no declared stage.
     """
 
     def declare(chain: Chain) -> Recipe:
-        if name in RECIPES and RECIPES[name].chain.__module__ != chain.__module__:
-            raise DeclarationError(f"Two recipes are called {name!r}; choose another name.")
-        made = RECIPES[name] = Recipe(name, paper, media, chain, stages_of(chain), counts)
-        return made
+        return Recipe(name, paper, media, chain, stages_of(chain), counts)
 
     return declare
 
@@ -131,51 +124,3 @@ def stages_of(chain: Callable[..., Any]) -> tuple[Stage[Any, Any], ...]:
         if isinstance(node, ast.Name) and isinstance(known.get(node.id), Stage)
     ]
     return tuple(dict.fromkeys(known[name] for _, _, name in sorted(names)))
-
-
-DEFAULT = "anonnet"
-
-
-def known() -> dict[str, Recipe]:
-    """Return all recipes, by name."""
-    # The recipes declare themselves when they are imported.
-    from flows.recipes import catalogue  # noqa: F401
-
-    return RECIPES
-
-
-def recipe_of(settings: Settings) -> Recipe:
-    """Return the recipe that the settings name.
-
-    Args:
-        settings: Of the run.
-
-    Returns:
-        The recipe, the default one when none is named.
-
-    Raises:
-        UsageError: When there is none of this name.
-    """
-    name = settings.recipe or DEFAULT
-    if name not in known():
-        raise UsageError(f"--recipe {name}: no recipe has this name; known: {', '.join(sorted(RECIPES))}.")
-    return RECIPES[name]
-
-
-def named(name: str, media: str) -> Recipe:
-    """Return the recipe that converts media.
-
-    Args:
-        name: As users write it; empty for the first that was declared for these media.
-        media: What is to be converted: "video" or "picture".
-
-    Returns:
-        The recipe.
-
-    Raises:
-        UsageError: When there is none of this name for these media.
-    """
-    fitting = {one.name: one for one in known().values() if one.media == media}
-    if name and name not in fitting:
-        raise UsageError(f"--recipe {name}: no {media} recipe has this name; known: {', '.join(sorted(fitting))}.")
-    return fitting[name] if name else next(iter(fitting.values()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from flows.manifest.manifest import Ledger
+from flows.recipes.catalogue import named
 from flows.recipes.context import Outcome, Services, Stages
-from flows.recipes.recipe import named
 from flows.run.cancelled import Cancelled
 from flows.run.fingerprint import fingerprint
 from flows.run.image import PictureChain, convert_picture
@@ -34,19 +33,6 @@ from tasks.generation.gallery import Gallery
 from tasks.records import Verdict
 
 log = logging.getLogger("anonflow")
-
-# Prefect reads these when it is imported. A fresh database needs longer than Prefect waits by default, the server that
-# ends with the run would print tracebacks about what it was still writing, and nothing about a run is to be reported
-# to anybody. A worker that asks for its next shard every ten seconds only is idle for a tenth of the time when shards
-# are small.
-_PREFECT_DEFAULTS = {
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_LOGGING_LEVEL": "WARNING",
-    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
-    "PREFECT_WORKER_QUERY_SECONDS": "2",
-    "DO_NOT_TRACK": "1",
-}
 
 Runner = Callable[[list[Job], Settings, Services], list[Outcome | None]]
 """Converts jobs; None for one that somebody else is working on."""
@@ -91,32 +77,33 @@ def convert(
     destination: str,
     settings: Settings,
     reporter: Reporter,
-    orchestrate: bool = True,
+    through: Callable[[list[Job], Settings, Services], Summary] | None = None,
     stages: Stages | None = None,
 ) -> Summary:
     """Convert all videos and write the manifest.
 
-    destination: folder or fsspec address. orchestrate: run as a Prefect flow, one task per video. stages: the chain
-    between probe and publish, None for the real one. Raises UsageError before anything is started when a setting or
-    the destination is wrong, WeightsError when weights are not in place; single inputs never raise.
+    Args:
+        jobs: The videos.
+        destination: Folder or fsspec address.
+        settings: Of the run.
+        reporter: Hears what happens.
+        through: An orchestrator that runs the jobs; None for plain threads.
+        stages: The chain between probe and publish; None for the recipe's.
+
+    Returns:
+        The verdicts, in order of the inputs; a single input never raises.
+
+    Raises:
+        UsageError: Before anything is started, when a setting or the destination is wrong.
+        WeightsError: When weights are not in place.
     """
     if stages is None:
         profiles.check(settings)
         stages = partial(run_recipe, named(settings.recipe, "video"))
     with services_for(jobs, destination, settings, reporter, stages) as services:
-        if not orchestrate:
-            return convert_jobs(jobs, settings, services, run_in_threads)
-        prepare_prefect()
-        # Importing Prefect takes seconds and a database, so only those who asked for it pay.
-        from flows.prefect.tasks import convert_in_flow
-
-        return convert_in_flow(jobs, settings, services)
-
-
-def prepare_prefect() -> None:
-    """Set what Prefect reads when it is imported, where the user has not set it."""
-    for name, value in _PREFECT_DEFAULTS.items():
-        os.environ.setdefault(name, value)
+        if through is not None:
+            return through(jobs, settings, services)
+        return convert_jobs(jobs, settings, services, run_in_threads)
 
 
 def convert_pictures(jobs: list[Job], destination: str, settings: Settings, reporter: Reporter) -> Summary:

@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 from typing import Any
 
-from flows.recipes.recipe import DEFAULT, recipe_of
+from flows.recipes.catalogue import DEFAULT, recipe_of
 from infra.settings import Settings
 from models.embedding.calibration import calibration
 from models.selection import profiles
@@ -56,6 +56,6 @@ def fingerprint(settings: Settings) -> str:
         "stages": {f"tasks.{name}": number for name, number in stages.items()},
         "thresholds": thresholds(settings),
     }
-    if DEFAULT not in (chosen.name, chosen.counts):
+    if DEFAULT not in (chosen, chosen.counts):
         parts["recipe"] = chosen.name
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -19,8 +19,8 @@ from typing import Any
 
 from flows.manifest import face_records
 from flows.manifest.rows import VideoRow
+from flows.recipes.catalogue import named
 from flows.recipes.context import Context, Outcome, Services, Show, unseen
-from flows.recipes.recipe import named
 from flows.run.cancelled import LeaseLost
 from flows.run.fingerprint import backends, fingerprint, version
 from flows.run.progress import Clock

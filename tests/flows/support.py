@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows.manifest.rows import VideoRow
+from flows.prefect.preparation import convert_in_flow
+from flows.recipes.catalogue import named
 from flows.recipes.context import Context, StageResult
-from flows.recipes.recipe import named
 from flows.run.convert import Summary, convert
 from flows.run.sources import VIDEO_SUFFIXES, find
 from flows.run.video import run_recipe
@@ -86,5 +87,8 @@ def run(
     """Convert without a console."""
     reporter = Collector()
     jobs = find(str(source), VIDEO_SUFFIXES, str(destination))
-    summary = convert(jobs, str(destination), settings or Settings(), reporter, orchestrate, chain)
+    through = convert_in_flow if orchestrate else None
+    summary = convert(jobs, str(destination), settings or Settings(), reporter, through, chain)
+        jobs, str(destination), settings or Settings(), reporter, convert_in_flow if orchestrate else None, chain
+    )
     return summary, reporter

@@ -94,13 +94,17 @@ class _Sources:
 
 
 def _is_environ(node: ast.AST) -> bool:
-    return ast.unparse(node) in ("os.environ", "environ")
+    return isinstance(node, ast.Attribute | ast.Name) and ast.unparse(node) in ("os.environ", "environ")
 
 
 def _asks(function: ast.expr) -> bool:
-    if ast.unparse(function) == "os.getenv":
-        return True
-    return isinstance(function, ast.Attribute) and _is_environ(function.value) and function.attr in _METHODS
+    if not isinstance(function, ast.Attribute):
+        return False
+    return (
+        ast.unparse(function) == "os.getenv"
+        if function.attr == "getenv"
+        else (function.attr in _METHODS and _is_environ(function.value))
+    )
 
 
 def _last(node: ast.AST) -> str:

@@ -20,8 +20,7 @@ _NETWORK = "diffusion_pytorch_model"
 
 def _folder(
     name: str,
-    repo: str,
-    revision: str,
+    repo: tuple[str, str],
     files: dict[str, str],
     licence: str,
     commercial: Commercial,
@@ -29,7 +28,7 @@ def _folder(
     pins: dict[str, tuple[str, int]] | None = None,
     pickles: dict[str, str] | None = None,
 ) -> tuple[Weight, ...]:
-    """Files of one repository in a folder called `name`. files: end of the entry's name -> path; the one with the end
+    """Files of one repository (its name and revision) in a folder called `name`. files: end of the entry's name -> path; the one with the end
     "" is the folder's entry and needs the others. pins: path -> SHA-256 and size, where they are known. pickles: path
     -> that of the pickle which serves where the repository has no such file."""
     known, instead = pins or {}, pickles or {}
@@ -38,7 +37,7 @@ def _folder(
             name=name + end,
             capability=_PAINTER,
             file=f"{name}/{path}",
-            origin=HubFile(repo, path, revision, instead.get(path, "")),
+            origin=HubFile(repo[0], path, repo[1], instead.get(path, "")),
             sha256=known.get(path, ("", 0))[0],
             size=known.get(path, ("", 0))[1],
             licence=licence,
@@ -52,8 +51,7 @@ def _folder(
 
 _REALISTIC = _folder(
     "realistic-vision",
-    "SG161222/Realistic_Vision_V5.0_noVAE",
-    "",
+    ("SG161222/Realistic_Vision_V5.0_noVAE", ""),
     {
         "": "model_index.json",
         "-scheduler": "scheduler/scheduler_config.json",
@@ -81,8 +79,7 @@ _REALISTIC = _folder(
 def _control(name: str, repo: str, revision: str) -> tuple[Weight, ...]:
     return _folder(
         name,
-        repo,
-        revision,
+        (repo, revision),
         {"": "config.json", "-weights": f"{_NETWORK}.safetensors"},
         "CreativeML OpenRAIL-M",
         "unclear",
@@ -103,8 +100,7 @@ _CONTROLS = (
 )
 _AUTOENCODER = _folder(
     "vae-ft-mse",
-    "stabilityai/sd-vae-ft-mse",
-    _VAE,
+    ("stabilityai/sd-vae-ft-mse", _VAE),
     {"": "config.json", "-weights": f"{_NETWORK}.safetensors"},
     "MIT",
     "unclear",

@@ -73,9 +73,9 @@ def test_plain_lines_and_summary(
 ) -> None:
     real = convert_module.convert
 
-    def with_grey(jobs, destination, settings, reporter, orchestrate=True, stages=None):  # type: ignore[no-untyped-def]
+    def with_grey(jobs, destination, settings, reporter, through=None, stages=None):  # type: ignore[no-untyped-def]
         assert settings == Settings(seed=7, workers=2)
-        return real(jobs, destination, settings, reporter, orchestrate, grey_chain)
+        return real(jobs, destination, settings, reporter, through, grey_chain)
 
     monkeypatch.setattr(convert_module, "convert", with_grey)
     arguments = ["convert", str(made("plain.mp4")), str(tmp_path / "out"), "--no-orchestration", "--seed", "7"]

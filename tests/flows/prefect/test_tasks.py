@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flows.recipes.recipe import named
+from flows.recipes.catalogue import named
 from tests.contracts import support as contracts
 
 SCRIPT = """

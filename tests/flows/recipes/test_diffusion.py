@@ -95,7 +95,7 @@ def run(
         jobs = sources.find(str(short), sources.VIDEO_SUFFIXES, str(tmp_path / "out"))
         wanted = {"profile": "diffusion", "max_attempts": 3, "cache_url": f"file://{tmp_path / 'store'}", **settings}
         collector = Collector()
-        row = convert(jobs, str(tmp_path / "out"), Settings(**wanted), collector, orchestrate=False).outcomes[0].row
+        row = convert(jobs, str(tmp_path / "out"), Settings(**wanted), collector).outcomes[0].row
         assert row.profile == wanted["profile"]
         row.__dict__["stages"] = {name for _, _, name in collector.stages}
         return row

@@ -73,7 +73,7 @@ def run(short: Path, motion: str, folder: Path, **settings: Any) -> Made:
         jobs = sources.find(str(short), sources.VIDEO_SUFFIXES, str(folder / "out"))
         kept = {"cache_url": f"file://{folder / 'store'}", "keep_intermediates": True, "max_attempts": 2}
         chosen = Settings(backends=(("motion", motion),), **kept | settings)
-        row = convert(jobs, str(folder / "out"), chosen, Collector(), orchestrate=False).outcomes[0].row
+        row = convert(jobs, str(folder / "out"), chosen, Collector()).outcomes[0].row
     return Made(folder, row, sum(read))
 
 

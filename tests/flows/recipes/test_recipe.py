@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.recipes import anonnet, recipe
+from flows.recipes import anonnet, catalogue
+from flows.recipes.catalogue import named
 from flows.recipes.context import Context
-from flows.recipes.recipe import RECIPES, Passed, named, stages_of
+from flows.recipes.recipe import Passed, stages_of
 from flows.recipes.runner import StageRunner
 from flows.run.fingerprint import fingerprint
 from flows.run.progress import Clock
@@ -148,20 +149,21 @@ def test_the_recipe_of_the_paper_fits_on_a_page() -> None:
 
 def test_a_stage_in_a_recipe_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint(Settings())
-    monkeypatch.setattr(recipe, "RECIPES", dict(recipe.known()))
-    real = RECIPES["anonnet"]
-    recipe.RECIPES["anonnet"] = replace(real, stages=(*real.stages, count_up))
+    real = named("", "video")
+    monkeypatch.setitem(catalogue.RECIPES, "anonnet", replace(real, stages=(*real.stages, count_up)))
+    monkeypatch.setattr(catalogue, "DEFAULT", catalogue.RECIPES["anonnet"])
     with_stage = fingerprint(Settings())
     assert with_stage != before
-    recipe.RECIPES["anonnet"] = replace(real, stages=(*real.stages, replace(count_up, version=4)))
+    monkeypatch.setitem(
+        catalogue.RECIPES, "anonnet", replace(real, stages=(*real.stages, replace(count_up, version=4)))
+    )
     assert fingerprint(Settings()) not in (before, with_stage)
 
 
 def test_a_new_recipe_has_a_fingerprint_of_its_own_and_pictures_have_that_of_videos() -> None:
     assert fingerprint(Settings(recipe="picture")) == fingerprint(Settings(recipe="anonnet")) == fingerprint(Settings())
-    other = replace(recipe.known()["anonnet"], name="another")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "RECIPES", recipe.known() | {"another": other})
+        patch.setitem(catalogue.RECIPES, "another", replace(named("", "video"), name="another"))
         assert fingerprint(Settings(recipe="another")) != fingerprint(Settings())
 
 
