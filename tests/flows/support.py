@@ -89,6 +89,4 @@ def run(
     jobs = find(str(source), VIDEO_SUFFIXES, str(destination))
     through = convert_in_flow if orchestrate else None
     summary = convert(jobs, str(destination), settings or Settings(), reporter, through, chain)
-        jobs, str(destination), settings or Settings(), reporter, convert_in_flow if orchestrate else None, chain
-    )
     return summary, reporter
