@@ -24,7 +24,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Scene:
-    """An interval between shot boundaries: frames first..last inclusive. Visually similar scenes share scene_id."""
+    """An interval between shot boundaries.
+
+    Attributes:
+        index: Place among the scenes, from 0.
+        scene_id: Shared by visually similar scenes.
+        first: First frame.
+        last: Last frame, inclusive.
+    """
 
     index: int
     scene_id: int
@@ -36,10 +43,17 @@ class Scene:
 class Track:
     """One person's faces through one scene, on the consecutive frames first .. first + n - 1.
 
-    boxes: (n, 4) float32 pixels. points: (n, 5, 2) float32 pixels. detected: (n,) bool, False where the face was
-    filled from its neighbours. mesh: (n, 478, 3) float32 pixels. presence: (n,) float32, 0 where no mesh was found.
-    blendshapes: (n, 52) float32. angles: (n, 3) float32 degrees, pitch yaw roll from the six-point PnP, NaN where
-    the mesh is missing.
+    Attributes:
+        index: Place among the tracks, from 0.
+        scene: Index of the scene.
+        first: First frame.
+        boxes: (n, 4) float32 pixels.
+        points: (n, 5, 2) float32 pixels.
+        detected: (n,) bool, False where the face was filled from its neighbours.
+        mesh: (n, 478, 3) float32 pixels.
+        presence: (n,) float32, 0 where no mesh was found.
+        blendshapes: (n, 52) float32.
+        angles: (n, 3) float32 degrees, pitch yaw roll from the six-point PnP, NaN where the mesh is missing.
     """
 
     index: int
@@ -64,7 +78,14 @@ class Track:
         return self.first + self.length - 1
 
     def area(self, frame: int) -> float:
-        """Area of the face's box on a frame of the track, in square pixels."""
+        """Return the area of the face's box on a frame of the track.
+
+        Args:
+            frame: Number of the frame.
+
+        Returns:
+            The area in square pixels.
+        """
         box = self.boxes[frame - self.first]
         return float(np.prod(box[2:] - box[:2]))
 
@@ -76,7 +97,14 @@ class Track:
 
 @dataclass(frozen=True)
 class Tracks:
-    """All tracks of one video; frame_count, width and height as decoded (upright)."""
+    """All tracks of one video.
+
+    Attributes:
+        tracks: The tracks.
+        frame_count: Frames as decoded.
+        width: Pixels, as decoded (upright).
+        height: Pixels, as decoded (upright).
+    """
 
     tracks: tuple[Track, ...]
     frame_count: int
@@ -90,12 +118,24 @@ ACCEPTED = "accepted"
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """One try at a twin. Cosine distances of the verifying embedder, NaN where there was nothing to compare.
+    """One try at a twin.
 
-    distance, threshold: of the rule that decided. In place, the twin's score (see `tasks.generation.limits`) and the
-    limit there; by a general matcher, what is asked (its threshold at most), and the score, or, strictly, the smallest
-    distance of any pair of a painted and a source sample. genuine: how far the source's own samples lie from one
-    another. strangers: score of a typical control stranger. made_with: parameters of an inpainter that has any.
+    Distances are cosine distances of the verifying embedder, NaN where there was nothing to compare. `distance` and
+    `threshold` are of the rule that decided. In place, they are the twin's score (see `tasks.generation.limits`) and
+    the limit there. By a general matcher, they are the score, or, strictly, the smallest distance of any pair of a
+    painted and a source sample, and what is asked (its threshold at most).
+
+    Attributes:
+        number: Of the attempt.
+        candidate: The twin.
+        strength: How far the twin departed from the source's geometry, see `Strength.change`.
+        distance: See above.
+        threshold: See above.
+        accepted: Whether the twin was taken.
+        reason: Why it was not, or `ACCEPTED`.
+        made_with: Parameters of an inpainter that has any.
+        genuine: How far the source's own samples lie from one another.
+        strangers: Score of a typical control stranger.
     """
 
     number: int
@@ -114,8 +154,12 @@ class AttemptRecord:
 class Painted:
     """What was done to faces, one row per face and frame. Identifying only in that it says where faces were.
 
-    frame, track: (n,) int. replaced: (n,) bool, False means redacted. boxes: (n, 4) and points: (n, 5, 2) float32
-    pixels of the new face, or of the filled region.
+    Attributes:
+        frame: (n,) int.
+        track: (n,) int.
+        replaced: (n,) bool, False means redacted.
+        boxes: (n, 4) float32 pixels of the new face, or of the filled region.
+        points: (n, 5, 2) float32 pixels of the new face, or of the filled region.
     """
 
     frame: NDArray[np.int64]
@@ -127,7 +171,13 @@ class Painted:
 
 @dataclass(frozen=True)
 class Extra:
-    """A region that the audit wants redacted: frames first .. last inclusive, box (4,) pixels."""
+    """A region that the audit wants redacted.
+
+    Attributes:
+        first: First frame.
+        last: Last frame, inclusive.
+        box: (4,) pixels.
+    """
 
     first: int
     last: int
@@ -136,6 +186,10 @@ class Extra:
 
 @dataclass(frozen=True)
 class References:
-    """Embeddings of all sources of a video, (n, D) per judge in the judges' order. Identifying."""
+    """Embeddings of all sources of a video. Identifying.
+
+    Attributes:
+        vectors: (n, D) per judge in the judges' order.
+    """
 
     vectors: tuple[Floats, ...]

@@ -16,8 +16,20 @@ _MARGIN = 0.25
 
 
 def cover(box: Floats, mesh: Floats, width: int, height: int) -> NDArray[np.int64]:
-    """(4,) whole pixels x0 y0 x1 y1 (exclusive) to fill: the box with a quarter of its size on each side, and the
-    mesh where there is one, cut to the frame and widened to even numbers."""
+    """Return the region to fill over a face.
+
+    It is the box with a quarter of its size on each side, and the mesh where there is one, cut to the frame and widened
+    to even numbers.
+
+    Args:
+        box: (4,) pixels.
+        mesh: (478, 3) pixels, NaN where there is none.
+        width: Of the frame in pixels.
+        height: Of the frame in pixels.
+
+    Returns:
+        (4,) int64 whole pixels x0 y0 x1 y1 (exclusive).
+    """
     side = box[2:] - box[:2]
     low, high = box[:2] - _MARGIN * side, box[2:] + _MARGIN * side
     points = mesh[:468, :2]
@@ -29,5 +41,10 @@ def cover(box: Floats, mesh: Floats, width: int, height: int) -> NDArray[np.int6
 
 
 def fill(image: Image, region: NDArray[np.int64]) -> None:
-    """Fill a region of a (H, W, 3) uint8 picture in place."""
+    """Fill a region of a picture in place with flat grey.
+
+    Args:
+        image: (H, W, 3) uint8 picture.
+        region: (4,) whole pixels x0 y0 x1 y1 (exclusive).
+    """
     image[region[1] : region[3], region[0] : region[2]] = GREY

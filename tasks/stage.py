@@ -23,7 +23,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 Advance = Callable[[int], None]
-"""Is told how many units of a stage are done."""
+"""Called with the number of units of a stage that are done."""
 Parameters = Callable[[Settings], Mapping[str, Any]]
 """Reads what a stage depends on besides its inputs: JSON values, by name."""
 
@@ -32,13 +32,42 @@ class Networks(Protocol):
     """Loads the networks of a run's profile."""
 
     def load(self, role: str, **options: Any) -> Any:
-        """Return the one network that does a role which the stage declares. Raises DeclarationError for any other."""
+        """Return the one network that does a role which the stage declares.
+
+        Args:
+            role: The role.
+            **options: Handed to the backend.
+
+        Returns:
+            The network.
+
+        Raises:
+            DeclarationError: For any other role.
+        """
 
     def load_all(self, role: str, **options: Any) -> list[Any]:
-        """Return all networks that do a role which the stage declares. Raises DeclarationError for any other."""
+        """Return all networks that do a role which the stage declares.
+
+        Args:
+            role: The role.
+            **options: Handed to the backends.
+
+        Returns:
+            The networks.
+
+        Raises:
+            DeclarationError: For any other role.
+        """
 
     def has(self, role: str) -> bool:
-        """Return whether the run's profile has networks for a role."""
+        """Return whether the run's profile has networks for a role.
+
+        Args:
+            role: The role.
+
+        Returns:
+            Whether it has.
+        """
 
 
 class Work(Networks, Protocol):
@@ -58,14 +87,22 @@ class Work(Networks, Protocol):
 
     @property
     def advance(self) -> Advance:
-        """Is told how many frames, or other units, are done."""
+        """Called with the number of frames, or other units, that are done."""
 
 
 class Runner(Protocol):
     """Runs stages; see `flows.recipes.runner.StageRunner`."""
 
     def run(self, stage: Stage[Any, T_co], inputs: Mapping[str, Any]) -> T_co:
-        """Return the output of a stage for its named inputs."""
+        """Return the output of a stage for its named inputs.
+
+        Args:
+            stage: The stage.
+            inputs: Its inputs by name.
+
+        Returns:
+            Its output.
+        """
 
 
 def no_parameters(settings: Settings) -> Mapping[str, Any]:

@@ -97,7 +97,17 @@ def cache_prune(
 
 
 def duration(text: str) -> datetime.timedelta:
-    """A time span such as 90s, 30m, 12h, 7d or 2w. Raises UsageError for anything else."""
+    """Read a time span such as 90s, 30m, 12h, 7d or 2w.
+
+    Args:
+        text: As it was typed.
+
+    Returns:
+        The time span.
+
+    Raises:
+        UsageError: For anything else.
+    """
     match = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smhdw])", text.strip().lower())
     if not match:
         raise UsageError("An age is a number and a unit: s, m, h, d or w, as in 7d.")
@@ -105,7 +115,17 @@ def duration(text: str) -> datetime.timedelta:
 
 
 def byte_count(text: str) -> int:
-    """A number of bytes such as 500MB, 50GB or 2TiB; units are powers of 1000, with an i of 1024. Raises UsageError."""
+    """Read a number of bytes such as 500MB, 50GB or 2TiB; units are powers of 1000, with an i of 1024.
+
+    Args:
+        text: As it was typed.
+
+    Returns:
+        The number of bytes.
+
+    Raises:
+        UsageError: For anything else.
+    """
     match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)\s*([KMGT]I?)?B?", text.strip().upper())
     if not match:
         raise UsageError("A size is a number and a unit, as in 500MB, 50GB or 2TiB.")

@@ -25,9 +25,15 @@ Image = NDArray[np.uint8]
 
 
 def demo_clip() -> Path:
-    """The demonstration clip (a bearded man talks to the camera for six seconds), fetched on first use.
+    """Return the demonstration clip (a bearded man talks to the camera for six seconds), fetched on first use.
 
-    It comes out of the psychopy package and is not part of this project. Raises WeightsError when it cannot be had.
+    It comes out of the psychopy package and is not part of this project.
+
+    Returns:
+        Path of the clip.
+
+    Raises:
+        WeightsError: When it cannot be had.
     """
     weight_files.pull([DEMO_CLIP])
     return weight_files.path(DEMO_CLIP)
@@ -36,8 +42,20 @@ def demo_clip() -> Path:
 def lay_side_by_side(original: Path, result: Path, folder: Path, scratch: Path) -> tuple[Path, Path]:
     """Write compare.mp4 (original left, result right, with the sound) and contact.png (above and below).
 
-    Both show the original face: they are for the eyes of whoever may see the original. scratch: private folder for
-    the unfinished video. Returns the two paths. Raises MediaError or ToolError when a file cannot be read or written.
+    Both show the original face: they are for people who may see the original.
+
+    Args:
+        original: The original video.
+        result: The result.
+        folder: Takes the two files.
+        scratch: Private folder for the unfinished video.
+
+    Returns:
+        Paths of compare.mp4 and contact.png.
+
+    Raises:
+        MediaError: When a file cannot be read or written.
+        ToolError: When a file cannot be read or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     info, again = probe_video(original), probe_video(result)

@@ -53,7 +53,13 @@ def evaluate(
 
 
 def conclude(request: Request, settings: Settings, no_orchestration: bool) -> None:
-    """Evaluate, telling the person at the console how far it is and what came out."""
+    """Evaluate, telling the person at the console how far it is and what came out.
+
+    Args:
+        request: What to evaluate.
+        settings: Of the evaluation.
+        no_orchestration: Run without Prefect.
+    """
     from flows.evaluation.evaluate import evaluate as run
     from flows.prefect.preparation import prepare
 

@@ -1,7 +1,7 @@
 """A run over a whole dataset: what is left to do is cut into shards, which workers convert; this waits and concludes.
 
 The rows of the manifest alone say what is done. States of an engine only say whether to wait or to submit again, so it
-may forget, repeat or lose whatever it likes. One coordinator at a time works on a dataset; when it dies, the next one
+may forget, repeat or lose anything. One coordinator at a time works on a dataset; when it dies, the next one
 finds the rows of its workers and goes on from there.
 """
 
@@ -50,14 +50,26 @@ class Board(Protocol):
     """Where a person sees how far a run is."""
 
     def show(self, done: int, total: int, description: str) -> None:
-        """So many of so many inputs have their verdict."""
+        """Show that so many of so many inputs have their verdict.
+
+        Args:
+            done: Inputs with a verdict.
+            total: All inputs of the run.
+            description: What is shown beside it.
+        """
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How a run is cut and watched. shard_s, most: see `flows.dataset.shards.cut`. poll_s: seconds between two looks.
-    silence_s: seconds without a sign of life after which a worker counts as dead. only_failed: convert only what an
-    earlier run failed to, and forget why."""
+    """How a run is cut and watched.
+
+    Attributes:
+        shard_s: Seconds of video in a shard, see `flows.dataset.shards.cut`.
+        most: Jobs in a shard, see `flows.dataset.shards.cut`.
+        poll_s: Seconds between two looks.
+        silence_s: Seconds without a sign of life after which a worker counts as dead.
+        only_failed: Convert only what an earlier run failed to, and forget why.
+    """
 
     shard_s: float = shards.SHARD_S
     most: int = shards.MOST
@@ -101,8 +113,17 @@ class Coordinator:
         handle: str = "",
         parameters: dict[str, Any] | None = None,
     ) -> None:
-        """board: makes the board from a first description, once it is known how much there is to do. handle: by which
-        the engine knows this coordinator. parameters: with which whoever takes over must begin."""
+        """Args:
+        dataset: The dataset.
+        store: Private store.
+        key: Makes keyed ids.
+        engine: Hands shards to workers.
+        board: Makes the board from a first description, once it is known how much there is to do.
+        policy: How the run is cut and watched, as usual when None.
+        cancelled: Ends the run when set.
+        handle: By which the engine knows this coordinator.
+        parameters: The coordinator that takes over must begin with these.
+        """
         self._dataset, self._store, self._key = dataset, store, key
         self._engine, self._board, self._policy = engine, board, policy or Policy()
         self._cancelled = cancelled or threading.Event()
@@ -115,7 +136,12 @@ class Coordinator:
     def run(self) -> Concluded:
         """Bring every input of the dataset to its verdict.
 
-        Raises UsageError when another coordinator is at work or nothing is found, Cancelled when stopped.
+        Returns:
+            The run that has ended.
+
+        Raises:
+            UsageError: When another coordinator is at work or nothing is found.
+            Cancelled: When stopped.
         """
         self._store.check_exclusive()
         with Leases(self._store) as leases, self._alone(leases):
@@ -215,7 +241,7 @@ class Coordinator:
         self._before = self._before if len(dead) < len(seeming) else ""
 
     def _ended(self, watched: _Watched, leases: Leases) -> bool:
-        """Whether nobody works on a shard any more."""
+        """Whether no worker works on a shard any more."""
         lease = shard_lease(self.run_id, watched.shard.number)
         if leases.alive(lease):
             watched.silent_since = None

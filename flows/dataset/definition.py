@@ -1,7 +1,7 @@
 """Datasets by name, so that a command, a schedule or a Prefect parameter can speak of one without saying where it lies.
 
 A definition holds the addresses of the source and the destination and the settings of the conversion. It lies in the
-store under the identifying prefix, because the address of a source may name somebody.
+store under the identifying prefix, because the address of a source may name a person.
 """
 
 from __future__ import annotations
@@ -42,10 +42,15 @@ _OF_WORKER = frozenset({"workers", "threads", "cache_url", "overwrite"})
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named dataset. name: lower case letters, digits and hyphens; it is shown in Prefect, so it must name nobody.
+    """A named dataset.
 
-    source: what `flows.run.sources.find` takes. destination: where results go. settings: of the conversion, as JSON
-    values. person, people: who is who, for evaluations; see `flows.evaluation.pairs.pair_up`.
+    Attributes:
+        name: Lower case letters, digits and hyphens; it is shown in Prefect, so it must not name a person.
+        source: What `flows.run.sources.find` takes.
+        destination: Where results go.
+        settings: Of the conversion, as JSON values.
+        person: Who is who, for evaluations; see `flows.evaluation.pairs.pair_up`.
+        people: Who is who, for evaluations; see `flows.evaluation.pairs.pair_up`.
     """
 
     name: str
@@ -56,12 +61,34 @@ class Dataset:
     people: str = ""
 
     def with_settings(self, **machine: Any) -> Settings:
-        """The settings of a run; machine: those that belong to the machine that works."""
+        """Return the settings of a run.
+
+        Args:
+            **machine: Settings that belong to the machine that works.
+
+        Returns:
+            The settings.
+        """
         return settings_from(self.settings | machine)
 
 
 def define(name: str, source: str, destination: str, settings: Settings, person: str = "", people: str = "") -> Dataset:
-    """A dataset of this name. Raises UsageError for a name that would not do."""
+    """Define a dataset.
+
+    Args:
+        name: Of the dataset.
+        source: Where its videos are.
+        destination: Where results go.
+        settings: Of the conversion; those of the worker are left out.
+        person: Who is who, as a regular expression.
+        people: Who is who, as a table.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        UsageError: For a name that is not allowed.
+    """
     if not _NAME.fullmatch(name):
         raise UsageError("A dataset's name consists of up to 40 lower case letters, digits and hyphens.")
     values = {key: value for key, value in asdict(settings).items() if key not in _OF_WORKER}
@@ -72,28 +99,68 @@ def define(name: str, source: str, destination: str, settings: Settings, person:
 
 
 def save(store: Store, dataset: Dataset) -> None:
-    """Store a definition, replacing an earlier one of this name."""
+    """Store a definition, replacing an earlier one of this name.
+
+    Args:
+        store: Private store.
+        dataset: The definition.
+    """
     store.write_named(path_of(dataset.name), _json(dataset))
 
 
 def load(store: Store, name: str) -> Dataset:
-    """The definition of this name. Raises UsageError when there is none, or it is damaged."""
+    """Return the definition of a name.
+
+    Args:
+        store: Private store.
+        name: Of the dataset.
+
+    Returns:
+        The definition.
+
+    Raises:
+        UsageError: When there is none, or it is damaged.
+    """
     path = path_of(name) if _NAME.fullmatch(name) else ""
     return _read(store, path, "There is no dataset of this name in the store; define it with `anonflow deploy`.")
 
 
 def save_snapshot(store: Store, folder: str, dataset: Dataset) -> None:
-    """Store the definition as a run uses it, so that a change of it does not reach a run that is under way."""
+    """Store the definition as a run uses it, so that a change of it does not reach a run that is under way.
+
+    Args:
+        store: Private store.
+        folder: Of the run.
+        dataset: The definition.
+    """
     store.write_named(f"{folder}/definition.json", _json(dataset))
 
 
 def load_snapshot(store: Store, folder: str) -> Dataset:
-    """The definition that a run uses. Raises UsageError when the run has ended."""
+    """Return the definition that a run uses.
+
+    Args:
+        store: Private store.
+        folder: Of the run.
+
+    Returns:
+        The definition.
+
+    Raises:
+        UsageError: When the run has ended.
+    """
     return _read(store, f"{folder}/definition.json", "The run has ended, or the store was purged.")
 
 
 def names(store: Store) -> list[str]:
-    """Names of all datasets in the store."""
+    """Return the names of all datasets in the store.
+
+    Args:
+        store: Private store.
+
+    Returns:
+        The names.
+    """
     return [path.rpartition("/")[2].removesuffix(".json") for path in store.list_tree(FOLDER)]
 
 
@@ -119,7 +186,17 @@ def changed(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]
 
 
 def settings_from(values: dict[str, Any]) -> Settings:
-    """Settings out of JSON values. Raises UsageError for values out of range or unknown names."""
+    """Make settings out of JSON values.
+
+    Args:
+        values: By the names of the settings.
+
+    Returns:
+        The settings.
+
+    Raises:
+        UsageError: For values out of range or unknown names.
+    """
     known = {f.name for f in fields(Settings)}
     unknown = sorted(set(values) - known)
     if unknown:
@@ -153,5 +230,12 @@ def _read(store: Store, path: str, missing: str) -> Dataset:
 
 
 def path_of(name: str) -> str:
-    """Where the definition of this name lies in the store."""
+    """Return where the definition of a name lies in the store.
+
+    Args:
+        name: Of the dataset.
+
+    Returns:
+        The path.
+    """
     return f"{FOLDER}/{name}.json"

@@ -24,17 +24,29 @@ _READERS = 8
 
 @dataclass(frozen=True)
 class Length:
-    """Seconds of one input. measured: its headers say so; otherwise it was guessed from its size."""
+    """Length of one input.
+
+    Attributes:
+        seconds: The length.
+        measured: Its headers say so; otherwise it was guessed from its size.
+    """
 
     seconds: float
     measured: bool
 
 
 def lengths(jobs: Sequence[Job], progress: Callable[[int], None] = lambda done: None) -> list[Length]:
-    """Length of every input, from its headers where they can be read: of a remote file only both ends are fetched.
+    """Return the length of every input, from its headers where they can be read.
 
-    Those that cannot be read are guessed from their size by the median rate of the others. progress: is told how many
-    have been looked at.
+    Of a remote file only both ends are fetched. Those that cannot be read are guessed from their size by the median
+    rate of the others.
+
+    Args:
+        jobs: The inputs.
+        progress: Called with the number of inputs that have been looked at.
+
+    Returns:
+        One length per input.
     """
     with scratch() as folder, ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="lengths") as pool:
         found: list[float | None] = []

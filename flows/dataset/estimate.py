@@ -21,10 +21,22 @@ _PAPER, _OURS = "the paper's figures on one A100", "two processor cores, one per
 
 @dataclass(frozen=True)
 class Estimate:
-    """hours: of video. work_hours: of one worker. basis: where the rate comes from. identities: people found by earlier
-    runs, None when there were none. unreadable: inputs whose headers state no length, which will mostly fail.
-    unsupported: files that no input is made of, by suffix. source_bytes, result_bytes: sizes. wall_hours: with as many
-    workers as planned. cost: work hours at the given price.
+    """What a run will take.
+
+    Attributes:
+        clips: Inputs to convert.
+        unchanged: Inputs with a verdict of an earlier run that still holds.
+        hours: Of video.
+        work_hours: Of one worker.
+        wall_hours: With as many workers as planned.
+        basis: Where the rate comes from.
+        shards: Into how many the run will be cut.
+        identities: People found by earlier runs, None when there were none.
+        unreadable: Inputs whose headers state no length, which will mostly fail.
+        unsupported: Files that no input is made of, by suffix.
+        source_bytes: Size of the inputs.
+        result_bytes: Size of the results.
+        cost: Work hours at the given price, None without a price.
     """
 
     clips: int
@@ -52,8 +64,21 @@ def estimate(
     workers: int,
     price: float | None,
 ) -> Estimate:
-    """Estimate a run over jobs of the lengths found. known: rows of earlier runs at the destination, whose rate counts
-    more than ours when there are a few. price: of an hour of a worker."""
+    """Estimate a run.
+
+    Args:
+        jobs: Inputs to convert.
+        found: Length of each.
+        unchanged: Inputs that need no work.
+        unsupported: Files that no input is made of, by suffix.
+        known: Rows of earlier runs at the destination, whose rate counts more than ours when there are a few.
+        profile: Of the run.
+        workers: How many are planned.
+        price: Of an hour of a worker.
+
+    Returns:
+        The estimate.
+    """
     seconds = sum(length.seconds for length in found)
     measured = [row for row in known if row.profile == profile and row.duration_s > 0 and row.stage_seconds]
     if len(measured) >= _ENOUGH:

@@ -20,21 +20,38 @@ T = TypeVar("T")
 
 
 class Exclusive:
-    """One piece of such work. lease: its name among the leases. path: where the store notes that it is under way."""
+    """One piece of such work."""
 
     def __init__(
         self, store: Store, engine: Engine, stop: threading.Event, handle: str, lease: str, path: str, busy: str
     ) -> None:
-        """engine: abandons the flow run of a worker that died. stop: ends the work at its next step when set. handle:
-        by which the engine knows it. busy: what a UsageError says while another worker has the lease."""
+        """Args:
+        store: Private store.
+        engine: Abandons the flow run of a worker that died.
+        stop: Ends the work at its next step when set.
+        handle: By which the engine knows the work.
+        lease: Its name among the leases.
+        path: Where the store notes that it is under way.
+        busy: What a UsageError says while another worker has the lease.
+        """
         self._store, self._engine, self._stop, self._handle = store, engine, stop, handle
         self._lease, self._path, self._busy = lease, path, busy
 
     def run(self, parameters: dict[str, Any], work: Callable[[Callable[[], None]], T]) -> T:
-        """What `work` returns; it must call the function that it is given again and again.
+        """Do the work while no other worker does it.
 
-        parameters: with which whoever takes over begins. Raises UsageError while another worker has the lease,
-        LeaseLost when one has taken over, Cancelled when stopped, and what the work raises.
+        Args:
+            parameters: The worker that takes over begins with these.
+            work: Must call the function that it is given again and again.
+
+        Returns:
+            What `work` returns.
+
+        Raises:
+            UsageError: While another worker has the lease.
+            LeaseLost: When another worker has taken over.
+            Cancelled: When stopped.
+            Exception: What the work raises.
         """
         with Leases(self._store) as leases:
             mine = leases.claim_patiently(self._lease, self._stop)
@@ -57,9 +74,9 @@ class Exclusive:
             raise LeaseLost
 
     def _settle(self, leases: Leases, mine: Claim) -> None:
-        """Only whoever died is to be followed up; what failed is known, and what was stopped runs again."""
+        """Only work of a worker that died is followed up; what failed is known, and what was stopped runs again."""
         try:
-            # Whoever has taken over has a note of its own there.
+            # A worker that has taken over has a note of its own there.
             if leases.held(mine):
                 self._store.remove(self._path)
             leases.release(mine)

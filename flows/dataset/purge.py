@@ -29,9 +29,22 @@ from tasks.generation.gallery import Gallery
 
 
 def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
-    """Folders and objects of the store that hold something about a dataset: what was made of its videos, the gallery of
-    its people, its runs, its leases, its evaluation and report, results that were pulled, its definition. Raises
-    UsageError for a name that is not defined."""
+    """Return the folders and objects of the store that hold something about a dataset.
+
+    These are what was made of its videos, the gallery of its people, its runs, its leases, its evaluation and report,
+    results that were pulled, and its definition.
+
+    Args:
+        store: Private store.
+        name: Of the dataset.
+        key: Makes keyed ids.
+
+    Returns:
+        The paths, the definition last.
+
+    Raises:
+        UsageError: For a name that is not defined.
+    """
     dataset = definition.load(store, name)
     settings = dataset.with_settings()
     owners = {row.public_id for row in Ledger(Store(dataset.destination, private=False), tables=False).rows()}
@@ -54,13 +67,29 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
 
 
 def followed_up(name: str) -> list[str]:
-    """What tells workers that somebody died in the middle of a dataset. It must go before the flow runs are forgotten,
-    or a worker would trigger the dataset while it is purged."""
+    """Return the objects that tell workers that a worker died in the middle of a dataset.
+
+    They must go before the flow runs are forgotten, or a worker would trigger the dataset while it is purged.
+
+    Args:
+        name: Of the dataset.
+
+    Returns:
+        The paths.
+    """
     leases = [f"{LEASES}/{lease}" for lease in (lease_of(name), evaluation_of(name), recheck_of(name))]
     return [*leases, present_path(name), evaluation_path(name), recheck_path(name)]
 
 
 def refuse_while_running(store: Store, name: str) -> None:
-    """Raises UsageError while a coordinator works on the dataset, or a worker evaluates or rechecks it."""
+    """Refuse while a coordinator works on a dataset, or a worker evaluates or rechecks it.
+
+    Args:
+        store: Private store.
+        name: Of the dataset.
+
+    Raises:
+        UsageError: When work is under way.
+    """
     if coordinated(store, name) or evaluated(store, name) or rechecked(store, name):
         raise UsageError("Work on this dataset is under way (a run, an evaluation, a recheck); stop it, or wait.")

@@ -1,4 +1,4 @@
-"""What a coordinator asks of whatever hands shards to workers."""
+"""What a coordinator asks of the engine that hands shards to workers."""
 
 from __future__ import annotations
 
@@ -18,16 +18,49 @@ class Engine(Protocol):
     """What hands shards to workers. May lose them, and may run one twice."""
 
     def submit(self, dataset: str, run: str, number: int, of: int, attempt: int) -> str:
-        """Queue a shard; returns a handle. The same arguments give the same handle and no second shard."""
+        """Queue a shard. The same arguments give the same handle and no second shard.
+
+        Args:
+            dataset: Its name.
+            run: Id of the run.
+            number: Of the shard, from 1.
+            of: How many shards the run has.
+            attempt: At this shard, from 1.
+
+        Returns:
+            A handle.
+        """
 
     def state(self, handle: str) -> State:
-        """Where a shard is."""
+        """Return where a shard is.
+
+        Args:
+            handle: Of the shard.
+
+        Returns:
+            Its state.
+        """
 
     def abandon(self, handle: str) -> None:
-        """A shard, or a coordinator, whose worker died is not waited for any more."""
+        """Stop waiting for a shard, or a coordinator, whose worker died.
+
+        Args:
+            handle: Of the shard or coordinator.
+        """
 
     def drop(self, run: str) -> None:
-        """Shards of a run that still wait need not be converted any more."""
+        """Drop the shards of a run that still wait; they need not be converted any more.
+
+        Args:
+            run: Id of the run.
+        """
 
     def running(self, run: str) -> list[tuple[str, int]]:
-        """Handles and numbers of the shards of a run that seem to run."""
+        """Return the shards of a run that seem to run.
+
+        Args:
+            run: Id of the run.
+
+        Returns:
+            Handle and number of each.
+        """

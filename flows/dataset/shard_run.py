@@ -25,14 +25,26 @@ log = logging.getLogger("anonflow")
 
 @dataclass(frozen=True)
 class Machine:
-    """What belongs to the machine that works. videos: at a time. threads: for decoding and encoding one video."""
+    """What belongs to the machine that works.
+
+    Attributes:
+        videos: At a time.
+        threads: For decoding and encoding one video.
+    """
 
     videos: int = 1
     threads: int = 2
 
     @classmethod
     def from_environment(cls) -> Machine:
-        """ANONFLOW_VIDEOS and ANONFLOW_THREADS. Raises UsageError when one is no number."""
+        """Read ANONFLOW_VIDEOS and ANONFLOW_THREADS.
+
+        Returns:
+            The machine.
+
+        Raises:
+            UsageError: When one is no number.
+        """
         try:
             return cls(int(os.environ.get("ANONFLOW_VIDEOS", 1)), int(os.environ.get("ANONFLOW_THREADS", 2)))
         except ValueError:
@@ -46,14 +58,31 @@ class LogReporter:
         self._logger = logger
 
     def stage(self, ordinal: int, public_id: str, name: str, done: int, total: int) -> None:
-        """Stages are seen elsewhere."""
+        """Do nothing: stages are seen elsewhere.
+
+        Args:
+            ordinal: Not used.
+            public_id: Not used.
+            name: Not used.
+            done: Not used.
+            total: Not used.
+        """
 
     def finished(self, row: VideoRow, reused: bool) -> None:
-        """Log the verdict and its reason."""
+        """Log the verdict and its reason.
+
+        Args:
+            row: Of the video.
+            reused: Not used.
+        """
         self._logger.info("%s %s%s", row.public_id, row.verdict.value, f" ({row.reason})" if row.reason else "")
 
     def unchanged(self, count: int) -> None:
-        """Log how many, if any."""
+        """Log how many videos are unchanged, if any.
+
+        Args:
+            count: How many.
+        """
         if count:
             self._logger.info("%d unchanged since an earlier run", count)
 
@@ -68,12 +97,25 @@ def convert_shard(
     watched: bool,
     stages: Stages | None = None,
 ) -> Summary | None:
-    """Convert the videos of a shard; those that a worker before this one has done are only looked at. None when
-    another worker has the shard.
+    """Convert the videos of a shard; those that a worker before this one has done are only looked at.
 
-    stop: ends the work when set. watched: whether this process may be ended for a video that hangs. stages: the chain
-    between probe and publish, None for the real one. Raises UsageError when the run has ended, WeightsError, and
-    StoreUnavailable.
+    Args:
+        run: Id of the run.
+        number: Of the shard.
+        runner: Converts the videos.
+        machine: What belongs to this machine.
+        logger: Hears the verdicts.
+        stop: Ends the work when set.
+        watched: Whether this process may be ended for a video that hangs.
+        stages: The chain between probe and publish, None for the real one.
+
+    Returns:
+        The verdicts; None when another worker has the shard.
+
+    Raises:
+        UsageError: When the run has ended.
+        WeightsError: When weights are not in place.
+        StoreUnavailable: When the store does not answer.
     """
     store, folder = Store(Settings().cache_url), folder_of(run)
     dataset = definition.load_snapshot(store, folder)

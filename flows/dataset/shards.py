@@ -31,10 +31,19 @@ class Shard:
 
 
 def cut(jobs: Sequence[Job], seconds: Sequence[float], shard_s: float = SHARD_S, most: int = MOST) -> list[Shard]:
-    """Cut jobs into shards of at most `shard_s` seconds and `most` jobs, in order; what is longer has one of its own.
+    """Cut jobs into shards, in order; a job that is longer has a shard of its own.
 
     A small dataset is cut finer, into about PORTIONS of them. The longest shards come first, so that none begins when
     all others have ended.
+
+    Args:
+        jobs: The jobs.
+        seconds: Length of each.
+        shard_s: Seconds of video in a shard at most.
+        most: Jobs in a shard at most.
+
+    Returns:
+        The shards, numbered from 1.
     """
     shard_s = min(shard_s, max(LEAST_S, sum(seconds) / PORTIONS))
     portions: list[tuple[float, list[Job]]] = []
@@ -48,13 +57,31 @@ def cut(jobs: Sequence[Job], seconds: Sequence[float], shard_s: float = SHARD_S,
 
 
 def save(store: Store, folder: str, shard: Shard) -> None:
-    """Store a shard for the worker that will take it; it names sources, so the folder must be an identifying one."""
+    """Store a shard for the worker that will take it.
+
+    Args:
+        store: Private store.
+        folder: Of the run; an identifying one, since a shard names sources.
+        shard: The shard.
+    """
     value = {"number": shard.number, "of": shard.of, "jobs": [asdict(job) for job in shard.jobs]}
     store.write_named(_path(folder, shard.number), json.dumps(value).encode())
 
 
 def load(store: Store, folder: str, number: int) -> Shard:
-    """A stored shard. Raises StoreError when it is missing or damaged."""
+    """Return a stored shard.
+
+    Args:
+        store: Private store.
+        folder: Of the run.
+        number: Of the shard.
+
+    Returns:
+        The shard.
+
+    Raises:
+        StoreError: When it is missing or damaged.
+    """
     value = store.read_json(_path(folder, number))
     if value is None:
         raise StoreError("The shard is no longer in the store: its run was ended, or the store purged.")

@@ -28,49 +28,118 @@ class RunRecord:
 
 
 def folder_of(run: str) -> str:
-    """Where a run keeps its definition and its shards, which name sources."""
+    """Return where a run keeps its definition and its shards, which name sources.
+
+    Args:
+        run: Id of the run.
+
+    Returns:
+        The folder.
+    """
     return f"{Prefix.IDENTIFYING.value}/run-{run}"
 
 
 def report_folder(dataset: str) -> str:
-    """Where the report of a dataset lies until somebody fetches it; as long as nobody has looked at it, pictures in it
-    may show anybody."""
+    """Return where the report of a dataset lies until it is fetched.
+
+    As long as no person has looked at it, pictures in it may show a real person.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        The folder.
+    """
     return f"{Prefix.IDENTIFYING.value}/report-{dataset}"
 
 
 def evaluation_of(name: str) -> str:
-    """Under which name the store keeps what is measured while a dataset, or a video by its public id, is evaluated;
-    also the name of the lease of the worker that evaluates a dataset."""
+    """Return the name under which the store keeps what is measured during an evaluation.
+
+    It is also the name of the lease of the worker that evaluates a dataset.
+
+    Args:
+        name: Of the dataset, or the public id of a video.
+
+    Returns:
+        The name.
+    """
     return f"evaluation-{name}"
 
 
 def recheck_of(dataset: str) -> str:
-    """Name of the lease of the worker that rechecks a dataset."""
+    """Return the name of the lease of the worker that rechecks a dataset.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        The name.
+    """
     return f"recheck-{dataset}"
 
 
 def lease_of(dataset: str) -> str:
-    """Name of the lease of a dataset's coordinator."""
+    """Return the name of the lease of a dataset's coordinator.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        The name.
+    """
     return f"coordinator-{dataset}"
 
 
 def shard_lease(run: str, number: int) -> str:
-    """Name of the lease of the worker on a shard."""
+    """Return the name of the lease of the worker on a shard.
+
+    Args:
+        run: Id of the run.
+        number: Of the shard.
+
+    Returns:
+        The name.
+    """
     return f"shard-{run}-{number}"
 
 
 def coordinated(store: Store, dataset: str) -> bool:
-    """Whether a coordinator of the dataset gave a sign of life lately: by the store's clock, at one look."""
+    """Return whether a coordinator of the dataset gave a sign of life lately: by the store's clock, at one look.
+
+    Args:
+        store: Private store.
+        dataset: Its name.
+
+    Returns:
+        Whether it did.
+    """
     return _lately(store, lease_of(dataset))
 
 
 def evaluated(store: Store, dataset: str) -> bool:
-    """Whether a worker that evaluates the dataset gave a sign of life lately, as `coordinated`."""
+    """Return whether a worker that evaluates the dataset gave a sign of life lately, as `coordinated`.
+
+    Args:
+        store: Private store.
+        dataset: Its name.
+
+    Returns:
+        Whether it did.
+    """
     return _lately(store, evaluation_of(dataset))
 
 
 def rechecked(store: Store, dataset: str) -> bool:
-    """Whether a worker that rechecks the dataset gave a sign of life lately, as `coordinated`."""
+    """Return whether a worker that rechecks the dataset gave a sign of life lately, as `coordinated`.
+
+    Args:
+        store: Private store.
+        dataset: Its name.
+
+    Returns:
+        Whether it did.
+    """
     return _lately(store, recheck_of(dataset))
 
 
@@ -80,53 +149,128 @@ def _lately(store: Store, lease: str) -> bool:
 
 
 def record_path(dataset: str) -> str:
-    """Where the record of the last run of a dataset lies."""
+    """Return where the record of the last run of a dataset lies.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        The path.
+    """
     return f"{Prefix.SAFE.value}/runs/{dataset}.json"
 
 
 def present_path(dataset: str) -> str:
-    """Where the run that is under way is noted."""
+    """Return where the run that is under way is noted.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        The path.
+    """
     return f"{Prefix.SAFE.value}/coordinators/{dataset}.json"
 
 
 def present_run(store: Store, dataset: str) -> tuple[str, dict[str, Any]]:
-    """Id and parameters of the run that is under way, or did not end in order; empty when there is none."""
+    """Return the run that is under way, or did not end in order.
+
+    Args:
+        store: Private store.
+        dataset: Its name.
+
+    Returns:
+        (id, parameters) of the run; empty when there is none.
+    """
     value = store.read_json(present_path(dataset))
     return (str(value["run"]), dict(value["parameters"])) if value is not None else ("", {})
 
 
 def evaluation_path(dataset: str) -> str:
-    """Where the evaluation that is under way is noted."""
+    """Return where the evaluation that is under way is noted.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        The path.
+    """
     return f"{Prefix.SAFE.value}/evaluations/{dataset}.json"
 
 
 def recheck_path(dataset: str) -> str:
-    """Where the recheck that is under way is noted."""
+    """Return where the recheck that is under way is noted.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        The path.
+    """
     return f"{Prefix.SAFE.value}/rechecks/{dataset}.json"
 
 
 def note_work(store: Store, path: str, handle: str, parameters: dict[str, Any]) -> None:
-    """Note by which handle the engine knows the work that is under way, and what it was begun with."""
+    """Note by which handle the engine knows the work that is under way, and what it was begun with.
+
+    Args:
+        store: Private store.
+        path: Where it is noted.
+        handle: Of the work.
+        parameters: What it was begun with.
+    """
     store.write_named(path, json.dumps({"handle": handle, "parameters": parameters}).encode())
 
 
 def noted_work(store: Store, path: str) -> tuple[str, dict[str, Any]]:
-    """Handle and parameters of the work that is under way, or did not end in order; empty when there is none."""
+    """Return the work that is under way, or did not end in order.
+
+    Args:
+        store: Private store.
+        path: Where it is noted.
+
+    Returns:
+        (handle, parameters) of the work; empty when there is none.
+    """
     value = store.read_json(path)
     return (str(value["handle"]), dict(value["parameters"])) if value is not None else ("", {})
 
 
 def present_evaluation(store: Store, dataset: str) -> tuple[str, dict[str, Any]]:
-    """Handle and parameters of the evaluation that is under way, as `noted_work`."""
+    """Return the evaluation that is under way, as `noted_work`.
+
+    Args:
+        store: Private store.
+        dataset: Its name.
+
+    Returns:
+        (handle, parameters) of the evaluation; empty when there is none.
+    """
     return noted_work(store, evaluation_path(dataset))
 
 
 def present_recheck(store: Store, dataset: str) -> tuple[str, dict[str, Any]]:
-    """Handle and parameters of the recheck that is under way, as `noted_work`."""
+    """Return the recheck that is under way, as `noted_work`.
+
+    Args:
+        store: Private store.
+        dataset: Its name.
+
+    Returns:
+        (handle, parameters) of the recheck; empty when there is none.
+    """
     return noted_work(store, recheck_path(dataset))
 
 
 def last_run(store: Store, dataset: str) -> RunRecord | None:
-    """The record of the last run that ended, None when there is none."""
+    """Return the record of the last run that ended.
+
+    Args:
+        store: Private store.
+        dataset: Its name.
+
+    Returns:
+        The record, None when there is none.
+    """
     value = store.read_json(record_path(dataset))
     return RunRecord(**value) if value is not None else None

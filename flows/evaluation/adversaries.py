@@ -18,14 +18,17 @@ def numbers(
     limits: Mapping[str, Limits],
     heed: Callable[[], None],
 ) -> Numbers:
-    """The figures of both, by every embedder; each says so where it is not known.
+    """Return the figures of both adversaries, by every embedder; each says so where it is not known.
 
     Args:
-        pairing: who is who, and what the manifest says.
-        looked: what was found about each of its pairs.
-        others: what was found about each of its other pictures.
-        limits: embedder -> the distances of strangers.
-        heed: asked before each embedder; what it raises passes.
+        pairing: Who is who, and what the manifest says.
+        looked: What was found about each of its pairs.
+        others: What was found about each of its other pictures.
+        limits: Embedder -> the distances of strangers.
+        heed: Called before each embedder; what it raises passes.
+
+    Returns:
+        The figures.
     """
     clips, more = [one.clip for one in looked], [one.clip for one in others]
     labelled = frozenset(pair.person for pair in (*pairing.pairs, *pairing.others) if pair.labelled)
@@ -43,6 +46,13 @@ def numbers(
 
 
 def footage(looked: Sequence[Looked]) -> dict[int, int]:
-    """Index of a clip -> index of the first whose original has the same content: a copy is no other picture."""
+    """Return which clips have the same original: a copy is no other picture.
+
+    Args:
+        looked: What was found about each pair.
+
+    Returns:
+        Index of a clip -> index of the first whose original has the same content.
+    """
     first: dict[str, int] = {}
     return {one.clip.index: first.setdefault(one.content, one.clip.index) for one in looked if one.content}

@@ -31,17 +31,34 @@ class Evaluation:
     def __init__(
         self, dataset: Dataset, store: Store, engine: Engine, machine: Machine, stop: threading.Event, handle: str
     ) -> None:
-        """engine: abandons the flow run of a worker that died. stop: ends it at its next step when set. handle: by
-        which the engine knows this evaluation."""
+        """Args:
+        dataset: The dataset.
+        store: Private store; takes the report.
+        engine: Abandons the flow run of a worker that died.
+        machine: What belongs to this machine.
+        stop: Ends the evaluation at its next step when set.
+        handle: By which the engine knows this evaluation.
+        """
         self._dataset, self._store, self._machine, self._stop = dataset, store, machine, stop
         lease, path = evaluation_of(dataset.name), evaluation_path(dataset.name)
         self._alone = Exclusive(store, engine, stop, handle, lease, path, _BUSY)
 
     def run(self, every: int, show: Show, fid: bool = False) -> Content:
-        """Look at every `every`-th frame, and store the report. fid: with the Fréchet inception distance.
+        """Evaluate the dataset, and store the report.
 
-        Raises UsageError while another worker evaluates this dataset, LeaseLost when one has taken over, Cancelled when
-        stopped, otherwise as `flows.evaluation.evaluate.evaluate`.
+        Args:
+            every: Frames from one look to the next.
+            show: Makes each pair visible to an orchestrator.
+            fid: With the Fréchet inception distance.
+
+        Returns:
+            What the report says.
+
+        Raises:
+            UsageError: While another worker evaluates this dataset.
+            LeaseLost: When another worker has taken over.
+            Cancelled: When stopped.
+            Exception: Otherwise as `flows.evaluation.evaluate.evaluate`.
         """
         parameters = {"every": every} | ({"fid": True} if fid else {})
         return self._alone.run(parameters, lambda heed: self._evaluate(every, show, fid, heed))

@@ -36,14 +36,25 @@ log = logging.getLogger("anonflow")
 PROFILE, WITH_FID = "evaluation", "evaluation-fid"
 """Without and with the network of the Fréchet inception distance, which needs torch."""
 EVERY = 5
-"""Frames from one look to the next, where nobody asks for another step: of 30 frames a second, six."""
+"""Frames from one look to the next, unless another step is asked for: of 30 frames a second, six."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to evaluate. originals, anonymized: addresses, see `flows.evaluation.pairs.pair_up`, as person, people and
-    others. out: folder of the report. every: look at every so many frames only. reviewer: show the source beside the
-    result. dataset: name of the dataset that these are, if it has one."""
+    """What to evaluate.
+
+    Attributes:
+        originals: Address, see `flows.evaluation.pairs.pair_up`.
+        anonymized: Address, see `flows.evaluation.pairs.pair_up`.
+        out: Folder of the report.
+        person: See `flows.evaluation.pairs.pair_up`.
+        people: See `flows.evaluation.pairs.pair_up`.
+        every: Look at every so many frames only.
+        reviewer: Show the source beside the result.
+        title: Of the report.
+        dataset: Name of the dataset that these are, if it has one.
+        others: Address, see `flows.evaluation.pairs.pair_up`.
+    """
 
     originals: str
     anonymized: str
@@ -58,7 +69,16 @@ class Request:
 
 
 def check(request: Request, settings: Settings) -> None:
-    """Raises what `evaluate` would raise at once: UsageError for a report without a place of its own, WeightsError."""
+    """Raise what `evaluate` would raise at once.
+
+    Args:
+        request: What to evaluate.
+        settings: Of the evaluation.
+
+    Raises:
+        UsageError: For a report without a place of its own, or settings that are not for an evaluation.
+        WeightsError: When weights are not in place.
+    """
     if settings.profile not in (PROFILE, WITH_FID) or request.every < 1:
         raise UsageError(
             "An evaluation uses the profile evaluation or evaluation-fid, and looks at every frame or every few."
@@ -77,10 +97,25 @@ def evaluate(
 ) -> Content:
     """Measure, attack, and write the report to `request.out`.
 
-    show: makes each pair visible to an orchestrator. heed: asked again and again; what it raises ends the evaluation.
-    done: called when the report is written, before what was measured is forgotten. A pair that cannot be measured is in
-    the report as one that needs a look. Raises UsageError before anything is measured when nothing can be paired or the
-    report has no place, WeightsError, SpaceError, StoreUnavailable, Cancelled.
+    A pair that cannot be measured is in the report as one that needs a look.
+
+    Args:
+        request: What to evaluate.
+        settings: Of the evaluation.
+        told: Hears how far each pair is.
+        show: Makes each pair visible to an orchestrator.
+        heed: Called again and again; what it raises ends the evaluation.
+        done: Called when the report is written, before what was measured is forgotten.
+
+    Returns:
+        What the report says.
+
+    Raises:
+        UsageError: Before anything is measured, when nothing can be paired or the report has no place.
+        WeightsError: When weights are not in place.
+        SpaceError: When a disk is full.
+        StoreUnavailable: When a remote place does not answer.
+        Cancelled: When stopped.
     """
     check(request, settings)
     key = load_key(key_path(settings.cache_url))
@@ -153,7 +188,7 @@ def _concluded(
 
 
 def _counts_of_others(pairing: Pairing, others: list[Looked]) -> tuple[tuple[str, int], ...]:
-    """Nothing where nobody gave other pictures."""
+    """Nothing where no other pictures were given."""
     if not others:
         return ()
     return (
@@ -173,7 +208,7 @@ def _check_place(request: Request) -> None:
     places = (request.anonymized, request.originals, *filter(None, [request.others]))
     data = [name for place in places for name in _names(place)]
     if request.reviewer:
-        # Whoever publishes one file publishes its folder, and the report would show the source.
+        # A person who publishes one file publishes its folder, and the report would show the source.
         data += [name.rpartition("/")[0] for name in _names(request.anonymized) if Path(name).is_file()]
     reports = [f"{name}/" for name in _names(str(request.out))]
     if any(out.startswith(f"{name}/") for out in reports for name in data):

@@ -44,7 +44,17 @@ def _roles(settings: Settings) -> tuple[str, ...]:
 
 
 def instruments(settings: Settings) -> Instruments:
-    """The networks of a run's profile. Raises WeightsError when weights are not in place."""
+    """Return the networks of a run's profile.
+
+    Args:
+        settings: Of the run.
+
+    Returns:
+        The networks.
+
+    Raises:
+        WeightsError: When weights are not in place.
+    """
 
     def one(role: str, **options: Any) -> Any:
         return profiles.load_role(settings, role, **options)[0]
@@ -65,13 +75,20 @@ def instruments(settings: Settings) -> Instruments:
 
 
 class Files:
-    """The two files of a pair on this machine; each is probed once, when it is first looked at. Raises MediaError and
-    ToolError then."""
+    """The two files of a pair on this machine; each is probed once, when it is first looked at.
+
+    Raises MediaError and ToolError then.
+    """
 
     def __init__(
         self, original: Path, anonymized: Path | None, picture: bool, check: Callable[[], None] = lambda: None
     ) -> None:
-        """check: asked for every frame that is read; what it raises passes."""
+        """Args:
+        original: The original.
+        anonymized: The anonymized file, None where there is none.
+        picture: Whether they are pictures.
+        check: Called for every frame that is read; what it raises passes.
+        """
         self.original, self.anonymized, self.picture, self._check = original, anonymized, picture, check
 
     @cached_property
@@ -100,9 +117,19 @@ class Files:
 
 
 class Measurer:
-    """Measures pairs of a run. every: look at every so many frames only. owner: under which name what was measured is
-    kept, by default that of each original. It is identifying; it is kept in the store until `forget`, so that a run
-    that was stopped goes on where it was."""
+    """Measures pairs of a run.
+
+    What was measured is identifying; it is kept in the store until `forget`, so that a run that was stopped goes on
+    where it was.
+
+    Args:
+        settings: Of the run.
+        store: Private store.
+        key: Makes keyed ids.
+        scratch: Private folder on local disk.
+        every: Look at every so many frames only.
+        owner: Name under which what was measured is kept, by default that of each original.
+    """
 
     def __init__(
         self, settings: Settings, store: Store, key: bytes, scratch: Path, every: int = 1, owner: str = ""
@@ -115,8 +142,19 @@ class Measurer:
 
     @contextlib.contextmanager
     def files(self, pair: Pair, check: Callable[[], None] = lambda: None) -> Iterator[Files]:
-        """The files of a pair, fetched to this machine for as long as the block lasts. check: see `Files`. Raises
-        MediaError, StoreUnavailable."""
+        """Fetch the files of a pair to this machine for as long as the block lasts.
+
+        Args:
+            pair: The pair.
+            check: See `Files`.
+
+        Yields:
+            The files.
+
+        Raises:
+            MediaError: When one cannot be read.
+            StoreUnavailable: When a remote place does not answer.
+        """
         with tempfile.TemporaryDirectory("", "pair-", self._scratch, ignore_cleanup_errors=True) as name:
             folder = Path(name)
             original = fetch(pair.original, folder / "original")
@@ -124,7 +162,19 @@ class Measurer:
             yield Files(original, anonymized, pair.picture, check)
 
     def measure(self, files: Files) -> Measured:
-        """Everything measured of one pair. Raises MediaError, ToolError, StoreUnavailable."""
+        """Measure everything of one pair, or return what is kept of it.
+
+        Args:
+            files: Of the pair.
+
+        Returns:
+            What was measured.
+
+        Raises:
+            MediaError: When a file cannot be read.
+            ToolError: When a tool fails.
+            StoreUnavailable: When a remote place does not answer.
+        """
         digests = list(files.digests)
         # Not the video's own name: what lies under that may be purged by a conversion at any time.
         owner = self._owner or evaluation_of(public_id(self._key, digests[0]))
@@ -140,9 +190,18 @@ class Measurer:
         return self._cache.get_or_make(key, Measured, lambda: self._measure(files)).value
 
     def sheets(self, files: Files, chosen: list[tuple[int, str]], source: bool) -> tuple[Path | None, Path | None]:
-        """Contact sheets (JPEG files in the scratch folder) of the anonymized file and, when asked for, of the source,
-        None where there is nothing to show; see `tasks.evaluation.report.sheet`. Frames are counted as in the original.
-        Raises as `measure`."""
+        """Make contact sheets (JPEG files in the scratch folder); see `tasks.evaluation.report.sheet`.
+
+        Raises as `measure`.
+
+        Args:
+            files: Of the pair.
+            chosen: (frame, caption) of each picture; frames are counted as in the original.
+            source: Whether one of the source is made, too.
+
+        Returns:
+            (sheet of the anonymized file, sheet of the source); None where there is nothing to show.
+        """
         if files.after is None:
             return None, None
         mapping = same_time(files.before.times, files.after.times)

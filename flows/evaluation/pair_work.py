@@ -26,8 +26,14 @@ from tasks.evaluation.report.verdict import Limits
 
 @dataclass(frozen=True)
 class Looked:
-    """What was found about a pair. page: None when it has no anonymized file. reason: why it could not be measured.
-    content: SHA-256 of the original, "" when it could not be measured. Identifying."""
+    """What was found about a pair. Identifying.
+
+    Attributes:
+        clip: For the attacks.
+        page: None when it has no anonymized file.
+        reason: Why it could not be measured.
+        content: SHA-256 of the original, "" when it could not be measured.
+    """
 
     clip: Clip
     page: Page | None
@@ -40,7 +46,11 @@ Told = Callable[[Pair, str], None]
 
 
 class Work:
-    """Measures pairs, several at a time. frechet: of all pairs so far."""
+    """Measures pairs, several at a time.
+
+    Attributes:
+        frechet: Of all pairs so far.
+    """
 
     def __init__(
         self,
@@ -51,14 +61,29 @@ class Work:
         show: Show,
         heed: Callable[[], None],
     ) -> None:
-        """reviewer: make contact sheets of the source, too."""
+        """Args:
+        measurer: Measures a pair.
+        limits: Embedder -> the distances of strangers.
+        reviewer: Make contact sheets of the source, too.
+        told: Hears how far each pair is.
+        show: Makes each pair visible to an orchestrator.
+        heed: Called again and again; what it raises ends the work.
+        """
         self._measurer, self._limits, self._reviewer = measurer, limits, reviewer
         self._told, self._show = told, show
         self.frechet = Frechet()
         self._heed, self._failed = heed, threading.Event()
 
     def all(self, pairs: Sequence[Pair], workers: int) -> list[Looked]:
-        """Every pair, in order."""
+        """Measure every pair.
+
+        Args:
+            pairs: The pairs.
+            workers: Threads.
+
+        Returns:
+            What was found, in the order of the pairs.
+        """
         with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="pair") as pool:
             futures = [pool.submit(contextvars.copy_context().run, self._one, pair) for pair in pairs]
             try:
@@ -113,7 +138,7 @@ class Work:
 
 
 def _number(pair: Pair, k: int) -> int:
-    """Number of the k-th person of a pair: the one mostly seen is the pair's, others are somebody each."""
+    """Number of the k-th person of a pair: the one mostly seen is the pair's, every other has a number of their own."""
     most = 1 << 20
     return pair.person if k == 0 else most + pair.ordinal * 1000 + k
 

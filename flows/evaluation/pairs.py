@@ -21,13 +21,17 @@ SUFFIXES = VIDEO_SUFFIXES | PICTURE_SUFFIXES
 
 @dataclass(frozen=True)
 class Pair:
-    """An original and what became of it.
+    """An original and what became of it. Names of originals are identifying and stay out of the representation.
 
-    ordinal: from 1, in the order of the originals. anonymized: None where there is none. person: number of the person
-    mostly seen; equal for files of one person. labelled: whether a label names that person. surroundings: how often
-    control strangers match the footage, as the manifest says (`flows.manifest.rows.Evidence`); None when it does not.
-    other: whether it is not one of the originals, but another picture of somebody. Names of originals are identifying
-    and stay out of the representation.
+    Attributes:
+        ordinal: From 1, in the order of the originals.
+        original: The original.
+        anonymized: None where there is none.
+        person: Number of the person mostly seen; equal for files of one person.
+        labelled: Whether a label names that person.
+        surroundings: How often control strangers match the footage, as the manifest says
+            (`flows.manifest.rows.Evidence`); None when it does not.
+        other: Whether it is not one of the originals, but another picture of a person.
     """
 
     ordinal: int
@@ -53,9 +57,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """All pairs. strangers: anonymized files that belong to no original. people: how many the originals show. manifest:
-    whether the anonymized files come with a manifest of ours. others: other pictures of people who are named, counted
-    on after the originals; they have no result. unnamed: how many more there are, of nobody who is named."""
+    """All pairs.
+
+    Attributes:
+        pairs: The originals with their results.
+        strangers: Anonymized files that belong to no original.
+        people: How many people the originals show.
+        manifest: Whether the anonymized files come with a manifest of ours.
+        others: Other pictures of people who are named, counted on after the originals; they have no result.
+        unnamed: How many more pictures there are, of people who are not named.
+    """
 
     pairs: tuple[Pair, ...]
     strangers: int
@@ -71,10 +82,22 @@ def pair_up(
     """Pair the files behind two addresses (files, folders, tables; see `flows.run.sources.find`).
 
     A destination of ours is read by its manifest, with the key that made it. Otherwise files belong together that have
-    the same path but for the suffix; a file and a file always do. person: regular expression on the path of an
-    original, whose first group names the person. people: CSV table with columns file, person. Without either, every
-    original shows somebody else. others: address of more pictures of people, who are named in the same way by their
-    paths below it. Raises UsageError when nothing fits.
+    the same path but for the suffix; a file and a file always do. Without `person` and `people`, every original shows
+    another person.
+
+    Args:
+        originals: Address of the originals.
+        anonymized: Address of the anonymized files.
+        key: Makes keyed ids.
+        person: Regular expression on the path of an original, whose first group names the person.
+        people: CSV table with columns file, person.
+        others: Address of more pictures of people, who are named in the same way by their paths below it.
+
+    Returns:
+        The pairs.
+
+    Raises:
+        UsageError: When nothing fits.
     """
     ours = find(originals, SUFFIXES, argument="ORIGINALS")
     theirs = find(anonymized, SUFFIXES, argument="ANONYMIZED")
@@ -166,13 +189,24 @@ def _people(names: Sequence[str], more: Sequence[str], person: str, people: str)
                 f"--person or --people names nobody: it is compared with paths below {place}, such as person/clip.mp4."
             )
     numbers: dict[str, int] = {}
-    # No label holds a null character, so that an unnamed file is somebody of its own.
+    # No label holds a null character, so that an unnamed file is a person of its own.
     whose = [numbers.setdefault(f"\x00{n}" if label is None else label, len(numbers)) for n, label in enumerate(labels)]
     return whose, [bool(label) for label in labels]
 
 
 def who_is_who(person: str, people: str) -> tuple[re.Pattern[str] | None, dict[str, str]]:
-    """The pattern and the table (file -> person) that `pair_up` is told of. Raises UsageError for unusable ones."""
+    """Return the pattern and the table that tell `pair_up` who is who.
+
+    Args:
+        person: Regular expression, may be empty.
+        people: Address of the CSV table, may be empty.
+
+    Returns:
+        (pattern, file -> person).
+
+    Raises:
+        UsageError: For unusable ones.
+    """
     if person and people:
         raise UsageError("Say who is who by --person or by --people, not both.")
     if not person:

@@ -1,4 +1,4 @@
-"""Reports of datasets in the store, where a worker left them, until somebody fetches them."""
+"""Reports of datasets in the store, where a worker left them, until they are fetched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from tasks.evaluation.report.folder import INDEX, place
 
 
 def save(store: Store, dataset: str, report: Path) -> None:
-    """Store a written report; an earlier one goes when this one is complete. Raises StoreUnavailable."""
+    """Store a written report; an earlier one goes when this one is complete.
+
+    Args:
+        store: Private store.
+        dataset: Its name.
+        report: Folder of the written report.
+
+    Raises:
+        StoreUnavailable: When the store does not answer.
+    """
     folder = report_folder(dataset)
     now = datetime.datetime.now(datetime.UTC)
     mine = f"{folder}/{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
@@ -27,8 +36,16 @@ def save(store: Store, dataset: str, report: Path) -> None:
 
 
 def fetch(store: Store, dataset: str, out: Path) -> None:
-    """Write the stored report to a folder, as `tasks.evaluation.report.page.write` does. Raises UsageError when there
-    is none."""
+    """Write the stored report to a folder, as `tasks.evaluation.report.page.write` does.
+
+    Args:
+        store: Private store.
+        dataset: Its name.
+        out: The folder.
+
+    Raises:
+        UsageError: When there is none.
+    """
     folder = report_folder(dataset)
     listed = store.list_tree(folder)
     complete = sorted({_of(folder, path) for path in listed if path == f"{_of(folder, path)}/{INDEX}"})

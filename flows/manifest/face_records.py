@@ -31,12 +31,29 @@ _POINTS = tuple(
 
 
 def path_of(public_id: str) -> str:
-    """Place of a record relative to the destination."""
+    """Return the place of a record relative to the destination.
+
+    Args:
+        public_id: Of the content.
+
+    Returns:
+        The path.
+    """
     return f"{FOLDER}/{public_id}.parquet"
 
 
 def in_file(painted: Painted, turned: int, width: int, height: int) -> Painted:
-    """The same faces in the pixels of a file of this size whose frames were turned by `turned` degrees clockwise."""
+    """Return the same faces in the pixels of the file.
+
+    Args:
+        painted: In the pixels of the frames as they were turned for processing.
+        turned: Degrees clockwise by which they were turned.
+        width: Of the file's frames in pixels.
+        height: Of the file's frames in pixels.
+
+    Returns:
+        The faces in the pixels of the file.
+    """
     if turned == 0 or not len(painted.frame):
         return painted
     back = way_back(width, height, turned)
@@ -47,7 +64,17 @@ def in_file(painted: Painted, turned: int, width: int, height: int) -> Painted:
 
 
 def save(destination: Store, public_id: str, painted: Painted, output_sha256: str) -> None:
-    """Write the record of a result. Raises StoreUnavailable."""
+    """Write the record of a result.
+
+    Args:
+        destination: Where results go.
+        public_id: Of the content.
+        painted: In the pixels of the file.
+        output_sha256: SHA-256 of the result.
+
+    Raises:
+        StoreUnavailable: When the destination does not answer.
+    """
     import pyarrow
     import pyarrow.parquet
 
@@ -62,11 +89,14 @@ def save(destination: Store, public_id: str, painted: Painted, output_sha256: st
 
 
 def keep(destination: Store, row: VideoRow, painted: Painted | None) -> None:
-    """Write the record of a published result, if it is known what was painted, or remove that of an earlier one.
-
-    painted: in the pixels of the frames as they were turned for processing.
+    """Write the record of a published result, or remove that of an earlier one.
 
     A record that cannot be written is logged: without it a recheck is stricter, so the result need not wait for it.
+
+    Args:
+        destination: Where results go.
+        row: Of the result.
+        painted: In the pixels of the frames as they were turned for processing; None when it is not known.
     """
     try:
         if painted is None:
@@ -79,7 +109,19 @@ def keep(destination: Store, row: VideoRow, painted: Painted | None) -> None:
 
 
 def load(destination: Store, public_id: str, output_sha256: str) -> Painted | None:
-    """The record of just this result, None when there is none or it is damaged. Raises StoreUnavailable."""
+    """Return the record of just this result.
+
+    Args:
+        destination: Where results go.
+        public_id: Of the content.
+        output_sha256: SHA-256 of the result.
+
+    Returns:
+        What was painted, in the pixels of the file; None when there is no record or it is damaged.
+
+    Raises:
+        StoreUnavailable: When the destination does not answer.
+    """
     import pyarrow
     import pyarrow.parquet
 

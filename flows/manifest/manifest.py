@@ -38,7 +38,10 @@ class Ledger:
     """
 
     def __init__(self, destination: Store, tables: bool = True) -> None:
-        """tables: keep the tables up to date with what is recorded; False where somebody else will, at the end."""
+        """Args:
+        destination: Where results go.
+        tables: Keep the tables up to date with what is recorded; False where another process will, at the end.
+        """
         self._destination = destination
         self._tables = tables
         self._lock = threading.Lock()
@@ -47,9 +50,15 @@ class Ledger:
         self._pause_until = 0.0
 
     def finished(self, public_id: str, fingerprint: str, output: str) -> VideoRow | None:
-        """An earlier row of this content that still holds: final verdict, same settings and code, output intact.
+        """Return an earlier row of a content that still holds: final verdict, same settings and code, output intact.
 
-        output: where a result of it lies; where one does that is held back, removing it was interrupted.
+        Args:
+            public_id: Of the content.
+            fingerprint: Digest over everything that can change the result.
+            output: Where a result of it lies; where one does that is held back, removing it was interrupted.
+
+        Returns:
+            The row, None when there is none.
         """
         for row in _newest(self._of(public_id)):
             if row.verdict not in FINAL or row.fingerprint != fingerprint:
@@ -61,16 +70,29 @@ class Ledger:
         return None
 
     def decided(self, public_id: str) -> tuple[VideoRow | None, int]:
-        """(a row that says that the last try at this content is held back, how many tries followed the first)."""
+        """Return what was decided about earlier tries at a content.
+
+        Args:
+            public_id: Of the content.
+
+        Returns:
+            (a row that says that the last try is held back, or None; how many tries followed the first).
+        """
         rows = _newest(self._of(public_id))
         held = next((row for row in rows if row.review in HELD), None)
         return held, max((row.redone for row in rows), default=0)
 
     def settled(self, fingerprint: str) -> dict[tuple[str, str], VideoRow]:
-        """(input id, stamp of the source) -> row, for all inputs that need no work as far as listings tell.
+        """Return the rows of all inputs that need no work as far as listings tell.
 
-        That is quick, since neither sources nor results are read: the row is final, made by the same settings and
-        code, and the result lies there as it was written (size and version). Rows without a stamp are left out.
+        That is quick, since neither sources nor results are read: the row is final, made by the same settings and code,
+        and the result lies there as it was written (size and version). Rows without a stamp are left out.
+
+        Args:
+            fingerprint: Digest over everything that can change the result.
+
+        Returns:
+            (input id, stamp of the source) -> row.
         """
         found = {}
         rows = [row for row in _newest(self.rows()) if row.verdict in FINAL and row.fingerprint == fingerprint]
@@ -89,7 +111,14 @@ class Ledger:
         return found
 
     def record(self, row: VideoRow) -> VideoRow:
-        """Add or replace a row. The tables follow, at the latest with `flush`."""
+        """Add or replace a row. The tables follow, at the latest with `flush`.
+
+        Args:
+            row: The row.
+
+        Returns:
+            The row.
+        """
         data = json.dumps(row.as_json(), sort_keys=True).encode()
         self._destination.write_named(path_of(row.public_id, row.input_id), data)
         with self._lock:
@@ -103,8 +132,8 @@ class Ledger:
     def flush(self) -> None:
         """Bring the tables up to date with the rows of all runs.
 
-        Looks at the rows again after writing: whoever writes the tables last has seen every row that was there then,
-        so two runs that end at the same time leave complete tables.
+        Looks at the rows again after writing: the process that writes the tables last has seen every row that was there
+        then, so two runs that end at the same time leave complete tables.
         """
         with self._lock:
             while self._assemble(self._refreshed()):
@@ -171,7 +200,15 @@ class Ledger:
 
 
 def path_of(public_id: str, input_id: str) -> str:
-    """Place of a row relative to the destination. Inputs of equal content share the folder."""
+    """Return the place of a row relative to the destination. Inputs of equal content share the folder.
+
+    Args:
+        public_id: Of the content.
+        input_id: Keyed id of the input.
+
+    Returns:
+        The path.
+    """
     return f"{FOLDER}/{public_id}/{input_id}.json"
 
 

@@ -19,8 +19,13 @@ from tasks.records import Verdict
 
 @dataclass(frozen=True)
 class Applied:
-    """How many files each choice was carried out for. gone: files that were not there any more, which is fine for what
-    was rejected. unknown: files that the manifest does not know."""
+    """What became of a review.
+
+    Attributes:
+        counts: How many files each choice was carried out for.
+        gone: Files that were not there any more, which is fine for what was rejected.
+        unknown: Files that the manifest does not know.
+    """
 
     counts: dict[Choice, int]
     gone: int
@@ -28,12 +33,22 @@ class Applied:
 
 
 def apply(review: Review, destination: Store) -> Applied:
-    """Carry out the decisions on a destination of ours: accepted files are noted as such, rejected ones are removed and
-    stay withheld whatever the settings of later runs, those to be redone are removed and converted anew, with other
-    twins, by the next run.
+    """Carry out the decisions on a destination of ours.
 
-    Applying the same decisions twice changes nothing more, and completes what was interrupted. Raises UsageError when
-    the manifest knows none of the files, StoreUnavailable; what was carried out by then stays.
+    Accepted files are noted as such. Rejected ones are removed and stay withheld, whatever the settings of later runs.
+    Those to be redone are removed and converted anew, with other twins, by the next run. Applying the same decisions
+    twice changes nothing more, and completes what was interrupted.
+
+    Args:
+        review: The decisions.
+        destination: Where the results lie.
+
+    Returns:
+        What was carried out.
+
+    Raises:
+        UsageError: When the manifest knows none of the files.
+        StoreUnavailable: When the destination does not answer; what was carried out by then stays.
     """
     ledger = Ledger(destination)
     rows: dict[str, list[VideoRow]] = {}
@@ -65,7 +80,7 @@ def _owner(name: str) -> str:
 
 
 def _decided(row: VideoRow, choice: Choice) -> VideoRow:
-    """The row after a decision. A reviewer's note stays out of it: it may tell who somebody is."""
+    """The row after a decision. A reviewer's note stays out of it: it may tell who a person is."""
     if choice is Choice.ACCEPT:
         return row if not row.output else replace(row, review=choice.value)
     if choice is Choice.REJECT:

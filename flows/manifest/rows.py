@@ -18,14 +18,29 @@ from tasks.records import Verdict
 class Evidence:
     """What the stages found out about one input. Holds neither names nor predicted attributes.
 
-    attempts: tries at twins, `tasks.records.Attempt` as JSON values. audit: per embedder its threshold, smallest and
-    mean distance, worst frame, number of recognised frames and mean distance to the twins. worst_frame,
-    worst_distance: the frame nearest to the source in the audit; -1 and None when nothing was compared. faces_lost:
-    replaced faces that the audit's detector did not find. turned: degrees clockwise by which the frames were turned for
-    processing, since most faces lay on their side. twins_shared: twins that another video may show too, since no
-    other was left. surroundings: share of pairs of a painted control stranger and the source that a general matcher at
-    1 % false accepts takes for one person, the largest over networks and people; None when nobody was measured. What
-    hair, ears, head and light give away whatever the face. Distances are cosine distances.
+    Distances are cosine distances.
+
+    Attributes:
+        scenes: Their number.
+        tracks: Their number.
+        identities: Number of people.
+        turned: Degrees clockwise by which the frames were turned for processing, since most faces lay on their side.
+        redacted_tracks: Number of tracks that were covered.
+        attempts: Tries at twins, `tasks.records.AttemptRecord` as JSON values.
+        audit: Per embedder its threshold, smallest and mean distance, worst frame, number of recognised frames and mean
+            distance to the twins.
+        worst_frame: The frame nearest to the source in the audit; -1 when nothing was compared.
+        worst_distance: Distance on that frame; None when nothing was compared.
+        faces_replaced: Their number.
+        faces_redacted: Their number.
+        faces_lost: Replaced faces that the audit's detector did not find.
+        twins_shared: Twins that another video may show too, since no other was left.
+        surroundings: Share of pairs of a painted control stranger and the source that a general matcher at 1 % false
+            accepts takes for one person, the largest over networks and people; None when no person was measured. It is
+            what
+            hair, ears, head and light give away, independent of the face.
+        audio_streams: Of the source.
+        audio_copied: Whether every audio stream has the very packets of the source.
     """
 
     scenes: int = 0
@@ -56,15 +71,37 @@ HELD = frozenset({REJECT, PULLED})
 
 @dataclass(frozen=True, kw_only=True)
 class VideoRow(Evidence):
-    """One input and its verdict.
+    """One input and its verdict. Durations and stage times are seconds.
 
-    public_id: keyed id of the content. input_id: keyed id of its place in the dataset, which tells inputs of equal
-    content apart. ordinal: place in the input list of the run that wrote the row. reason: an `infra.reasons.Reason`,
-    or a code of another version; empty for published. fingerprint: digest over everything that can change the result.
-    source_stamp, output_stamp: keyed id of the source's version, and version of the result, as listings show them;
-    empty when unknown. run: id of the dataset run that wrote the row, if any. review: what a person decided about the
-    result, if it was looked at, or that a recheck took it out. redone: how often a person asked for another try; the
-    seed of the row is the run's plus as many. Durations and stage times are seconds.
+    Attributes:
+        public_id: Keyed id of the content.
+        input_id: Keyed id of its place in the dataset, which tells inputs of equal content apart.
+        ordinal: Place in the input list of the run that wrote the row.
+        verdict: What became of it.
+        reason: An `infra.reasons.Reason`, or a code of another version; empty for published.
+        message: The reason in words.
+        width: Of the frames in pixels.
+        height: Of the frames in pixels.
+        frames: Their number.
+        fps: Frames per second.
+        duration_s: Of the video.
+        output: Path of the result relative to the destination.
+        output_sha256: SHA-256 of the result.
+        output_bytes: Size of the result.
+        output_stamp: Version of the result, as listings show it; empty when unknown.
+        stage_seconds: Stage -> time.
+        peak_memory_bytes: Of the process.
+        backends: Backend -> digest.
+        profile: Of the run.
+        recipe: Of the run.
+        seed: The run's, plus `redone`.
+        fingerprint: Digest over everything that can change the result.
+        source_stamp: Keyed id of the source's version, as listings show it; empty when unknown.
+        run: Id of the dataset run that wrote the row, if any.
+        software: Version of this project.
+        review: What a person decided about the result, if it was looked at, or that a recheck took it out.
+        redone: How often a person asked for another try.
+        finished_at: UTC, ISO 8601.
     """
 
     public_id: str
@@ -97,17 +134,31 @@ class VideoRow(Evidence):
     finished_at: str = ""
 
     def rejected(self) -> VideoRow:
-        """The row of an input whose result a person rejected: it is withheld whatever else is known."""
+        """The row of an input whose result a person rejected: it is withheld, independent of what else is known."""
         said = "A person rejected the result; another is made once one asks to redo it, or by --overwrite."
         return self._held(REJECT, Reason.REVIEW, said)
 
     def pulled(self, reason: str) -> VideoRow:
-        """The row of an input whose result failed a recheck and was taken out. reason: the first that was found."""
+        """Return the row of an input whose result failed a recheck and was taken out.
+
+        Args:
+            reason: The first that was found.
+
+        Returns:
+            The row.
+        """
         said = "The result failed a recheck and was taken out; another is made by --overwrite."
         return self._held(PULLED, reason, said)
 
     def held_like(self, earlier: VideoRow) -> VideoRow:
-        """This row, held back as an earlier one of the same content is."""
+        """Return this row, held back as an earlier one of the same content is.
+
+        Args:
+            earlier: The earlier row.
+
+        Returns:
+            The row.
+        """
         return self.pulled(earlier.reason) if earlier.review == PULLED else self.rejected()
 
     def _held(self, review: str, reason: str, message: str) -> VideoRow:
@@ -134,7 +185,17 @@ class VideoRow(Evidence):
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> VideoRow:
-        """The row back from JSON values; unknown fields are dropped. Raises StoreError when it is no row."""
+        """Return the row back from JSON values; unknown fields are dropped.
+
+        Args:
+            value: By the names of the fields.
+
+        Returns:
+            The row.
+
+        Raises:
+            StoreError: When it is no row.
+        """
         known = {f.name for f in fields(cls)}
         try:
             return cls(**{k: v for k, v in value.items() if k in known} | {"verdict": Verdict(value["verdict"])})
@@ -153,12 +214,26 @@ def _plain(value: Any) -> Any:
 
 
 def lines(rows: list[VideoRow]) -> bytes:
-    """The rows as JSON lines."""
+    """Write rows as JSON lines.
+
+    Args:
+        rows: The rows.
+
+    Returns:
+        UTF-8 text, a line per row.
+    """
     return "".join(json.dumps(row.as_json(), sort_keys=True) + "\n" for row in rows).encode()
 
 
 def parquet(rows: list[VideoRow]) -> bytes:
-    """The rows as a Parquet file; nested fields become JSON text."""
+    """Write rows as a Parquet file; nested fields become JSON text.
+
+    Args:
+        rows: The rows.
+
+    Returns:
+        The file.
+    """
     import pyarrow
     import pyarrow.parquet
 
@@ -169,7 +244,7 @@ def parquet(rows: list[VideoRow]) -> bytes:
         "bool": pyarrow.bool_(),
     }
     evidence = fields(Evidence)
-    # Whoever opens the table wants to see the verdict first.
+    # A person who opens the table wants to see the verdict first.
     ordered = (*fields(VideoRow)[len(evidence) :], *evidence)
     schema = pyarrow.schema([(f.name, kinds.get(str(f.type), pyarrow.string())) for f in ordered])
     flat = [

@@ -33,7 +33,12 @@ MOST_LINES = 1000
 
 
 def verdicts(rows: Sequence[VideoRow], suffix: str = "") -> None:
-    """A table with a line per input, those that need a look first; suffix: tells the datasets' artifacts apart."""
+    """Show a table with a line per input, those that need a look first.
+
+    Args:
+        rows: Of the inputs.
+        suffix: Tells the datasets' artifacts apart.
+    """
     order = (Verdict.FAILED, Verdict.WITHHELD, Verdict.REDACTED, Verdict.PUBLISHED)
     shown = sorted(rows, key=lambda row: (order.index(row.verdict), row.place))[:MOST_LINES]
     count = Counter(row.verdict.value for row in rows)
@@ -43,7 +48,12 @@ def verdicts(rows: Sequence[VideoRow], suffix: str = "") -> None:
 
 
 def times(rows: Iterable[VideoRow], suffix: str = "") -> None:
-    """A table of where the hours went: per stage its videos, hours, share, and seconds per second of video."""
+    """Show a table of where the hours went: per stage its videos, hours, share, and seconds per second of video.
+
+    Args:
+        rows: Of the inputs.
+        suffix: Tells the datasets' artifacts apart.
+    """
     seconds: dict[str, float] = defaultdict(float)
     videos: Counter[str] = Counter()
     duration = 0.0
@@ -71,7 +81,14 @@ def times(rows: Iterable[VideoRow], suffix: str = "") -> None:
 
 
 def report(name: str, destination: str, rows: Sequence[VideoRow], suffix: str = "") -> None:
-    """A page that says in words what became of a dataset, and where its tables lie."""
+    """Show a page that says in words what became of a dataset, and where its tables lie.
+
+    Args:
+        name: Of the dataset.
+        destination: Where its results lie.
+        rows: Of the inputs.
+        suffix: Tells the datasets' artifacts apart.
+    """
     count = Counter(row.verdict for row in rows)
     reasons = Counter((row.verdict.value, row.reason) for row in rows if row.reason)
     lines = [
@@ -87,7 +104,14 @@ def report(name: str, destination: str, rows: Sequence[VideoRow], suffix: str = 
 
 
 def evaluation(content: Content, suffix: str = "") -> None:
-    """What an evaluation found out about the whole, and the numbers that carry it; names of files are not in it."""
+    """Show what an evaluation found out about the whole, and the numbers that support it.
+
+    Names of files are not in it.
+
+    Args:
+        content: Of the report.
+        suffix: Tells the datasets' artifacts apart.
+    """
     lines = [f"# {content.outcome.value}", content.verdict, ""]
     lines += [f"- **{line.title}: {line.number}** {line.words}" for line in content.headlines]
     lines += ["", *(f"- {count} {what}" for what, count in content.counts)]
@@ -95,14 +119,29 @@ def evaluation(content: Content, suffix: str = "") -> None:
 
 
 def recheck(lines: Sequence[tuple[str, str]], said: str, suffix: str = "") -> None:
-    """A table of the files that failed a recheck: (public id, what became of it and why). said: the whole in a line."""
+    """Show a table of the files that failed a recheck.
+
+    Args:
+        lines: (public id, what became of it and why) of each.
+        said: The whole in a line.
+        suffix: Tells the datasets' artifacts apart.
+    """
     more = f" The first {MOST_LINES}; `anonflow recheck` names all." if len(lines) > MOST_LINES else ""
     table = [{"public id": public_id, "found": found} for public_id, found in lines[:MOST_LINES]]
     create_table_artifact(key=RECHECK + suffix, table=table, description=f"{said}.{more}")
 
 
 def alarm(name: str, rows: Sequence[VideoRow], most: float) -> bool:
-    """Tell automations, by the event ALARM, that more than a share `most` of a dataset was withheld or failed."""
+    """Tell automations, by the event ALARM, that too much of a dataset was withheld or failed.
+
+    Args:
+        name: Of the dataset.
+        rows: Of the inputs.
+        most: Share of withheld and failed inputs above which the event is sent.
+
+    Returns:
+        Whether it was sent.
+    """
     bad = sum(row.verdict in (Verdict.WITHHELD, Verdict.FAILED) for row in rows)
     if not rows or bad <= most * len(rows):
         return False
@@ -122,7 +161,13 @@ class Progress:
         self._id: UUID | None = None
 
     def show(self, done: int, total: int, description: str) -> None:
-        """Say how many of how many inputs have their verdict, if the server listens."""
+        """Show how many of how many inputs have their verdict, if the server listens.
+
+        Args:
+            done: Inputs with a verdict.
+            total: All inputs of the run.
+            description: What is shown beside it.
+        """
         attempt(lambda: self._show(100.0 * done / total if total else 100.0, description))
 
     def _show(self, percent: float, description: str) -> None:
@@ -134,7 +179,11 @@ class Progress:
 
 
 def attempt(show: Callable[[], object]) -> None:
-    """Show something; what cannot be shown must not end the run, and the manifest has it all."""
+    """Show something; what cannot be shown must not end the run, and the manifest has it all.
+
+    Args:
+        show: Shows it.
+    """
     try:
         show()
     except Exception as error:

@@ -60,10 +60,17 @@ def convert_dataset(
 ) -> State[None]:
     """Coordinate one run.
 
-    dataset: its name, as defined by `anonflow deploy`. profile, policy (what to do with a face that cannot be replaced
-    safely): instead of what the definition says. only_failed: convert again what failed.
-    changes: further settings of the recipe instead of what the definition says. shard_seconds: of video in a
-    shard. alarm_share: share of withheld and failed inputs above which an event tells automations.
+    Args:
+        dataset: Its name, as defined by `anonflow deploy`.
+        profile: Instead of what the definition says.
+        policy: What to do with a face that cannot be replaced safely, instead of what the definition says.
+        only_failed: Convert again what failed.
+        changes: Further settings of the recipe instead of what the definition says.
+        shard_seconds: Seconds of video in a shard.
+        alarm_share: Share of withheld and failed inputs above which an event tells automations.
+
+    Returns:
+        How the run ended.
     """
     logger = get_run_logger()
     store, suffix = Store(Settings().cache_url), f"-{dataset}"
@@ -112,7 +119,16 @@ def convert_dataset(
     description="Convert one portion of a dataset run; submitted by convert-dataset.",
 )
 def convert_shard_flow(dataset: str, run: str, number: int) -> State[None]:
-    """Convert one shard. dataset: the name, for whoever looks. run, number: which shard of which run."""
+    """Convert one shard.
+
+    Args:
+        dataset: The name, for a person who looks.
+        run: Id of the run.
+        number: Of the shard in the run.
+
+    Returns:
+        How the conversion ended.
+    """
     logger = get_run_logger()
     stop = STOP.get() or threading.Event()
     try:
@@ -135,8 +151,13 @@ def convert_shard_flow(dataset: str, run: str, number: int) -> State[None]:
 def evaluate_dataset(dataset: str, every: int = EVERY, fid: bool = False) -> State[None]:
     """Evaluate what was converted so far.
 
-    dataset: its name, as defined by `anonflow deploy`, which also says who is who. every: look at every so many frames.
-    fid: also the Fréchet inception distance; the worker needs the weights of the profile evaluation-fid.
+    Args:
+        dataset: Its name, as defined by `anonflow deploy`, which also says who is who.
+        every: Look at every so many frames.
+        fid: Also the Fréchet inception distance; the worker needs the weights of the profile evaluation-fid.
+
+    Returns:
+        How the evaluation ended.
     """
     logger = get_run_logger()
     try:
@@ -167,8 +188,13 @@ def evaluate_dataset(dataset: str, every: int = EVERY, fid: bool = False) -> Sta
 def recheck_dataset(dataset: str, pull: bool = False, against_source: bool = True) -> State[None]:
     """Recheck what was published so far; fails when a file does.
 
-    dataset: its name, as defined by `anonflow deploy`. pull: move what fails into the store, so that nobody is served
-    it. against_source: also hold each result against its source, where that is still there.
+    Args:
+        dataset: Its name, as defined by `anonflow deploy`.
+        pull: Move what fails into the store, so that it is not served any more.
+        against_source: Also compare each result with its source, where that is still there.
+
+    Returns:
+        How the recheck ended.
     """
     logger = get_run_logger()
     try:

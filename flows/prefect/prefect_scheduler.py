@@ -45,13 +45,33 @@ def _cancelled() -> Any:
 
 
 class PrefectEngine:
-    """Submits shards to the server at PREFECT_API_URL. tags: put on every flow run."""
+    """Submits shards to the server at PREFECT_API_URL.
+
+    Args:
+        cancelled: Ends waiting for the server when set.
+        tags: Put on every flow run.
+        patience_s: Seconds for which a server that does not answer is asked again.
+    """
 
     def __init__(self, cancelled: threading.Event, tags: tuple[str, ...] = (), patience_s: float = PATIENCE_S) -> None:
         self._cancelled, self._tags, self._patience_s = cancelled, tags, patience_s
 
     def submit(self, dataset: str, run: str, number: int, of: int, attempt: int) -> str:
-        """Queue a shard; see `flows.dataset.scheduler.Engine`. Raises UsageError when nothing is registered."""
+        """Queue a shard; see `flows.dataset.scheduler.Engine`.
+
+        Args:
+            dataset: Its name.
+            run: Id of the run.
+            number: Of the shard, from 1.
+            of: How many shards the run has.
+            attempt: At this shard, from 1.
+
+        Returns:
+            Id of the flow run.
+
+        Raises:
+            UsageError: When nothing is registered.
+        """
 
         def create(client: Any) -> str:
             try:
@@ -70,7 +90,14 @@ class PrefectEngine:
         return self._asked(create)
 
     def state(self, handle: str) -> State:
-        """Where a shard is; a flow run that somebody deleted is over."""
+        """Return where a shard is; a flow run that was deleted is over.
+
+        Args:
+            handle: Id of the flow run.
+
+        Returns:
+            Its state.
+        """
 
         def read(client: Any) -> State:
             try:
@@ -82,7 +109,11 @@ class PrefectEngine:
         return self._asked(read)
 
     def abandon(self, handle: str) -> None:
-        """Mark the flow run as crashed, so that it does not look as if it ran; one that somebody deleted does not."""
+        """Mark a flow run as crashed, so that it does not look as if it ran; one that was deleted does not.
+
+        Args:
+            handle: Id of the flow run.
+        """
         crashed: Any = Crashed(message="Its worker gave no sign of life.")
 
         def mark(client: Any) -> None:
@@ -92,7 +123,11 @@ class PrefectEngine:
         self._asked(mark)
 
     def drop(self, run: str) -> None:
-        """Cancel the flow runs of a run's shards that have not begun; those that run finish the video they are at."""
+        """Cancel the flow runs of a run's shards that have not begun; those that run finish the video they are at.
+
+        Args:
+            run: Id of the run.
+        """
 
         def cancel(client: Any) -> None:
             tagged = FlowRunFilter(
@@ -106,7 +141,14 @@ class PrefectEngine:
         self._asked(cancel)
 
     def running(self, run: str) -> list[tuple[str, int]]:
-        """Handles and numbers of the shards of a run that seem to run."""
+        """Return the shards of a run that seem to run.
+
+        Args:
+            run: Id of the run.
+
+        Returns:
+            Handle and number of each.
+        """
         tagged = FlowRunFilter(
             tags=FlowRunFilterTags(all_=[f"run:{run}"]),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING])),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # A fresh database needs longer than Prefect waits by default, the server that
 # ends with the run would print tracebacks about what it was still writing, and nothing about a run is to be reported
-# to anybody. A worker that asks for its next shard every ten seconds only is idle for a tenth of the time when shards
+# to others. A worker that asks for its next shard every ten seconds only is idle for a tenth of the time when shards
 # are small.
 _DEFAULTS = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",

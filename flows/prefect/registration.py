@@ -38,7 +38,14 @@ class Deployed:
 
 
 def deployments(shard_pool: str = POOL) -> tuple[tuple[Any, Deployed], ...]:
-    """The flows with their deployments. shard_pool: whose workers convert shards; only our own has our queues."""
+    """Return the flows with their deployments.
+
+    Args:
+        shard_pool: Pool whose workers convert shards; only our own has our queues.
+
+    Returns:
+        (flow, deployment) of each.
+    """
     queue = SHARDS if shard_pool == POOL else "default"
     return (
         (convert_dataset, Deployed("convert-dataset", "flows.prefect.deployments.convert_dataset", POOL, DATASETS)),
@@ -55,10 +62,16 @@ def deployments(shard_pool: str = POOL) -> tuple[tuple[Any, Deployed], ...]:
 
 
 def register(shard_pool: str = POOL, shards_at_a_time: int | None = None) -> list[str]:
-    """Make or update pool, queues and deployments; returns the deployments' full names.
+    """Make or update pool, queues and deployments.
 
-    shards_at_a_time: limit over all workers, which also bounds the load on the storage; None for no limit. Raises what
-    Prefect's client raises when the server cannot be reached, or has no pool called shard_pool.
+    Raises what Prefect's client raises when the server cannot be reached, or has no pool called `shard_pool`.
+
+    Args:
+        shard_pool: Pool whose workers convert shards.
+        shards_at_a_time: Limit over all workers, which also bounds the load on the storage; None for no limit.
+
+    Returns:
+        The deployments' full names.
     """
     with get_client(sync_client=True) as client:
         _pool(client)
@@ -82,7 +95,13 @@ def register(shard_pool: str = POOL, shards_at_a_time: int | None = None) -> lis
 
 
 def schedule(dataset: str, cron: str, timezone: str = "UTC") -> None:
-    """Run a dataset at the times of a cron expression, instead of an earlier schedule of it; an empty one ends that."""
+    """Run a dataset at the times of a cron expression, instead of an earlier schedule of it.
+
+    Args:
+        dataset: Its name.
+        cron: The expression; an empty one ends the schedule.
+        timezone: Of the times.
+    """
     with get_client(sync_client=True) as client:
         deployment = _unscheduled(client, dataset)
         if cron:
@@ -102,9 +121,19 @@ def _unscheduled(client: Any, dataset: str) -> Any:
 
 
 def trigger(dataset: str, verb: str = "convert", key: str | None = None, **parameters: Any) -> UUID:
-    """Queue a run of a dataset now; returns the flow run's id, of the earlier one when there was one with this key.
+    """Queue a run of a dataset now.
 
-    verb: convert, evaluate or recheck. Raises ObjectNotFound when nothing is registered.
+    Args:
+        dataset: Its name.
+        verb: convert, evaluate or recheck.
+        key: Runs with the same key are one.
+        **parameters: Of the flow.
+
+    Returns:
+        The flow run's id, of the earlier one when there was one with this key.
+
+    Raises:
+        ObjectNotFound: When nothing is registered.
     """
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name(f"{verb}-dataset/{verb}-dataset")
@@ -119,8 +148,15 @@ def trigger(dataset: str, verb: str = "convert", key: str | None = None, **param
 
 
 def latest(dataset: str, flow_run: UUID) -> tuple[UUID, State[Any] | None]:
-    """The flow run of a dataset that matters now, given an earlier one, and its state: itself, or the one that took
-    over after its worker had died."""
+    """Return the flow run of a dataset that matters now, given an earlier one.
+
+    Args:
+        dataset: Its name.
+        flow_run: Id of the earlier flow run.
+
+    Returns:
+        (id, state) of that flow run itself, or of the one that took over after its worker had died.
+    """
     with get_client(sync_client=True) as client:
         present = client.read_flow_run(flow_run)
         tagged = FlowRunFilter(
@@ -134,9 +170,15 @@ def latest(dataset: str, flow_run: UUID) -> tuple[UUID, State[Any] | None]:
 
 
 def forget(dataset: str) -> int:
-    """Delete the flow runs and artifacts of a dataset at the server; returns how many flow runs there were.
+    """Delete the flow runs and artifacts of a dataset at the server.
 
     Not guaranteed: that the server's own log and event tables forget them at once; they hold names and numbers only.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        How many flow runs there were.
     """
     with get_client(sync_client=True) as client:
         tagged, count = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"])), 0

@@ -20,11 +20,17 @@ SUPERVISED = "ANONFLOW_SUPERVISED"
 
 
 def supervise(commands: Sequence[Sequence[str]], longest_pause_s: float = LONGEST_PAUSE_S) -> int:
-    """Run commands side by side until each has ended by itself with status 0, or SIGTERM or SIGINT arrives; returns the
-    largest exit status.
+    """Run commands side by side until each has ended by itself with status 0, or SIGTERM or SIGINT arrives.
 
     Signals are passed on and the processes are waited for. Between quick failures the pauses grow. To be called from
     the main thread.
+
+    Args:
+        commands: The command lines.
+        longest_pause_s: Seconds to which the pauses grow.
+
+    Returns:
+        The largest exit status.
     """
     stopping = threading.Event()
     kept = [_Kept(command, longest_pause_s, stopping) for command in commands]
@@ -83,5 +89,12 @@ class _Kept(threading.Thread):
 
 
 def worker_command(arguments: Sequence[str]) -> list[str]:
-    """The command line of a worker's own process."""
+    """Return the command line of a worker's own process.
+
+    Args:
+        arguments: Of the command `worker`.
+
+    Returns:
+        The command line.
+    """
     return [sys.executable, "-m", "flows.cli.main", "worker", "--unsupervised", *arguments]

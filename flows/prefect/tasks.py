@@ -195,7 +195,7 @@ def run_work(label: str) -> State[None]:
     """Run the work that the caller holds ready.
 
     Args:
-        label: What people read; it names nobody.
+        label: What people read; it names no person.
 
     Returns:
         The state of the task run.

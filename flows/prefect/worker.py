@@ -54,7 +54,7 @@ _RESUMED = (
     ("evaluate", evaluation_of, present_evaluation),
     ("recheck", recheck_of, present_recheck),
 )
-"""What is triggered, by whose lease it is seen that somebody died, and what says with which parameters."""
+"""What is triggered, by whose lease it is seen that a worker died, and what says with which parameters."""
 _RESUME_S = 15.0
 _DEATHS = 5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -74,8 +74,12 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
     def __init__(
         self, *arguments: Any, stop: threading.Event | None = None, watched: bool = False, **rest: Any
     ) -> None:
-        """stop: ends the running flows at their next step. watched: whether this process is started anew when it
-        ends, so that it may be ended for a video that hangs."""
+        """Args:
+        *arguments: Of Prefect's worker.
+        stop: Ends the running flows at their next step.
+        watched: Whether this process is started anew when it ends, so that it may be ended for a video that hangs.
+        **rest: Of Prefect's worker.
+        """
         super().__init__(*arguments, **rest)
         self._stop, self._watched = stop or threading.Event(), watched
 
@@ -85,7 +89,16 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
         configuration: BaseJobConfiguration,
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> AnonflowWorkerResult:
-        """Run one flow run to its end on a thread."""
+        """Run one flow run to its end on a thread.
+
+        Args:
+            flow_run: The flow run.
+            configuration: Not used.
+            task_status: Gets the id of this process.
+
+        Returns:
+            How it ended.
+        """
         identifier = f"{self.name}-{flow_run.id}"
         if task_status is not None:
             task_status.started(os.getpid())
@@ -106,7 +119,8 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
             work = partial(run_flow_sync, flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
             await anyio.to_thread.run_sync(context.run, work)
         except Cancelled:
-            # Whoever polls next goes on: a coordinator where its shards are, a worker after the last finished video.
+            # The next process that polls goes on: a coordinator where its shards are, a worker after the last finished
+            # video.
             await self.client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
         return True
 
@@ -115,6 +129,12 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
     """Poll until SIGTERM or SIGINT; then running videos end at their next step and their leases are given back.
 
     One shard and up to eight coordinators at a time, which mostly wait.
+
+    Args:
+        name: Of the worker.
+        shards: Whether it converts shards.
+        datasets: Whether it coordinates datasets.
+        watched: Whether this process may be ended for a video that hangs.
     """
     stop = threading.Event()
     kinds = [(registration.SHARDS, 1)] * shards + [(registration.DATASETS, 8)] * datasets
@@ -156,10 +176,16 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
 
 
 def resume_orphans(store: Store, leases: Leases) -> list[str]:
-    """Trigger the datasets whose coordinator, or the worker that evaluated or rechecked them, died, unless several did
-    in a row; returns their names.
+    """Trigger the datasets whose coordinator, or evaluating or rechecking worker, died, unless several did in a row.
 
     Several workers may do so at once: for each death there is one flow run.
+
+    Args:
+        store: Private store.
+        leases: Tell who died.
+
+    Returns:
+        Names of the datasets.
     """
     resumed = []
     for name in known_datasets(store):

@@ -13,7 +13,16 @@ from tasks.audit.networks import ROLES
 
 
 def audit_of(settings: Settings) -> str:
-    """Digest over everything that can change what a recheck finds: the code's versions, its networks and thresholds."""
+    """Return a digest over everything that can change what a recheck finds.
+
+    That is the code's versions, its networks and thresholds.
+
+    Args:
+        settings: Of the recheck.
+
+    Returns:
+        SHA-256 as hexadecimal digits.
+    """
     parts = {
         "audit": [audit.VERSION, recheck.VERSION],
         "networks": profiles.digests(settings, ROLES),

@@ -29,17 +29,34 @@ class DatasetRecheck:
     def __init__(
         self, dataset: Dataset, store: Store, engine: Engine, machine: Machine, stop: threading.Event, handle: str
     ) -> None:
-        """engine: abandons the flow run of a worker that died. stop: ends it at its next step when set. handle: by
-        which the engine knows this recheck."""
+        """Args:
+        dataset: The dataset.
+        store: Private store.
+        engine: Abandons the flow run of a worker that died.
+        machine: What belongs to this machine.
+        stop: Ends the recheck at its next step when set.
+        handle: By which the engine knows this recheck.
+        """
         self._dataset, self._machine = dataset, machine
         lease, path = recheck_of(dataset.name), recheck_path(dataset.name)
         self._alone = Exclusive(store, engine, stop, handle, lease, path, _BUSY)
 
     def run(self, pull: bool, against_source: bool, show: Show) -> Rechecked:
-        """Audit every published file again. pull: take out what fails. against_source: hold each against its source.
+        """Audit every published file again.
 
-        Raises UsageError while another worker rechecks this dataset, LeaseLost when one has taken over, Cancelled when
-        stopped, otherwise as `flows.recheck.recheck.recheck`.
+        Args:
+            pull: Take out what fails.
+            against_source: Compare each with its source.
+            show: Makes each file visible to an orchestrator.
+
+        Returns:
+            What was found.
+
+        Raises:
+            UsageError: While another worker rechecks this dataset.
+            LeaseLost: When another worker has taken over.
+            Cancelled: When stopped.
+            Exception: Otherwise as `flows.recheck.recheck.recheck`.
         """
         settings = Settings(threads=self._machine.threads)
 

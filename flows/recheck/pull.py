@@ -1,4 +1,4 @@
-"""Taking a result out of a destination: nobody is served it any more, and it is not lost."""
+"""Taking a result out of a destination: it is not served any more, and it is not lost."""
 
 from __future__ import annotations
 
@@ -21,12 +21,19 @@ from infra.storage.upkeep import remove_for_good
 log = logging.getLogger("anonflow")
 
 FOLDER = f"{Prefix.IDENTIFYING.value}/pulled"
-"""Folder of the private store that holds what was pulled, by public id; it may show somebody, so it is sealed where the
-store is."""
+"""Folder of the private store that holds what was pulled, by public id; it may show a real person, so it is sealed
+where the store is."""
 
 
 def folder_of(public_id: str) -> str:
-    """Where the pulled results of one content lie in the store."""
+    """Return where the pulled results of one content lie in the store.
+
+    Args:
+        public_id: Of the content.
+
+    Returns:
+        The folder.
+    """
     return f"{FOLDER}/{public_id}"
 
 
@@ -48,11 +55,21 @@ class Puller:
         self._ledger.flush()
 
     def pull(self, rows: Sequence[VideoRow], reason: str) -> bool:
-        """Move a result into the store and set its rows to withheld; False when somebody converts the same content, or
-        has done so since. rows: all that name it, as they were when it was looked at.
+        """Move a result into the store and set its rows to withheld.
 
-        First the copy, then the rows, then the file goes: whatever interrupts it, the result is somewhere, and no row
-        calls published what was taken out. Raises StoreError, StoreUnavailable.
+        First the copy, then the rows, then the file goes: when it is interrupted, the result is somewhere, and no row
+        calls published what was taken out.
+
+        Args:
+            rows: All rows that name the result, as they were when it was looked at.
+            reason: Why it is pulled.
+
+        Returns:
+            False when another process converts the same content, or has done so since.
+
+        Raises:
+            StoreError: When the store or the destination fails.
+            StoreUnavailable: When one of them does not answer.
         """
         row = rows[0]
         with self._leases.holding(row.public_id) as claim:
@@ -73,7 +90,7 @@ class Puller:
             owner = posixpath.splitext(posixpath.basename(output))[0]
             if self._pulled(owner, output):
                 with self._leases.holding(owner) as claim:
-                    # Whoever converts it at this moment may have written the file and not yet the row.
+                    # A process that converts it at this moment may have written the file and not yet the row.
                     if claim is not None and self._pulled(owner, output):
                         self._keep(owner, output)
                         self._remove(owner, output)

@@ -52,8 +52,13 @@ _PUBLISHED = frozenset({Verdict.PUBLISHED, Verdict.REDACTED})
 
 @dataclass(frozen=True)
 class Request:
-    """What to recheck. destination, source: addresses; source is empty where results are looked at alone. pull: take
-    out what fails."""
+    """What to recheck.
+
+    Attributes:
+        destination: Address of the results.
+        source: Address of the sources; empty where results are looked at alone.
+        pull: Take out what fails.
+    """
 
     destination: str
     source: str = ""
@@ -64,8 +69,15 @@ class Request:
 class Outcome:
     """What was found about one file; safe to show.
 
-    sha256: of the file as it lies there. audit: fingerprint of what looked. source: whether it was held against its
-    source. reasons: as `infra.reasons.Reason` lists them, none when it passed. frames: with faces that are no twin's.
+    Attributes:
+        public_id: Of the file.
+        output: Its path relative to the destination.
+        sha256: Of the file as it lies there.
+        audit: Fingerprint of what looked.
+        source: Whether it was compared with its source.
+        reasons: As `infra.reasons.Reason` lists them, none when it passed.
+        frames: With faces that are no twin's.
+        pulled: Whether it was taken out.
     """
 
     public_id: str
@@ -80,8 +92,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rechecked:
-    """A recheck of a destination. again: files that were looked at in this run, not in an earlier one. before: results
-    that earlier rechecks pulled, among them what this one pulled before it was stopped."""
+    """A recheck of a destination.
+
+    Attributes:
+        outcomes: One per file.
+        again: Files that were looked at in this run, not in an earlier one.
+        before: Results that earlier rechecks pulled, among them what this one pulled before it was stopped.
+    """
 
     outcomes: tuple[Outcome, ...]
     again: int
@@ -119,9 +136,21 @@ def recheck(
 ) -> Rechecked:
     """Audit every published file of a destination again, and pull what fails if the request says so.
 
-    settings: threads, and the store that holds what is pulled. heed: asked again and again; what it raises ends the
-    recheck, which goes on from there next time. show: makes each file visible to an orchestrator. Raises UsageError
-    when the destination has no manifest or the source cannot be found, WeightsError, SpaceError, StoreUnavailable.
+    Args:
+        request: What to recheck.
+        settings: Threads, and the store that holds what is pulled.
+        told: Hears each outcome, and whether it was looked at in this run.
+        heed: Called again and again; what it raises ends the recheck, which goes on from there next time.
+        show: Makes each file visible to an orchestrator.
+
+    Returns:
+        What was found.
+
+    Raises:
+        UsageError: When the destination has no manifest or the source cannot be found.
+        WeightsError: When weights are not in place.
+        SpaceError: When a disk is full.
+        StoreUnavailable: When a remote place does not answer.
     """
     destination = Store(request.destination, private=False)
     ledger = Ledger(destination)
@@ -141,7 +170,7 @@ def recheck(
         for rows in by_output.values():
             heed()
             outcome, fresh = show(rows[0].public_id, partial(checker.outcome, rows), "recheck file")
-            # What could not be looked at for a cause that nobody foresaw may be well, so it is named but stays.
+            # What could not be looked at for an unforeseen cause may be well, so it is named but stays.
             if request.pull and outcome.reasons and Reason.UNEXPECTED not in outcome.reasons:
                 outcome = replace(outcome, pulled=puller.pull(rows, outcome.reasons[0]))
             outcomes.append(outcome)

@@ -32,7 +32,17 @@ class Sources:
     """Finds the source of a result by its place in the dataset, and by its content where it was moved since."""
 
     def __init__(self, source: str, destination: str, key: bytes) -> None:
-        """List the sources. Raises UsageError when there are none, StoreUnavailable."""
+        """List the sources.
+
+        Args:
+            source: Address of the sources.
+            destination: Address of the results.
+            key: Makes keyed ids.
+
+        Raises:
+            UsageError: When there are none.
+            StoreUnavailable: When a remote place does not answer.
+        """
         self._key = key
         self._jobs = sources.find(source, sources.VIDEO_SUFFIXES | PICTURE_SUFFIXES, destination, "--source")
         self._places = {job.input_id(key): job for job in self._jobs}
@@ -43,7 +53,16 @@ class Sources:
         install(hidden)
 
     def of(self, owner: str, input_ids: Iterable[str], folder: Path) -> Path | None:
-        """A local file with the content that has this public id, None when it is not among the sources."""
+        """Return a local file with the content that has a public id.
+
+        Args:
+            owner: The public id.
+            input_ids: Keyed ids of the places where it was.
+            folder: Takes copies of remote files.
+
+        Returns:
+            The file, None when it is not among the sources.
+        """
         for input_id in input_ids:
             path = _fetched(self._places[input_id], folder) if input_id in self._places else None
             if path is not None and public_id(self._key, digest_file(path)) == owner:
@@ -64,10 +83,16 @@ class Sources:
 
 @dataclass(frozen=True)
 class Against:
-    """What a result is held against. source: its local file. picture: whether it is one. networks: those by which the
-    faces of the source are found, as a conversion finds them. older: the result is of a version that kept no record of
-    its faces, and showed what was transparent. limits: embedder -> the distance that the result's own audit asked for
-    in place; without one, that under which hardly any two strangers lie."""
+    """What a result is compared with.
+
+    Attributes:
+        source: Its local file.
+        picture: Whether it is a picture.
+        networks: Those by which the faces of the source are found, as a conversion finds them.
+        older: The result is of a version that kept no record of its faces, and showed what was transparent.
+        limits: Embedder -> the distance that the result's own audit asked for in place; without one, that under which
+            hardly any two strangers lie.
+    """
 
     source: Path
     picture: bool
@@ -78,7 +103,18 @@ class Against:
     def reasons(
         self, frames: OpenFrames, looked: Looked, panel: Panel, threads: int, check: Callable[[], None]
     ) -> list[str]:
-        """Why a result that was `looked` at must not stay, as far as its source tells. frames: opens the result's."""
+        """Return why a result must not stay, as far as its source tells.
+
+        Args:
+            frames: Opens the result's frames.
+            looked: What was seen in the result.
+            panel: The present audit's networks.
+            threads: For the comparison.
+            check: Called for every frame; what it raises passes.
+
+        Returns:
+            The reasons, none when it may stay.
+        """
         try:
             found: list[str] = [Reason.SHOWN_TRANSPARENT] if self.older and translucent(self.source) else []
             if not any(looked.twins.values()):

@@ -2,7 +2,7 @@
 
 The video is read once for its scenes and faces. What does not depend on a twin is found before any twin is made. Then
 each person gets a synthetic twin, which is verified in the person's own frames, painted into every frame with the
-person's motion, and audited there. Whatever fails is tried again, and what cannot pass is covered or withheld.
+person's motion, and audited there. What fails is tried again, and what cannot pass is covered or withheld.
 """
 
 from __future__ import annotations
@@ -29,7 +29,18 @@ from tasks.output.sound import join_sound
 
 @recipe("anonnet", "AnonNET, see docs/decisions.md for where it differs", media="video")
 def anonnet(run: RecipeRun, video: FrameSource) -> Passed:
-    """Bring one video to an audited result. Raises Withheld in any doubt."""
+    """Bring one video to an audited result.
+
+    Args:
+        run: Runs the stages.
+        video: The video.
+
+    Returns:
+        The result with its verdict.
+
+    Raises:
+        Withheld: In any doubt.
+    """
     scan = track_faces(run, video)  # 3.2 (1) scene detection, 3.3 face detection
     video, tracks = video.turned(scan.turn), scan.tracks
     samples = sample_faces(run, video, tracks)

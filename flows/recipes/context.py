@@ -58,9 +58,17 @@ def unseen(name: str, work: Callable[[], T], kind: Stage[Any, Any] | str = "") -
 class Context:
     """What the stages of one input may use.
 
-    public_id: name and cache owner. digest: SHA-256 of the source. folder: private scratch, removed afterwards.
-    evidence: filled in as the stages go, so that a row tells it whatever the verdict. painted: what the last
-    reassembly did to the faces, which is what a published result shows.
+    Attributes:
+        public_id: Name and cache owner.
+        digest: SHA-256 of the source.
+        settings: Of the run.
+        cache: Keeps the outputs of stages.
+        people: Who appeared in this dataset.
+        clock: Times and reports the stages.
+        folder: Private scratch, removed afterwards.
+        show: Makes each stage visible to an orchestrator.
+        evidence: Filled in as the stages go, so that a row tells it for every verdict.
+        painted: What the last reassembly did to the faces, which is what a published result shows.
     """
 
     public_id: str
@@ -102,13 +110,23 @@ class Context:
         return self.show(label or name, timed, stage or name)
 
     def found(self, **evidence: Any) -> None:
-        """Note evidence, by the names of its fields."""
+        """Note evidence.
+
+        Args:
+            **evidence: By the names of its fields.
+        """
         self.evidence = replace(self.evidence, **evidence)
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """A finished file that passed the audit. verdict: PUBLISHED or REDACTED; reason: empty, or why redacted."""
+    """A finished file that passed the audit.
+
+    Attributes:
+        audited: The file.
+        verdict: PUBLISHED or REDACTED.
+        reason: Empty, or why it is redacted.
+    """
 
     audited: AuditedFile
     verdict: Verdict
@@ -120,10 +138,23 @@ Stages = Callable[[Path, VideoInfo, Context], StageResult]
 
 @dataclass
 class Services:
-    """What all inputs of a run share. people: who appeared in this dataset. scratch: private folder on local disk.
-    stages: the chain in the middle of a video. leases: who works on which input. run: id of the dataset run, if any.
-    watchdog: watches over videos that may hang, in a process that may be ended for it. cancelled: this run ends at its
-    next step; stop: so does everything that the process does.
+    """What all inputs of a run share.
+
+    Attributes:
+        store: Private store.
+        destination: Where results go.
+        ledger: Rows of the destination.
+        people: Who appeared in this dataset.
+        key: Makes keyed ids.
+        scratch: Private folder on local disk.
+        reporter: Hears what happens.
+        stages: The chain in the middle of a video.
+        leases: Who works on which input.
+        privacy: Keeps addresses of sources out of the log.
+        cancelled: This run ends at its next step when set.
+        stop: Everything that the process does ends at its next step when set.
+        run: Id of the dataset run, if any.
+        watchdog: Watches over videos that may hang, in a process that may be ended for it.
     """
 
     store: Store
@@ -149,7 +180,12 @@ class Services:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A recorded row; reused: nothing had to be done."""
+    """A recorded row.
+
+    Attributes:
+        row: The row.
+        reused: Nothing had to be done.
+    """
 
     row: VideoRow
     reused: bool

@@ -15,7 +15,15 @@ class ProfileNetworks:
         self.settings = settings
 
     def load(self, role: str, **options: Any) -> Any:
-        """Return the one network that does a role; see `load_all`."""
+        """Return the one network that does a role; see `load_all`.
+
+        Args:
+            role: The role.
+            **options: Handed to the backend.
+
+        Returns:
+            The network.
+        """
         return self.load_all(role, **options)[0]
 
     def load_all(self, role: str, **options: Any) -> list[Any]:

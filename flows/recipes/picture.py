@@ -24,7 +24,18 @@ from tasks.output.reassemble import reassemble
 
 @recipe("picture", "AnonNET, section 4: its image tables", media="picture", counts=anonnet)
 def picture(run: RecipeRun, video: FrameSource) -> Passed:
-    """Bring one picture to an audited result. Raises Withheld in any doubt."""
+    """Bring one picture to an audited result.
+
+    Args:
+        run: Runs the stages.
+        video: The picture, as a video of one frame.
+
+    Returns:
+        The result with its verdict.
+
+    Raises:
+        Withheld: In any doubt.
+    """
     scan = track_faces(run, video)  # 3.3 face detection
     video, tracks = video.turned(scan.turn), scan.tracks
     samples = sample_faces(run, video, tracks)

@@ -23,7 +23,13 @@ from tasks.stage import Stage
 
 @dataclass(frozen=True)
 class Passed:
-    """A result that passed the audit. reason: empty, or why it is redacted."""
+    """A result that passed the audit.
+
+    Attributes:
+        result: The result.
+        verdict: PUBLISHED or REDACTED.
+        reason: Empty, or why it is redacted.
+    """
 
     result: Rendered
     verdict: Verdict

@@ -41,9 +41,14 @@ class Covers:
         return [self._region(found) for found in self._found]
 
     def add(self, strays: Sequence[Stray], whole: bool = False) -> bool:
-        """Cover residual faces from now on; False where one lies on a picture that is covered whole already.
+        """Cover residual faces from now on.
 
-        whole: cover at once the whole picture, for as long as the scene lasts.
+        Args:
+            strays: The faces.
+            whole: Cover at once the whole picture, for as long as the scene lasts.
+
+        Returns:
+            False where one lies on a picture that is covered whole already.
         """
         before = [(found, self._region(found)) for found in self._found]
         for stray in strays:

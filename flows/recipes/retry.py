@@ -388,7 +388,7 @@ class Attempt:
 
     @property
     def person(self) -> Identity | None:
-        """The identity that gets a twin; None where everybody has one."""
+        """The identity that gets a twin; None where every person has one."""
         return None if self.of is None else self.of.identity
 
     @property

@@ -106,7 +106,7 @@ class StageRunner:
 
         Args:
             stage: The stage.
-            inputs: By name. One with a `label` (a text that names nobody) adds it to the stage's name.
+            inputs: By name. One with a `label` (a text that names no person) adds it to the stage's name.
 
         Returns:
             The output.

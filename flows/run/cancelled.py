@@ -8,4 +8,4 @@ class Cancelled(BaseException):
 
 
 class LeaseLost(Cancelled):
-    """Another process has taken this video over; whatever was made of it here must not be published."""
+    """Another process has taken this video over; what was made of it here must not be published."""

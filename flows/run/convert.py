@@ -35,7 +35,7 @@ from tasks.records import Verdict
 log = logging.getLogger("anonflow")
 
 Runner = Callable[[list[Job], Settings, Services], list[Outcome | None]]
-"""Converts jobs; None for one that somebody else is working on."""
+"""Converts jobs; None for one that another process is working on."""
 
 _LOOK_AGAIN_S = 2.0
 
@@ -44,9 +44,12 @@ _LOOK_AGAIN_S = 2.0
 class Shared:
     """What a run of several processes hands to each.
 
-    run: its id, empty for a run alone, which keeps the tables of the manifest itself and forgets the people of the
-    dataset at its end. dataset: its name, which leases note. stop: ends the work at its next step when set; it is never
-    set here. watched: whether this process may be ended for a video that hangs.
+    Attributes:
+        run: Its id, empty for a run alone, which keeps the tables of the manifest itself and forgets the people of the
+            dataset at its end.
+        dataset: Its name, which leases note.
+        stop: Ends the work at its next step when set; it is never set here.
+        watched: Whether this process may be ended for a video that hangs.
     """
 
     run: str = ""
@@ -107,7 +110,17 @@ def convert(
 
 
 def convert_pictures(jobs: list[Job], destination: str, settings: Settings, reporter: Reporter) -> Summary:
-    """Convert all pictures, one after the other, and write the manifest; errors as for `convert`."""
+    """Convert all pictures, one after the other, and write the manifest; errors as for `convert`.
+
+    Args:
+        jobs: The pictures.
+        destination: Folder or fsspec address.
+        settings: Of the run.
+        reporter: Hears what happens.
+
+    Returns:
+        The verdicts.
+    """
     profiles.check(settings)
     recipe = named(settings.recipe, "picture")
     with services_for(jobs, destination, settings, reporter, None) as services:
@@ -125,6 +138,15 @@ def convert_jobs(jobs: list[Job], settings: Settings, services: Services, runner
     """Bring all jobs to their verdicts: those of earlier runs where they still hold, the others by the runner.
 
     Inputs that another process is working on are looked at again until they have their verdict.
+
+    Args:
+        jobs: The inputs.
+        settings: Of the run.
+        services: Of the run.
+        runner: Converts inputs.
+
+    Returns:
+        The verdicts, by ordinal.
     """
     # Of the videos of a shard the coordinator has asked already, and all rows of a dataset are much to read.
     done = {} if settings.overwrite or services.run else settled(jobs, settings, services)
@@ -143,7 +165,16 @@ def convert_jobs(jobs: list[Job], settings: Settings, services: Services, runner
 
 
 def settled(jobs: list[Job], settings: Settings, services: Services) -> dict[int, Outcome]:
-    """Ordinal -> verdict of the inputs for which listings show that an earlier run has done them."""
+    """Return the verdicts of the inputs for which listings show that an earlier run has done them.
+
+    Args:
+        jobs: The inputs.
+        settings: Of the run.
+        services: Of the run.
+
+    Returns:
+        Ordinal -> verdict.
+    """
     known = services.ledger.settled(fingerprint(settings))
     rows = {job.ordinal: known.get((job.input_id(services.key), job.stamp_id(services.key))) for job in jobs}
     return {n: Outcome(replace(row, ordinal=n), True) for n, row in rows.items() if row is not None}
@@ -158,9 +189,18 @@ def services_for(
     stages: Stages | None,
     shared: Shared | None = None,
 ) -> Iterator[Services]:
-    """What the conversion of some jobs needs, for the length of the block. Errors as for `convert`.
+    """Provide what the conversion of some jobs needs, for the length of the block. Errors as for `convert`.
 
-    shared: None for a run alone.
+    Args:
+        jobs: The inputs.
+        destination: Folder or fsspec address.
+        settings: Of the run.
+        reporter: Hears what happens.
+        stages: The chain in the middle of a video.
+        shared: None for a run alone.
+
+    Yields:
+        The services.
     """
     shared = shared or Shared()
     fingerprint(settings)
@@ -212,7 +252,11 @@ def services_for(
 
 
 def forget(people: Gallery) -> None:
-    """Remove what a run knows about the people of its dataset; what cannot be removed is logged."""
+    """Remove what a run knows about the people of its dataset; what cannot be removed is logged.
+
+    Args:
+        people: The gallery.
+    """
     try:
         people.forget()
     except (OSError, StoreError) as error:
@@ -220,15 +264,34 @@ def forget(people: Gallery) -> None:
 
 
 def dataset_id(key: bytes, destination: str, settings: Settings) -> str:
-    """Keyed name of the dataset that a destination stands for: the same for every run into it with one embedder, since
-    vectors of different networks cannot be compared."""
+    """Return the keyed name of the dataset that a destination stands for.
+
+    It is the same for every run into it with one embedder, since vectors of different networks cannot be compared.
+
+    Args:
+        key: Makes keyed ids.
+        destination: Folder or fsspec address.
+        settings: Name the embedder.
+
+    Returns:
+        The name.
+    """
     (embedder,) = profiles.digests(settings, ("embedder",)).items()
     named = "\x00".join((*embedder, absolute(destination))).encode("utf-8", "surrogateescape")
     return public_id(key, hashlib.sha256(b"dataset:" + named).hexdigest())
 
 
 def run_in_threads(jobs: list[Job], settings: Settings, services: Services) -> list[Outcome | None]:
-    """Convert with settings.workers threads; on interruption the running videos end at their next step."""
+    """Convert with settings.workers threads; on interruption the running videos end at their next step.
+
+    Args:
+        jobs: The videos.
+        settings: Of the run.
+        services: Of the run.
+
+    Returns:
+        One outcome per job, None for one that another process is working on.
+    """
     convert_one = partial(convert_video, settings=settings, services=services)
     if settings.workers == 1:
         return [convert_one(job) for job in jobs]

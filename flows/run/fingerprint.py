@@ -24,13 +24,33 @@ def version() -> str:
 
 
 def backends(settings: Settings) -> dict[str, str]:
-    """Backend -> digest of its class, version and weights, for every role of the run. UsageError when unknown."""
+    """Return the backends of a run.
+
+    Args:
+        settings: Of the run.
+
+    Returns:
+        Backend -> digest of its class, version and weights, for every role of the run.
+
+    Raises:
+        UsageError: When a backend is unknown.
+    """
     found = profiles.digests(settings, tuple(profiles.roles(settings)))
     return {key.partition(":")[2]: value for key, value in found.items()}
 
 
 def thresholds(settings: Settings) -> dict[str, list[float]]:
-    """Embedder -> distances by which the run judges and clusters. Raises WeightsError for one without any."""
+    """Return the distances by which the run judges and clusters.
+
+    Args:
+        settings: Of the run.
+
+    Returns:
+        Embedder -> cosine distances.
+
+    Raises:
+        WeightsError: For an embedder without any.
+    """
     roles = profiles.roles(settings).values()
     names = {name for role in roles if role.capability == "embedder" for name in role.backends}
     known = {name: calibration(name) for name in sorted(names)}

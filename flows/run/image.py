@@ -28,7 +28,14 @@ PictureChain = Callable[[Image, Context], tuple[Image, Verdict, str]]
 
 
 def output_path(owner: str) -> str:
-    """Place of a picture relative to the destination."""
+    """Return the place of a picture relative to the destination.
+
+    Args:
+        owner: Public id of the content.
+
+    Returns:
+        The path.
+    """
     return f"images/{owner}.png"
 
 
@@ -37,8 +44,15 @@ def convert_picture(job: Job, settings: Settings, services: Services, chain: Pic
 
     The chain sees the picture over white. Plain transparency is put back into the result, see `with_transparency`.
 
-    chain: turns the upright BGR picture into one in which every face is replaced or redacted and which passed the
-    audit, with its verdict and reason; raises Withheld in doubt.
+    Args:
+        job: The picture.
+        settings: Of the run.
+        services: Of the run.
+        chain: Turns the upright BGR picture into one in which every face is replaced or redacted and which passed the
+            audit, with its verdict and reason; raises Withheld in doubt.
+
+    Returns:
+        The outcome, None when another process is working on the picture.
     """
 
     def work(source: Path, case: Case) -> None:

@@ -72,17 +72,28 @@ class Case:
         self.context = context
 
     def note(self, **values: Any) -> None:
-        """Set fields of the row by name."""
+        """Set fields of the row.
+
+        Args:
+            **values: By the names of the fields.
+        """
         self.row = replace(self.row, **values)
 
     def same(self, source: Path) -> None:
-        """Raise MediaError when the source is no longer what it was: then faces were looked for in other frames."""
+        """Check that the source is still what it was: otherwise faces were looked for in other frames.
+
+        Args:
+            source: The local file.
+
+        Raises:
+            MediaError: When it is not.
+        """
         if not source.is_file() or digest_file(source) != self.context.digest:
             raise MediaError("source_changed", "The input was changed or removed while it was converted.")
 
     @contextlib.contextmanager
     def settled(self) -> Iterator[None]:
-        """Turn whatever the block raises into a verdict; Cancelled and KeyboardInterrupt pass, without a verdict."""
+        """Turn what the block raises into a verdict; Cancelled and KeyboardInterrupt pass, without a verdict."""
         try:
             yield
         except Withheld as error:
@@ -250,9 +261,17 @@ def _of_input(earlier: VideoRow, row: VideoRow, services: Services) -> VideoRow:
 
 
 def tidy(row: VideoRow, output: str, settings: Settings, services: Services, cache: Cache) -> VideoRow:
-    """Remove what must not stay: an earlier result at `output` that this verdict contradicts, and identifying objects.
+    """Remove what must not stay: an earlier result that this verdict contradicts, and identifying objects.
 
-    Returns the row, with a note for a person where something could not be removed.
+    Args:
+        row: Of the input.
+        output: Where an earlier result may lie.
+        settings: Of the run.
+        services: Of the run.
+        cache: Holds the identifying objects.
+
+    Returns:
+        The row, with a note for a person where something could not be removed.
     """
     try:
         if not row.output:
@@ -268,7 +287,16 @@ def tidy(row: VideoRow, output: str, settings: Settings, services: Services, cac
 
 
 def record(row: VideoRow, services: Services, reused: bool = False) -> Outcome:
-    """Write the row to the manifest and tell the reporter."""
+    """Write a row to the manifest and tell the reporter.
+
+    Args:
+        row: The row.
+        services: Of the run.
+        reused: Nothing had to be done.
+
+    Returns:
+        The outcome.
+    """
     if not reused:
         row = replace(row, finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
     if row.output and not row.output_stamp:
@@ -309,14 +337,26 @@ def new_row(owner: str, job: Job, settings: Settings, services: Services, media:
 
 
 def failure_code(error: AnonflowError) -> str:
-    """Stable short code of an error for the manifest."""
+    """Return the stable short code of an error for the manifest.
+
+    Args:
+        error: The error.
+
+    Returns:
+        The code.
+    """
     if isinstance(error, MediaError):
         return error.reason
     return _CODES.get(type(error), type(error).__name__.removesuffix("Error").lower())
 
 
 def log_unexpected(owner: str, error: Exception) -> None:
-    """Log an unforeseen exception by type and places in the code only: its text and values may quote the source."""
+    """Log an unforeseen exception by type and places in the code only: its text and values may quote the source.
+
+    Args:
+        owner: What failed; named without identifying it.
+        error: The exception.
+    """
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     log.error("%s failed: %s at %s", owner, type(error).__name__, places)

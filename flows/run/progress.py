@@ -28,13 +28,30 @@ class Reporter(Protocol):
     """Hears what happens. Inputs are known by ordinal and public id only."""
 
     def stage(self, ordinal: int, public_id: str, name: str, done: int, total: int) -> None:
-        """A stage of a video has begun (done 0) or advanced; total is 0 when unknown."""
+        """Report that a stage of a video has begun (done 0) or advanced.
+
+        Args:
+            ordinal: Of the video.
+            public_id: Of the video.
+            name: Of the stage.
+            done: Units that are done.
+            total: Units of the stage, 0 when unknown.
+        """
 
     def finished(self, row: VideoRow, reused: bool) -> None:
-        """A video has its verdict."""
+        """Report that a video has its verdict.
+
+        Args:
+            row: Of the video.
+            reused: Nothing had to be done.
+        """
 
     def unchanged(self, count: int) -> None:
-        """So many videos have a verdict of an earlier run that still holds."""
+        """Report that some videos have a verdict of an earlier run that still holds.
+
+        Args:
+            count: How many.
+        """
 
 
 class Clock:
@@ -43,7 +60,12 @@ class Clock:
     def __init__(
         self, ordinal: int, public_id: str, reporter: Reporter, check: Callable[[], None] | None = None
     ) -> None:
-        """check: raises what shall end the video; it is asked again and again."""
+        """Args:
+        ordinal: Of the video.
+        public_id: Of the video.
+        reporter: Hears of the stages.
+        check: Raises what shall end the video; it is called again and again.
+        """
         self.timings = Timings()
         self.allowed_s = math.inf
         self._began = time.monotonic()
@@ -58,9 +80,16 @@ class Clock:
 
     @contextlib.contextmanager
     def stage(self, name: str, total: int = 0) -> Iterator[Advance]:
-        """Measure a stage: yields a function to be told how many of `total` (frames, say) are done.
+        """Measure a stage.
 
-        That function raises TimeLimitError when the video has had more than `allowed_s` seconds.
+        Args:
+            name: Of the stage.
+            total: Units of the stage (frames, say), 0 when unknown.
+
+        Yields:
+            A function that is called with the number of units done. It raises TimeLimitError when the video has had
+            more than
+            `allowed_s` seconds.
         """
 
         def advance(done: int) -> None:
@@ -81,16 +110,33 @@ class PlainReporter:
         self._console, self._count = console, count
 
     def stage(self, ordinal: int, public_id: str, name: str, done: int, total: int) -> None:
-        """Print a line when the stage begins."""
+        """Print a line when the stage begins.
+
+        Args:
+            ordinal: Of the video.
+            public_id: Of the video.
+            name: Of the stage.
+            done: Units that are done.
+            total: Not used.
+        """
         if done == 0:
             self._console.print(f"[{ordinal}/{self._count}] {public_id} {name}", markup=False, highlight=False)
 
     def finished(self, row: VideoRow, reused: bool) -> None:
-        """Print the verdict."""
+        """Print the verdict.
+
+        Args:
+            row: Of the video.
+            reused: Nothing had to be done.
+        """
         self._console.print(verdict_line(row, self._count, reused), markup=False, highlight=False)
 
     def unchanged(self, count: int) -> None:
-        """Print how many, if any."""
+        """Print how many videos are unchanged, if any.
+
+        Args:
+            count: How many.
+        """
         if count:
             self._console.print(f"{count} unchanged since an earlier run", highlight=False)
 
@@ -120,7 +166,15 @@ class RichReporter:
         self._progress.stop()
 
     def stage(self, ordinal: int, public_id: str, name: str, done: int, total: int) -> None:
-        """Move the video's bar."""
+        """Move the video's bar.
+
+        Args:
+            ordinal: Of the video.
+            public_id: Of the video.
+            name: Of the stage.
+            done: Units that are done.
+            total: Units of the stage, 0 when unknown.
+        """
         with self._lock:
             if ordinal not in self._bars:
                 self._bars[ordinal] = self._progress.add_task("", total=None)
@@ -129,7 +183,12 @@ class RichReporter:
         self._progress.update(bar, description=label, completed=done, total=total or None)
 
     def finished(self, row: VideoRow, reused: bool) -> None:
-        """Remove the video's bar and print its verdict above the display."""
+        """Remove the video's bar and print its verdict above the display.
+
+        Args:
+            row: Of the video.
+            reused: Nothing had to be done.
+        """
         with self._lock:
             bar = self._bars.pop(row.ordinal, None)
         if bar is not None:
@@ -138,14 +197,27 @@ class RichReporter:
         self._progress.console.print(verdict_line(row, self._count, reused), markup=False, highlight=False)
 
     def unchanged(self, count: int) -> None:
-        """Advance the whole, and print how many above the display."""
+        """Advance the whole, and print above the display how many videos are unchanged.
+
+        Args:
+            count: How many.
+        """
         self._progress.advance(self._all, count)
         if count:
             self._progress.console.print(f"{count} unchanged since an earlier run", highlight=False)
 
 
 def verdict_line(row: VideoRow, count: int, reused: bool) -> str:
-    """One line about one input."""
+    """Write one line about one input.
+
+    Args:
+        row: Of the input.
+        count: All inputs.
+        reused: Nothing had to be done.
+
+    Returns:
+        The line.
+    """
     why = f" ({row.reason})" if row.reason else ""
     note = " unchanged since an earlier run" if reused else ""
     text = f" {row.message}" if row.message and not reused else ""
@@ -153,9 +225,15 @@ def verdict_line(row: VideoRow, count: int, reused: bool) -> str:
 
 
 def summary(rows: list[VideoRow]) -> Table:
-    """The table at the end of a run: of many rows those that need a look, and how many of each verdict there are.
+    """Make the table at the end of a run: of many rows those that need a look, and how many of each verdict there are.
 
-    worst: smallest audited distance to the source. time: seconds.
+    Its column `worst` is the smallest audited distance to the source, `time` is seconds.
+
+    Args:
+        rows: All rows of the run.
+
+    Returns:
+        The table.
     """
     count = Counter(row.verdict.value for row in rows)
     table = Table(title="verdicts", caption=", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict))

@@ -36,9 +36,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Job:
-    """One input. ordinal counts from 1. name: its place relative to the source folder, or what a table calls it.
-    stamp: its size and version as listed, empty when unknown. size: bytes. uri, name and stamp are identifying and
-    therefore kept out of the representation.
+    """One input. uri, name and stamp are identifying and therefore kept out of the representation.
+
+    Attributes:
+        ordinal: Counts from 1.
+        uri: Address.
+        name: Its place relative to the source folder, or what a table calls it.
+        stamp: Its size and version as listed, empty when unknown.
+        size: Bytes.
     """
 
     ordinal: int
@@ -57,11 +62,27 @@ class Job:
         return _sha256("uri:" + self.uri)
 
     def input_id(self, key: bytes) -> str:
-        """Keyed id of the input's place in the dataset: the same on machines that mount the dataset elsewhere."""
+        """Return the keyed id of the input's place in the dataset.
+
+        It is the same on machines that mount the dataset elsewhere.
+
+        Args:
+            key: Makes keyed ids.
+
+        Returns:
+            The id.
+        """
         return public_id(key, _sha256("input:" + self.name))
 
     def stamp_id(self, key: bytes) -> str:
-        """Keyed id of the source's version, empty when unknown; a new version of the file has another one."""
+        """Return the keyed id of the source's version; a new version of the file has another one.
+
+        Args:
+            key: Makes keyed ids.
+
+        Returns:
+            The id, empty when unknown.
+        """
         return public_id(key, _sha256("stamp:" + self.stamp)) if self.stamp else ""
 
 
@@ -130,7 +151,16 @@ def _find(fs: Any, path: str, suffixes: frozenset[str], destination: str | None,
 
 
 def unsupported(source: str, suffixes: frozenset[str], destination: str | None = None) -> list[str]:
-    """Suffixes of the files in a SOURCE folder that are no inputs, one for each file; none for a file or a table."""
+    """Return the suffixes of the files in a SOURCE folder that are no inputs, one for each file.
+
+    Args:
+        source: Address of the folder, a file or a table.
+        suffixes: Of inputs.
+        destination: Where results go.
+
+    Returns:
+        The suffixes; none for a file or a table.
+    """
     fs, path = _open(source)
     if not fs.isdir(path):
         return []
@@ -140,10 +170,18 @@ def unsupported(source: str, suffixes: frozenset[str], destination: str | None =
 
 
 def fetch(job: Job, scratch: Path) -> Path:
-    """A local path with the input's content: the file itself, or a private copy of a remote one.
+    """Return a local path with an input's content: the file itself, or a private copy of a remote one.
 
-    Raises MediaError `missing` when it cannot be read, `source_unavailable` when its remote place does not answer, and
-    `no_space` when there is no room for a copy.
+    Args:
+        job: The input.
+        scratch: Private folder for a copy.
+
+    Returns:
+        The path.
+
+    Raises:
+        MediaError: `missing` when it cannot be read, `source_unavailable` when its remote place does not answer, and
+            `no_space` when there is no room for a copy.
     """
     try:
         fs, path = _open(job.uri)
@@ -173,19 +211,47 @@ def _patient(fs: Any, work: Callable[[], T]) -> T:
 
 
 def is_folder(address: str) -> bool:
-    """Whether there is a folder behind an address. Raises StoreUnavailable when a remote place does not answer."""
+    """Return whether there is a folder behind an address.
+
+    Args:
+        address: The address.
+
+    Returns:
+        Whether there is.
+
+    Raises:
+        StoreUnavailable: When a remote place does not answer.
+    """
     fs, path = _open(address)
     return bool(_patient(fs, lambda: fs.isdir(path)))
 
 
 def read(address: str) -> bytes:
-    """The content of a small file. Raises OSError, and StoreUnavailable when a remote place does not answer."""
+    """Return the content of a small file.
+
+    Args:
+        address: Of the file.
+
+    Returns:
+        The content.
+
+    Raises:
+        OSError: When it cannot be read.
+        StoreUnavailable: When a remote place does not answer.
+    """
     fs, path = _open(address)
     return bytes(_patient(fs, lambda: fs.cat_file(path)))
 
 
 def absolute(address: str) -> str:
-    """The same address however it was written: a full local path, or an fsspec address without a last slash."""
+    """Return an address in one form, however it was written.
+
+    Args:
+        address: The address.
+
+    Returns:
+        A full local path, or an fsspec address without a last slash.
+    """
     return _address(*_open(address)).rstrip("/")
 
 

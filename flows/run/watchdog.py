@@ -20,14 +20,18 @@ HUNG = "hung"
 
 
 class Watchdog:
-    """Watches the videos of a process that somebody restarts when it ends (see `flows.prefect.supervisor`).
+    """Watches the videos of a process that is restarted when it ends (see `flows.prefect.supervisor`).
 
-    A video that is far past its time limit hangs in native code or in a child process. It is marked, so that nobody
-    tries it again, and the process ends at once; what else it was doing is resumed by the next one.
+    A video that is far past its time limit hangs in native code or in a child process. It is marked, so that it is
+    not tried again, and the process ends at once; what else it was doing is resumed by the next one.
     """
 
     def __init__(self, leases: Leases, grace_s: float = GRACE_S, end: Callable[[int], object] = os._exit) -> None:
-        """end: what ends the process."""
+        """Args:
+        leases: Mark the video that hangs.
+        grace_s: Seconds past its limit in which a video may still notice by itself.
+        end: Ends the process.
+        """
         self._leases, self._grace_s, self._end = leases, grace_s, end
         self._watched: dict[str, Clock] = {}
         self._lock = threading.Lock()
@@ -44,7 +48,15 @@ class Watchdog:
 
     @contextlib.contextmanager
     def watching(self, public_id: str, clock: Clock) -> Iterator[None]:
-        """Watch a video for the length of the block."""
+        """Watch a video for the length of the block.
+
+        Args:
+            public_id: Of the video.
+            clock: Of the video.
+
+        Yields:
+            Nothing.
+        """
         with self._lock:
             self._watched[public_id] = clock
         try:

@@ -32,7 +32,17 @@ class Appearances:
 
 @stage("recognise attributes", "attributes", VERSION, "3.3", ("age_gender", "emotion", "parser", "ethnicity"))
 def recognise_attributes(work: Work, tracks: Tracks, samples: Samples, people: Identities) -> Appearances:
-    """Estimate age, gender, emotion and the rest of each identity, and its ethnicity where the profile can."""
+    """Estimate age, gender, emotion and the rest of each identity, and its ethnicity where the profile can.
+
+    Args:
+        work: Loads the networks.
+        tracks: Tracks of the input.
+        samples: Sampled faces.
+        people: Identities of the input.
+
+    Returns:
+        One appearance per identity.
+    """
     age_gender, emotion, parser = (work.load(role) for role in ("age_gender", "emotion", "parser"))
     ethnicity = work.load("ethnicity") if work.has("ethnicity") else None
     return run(tracks, samples, people, age_gender, emotion, parser, ethnicity)
@@ -47,8 +57,22 @@ def run(
     parser: Parser,
     ethnicity: Ethnicity | None = None,
 ) -> Appearances:
-    """Pool age, gender, emotion, ethnicity (where something estimates it), skin tone, beard and glasses over each
-    identity's samples (medians and means)."""
+    """Pool the attributes of each identity over its samples (medians and means).
+
+    These are age, gender, emotion, ethnicity (where a network estimates it), skin tone, beard and glasses.
+
+    Args:
+        tracks: Tracks of the input.
+        samples: Sampled faces.
+        identities: Identities of the input.
+        age_gender: Estimates age in years and the probability of female.
+        emotion: Estimates emotions.
+        parser: Finds glasses.
+        ethnicity: Estimates ethnicity; None leaves it empty.
+
+    Returns:
+        One appearance per identity.
+    """
     by_index = {track.index: track for track in tracks.tracks}
     result = []
     for identity in identities.identities:
@@ -84,9 +108,16 @@ def _means(labels: tuple[str, ...], rows: Floats) -> dict[str, float]:
 
 
 def glasses_share(crop: Image, face: Face, mesh: Floats, parser: Parser) -> float:
-    """Score in [0, 1] for glasses: parsed glasses pixels on the face over a fifteenth of the face box's area.
+    """Return a score for glasses: parsed glasses pixels on the face over a fifteenth of the face box's area.
 
-    mesh: (478, 3) pixels; only inside its outline, or a neighbour's glasses would count.
+    Args:
+        crop: (h, w, 3) uint8 BGR picture.
+        face: The face in it, in pixels.
+        mesh: (478, 3) pixels; only inside its outline, or a neighbour's glasses would count.
+        parser: Labels the pixels.
+
+    Returns:
+        The score in [0, 1].
     """
     x0, y0, x1, y1 = face.box
     centre, half = ((x0 + x1) / 2, (y0 + y1) / 2), 0.75 * max(float(x1 - x0), float(y1 - y0))

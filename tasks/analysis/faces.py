@@ -60,7 +60,15 @@ def _parameters(settings: Settings) -> dict[str, str]:
     covers=(("scenes", scenes.VERSION),),
 )
 def track_faces(work: Work, video: FrameSource) -> Scan:
-    """Decode an input once for its scenes and faces, and once more turned where its faces lie on their side."""
+    """Decode an input once for its scenes and faces, and once more turned where its faces lie on their side.
+
+    Args:
+        work: Loads the networks; holds the settings.
+        video: The input.
+
+    Returns:
+        Scenes, tracks and the turn in degrees.
+    """
     settings = work.settings
     detector, confirming = detectors(work, video)
     votes = OrientationVotes(detector, settings.detector_side)
@@ -141,7 +149,7 @@ def run(
         consumer: Is shown every frame, small.
         networks: Find the faces.
         settings: How they are found.
-        progress: Is told the frames done.
+        progress: Called with the number of frames done.
         watch: Is shown every frame, by several threads.
 
     Returns:
@@ -192,7 +200,15 @@ def _no_mesh() -> Mesh:
 
 
 def doubtful(draft: Draft, settings: FaceSettings) -> bool:
-    """Whether a track is a few sightings that no mesh supports: a hand, a pattern, or a face nobody sees well."""
+    """Return whether a track is a few sightings that no mesh supports: a hand, a pattern, or a face that is badly seen.
+
+    Args:
+        draft: The track.
+        settings: Its limits, `doubtful_sightings` and `doubtful_presence`.
+
+    Returns:
+        Whether another detector must confirm it.
+    """
     supported = max(seen.mesh.presence for seen in draft.seen.values())
     return len(draft.seen) <= settings.doubtful_sightings and supported < settings.doubtful_presence
 

@@ -44,7 +44,15 @@ def framed(image: Image, expected: Face, landmarker: Landmarker) -> Face | None:
 
 
 def mirrored(image: Image, face: Face) -> tuple[Image, Face]:
-    """A (h, w, 3) picture and the face in it as a mirror shows them; left and right points change places."""
+    """Return a picture and the face in it as a mirror shows them; left and right points change places.
+
+    Args:
+        image: (h, w, 3) uint8 BGR picture.
+        face: The face in it, in pixels.
+
+    Returns:
+        (mirrored picture, mirrored face).
+    """
     width = image.shape[1]
     x0, y0, x1, y1 = face.box
     points = face.points[[1, 0, 2, 4, 3]].copy()
@@ -54,16 +62,31 @@ def mirrored(image: Image, face: Face) -> tuple[Image, Face]:
 
 
 def roll(face: Face) -> float:
-    """Radians by which the line of the eyes is turned clockwise."""
+    """Return the angle by which the line of the eyes is turned clockwise.
+
+    Args:
+        face: A face with its five points.
+
+    Returns:
+        The angle in radians.
+    """
     across = face.points[1] - face.points[0]
     return float(np.arctan2(across[1], across[0]))
 
 
 def framings(image: Image, expected: Face, detectors: Sequence[Detector]) -> list[Face | None]:
-    """How each detector frames one expected face for an embedder; None where it does not see it.
+    """Return how each detector frames one expected face for an embedder.
 
     The detectors look at an upright crop: their points stay upright on tilted heads otherwise, and badly placed points
     make all faces alike (two different people came out nearer than the threshold).
+
+    Args:
+        image: (H, W, 3) uint8 BGR picture.
+        expected: The expected face, in pixels.
+        detectors: The detectors to ask.
+
+    Returns:
+        Per detector the face in pixels of the picture, None where it does not see it.
     """
     angle = roll(expected)
     side = max(2.2 * expected.size, 8.0)

@@ -22,10 +22,16 @@ LEAST_INSIDE = 0.8
 
 
 def turns(track: Track) -> Floats:
-    """(n,) |pitch| + |yaw| in degrees of each frame of the track; infinite where the frame cannot serve.
+    """Return by how much the head is turned on each frame of a track.
 
     The pitch is counted from the track's own median where that is within ten degrees: the zero of a six-point pitch
     depends on the face's proportions.
+
+    Args:
+        track: The track.
+
+    Returns:
+        (n,) float32 |pitch| + |yaw| in degrees; infinite where the frame cannot serve.
     """
     offset = 0.0
     known = track.presence > 0.5
@@ -35,7 +41,17 @@ def turns(track: Track) -> Floats:
 
 
 def candidates(track: Track, width: int, height: int, most: int = 4) -> list[int]:
-    """Rows of the track that tie for the most frontal frame, at most `most`; empty when no frame can serve."""
+    """Return the rows of a track that tie for the most frontal frame.
+
+    Args:
+        track: The track.
+        width: Of the frame in pixels.
+        height: Of the frame in pixels.
+        most: How many rows at most.
+
+    Returns:
+        The rows; empty when no frame can serve.
+    """
     cost = turns(track)
     cost = np.where(np.isnan(cost), np.inf, cost)
     for row in np.argsort(cost):
@@ -54,7 +70,17 @@ def candidates(track: Track, width: int, height: int, most: int = 4) -> list[int
 
 
 def sharpness(crop: Image, mesh: Floats) -> float:
-    """Variance of the Laplacian over the face at a fixed size; comparable between frames of one track only."""
+    """Return the variance of the Laplacian over a face at a fixed size.
+
+    It is comparable between frames of one track only.
+
+    Args:
+        crop: (h, w, 3) uint8 BGR picture.
+        mesh: (478, 3) mesh in pixels of the crop.
+
+    Returns:
+        The variance; 0 for a face under 8 pixels.
+    """
     low = np.maximum(np.floor(mesh[:468, :2].min(axis=0)).astype(int), 0)
     high = np.ceil(mesh[:468, :2].max(axis=0)).astype(int)
     face = crop[low[1] : high[1], low[0] : high[0]]
@@ -65,7 +91,15 @@ def sharpness(crop: Image, mesh: Floats) -> float:
 
 
 def choose(crops: Sequence[Image], meshes: Sequence[Floats]) -> int:
-    """Index of the best of several tied frames: sharpness, halved for closed eyes."""
+    """Return the index of the best of several tied frames: the sharpest, where closed eyes lower the score.
+
+    Args:
+        crops: (h, w, 3) uint8 BGR pictures.
+        meshes: (478, 3) mesh of each in pixels of its crop.
+
+    Returns:
+        The index.
+    """
     scores = []
     for crop, mesh in zip(crops, meshes, strict=True):
         eyes = float(np.clip(lid_gaps(mesh).min() / 0.2, 0.2, 1.0))

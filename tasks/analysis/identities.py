@@ -23,7 +23,14 @@ VERSION = 3
 
 @dataclass(frozen=True)
 class Identity:
-    """One person of the video. tracks: their indices. embeddings: (n, D) unit vectors of the samples; pooled: (D,)."""
+    """One person of the video.
+
+    Attributes:
+        index: Place among the identities, from 0.
+        tracks: Indices of its tracks.
+        embeddings: (n, D) unit vectors of the samples.
+        pooled: (D,) unit mean of them.
+    """
 
     index: int
     tracks: tuple[int, ...]
@@ -33,7 +40,12 @@ class Identity:
 
 @dataclass(frozen=True)
 class Identities:
-    """All identities, in order of appearance. embedder: name of the network behind the vectors."""
+    """All identities of a video.
+
+    Attributes:
+        identities: In order of appearance.
+        embedder: Name of the network behind the vectors.
+    """
 
     identities: tuple[Identity, ...]
     embedder: str
@@ -46,18 +58,44 @@ def _parameters(settings: Settings) -> dict[str, float]:
 
 @stage("cluster identities", "identities", VERSION, "3.1 (1)", ("embedder",), _parameters)
 def cluster_identities(work: Work, tracks: Tracks, samples: Samples) -> Identities:
-    """Cluster the tracks at the distance at which the embedder confuses as many strangers as it misses people."""
+    """Cluster the tracks at the distance at which the embedder confuses as many strangers as it misses people.
+
+    Args:
+        work: Loads the embedder; holds the settings.
+        tracks: Tracks of the input.
+        samples: Sampled faces.
+
+    Returns:
+        The identities.
+    """
     return run(tracks, samples, work.load("embedder"), _parameters(work.settings)["threshold"])
 
 
 def pool(vectors: Floats) -> Floats:
-    """Unit mean of (n, D) unit vectors, (D,)."""
+    """Return the unit mean of unit vectors.
+
+    Args:
+        vectors: (n, D) unit vectors.
+
+    Returns:
+        (D,) float32 unit vector.
+    """
     mean = vectors.mean(axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
 
 
 def run(tracks: Tracks, samples: Samples, embedder: Embedder, threshold: float) -> Identities:
-    """Cluster the tracks; threshold: cosine distance (average linkage) up to which two are one person."""
+    """Cluster the tracks of a video to identities.
+
+    Args:
+        tracks: The tracks.
+        samples: Sampled faces.
+        embedder: Embeds the samples.
+        threshold: Cosine distance (average linkage) up to which two tracks are one person.
+
+    Returns:
+        The identities, in order of appearance.
+    """
     vectors: dict[int, Floats] = {}
     for track in tracks.tracks:
         own = samples.of(track.index)

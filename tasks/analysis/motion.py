@@ -36,7 +36,17 @@ class Drivings:
 
 @stage("extract motion", "motion", VERSION, "3.5 (6)", ("motion",))
 def extract_motion(work: Work, video: FrameSource, tracks: Tracks, people: Identities) -> Drivings:
-    """Build the driving motion of every track, see `run`."""
+    """Build the driving motion of every track, see `run`.
+
+    Args:
+        work: Loads the motion model.
+        video: The input.
+        tracks: Its tracks.
+        people: Its identities.
+
+    Returns:
+        One driving motion per track.
+    """
     return run(tracks, people, video.limits, video.open, work.load("motion"), work.advance)
 
 
@@ -50,8 +60,16 @@ def run(
 ) -> Drivings:
     """Build the driving motion of each track; the neutral shape is shared by all tracks of an identity.
 
-    frames: opens the decoded frames, motion: reads its templates from them; both may be left out for models that need
-    nothing but meshes. progress: told the frames read.
+    Args:
+        tracks: The tracks.
+        identities: Whose tracks they are.
+        limits: When a face may be replaced, the usual limits when None.
+        frames: Opens the decoded frames; may be left out for models that need nothing but meshes.
+        motion: Reads its templates from the frames; may be left out for models that need nothing but meshes.
+        progress: Called with the number of frames read.
+
+    Returns:
+        One driving motion per track.
     """
     limits = limits or MotionLimits()
     rests = {identity.index: _rest(tracks, identity.tracks, limits) for identity in identities.identities}
@@ -104,7 +122,15 @@ def _rows(drivings: Sequence[Driving], frame: int) -> Iterator[tuple[int, int]]:
 
 
 def steadied(track: Track, limits: MotionLimits) -> tuple[Floats, Flags]:
-    """((n, 478, 3) meshes without jitter, (n,) bool usable frames) of a track."""
+    """Return the meshes of a track without jitter, and its usable frames.
+
+    Args:
+        track: The track.
+        limits: When a face may be replaced.
+
+    Returns:
+        ((n, 478, 3) float32 meshes in pixels, (n,) bool usable frames).
+    """
     known = np.isfinite(track.mesh).all(axis=(1, 2)) & (track.presence >= limits.least_presence)
     side = np.sqrt(np.maximum(np.prod(track.boxes[:, 2:] - track.boxes[:, :2], axis=1), 0.0))
     angles = np.nan_to_num(np.abs(track.angles), nan=180.0)
@@ -137,11 +163,19 @@ def steadied(track: Track, limits: MotionLimits) -> tuple[Floats, Flags]:
 
 
 def settled(usable: Flags, surely: Flags, least_run: int) -> Flags:
-    """(n,) bool usable frames -> the same with fewer changes; never a frame more than before.
+    """Return the usable frames with fewer changes; never a frame more than before.
 
-    surely: (n,) bool, frames usable by a margin. A redaction ends, and looking back in time begins, only at a frame
-    that is sure; what is shown between two redactions lasts least_run frames at least, and so does a redaction inside
-    the track. Faces near a limit would flicker otherwise.
+    A redaction ends, and looking back in time begins, only at a frame that is sure; what is shown between two
+    redactions lasts `least_run` frames at least, and so does a redaction inside the track. Faces near a limit would
+    flicker otherwise.
+
+    Args:
+        usable: (n,) bool usable frames.
+        surely: (n,) bool frames that are usable by a margin.
+        least_run: Frames of the shortest run.
+
+    Returns:
+        (n,) bool usable frames.
     """
     result = usable & _held(usable, surely) & _held(usable[::-1], surely[::-1])[::-1]
     for first, last in _runs(~result):

@@ -22,9 +22,11 @@ _SURE = 0.6
 
 
 class OrientationVotes:
-    """Counts on every 30th frame which way up the faces are.
+    """Counts on every 30th frame which way up the faces are. Several threads may push.
 
-    detector: the pipeline's. side: longer side in pixels of the frames that it looks at. Several threads may push.
+    Args:
+        detector: The pipeline's.
+        side: Longer side in pixels of the frames that it looks at.
     """
 
     def __init__(self, detector: Detector, side: int) -> None:
@@ -33,7 +35,12 @@ class OrientationVotes:
         self._rolls: list[float] = []
 
     def push(self, index: int, image: Image) -> None:
-        """See a frame: its number, (H, W, 3) uint8 BGR."""
+        """See a frame.
+
+        Args:
+            index: Number of the frame.
+            image: (H, W, 3) uint8 BGR.
+        """
         if index % _EVERY:
             return
         faces = look(self._detector, image, self._looks)

@@ -15,7 +15,15 @@ VERSION = 2
 
 @stage("probe", "probe", VERSION)
 def probe(work: Work, file: LocalFile) -> VideoInfo:
-    """Examine a video, see `run`."""
+    """Examine a video, see `run`.
+
+    Args:
+        work: Holds the settings.
+        file: The video.
+
+    Returns:
+        Its time, geometry and streams.
+    """
     return run(file.path, work.settings)
 
 

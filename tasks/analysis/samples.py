@@ -25,9 +25,18 @@ _MARGIN = 1.0
 
 @dataclass(frozen=True)
 class Sample:
-    """One face on one frame. crop: (h, w, 3) uint8 BGR around it; x, y: the crop's place in the frame (pixels).
-    row: of the track. tied: it is a candidate for the frontal frame. face: as embedders see it, in pixels of the crop,
-    see `tasks.analysis.framing`."""
+    """One face on one frame.
+
+    Attributes:
+        track: Index of its track.
+        row: Row of the track.
+        frame: Number of the frame.
+        x: Left edge of the crop in the frame, in pixels.
+        y: Top edge of the crop in the frame, in pixels.
+        crop: (h, w, 3) uint8 BGR around the face.
+        tied: Whether it is a candidate for the frontal frame.
+        face: As embedders see it, in pixels of the crop, see `tasks.analysis.framing`.
+    """
 
     track: int
     row: int
@@ -46,18 +55,45 @@ class Samples:
     samples: tuple[Sample, ...]
 
     def of(self, track: int) -> list[Sample]:
-        """The samples of one track."""
+        """Return the samples of one track.
+
+        Args:
+            track: Index of the track.
+
+        Returns:
+            Its samples.
+        """
         return [sample for sample in self.samples if sample.track == track]
 
 
 def mesh_in_crop(sample: Sample, track: Track) -> Floats:
-    """(478, 3) mesh in the coordinates of the crop."""
+    """Return the mesh of a sample in the coordinates of its crop.
+
+    Args:
+        sample: The sample.
+        track: Its track.
+
+    Returns:
+        (478, 3) float32 pixels.
+    """
     return np.asarray(track.mesh[sample.row] - np.array([sample.x, sample.y, 0], np.float32), dtype=np.float32)
 
 
 def rows(track: Track, width: int, height: int, most: int) -> tuple[list[int], list[int]]:
-    """(rows to sample, those of them that tie for the frontal frame): frontal ones, extremes of pose and mouth, and
-    evenly spread ones, so that the audit meets the source as it looks throughout the track."""
+    """Choose the rows of a track to sample.
+
+    These are frontal ones, extremes of pose and mouth, and evenly spread ones, so that the audit meets the source as it
+    looks throughout the track.
+
+    Args:
+        track: The track.
+        width: Of the frame in pixels.
+        height: Of the frame in pixels.
+        most: How many rows at most, unless more tie for the frontal frame.
+
+    Returns:
+        (rows to sample, those of them that tie for the frontal frame).
+    """
     tied = frontal.candidates(track, width, height)
     known = np.flatnonzero((track.presence > 0.5) & track.detected)
     if not len(known):
@@ -76,7 +112,16 @@ def rows(track: Track, width: int, height: int, most: int) -> tuple[list[int], l
 
 @stage("sample faces", "samples", VERSION, roles=("landmarker",))
 def sample_faces(work: Work, video: FrameSource, tracks: Tracks) -> Samples:
-    """Cut a few faces of each track out of an input, see `run`."""
+    """Cut a few faces of each track out of an input, see `run`.
+
+    Args:
+        work: Loads the landmarker.
+        video: The input.
+        tracks: Its tracks.
+
+    Returns:
+        The samples.
+    """
     return run(video.open, tracks, work.load("landmarker"))
 
 
@@ -86,7 +131,17 @@ def run(
     landmarker: Landmarker,
     most: int = 24,
 ) -> Samples:
-    """Cut the samples out of the video, at most `most` per track. landmarker: frames their faces for embedders."""
+    """Cut the samples out of a video.
+
+    Args:
+        frames: Opens the decoded frames.
+        tracks: The tracks.
+        landmarker: Frames their faces for embedders.
+        most: Samples per track at most.
+
+    Returns:
+        The samples, by track and row.
+    """
     wanted: dict[int, list[tuple[Track, int, bool]]] = {}
     for track in tracks.tracks:
         chosen, tied = rows(track, tracks.width, tracks.height, most)

@@ -35,7 +35,12 @@ class Boundaries(Protocol):
     """Finds the frames with which a new shot begins."""
 
     def push(self, frame_index: int, small_bgr: Image) -> None:
-        """See the next frame."""
+        """See the next frame.
+
+        Args:
+            frame_index: Its number.
+            small_bgr: (h, w, 3) uint8 BGR, of constant size, reduced.
+        """
 
     def finish(self) -> list[int]:
         """Return the first frame of every shot but the first."""
@@ -50,7 +55,15 @@ class SceneConsumer:
         self._means: list[tuple[float, float, float]] = []
 
     def push(self, frame_index: int, small_bgr: Image) -> None:
-        """See the next frame: (h, w, 3) uint8 BGR, of constant size, reduced. Raises ToolError when out of order."""
+        """See the next frame.
+
+        Args:
+            frame_index: Its number.
+            small_bgr: (h, w, 3) uint8 BGR, of constant size, reduced.
+
+        Raises:
+            ToolError: When the frame is out of order.
+        """
         if frame_index != len(self._means):
             raise ToolError(f"Scene detection got frame {frame_index} where frame {len(self._means)} was due.")
         blue, green, red, _ = cv2.mean(small_bgr)
@@ -58,7 +71,17 @@ class SceneConsumer:
         self._boundaries.push(frame_index, small_bgr)
 
     def finish(self, frame_count: int) -> tuple[Scene, ...]:
-        """Return the scenes, which cover 0 .. frame_count - 1 without gap. Raises ToolError when frames are missing."""
+        """Return the scenes, which cover 0 .. frame_count - 1 without gap.
+
+        Args:
+            frame_count: Frames of the video.
+
+        Returns:
+            The scenes, in order.
+
+        Raises:
+            ToolError: When frames are missing.
+        """
         if frame_count != len(self._means) or frame_count == 0:
             raise ToolError(f"Scene detection saw {len(self._means)} of {frame_count} frames.")
         inner = {cut for cut in self._boundaries.finish() if 0 < cut < frame_count}
@@ -75,10 +98,18 @@ class SceneConsumer:
 
 
 def consumer_for(settings: Settings, source: Path, info: VideoInfo) -> SceneConsumer:
-    """The consumer that the settings ask for.
+    """Return the consumer that the settings ask for.
 
     pyscenedetect looks at the pushed frames. ffmpeg is the paper's filter, which reads the file itself, so that it
     costs a second decoding.
+
+    Args:
+        settings: Of the run.
+        source: The video file.
+        info: What was probed of it.
+
+    Returns:
+        The consumer.
     """
     if settings.scene_backend is SceneBackend.FFMPEG:
         threshold = settings.scene_threshold or FFMPEG_THRESHOLD
@@ -90,9 +121,16 @@ def consumer_for(settings: Settings, source: Path, info: VideoInfo) -> SceneCons
 def merge_similar(looks: Sequence[NDArray[np.float64]], lengths: Sequence[int], similarity: float) -> list[int]:
     """Give scenes that look alike the same number.
 
-    looks: mean red, green, blue (0 to 255) of each scene. lengths: frames in each. Two looks are alike when their
-    mean absolute difference over the three channels is below `similarity`; a scene joins the nearest group, whose
-    look then moves to the mean over all its frames. Numbers count up from 0 in order of first appearance.
+    Two looks are alike when their mean absolute difference over the three channels is below `similarity`; a scene joins
+    the nearest group, whose look then moves to the mean over all its frames.
+
+    Args:
+        looks: Mean red, green, blue (0 to 255) of each scene.
+        lengths: Frames in each.
+        similarity: Difference below which two looks are alike.
+
+    Returns:
+        Numbers, counted up from 0 in order of first appearance.
     """
     groups: list[tuple[NDArray[np.float64], int]] = []
     ids: list[int] = []
@@ -124,7 +162,12 @@ class ContentBoundaries:
         self._last = 0
 
     def push(self, frame_index: int, small_bgr: Image) -> None:
-        """See the next frame."""
+        """See the next frame.
+
+        Args:
+            frame_index: Its number.
+            small_bgr: (h, w, 3) uint8 BGR, of constant size, reduced.
+        """
         self._last = frame_index
         found = self._detector.process_frame(self._timecode(frame_index, self._fps), small_bgr)
         self._cuts += [cut.frame_num for cut in found]
@@ -142,10 +185,22 @@ class FfmpegBoundaries:
         self._source, self._info, self._threshold = source, info, threshold
 
     def push(self, frame_index: int, small_bgr: Image) -> None:
-        """Nothing to see: the filter reads the file."""
+        """Do nothing: the filter reads the file.
+
+        Args:
+            frame_index: Not used.
+            small_bgr: Not used.
+        """
 
     def finish(self) -> list[int]:
-        """Return the first frame of every shot but the first. Raises ToolError when ffmpeg fails."""
+        """Return the first frame of every shot but the first.
+
+        Returns:
+            The numbers of the frames.
+
+        Raises:
+            ToolError: When ffmpeg fails.
+        """
         arguments = commands.scene_changes(self._source, self._info, self._threshold, MediaLimits().max_pixels)
         result = child.run("ffmpeg", arguments, ChildLimits())
         if result.status != 0:

@@ -1,4 +1,4 @@
-"""What the analysis is told about an input: how its faces are found, and which of them may be replaced."""
+"""What the analysis knows about an input beforehand: how its faces are found, and which of them may be replaced."""
 
 from __future__ import annotations
 
@@ -13,18 +13,39 @@ class SceneConsumer(Protocol):
     """Watches small frames go by and knows the scenes at the end."""
 
     def push(self, frame_index: int, small_bgr: Image) -> None:
-        """See the next frame."""
+        """See the next frame.
+
+        Args:
+            frame_index: Its number.
+            small_bgr: (h, w, 3) uint8 BGR, reduced.
+        """
 
     def finish(self, frame_count: int) -> tuple[Scene, ...]:
-        """Return the scenes, which cover all frames."""
+        """Return the scenes, which cover all frames.
+
+        Args:
+            frame_count: Frames of the video.
+
+        Returns:
+            The scenes, in order.
+        """
 
 
 @dataclass(frozen=True)
 class FaceSettings:
-    """workers: threads. weak: least detector score kept at all. meshed: least score that gets a mesh at once.
-    stretch: frames looked at beyond both ends of a track. small_side: longer side of the scene detector's pictures.
-    doubtful_sightings, doubtful_presence: a track of at most so many sightings whose meshes are all less likely than
-    this must be confirmed by another detector."""
+    """How the faces of an input are found.
+
+    Attributes:
+        workers: Threads.
+        weak: Least detector score that is kept at all.
+        meshed: Least score that gets a mesh at once.
+        strong: Score that starts a track.
+        gap: Frames after which a lost track ends.
+        stretch: Frames that are looked at beyond both ends of a track.
+        small_side: Longer side in pixels of the scene detector's pictures.
+        doubtful_sightings: A track of at most so many sightings may be doubtful.
+        doubtful_presence: It is when its meshes are all less likely than this; then another detector must confirm it.
+    """
 
     workers: int = 2
     weak: float = 0.2
@@ -39,11 +60,17 @@ class FaceSettings:
 
 @dataclass(frozen=True)
 class MotionLimits:
-    """When a face may be replaced at all; beyond, it is redacted. Degrees, pixels, frames.
+    """When a face may be replaced at all; beyond, it is redacted.
 
-    release: a face that was turned too far is shown again only when it is this much inside the limits, a face that
-    was too small when it is larger by the share `growth`. least_run: no redaction, and nothing shown between two of
-    them, is shorter than this many frames.
+    Attributes:
+        most_yaw: Degrees.
+        most_pitch: Degrees.
+        least_face: Side of the face in pixels.
+        release: Degrees inside the limits from which a face that was turned too far is shown again.
+        growth: Share by which a face that was too small must be larger to be shown again.
+        least_run: Frames of the shortest redaction, and of the shortest stretch shown between two redactions.
+        least_presence: Least presence of the mesh.
+        least_frames: Usable frames under which a track is redacted as a whole.
     """
 
     most_yaw: float = 45.0

@@ -27,7 +27,12 @@ class Seen:
 
 @dataclass(eq=False)
 class Draft:
-    """A track while it grows: frame -> what was seen there."""
+    """A track while it grows.
+
+    Attributes:
+        scene: Index of its scene.
+        seen: Frame -> what was seen there.
+    """
 
     scene: int
     seen: dict[int, Seen] = field(default_factory=dict)
@@ -43,7 +48,14 @@ class Draft:
         return max(self.seen)
 
     def expected(self, frame: int) -> Floats:
-        """(4,) where the box should be: moved on by the speed of the last two sightings, at most five frames far."""
+        """Return where the box should be: moved on by the speed of the last two sightings, at most five frames far.
+
+        Args:
+            frame: Number of a frame after the last sighting.
+
+        Returns:
+            (4,) float32 pixels.
+        """
         last = self.last
         box = self.seen[last].face.box
         before = [f for f in range(last - 3, last) if f in self.seen]
@@ -54,7 +66,15 @@ class Draft:
 
 
 def overlap(a: Floats, b: Floats) -> float:
-    """Intersection over union of two (4,) boxes."""
+    """Return the intersection over union of two boxes.
+
+    Args:
+        a: (4,) box.
+        b: (4,) box.
+
+    Returns:
+        The ratio in [0, 1].
+    """
     low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
     shared = float(np.prod(np.maximum(high - low, 0.0)))
     both = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - shared
@@ -62,7 +82,15 @@ def overlap(a: Floats, b: Floats) -> float:
 
 
 def closeness(a: Floats, b: Floats) -> float:
-    """1 for the same box, 0 for boxes whose centres lie a box side apart or whose sizes differ threefold."""
+    """Return how close two boxes are.
+
+    Args:
+        a: (4,) box.
+        b: (4,) box.
+
+    Returns:
+        1 for the same box, 0 for boxes whose centres lie a box side apart or whose sizes differ threefold.
+    """
     size_a, size_b = float(np.sqrt(np.prod(a[2:] - a[:2]))), float(np.sqrt(np.prod(b[2:] - b[:2])))
     if min(size_a, size_b) <= 0:
         return 0.0
@@ -76,8 +104,15 @@ def link(
 ) -> list[Draft]:
     """Join the sightings of each frame to drafts, scene by scene.
 
-    frames: for each frame of the video what was seen there. strong: score that starts a track. weak: score that
-    continues one. gap: frames after which a lost track ends.
+    Args:
+        frames: For each frame of the video what was seen there.
+        scenes: The scenes of the video.
+        strong: Score that starts a track.
+        weak: Score that continues one.
+        gap: Frames after which a lost track ends.
+
+    Returns:
+        The drafts, by first frame and then from left to right.
     """
     finished: list[Draft] = []
     for scene in scenes:
@@ -104,7 +139,14 @@ def link(
 
 
 def best_pairs(closeness: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """(row, column) pairs with the largest sum, each row and column once at most."""
+    """Return the pairs with the largest sum, each row and column once at most.
+
+    Args:
+        closeness: (rows, columns) matrix.
+
+    Returns:
+        (row, column) pairs.
+    """
     if closeness.size <= 1:
         return [(0, 0)] * closeness.size
     # Takes a third of a second to load, and most videos show one face.
@@ -120,12 +162,30 @@ def _split(active: list[Draft], frame: int, gap: int) -> tuple[list[Draft], list
 
 
 def span(draft: Draft, scene: Scene, stretch: int) -> tuple[int, int]:
-    """First and last frame of the track with its ends stretched, within the scene."""
+    """Return the first and last frame of a track with its ends stretched, within the scene.
+
+    Args:
+        draft: The track.
+        scene: Its scene.
+        stretch: Frames by which both ends are stretched.
+
+    Returns:
+        (first, last) frame, inclusive.
+    """
     return max(scene.first, draft.first - stretch), min(scene.last, draft.last + stretch)
 
 
 def fill(draft: Draft, first: int, last: int) -> tuple[Floats, Floats]:
-    """(boxes (n, 4), points (n, 5, 2)) for frames first .. last, linear between sightings, constant beyond them."""
+    """Return boxes and points of a track, linear between sightings, constant beyond them.
+
+    Args:
+        draft: The track.
+        first: First frame.
+        last: Last frame, inclusive.
+
+    Returns:
+        (boxes (n, 4), points (n, 5, 2)) float32 pixels for frames first .. last.
+    """
     known = sorted(draft.seen)
     boxes = np.stack([draft.seen[f].face.box for f in known])
     points = np.stack([draft.seen[f].face.points for f in known]).reshape(len(known), -1)

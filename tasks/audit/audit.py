@@ -2,8 +2,8 @@
 
 A frame is recognised when its face is nearer to a source than the limit that was measured in the source's own footage,
 between the source's own samples and strangers in the same place (see `tasks.generation.limits`), a person when a
-general matcher takes them for a source by the score over all frames. Nobody recognised, and no face that was neither
-replaced nor redacted, may be published. Not assessed: voice, body, hair, clothes, background, text.
+general matcher takes them for a source by the score over all frames. No person who is recognised, and no face that was
+neither replaced nor redacted, may be published. Not assessed: voice, body, hair, clothes, background, text.
 """
 
 from __future__ import annotations
@@ -35,18 +35,21 @@ def run(
     """Audit an encoded file.
 
     Args:
-        frames: opens the decoded frames of the result.
-        painted: what was done to the faces.
-        sources: per judge, everybody who must not be recognised.
-        panel: who audits.
-        workers: threads.
-        progress: told how many frames are done.
-        twins: track -> per judge, the twin that is to be seen on it; None does not look whether it is.
-        cuts: frames with which scenes begin, each of which gets a thorough look.
-        people: track -> number of its person; None takes every track for somebody else.
+        frames: Opens the decoded frames of the result.
+        painted: What was done to the faces.
+        sources: Per judge, every person who must not be recognised.
+        panel: The networks that audit.
+        workers: Threads.
+        progress: Called with the number of frames done.
+        twins: Track -> per judge, the twin that is to be seen on it; None does not look whether it is.
+        cuts: Frames with which scenes begin, each of which gets a thorough look.
+        people: Track -> number of its person; None takes every track for another person.
+
+    Returns:
+        What the audit found.
 
     Raises:
-        KeyError: for a replaced face whose twin or person is missing: nothing may pass unseen.
+        KeyError: For a replaced face whose twin or person is missing: nothing may pass unseen.
     """
     rows: dict[int, list[int]] = {}
     for index, frame in enumerate(painted.frame.tolist()):

@@ -26,8 +26,12 @@ VERSION = 7
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """recognised: a judge takes the twin for the source. twin: how each judge knows the twin: by its picture
-    and the general threshold."""
+    """What the judges say of a candidate.
+
+    Attributes:
+        recognised: A judge takes the twin for the source.
+        twin: How each judge knows the twin: by its picture and the general threshold.
+    """
 
     recognised: bool
     twin: tuple[Reference, ...]
@@ -35,7 +39,21 @@ class Rehearsal:
 
 @stage("preaudit", "rehearse", VERSION, "3.5 (5)", ("motion", "inpainter", *ROLES), cached=False, timed_as="rehearsal")
 def preaudit(work: Work, site: Site, controls: Controls, candidate: Candidate, check: PreauditRequest) -> Rehearsal:
-    """Ask the audit's judges about an accepted candidate, see `run`."""
+    """Ask the audit's judges about an accepted candidate, see `run`.
+
+    Args:
+        work: Loads the networks; holds the settings.
+        site: Samples of the identity on which the twin is shown.
+        controls: What was measured of the identity in place.
+        candidate: The accepted candidate.
+        check: How it is looked at.
+
+    Returns:
+        What the judges say.
+
+    Raises:
+        ValueError: When the candidate has no twin.
+    """
     if candidate.twin is None:
         raise ValueError("There is no twin to look at.")
     settings = work.settings

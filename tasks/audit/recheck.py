@@ -33,19 +33,35 @@ Tracks of faces were bridged over more than that, so that the twin was painted i
 
 @dataclass(frozen=True)
 class Earlier:
-    """How audits looked before there were records: one detector on the upright frame."""
+    """How audits looked before there were records.
+
+    Attributes:
+        detector: The one detector, which looked at the upright frame.
+    """
 
     detector: Detector
 
     def twins(self, image: Image) -> list[Face]:
-        """The faces of one picture that such an audit knew of, and so were replaced."""
+        """Return the faces of one picture that such an audit knew of, and so were replaced.
+
+        Args:
+            image: (H, W, 3) uint8 BGR picture.
+
+        Returns:
+            The faces, in pixels.
+        """
         return self.detector.detect([image])[0]
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What was seen in a file. frames: their number. strays: faces that are no twin's. twins: frame -> the faces that
-    are one's, as the record or the earlier look places them."""
+    """What was seen in a file.
+
+    Attributes:
+        frames: Their number.
+        strays: Faces that are no twin's.
+        twins: Frame -> the faces that are a twin's, as the record or the earlier look places them.
+    """
 
     frames: int
     strays: tuple[Stray, ...]
@@ -63,12 +79,15 @@ def look(
     """Look at every frame of a finished file for faces that were not replaced.
 
     Args:
-        frames: opens its decoded frames.
-        panel: the present audit's networks.
-        earlier: how audits looked before there were records.
-        record: what was painted where, None when that is not known.
-        workers: threads.
-        check: asked for every frame; what it raises passes.
+        frames: Opens its decoded frames.
+        panel: The present audit's networks.
+        earlier: How audits looked before there were records.
+        record: What was painted where, None when that is not known.
+        workers: Threads.
+        check: Called for every frame; what it raises passes.
+
+    Returns:
+        What was seen.
     """
     known = _recorded(record) if record is not None else None
 
@@ -97,9 +116,20 @@ def compare(
     workers: int = 2,
     check: Callable[[], None] = lambda: None,
 ) -> Report:
-    """The present audit's comparison of every twin with its sources, per judge.
+    """Compare every twin with its sources as the present audit does.
 
     Strays of the report say nothing, since `look` knows better which faces were replaced.
+
+    Args:
+        frames: Opens the decoded frames of the file.
+        looked: What was seen in it.
+        sources: Per judge, every person who must not be recognised.
+        panel: The present audit's networks.
+        workers: Threads.
+        check: Called for every frame; what it raises passes.
+
+    Returns:
+        The report, with a score per judge.
     """
     rows = [(frame, face) for frame, faces in sorted(looked.twins.items()) for face in faces]
     painted = Painted(

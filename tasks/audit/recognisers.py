@@ -23,9 +23,11 @@ _NOBODY: Floats = np.zeros((0, 1), np.float32)
 class Reference:
     """A person as one embedder knows them in one video. Identifying.
 
-    template: (D,) unit vector. limit: cosine distance up to which a face is taken for this person, see
-    `tasks.generation.limits`. vectors: (n, D) of single samples, for what a general matcher would say; none for a twin.
-    asked: the score over all frames that a twin must reach; as a rule the general threshold.
+    Attributes:
+        template: (D,) unit vector.
+        limit: Cosine distance up to which a face is taken for this person, see `tasks.generation.limits`.
+        vectors: (n, D) of single samples, for what a general matcher would say; none for a twin.
+        asked: Score over all frames that a twin must reach; as a rule the general threshold.
     """
 
     template: Floats
@@ -36,10 +38,19 @@ class Reference:
 
 @dataclass(frozen=True)
 class Likeness:
-    """What one judge says of one face. distance, limit, asked: to and of the source to which it is nearest, measured by
-    the limits; `asked` is of the score over all frames.
-    matched: a general matcher takes it for a sample of some source. to_twin: distance from the twin's template, NaN
-    without a twin. unlike: it is farther from the twin than its limit. strict: what is matched is recognised."""
+    """What one judge says of one face.
+
+    `distance`, `limit` and `asked` are to and of the source to which the face is nearest, measured by the limits.
+
+    Attributes:
+        distance: Cosine distance to that source.
+        limit: Of that source.
+        matched: A general matcher takes the face for a sample of some source.
+        to_twin: Distance from the twin's template, NaN without a twin.
+        unlike: The face is farther from the twin than its limit.
+        strict: A face that is matched is recognised.
+        asked: Of that source, for the score over all frames.
+    """
 
     distance: float
     limit: float
@@ -57,11 +68,17 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Judge:
-    """An embedder with the cosine distance under which 1 % of all pairs of strangers lie.
+    """An embedder that judges faces.
 
-    quick: the same network at a lower precision, asked first; its answer counts only where it is far from every limit,
-    so that the verdict is the embedder's own. None: there is no quicker way on this machine. strict: a face that a
-    general matcher takes for a source by any single sample is recognised, however near strangers in the same place are.
+    Attributes:
+        embedder: The embedder.
+        threshold: Cosine distance under which 1 % of all pairs of strangers lie.
+        quick: The same network at a lower precision, asked first; its answer counts only where it is far from every
+            limit,
+            so that the verdict is the embedder's own. None: there is no quicker way on this machine.
+        strict: A face that a general matcher takes for a source by any single sample is recognised, however near
+            strangers
+            in the same place are.
     """
 
     embedder: Embedder
@@ -72,9 +89,18 @@ class Judge:
     def compare(
         self, image: Image, face: Face, sources: Sequence[Reference], twin: Reference | None = None
     ) -> Likeness:
-        """How like a face is to the sources and to the twin that is to be seen.
+        """Return how like a face is to the sources and to the twin that is to be seen.
 
-        Without sources it is recognised: nobody could compare it.
+        Without sources it is recognised: no comparison is possible.
+
+        Args:
+            image: (H, W, 3) uint8 BGR picture.
+            face: The face in it, in pixels.
+            sources: Every person who must not be recognised.
+            twin: The twin that is to be seen, None when it is not known.
+
+        Returns:
+            What the judge says of the face.
         """
         if not sources:
             return Likeness(0.0, 0.0, asked=self.threshold)
@@ -103,8 +129,15 @@ class Judge:
 
 @dataclass(frozen=True)
 class Panel:
-    """Who audits. search: looks for faces that were left. witness: the audit's own detector, asked on an upright crop
-    of each face (`framing.UPRIGHT` pixels wide) whether it sees one there. landmarker: frames faces for the judges.
+    """The networks that audit.
+
+    Attributes:
+        search: Looks for faces that were left.
+        witness: The audit's own detector, asked on an upright crop of each face (`framing.UPRIGHT` pixels wide) whether
+            it
+            sees one there.
+        landmarker: Frames faces for the judges.
+        judges: Compare faces.
     """
 
     search: FaceSearch
@@ -113,7 +146,15 @@ class Panel:
     judges: tuple[Judge, ...]
 
     def view(self, image: Image, expected: Face) -> tuple[Face, bool]:
-        """(an expected face as the judges are to see it, whether a face is seen there by detector and landmarker)."""
+        """Look at an expected face by detector and landmarker.
+
+        Args:
+            image: (H, W, 3) uint8 BGR picture.
+            expected: The expected face, in pixels.
+
+        Returns:
+            (the face as the judges are to see it, whether a face is seen there by detector and landmarker).
+        """
         (found,) = framings(image, expected, [self.witness])
         face = framed(image, expected, self.landmarker)
         return face or expected, found is not None and face is not None
@@ -121,7 +162,17 @@ class Panel:
     def compare(
         self, image: Image, face: Face, sources: Sequence[Sequence[Reference]], twin: Sequence[Reference] | None = None
     ) -> list[Likeness]:
-        """What each judge says of a face. sources, twin: per judge."""
+        """Return what each judge says of a face.
+
+        Args:
+            image: (H, W, 3) uint8 BGR picture.
+            face: The face in it, in pixels.
+            sources: Per judge, every person who must not be recognised.
+            twin: Per judge, the twin that is to be seen; None when it is not known.
+
+        Returns:
+            One likeness per judge.
+        """
         twins = [None] * len(self.judges) if twin is None else list(twin)
         return [
             judge.compare(image, face, known, own)

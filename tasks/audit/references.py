@@ -12,7 +12,15 @@ from tasks.stage import Work, stage
 
 @stage("embed references", "references", audit.VERSION, "3.5 (5)", ROLES, counted_as="audit")
 def embed_references(work: Work, samples: Samples) -> References:
-    """Embed every sample for every judge, see `run`."""
+    """Embed every sample for every judge, see `run`.
+
+    Args:
+        work: Loads the networks.
+        samples: Sampled faces.
+
+    Returns:
+        The embeddings.
+    """
     return run(samples, panel(work, still=False))
 
 

@@ -22,9 +22,16 @@ that is far from what is no face has proved nothing."""
 class Score:
     """What one embedder found over all replaced faces: cosine distances to the sources' templates.
 
-    threshold: the limit in place at the worst frame, where `smallest` was found. recognised: frames within the limit.
-    to_twin: mean distance from the twins that were to be shown (NaN when they are not known). matched: frames that a
-    general matcher (1 % false accepts, single pairs) takes for a source, surroundings included.
+    Attributes:
+        embedder: Its name.
+        threshold: The limit in place at the worst frame, where `smallest` was found.
+        smallest: Distance at the worst frame.
+        mean: Over all replaced faces.
+        worst_frame: The frame that is nearest to its limit, -1 when nothing was compared.
+        recognised: Frames within the limit.
+        to_twin: Mean distance from the twins that were to be shown (NaN when they are not known).
+        matched: Frames that a general matcher (1 % false accepts, single pairs) takes for a source, surroundings
+            included.
     """
 
     embedder: str
@@ -39,7 +46,13 @@ class Score:
 
 @dataclass(frozen=True)
 class Stray:
-    """A face in the result that was neither replaced nor redacted: frame, box (4,) pixels, detector score."""
+    """A face in the result that was neither replaced nor redacted.
+
+    Attributes:
+        frame: Number of the frame.
+        box: (4,) pixels.
+        score: Of the detector.
+    """
 
     frame: int
     box: Floats
@@ -48,10 +61,19 @@ class Stray:
 
 @dataclass(frozen=True)
 class Report:
-    """The audit of one file. clean: it may be published. lost: replaced faces that the second detector did not find
-    (they are still compared, where they were painted). recognised_tracks: tracks with a recognised frame, or of a
-    person whom a general matcher takes for a source by the score over all frames. untrue_tracks: tracks on which too
-    many of the replaced faces were lost, or are not the twin's."""
+    """The audit of one file.
+
+    Attributes:
+        frames: Their number.
+        faces: Number of replaced faces.
+        scores: One per judge.
+        lost: Replaced faces that the second detector did not find (they are still compared, where they were painted).
+        strays: Faces that were left.
+        recognised_tracks: Tracks with a recognised frame, or of a person whom a general matcher takes for a source by
+            the
+            score over all frames.
+        untrue_tracks: Tracks on which too many of the replaced faces were lost, or are not the twin's.
+    """
 
     frames: int
     faces: int
@@ -63,14 +85,23 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """Whether nobody was recognised, no face was left, and the twins are what is seen."""
+        """Whether the file may be published.
+
+        That is when no person was recognised, no face was left, and the twins are what is seen.
+        """
         recognised = self.recognised_tracks or any(score.recognised for score in self.scores)
         return not self.strays and not self.untrue_tracks and not recognised
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One replaced face: its row in `Painted`, what each judge says of it, and whether a face is seen there."""
+    """One replaced face.
+
+    Attributes:
+        row: Its row in `Painted`.
+        likeness: What each judge says of it.
+        seen: Whether a face is seen there.
+    """
 
     row: int
     likeness: list[Likeness]
@@ -88,15 +119,18 @@ def report(
     """Put together what the audit of one file found.
 
     Args:
-        count: its frames.
-        compared: every replaced face.
-        painted: what was done to the faces.
-        judges: who compared them.
-        strays: faces that were left.
-        people: track -> number of its person; None takes every track for somebody else.
+        count: Its frames.
+        compared: Every replaced face.
+        painted: What was done to the faces.
+        judges: Compared them.
+        strays: Faces that were left.
+        people: Track -> number of its person; None takes every track for another person.
+
+    Returns:
+        The report.
 
     Raises:
-        KeyError: for a replaced face whose person is missing.
+        KeyError: For a replaced face whose person is missing.
     """
     scores = []
     recognised: set[int] = set()

@@ -22,8 +22,8 @@ CANDIDATE = 0.3
 """Least score of a detection that is looked at again."""
 SURE = 0.95
 """Score from which a detection is a face whatever the others say. Without a face the best scored 0.88, a fist before a
-suit; of 970 pasted and some 400 real faces of 0.8 and more (stills, also on their side, and clips) the others bore out
-every one."""
+suit; of 970 pasted and some 400 real faces of 0.8 and more (stills, also on their side, and clips) the others
+confirmed every one."""
 _WEIGHTS = (2.3, 3.0, 0.6, 8.0, 1.1)
 """What each network's score counts: the detection's own, then those of the audit's detector, RetinaFace and CenterFace
 on an upright crop, then the presence of a mesh. By logistic regression on 960 detections of faces (16 to 128 pixels,
@@ -37,13 +37,18 @@ _SAME = 0.3
 
 @dataclass(frozen=True)
 class FaceSearch:
-    """Looks for faces. detector: takes pictures as they are, with scores from CANDIDATE on. witnesses: detectors that
-    look at an upright crop (`framing.UPRIGHT` pixels wide) with scores from 0.1 on: the audit's own, RetinaFace,
-    CenterFace. landmarker: of the pipeline. every: frames from one thorough look to the next; a face that is on show in
-    between only is seen upright alone. still: for a picture, which is looked at as closely as can be.
+    """Looks for faces.
 
     Not guaranteed: faces under 24 pixels where the longer side is 1280 (2560 in stills), in videos under 48 where they
     are turned by other angles than quarters, and profiles; see docs/results.md.
+
+    Attributes:
+        detector: Takes pictures as they are, with scores from CANDIDATE on.
+        witnesses: Detectors that look at an upright crop (`framing.UPRIGHT` pixels wide) with scores from 0.1 on: the
+            audit's own, RetinaFace, CenterFace.
+        landmarker: Of the pipeline.
+        every: Frames from one thorough look to the next; a face that is on show in between only is seen upright alone.
+        still: For a picture, which is looked at as closely as can be.
     """
 
     detector: Detector
@@ -53,20 +58,45 @@ class FaceSearch:
     still: bool = False
 
     def find(self, image: Image, thorough: bool) -> list[Face]:
-        """All detections on a frame, doubtful ones too, best score first; points follow the head's own axes."""
+        """Return all detections on a frame, doubtful ones too.
+
+        Args:
+            image: (H, W, 3) uint8 BGR picture.
+            thorough: Whether this is a thorough look.
+
+        Returns:
+            The detections, best score first; points follow the head's own axes.
+        """
         wanted = looks(image.shape[1], image.shape[0], thorough, self.still)
         return look(self.detector, image, wanted)
 
     def confirmed(self, image: Image, faces: Sequence[Face], replaced: Sequence[Floats] = ()) -> list[Face]:
-        """Those detections that count as faces and belong to no replaced one. replaced: their (4,) boxes."""
+        """Return those detections that count as faces and belong to no replaced one.
+
+        Args:
+            image: (H, W, 3) uint8 BGR picture.
+            faces: The detections.
+            replaced: (4,) boxes of replaced faces, in pixels.
+
+        Returns:
+            The confirmed ones.
+        """
         loose = [face for face in faces if not any(belongs(face, box) for box in replaced)]
         return [face for face in loose if self.is_face(image, face, replaced)]
 
     def is_face(self, image: Image, face: Face, replaced: Sequence[Floats] = ()) -> bool:
-        """Whether a detection is a sure one, or is borne out by other networks that look at it upright and closely.
+        """Return whether a detection is a sure one, or is confirmed by others that look at it upright and closely.
 
-        replaced: (4,) boxes of replaced faces. What the others see of these bears out nothing: a look at a head from
-        aside finds it a second time, beside its place.
+        What these see of replaced faces confirms nothing: a look at a head from aside finds it a second time, beside
+        its place.
+
+        Args:
+            image: (H, W, 3) uint8 BGR picture.
+            face: The detection.
+            replaced: (4,) boxes of replaced faces, in pixels.
+
+        Returns:
+            Whether it counts as a face.
         """
         if face.score >= SURE:
             return True
@@ -81,8 +111,17 @@ class FaceSearch:
 
 
 def belongs(face: Face, box: Floats) -> bool:
-    """Whether a detection is the replaced face in a (4,) box, or a part of it: what is painted over shows nothing of
-    the source."""
+    """Return whether a detection is the replaced face in a box, or a part of it.
+
+    A part counts too: what is painted over shows nothing of the source.
+
+    Args:
+        face: The detection.
+        box: (4,) pixels of the replaced face.
+
+    Returns:
+        Whether it belongs to that face.
+    """
     middle = (face.box[:2] + face.box[2:]) / 2
     inside = bool((middle >= box[:2]).all() and (middle <= box[2:]).all())
     side = float(np.sqrt(max(np.prod(box[2:] - box[:2]), 0.0)))

@@ -35,6 +35,16 @@ class Known:
 def audit(work: Work, result: Rendered, faces: Analysis, plan: RenderPlan, known: Known) -> Report:
     """Audit every frame of a finished result, see `run`.
 
+    Args:
+        work: Loads the networks; holds the settings.
+        result: The finished result.
+        faces: What is known of the input's faces.
+        plan: What was to be painted.
+        known: Sources and twins as the judges know them.
+
+    Returns:
+        What the audit found.
+
     Raises:
         Withheld: `audit_incomplete` when it has more or fewer frames than the input: what the audit did not see may
             still show the source, and after a lost frame it compared the wrong places.

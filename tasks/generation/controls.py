@@ -1,7 +1,7 @@
 """Control strangers (see `tasks.generation.limits`): people of the source's kind, painted into its own sampled frames.
 
-They are drawn from the catalogue whatever makes the twins, and painted by the mesh, so that a backend which lets the
-source through is measured against people who are none of it.
+They are drawn from the catalogue, whichever backend makes the twins, and painted by the mesh, so that a backend which
+lets the source through is measured against people who are none of it.
 """
 
 from __future__ import annotations
@@ -47,11 +47,16 @@ _FEW = 4
 class Controls:
     """What was measured of one identity in place. Identifying.
 
-    made_by, candidates: (k,) who the control strangers are. measured: per embedder, the verifying one first. sources:
-    what each embedder sees of the source. general: per embedder the threshold of a general matcher (1 % false accepts).
-    nearest: per embedder (k,) the least distance of a pair of a control stranger's painted sample and a source sample.
-    false_matches: share of such pairs below that threshold, the largest over the embedders. failure: reason for which
-    nothing was measured.
+    Attributes:
+        made_by: Backend that the control strangers come from; empty where nothing was measured.
+        candidates: (k,) who the control strangers are.
+        measured: Per embedder, the verifying one first.
+        sources: What each embedder sees of the source.
+        general: Per embedder the threshold of a general matcher (1 % false accepts).
+        nearest: Per embedder (k,) the least distance of a pair of a control stranger's painted sample and a source
+            sample.
+        false_matches: Share of such pairs below that threshold, the largest over the embedders.
+        failure: Reason for which nothing was measured.
     """
 
     made_by: str
@@ -77,10 +82,17 @@ class Controls:
         return digest.hexdigest()
 
     def suitable(self, strict: bool, margin: float) -> tuple[int, ...]:
-        """Those of them who may serve as twins: beside the others none is too near, and no general matcher takes them
-        for the source, by their score where it tells strangers apart, or, strictly, by any pair of samples.
+        """Return those control strangers that may serve as twins.
 
-        margin: share of what is asked by which they must exceed it.
+        Beside the others none is too near, and no general matcher takes them for the source: by their score where it
+        tells strangers apart, or, strictly, by any pair of samples.
+
+        Args:
+            strict: Whether any pair of samples counts.
+            margin: Share of what is asked by which they must exceed it.
+
+        Returns:
+            Their candidates.
         """
         fine = np.ones(len(self.candidates), bool)
         for measured, general, nearest in zip(self.measured, self.general, self.nearest, strict=True):
@@ -92,7 +104,15 @@ class Controls:
         return tuple(candidate for candidate, one in zip(self.candidates, fine, strict=True) if one)
 
     def of(self, embedder: int, candidate: int) -> InPlace:
-        """By what a twin is measured: all control strangers but itself, when it is one of them."""
+        """Return what a twin is measured by: all control strangers but itself, when it is one of them.
+
+        Args:
+            embedder: Number of the embedder.
+            candidate: The twin.
+
+        Returns:
+            What that embedder measured.
+        """
         found = self.measured[embedder]
         if candidate in self.candidates:
             return found.without(self.candidates.index(candidate))
@@ -114,7 +134,17 @@ def _parameters(settings: Settings) -> dict[str, object]:
     _parameters,
 )
 def measure_controls(work: Work, faces: Analysis, site: Site, person: Identity) -> Controls:
-    """Measure one identity in place, see `run`; where that cannot be done, the result says why."""
+    """Measure one identity in place, see `run`; where that cannot be done, the result says why.
+
+    Args:
+        work: Loads the networks; holds the settings.
+        faces: What is known of the input's faces.
+        site: Samples of the identity on which a twin can be shown.
+        person: The identity.
+
+    Returns:
+        What was measured, or the reason why nothing was.
+    """
     tools = Tools(
         work.load("strangers"),
         work.load("strangers_motion"),
@@ -159,12 +189,12 @@ def run(
     """Measure one identity in place.
 
     Args:
-        site: where twins of the identity are painted.
-        identity: whose.
-        appearance: by which its kind is told.
-        sources: what each embedder sees of it.
-        tools: by what it is measured.
-        seed: of the identity, by which the strangers are drawn.
+        site: Where twins of the identity are painted.
+        identity: The identity.
+        appearance: Its attributes, by which people of its kind are found.
+        sources: What each embedder sees of it.
+        tools: By what it is measured.
+        seed: Of the identity, by which the strangers are drawn.
 
     Returns:
         What was measured.
@@ -202,7 +232,7 @@ def _painted(site: Site, job: TwinJob, tools: Tools) -> tuple[list[Twin], list[t
     for twin in tools.strangers.strangers(job, COUNT):
         trial = Trial(site.fit(_halved(twin), tools.motion, strength), site.drivings, tools.motion, strength)
         one = show(trial, some, tools.landmarker, tools.embedders, tools.workers)
-        # All are compared on the same samples; where one cannot be painted, no one can.
+        # All are compared on the same samples; where one person cannot be painted, none can.
         shown = one.samples if shown is None else shown
         if one.samples and one.samples == shown:
             people.append(twin)
@@ -211,7 +241,18 @@ def _painted(site: Site, job: TwinJob, tools: Tools) -> tuple[list[Twin], list[t
 
 
 def job_of(site: Site, identity: Identity, appearance: Appearance, embedder: str, seed: int) -> TwinJob:
-    """By what people of an identity's kind are found. embedder: name of the one behind its embeddings."""
+    """Return the job by which people of an identity's kind are found.
+
+    Args:
+        site: Samples of the identity.
+        identity: The identity.
+        appearance: Its attributes.
+        embedder: Name of the network behind its embeddings.
+        seed: Of the job.
+
+    Returns:
+        The job.
+    """
     return TwinJob(
         frame=site.surroundings,
         mesh=site.mesh,
@@ -226,7 +267,7 @@ def job_of(site: Site, identity: Identity, appearance: Appearance, embedder: str
 
 
 def _halved(twin: Twin) -> Twin:
-    """The twin with a picture of half the size: nobody sees it, and fitting it costs a quarter."""
+    """The twin with a picture of half the size: it is never seen, and fitting it costs a quarter."""
     height, width = twin.picture.shape[:2]
     small = cv2.resize(twin.picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     return replace(twin, picture=np.asarray(small, np.uint8), mesh=np.asarray(twin.mesh / 2, np.float32))

@@ -15,7 +15,7 @@ What is forgotten costs: a later run into the same dataset seeds the twin of an 
 the video's public id and the identity's number), but it knows neither that the person appeared in the videos of
 earlier runs, so that these may show another twin, nor which twins they use, so that two people of different runs may
 get the same one. Of processes that were started each by itself, the first to finish forgets for all, with the same
-cost. It never costs anybody's anonymity.
+cost. It never costs a person's anonymity.
 """
 
 from __future__ import annotations
@@ -56,8 +56,13 @@ class _Person:
 
 @dataclass(frozen=True)
 class GalleryEntry:
-    """An identity's place in the gallery. key: seeds its twin. candidate: the twin it already has, or -1. settled: it
-    passed an audit and must be this person in all videos of the dataset."""
+    """An identity's place in the gallery.
+
+    Attributes:
+        key: Seeds its twin.
+        candidate: The twin that it already has, or -1.
+        settled: It passed an audit and must be this person in all videos of the dataset.
+    """
 
     key: str
     candidate: int
@@ -66,8 +71,14 @@ class GalleryEntry:
 
 @dataclass(frozen=True)
 class OtherIdentities:
-    """Everybody but one identity. people, twins: embeddings (D,) of the sources, and of their twins' pictures.
-    candidates: which twins they have. keys: whose these are."""
+    """Every person but one identity.
+
+    Attributes:
+        people: Embeddings (D,) of the sources.
+        twins: Embeddings (D,) of their twins' pictures.
+        candidates: Which twins they have.
+        keys: Whose these are.
+    """
 
     people: list[Floats]
     twins: list[Floats]
@@ -75,7 +86,14 @@ class OtherIdentities:
     keys: tuple[str, ...]
 
     def since(self, before: OtherIdentities) -> OtherIdentities:
-        """Those of whom `before` does not know, or not with this twin."""
+        """Return those that an earlier state does not have, or not with this twin.
+
+        Args:
+            before: The earlier state.
+
+        Returns:
+            The new ones.
+        """
         known = set(zip(before.keys, before.candidates, strict=True))
         new = [n for n, one in enumerate(zip(self.keys, self.candidates, strict=True)) if one not in known]
         return OtherIdentities(
@@ -90,8 +108,12 @@ class Gallery:
     """The stored gallery of a dataset; safe among threads, and among processes that share the leases' store."""
 
     def __init__(self, store: Store, scope: IdentityScope, dataset: str, leases: Leases | None = None) -> None:
-        """dataset: a keyed id, so that the name of the folder says nothing. leases: None when no other process works
-        on the dataset."""
+        """Args:
+        store: Keeps the gallery.
+        scope: Over what a person keeps a twin.
+        dataset: A keyed id, so that the name of the folder says nothing.
+        leases: None when no other process works on the dataset.
+        """
         self._store = store
         self._scope = scope
         self._name = f"dataset-{dataset}"
@@ -129,7 +151,13 @@ class Gallery:
     def place(self, embedding: Floats, key: str, apart: Collection[str] = ()) -> GalleryEntry:
         """Find an identity: by its own key, or over the dataset by its embedding when the scope says so.
 
-        apart: keys of the other people in the same video, who cannot be the same person.
+        Args:
+            embedding: (D,) unit vector of the identity.
+            key: Its own key.
+            apart: Keys of the other people in the same video, who cannot be the same person.
+
+        Returns:
+            Its place, with candidate -1 when it is new.
         """
         if (own := self._person(key)) is not None:
             return self._at(own)
@@ -143,7 +171,14 @@ class Gallery:
         return GalleryEntry(key, -1)
 
     def others(self, place: GalleryEntry) -> OtherIdentities:
-        """Everybody else in the dataset."""
+        """Return every other person in the dataset.
+
+        Args:
+            place: The identity that is left out.
+
+        Returns:
+            The others.
+        """
         people = [person for key, person in self._people().items() if key != place.key]
         return OtherIdentities(
             [person.embedding for person in people],
@@ -154,12 +189,22 @@ class Gallery:
 
     @property
     def may_share(self) -> bool:
-        """Whether people of two videos may have one twin when nobody else is left: where nobody keeps one anyway."""
+        """Whether people of two videos may have one twin when no other is left: where no person keeps one anyway."""
         return self._scope is IdentityScope.VIDEO
 
     def keep(self, place: GalleryEntry, embedding: Floats, twin: Twin, shared: bool = False) -> bool:
-        """Record the twin of an identity; False when it must not be: somebody else has this candidate, or another one
-        was settled for this person in the meantime. shared: somebody else may have it too.
+        """Record the twin of an identity.
+
+        Args:
+            place: The identity.
+            embedding: (D,) embedding of its source.
+            twin: The twin.
+            shared: Another person may have it too.
+
+        Returns:
+            False when it must not be: another person has this candidate, or another one was settled for this person in
+            the
+            meantime.
         """
         if not shared and self._refused(place, twin):
             return False
@@ -167,8 +212,16 @@ class Gallery:
         return True
 
     def settle(self, passed: Sequence[tuple[GalleryEntry, Floats, Twin]]) -> list[int]:
-        """Record twins that passed an audit, with their people's embeddings, for good: all, or none when some must not
-        be (see `keep`). Returns the positions of those; with the scope `video` nothing is settled."""
+        """Record twins that passed an audit for good: all, or none when some must not be (see `keep`).
+
+        With the scope `video` nothing is settled.
+
+        Args:
+            passed: (place, embedding (D,) of the person, twin) of each.
+
+        Returns:
+            Positions of those that must not be.
+        """
         if self._scope is IdentityScope.VIDEO:
             return []
         with self.turn():
@@ -182,7 +235,7 @@ class Gallery:
             return refused
 
     def forget(self) -> None:
-        """Remove it; after that nobody of the dataset can be found in it."""
+        """Remove the gallery; after that no person of the dataset can be found in it."""
         with self._lock:
             self._seen.clear()
             remove_for_good(self._store, self._folder)
@@ -206,7 +259,7 @@ class Gallery:
             self._release(place.key, before.candidate)
 
     def _release(self, key: str, candidate: int) -> None:
-        """Give a reservation back unless it is somebody else's, or the person has this twin."""
+        """Give a reservation back unless it is another person's, or the person has this twin."""
         person, reservation = self._person(key), self._taken(candidate)
         has = person is not None and person.candidate == candidate
         if not has and self._store.read_named(reservation) == key.encode():
@@ -241,7 +294,7 @@ class Gallery:
         except StoreUnavailable:
             raise
         except StoreError:
-            # Losing it costs a pseudonym across videos, never anybody's anonymity.
+            # Losing it costs a pseudonym across videos, never a person's anonymity.
             return None
 
     def _path(self, key: str) -> str:

@@ -23,7 +23,19 @@ KINDRED = 0.05
 def inpaint(
     work: Work, faces: Analysis, site: Site, person: Identity, controls: Controls, request: TwinRequest
 ) -> Candidate:
-    """Ask for one twin of an identity, see `run`."""
+    """Ask for one twin of an identity, see `run`.
+
+    Args:
+        work: Loads the inpainter and the motion model.
+        faces: What is known of the input's faces.
+        site: Samples of the identity on which a twin can be shown.
+        person: The identity.
+        controls: What was measured of it in place.
+        request: Which twin is asked for.
+
+    Returns:
+        The candidate.
+    """
     kindred, unfit = _kindred(controls, work.load("inpainter"), request)
     job = TwinJob(
         frame=site.surroundings,

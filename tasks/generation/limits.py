@@ -40,7 +40,13 @@ _DEVIATION = 1.4826
 
 @dataclass(frozen=True)
 class Source:
-    """What one network sees of one identity. vectors: (n, D) unit vectors of its samples. track, frame: (n,)."""
+    """What one network sees of one identity.
+
+    Attributes:
+        vectors: (n, D) unit vectors of its samples.
+        track: (n,) track of each sample.
+        frame: (n,) frame of each sample.
+    """
 
     vectors: Floats
     track: NDArray[np.int64]
@@ -52,19 +58,42 @@ class Source:
         return pool(self.vectors)
 
     def apart(self, index: int) -> Floats:
-        """(D,) unit mean of the samples apart in time from one of them; of the others where none is, of all where there
-        is no other."""
+        """Return the unit mean of the samples apart in time from one of them.
+
+        It is of the other samples where none is apart in time, and of all where there is no other.
+
+        Args:
+            index: The sample.
+
+        Returns:
+            (D,) unit vector.
+        """
         others = np.arange(len(self.vectors)) != index
         far = others & ((self.track != self.track[index]) | (abs(self.frame - self.frame[index]) >= APART_FRAMES))
         chosen = next((some for some in (far, others) if some.any()), np.ones(len(others), bool))
         return pool(self.vectors[chosen])
 
     def genuine(self, samples: Sequence[Sample]) -> Floats:
-        """(m,) distance of each of some samples of the identity from the template of those apart from it."""
+        """Return the distance of some samples of the identity from the template of those apart from each.
+
+        Args:
+            samples: The samples.
+
+        Returns:
+            (m,) float32 cosine distances.
+        """
         return self.distances(self.vectors[self._places(samples)], samples)
 
     def distances(self, vectors: Floats, samples: Sequence[Sample]) -> Floats:
-        """(m,) distances of faces painted into samples of the identity, each from the template apart from its own."""
+        """Return the distances of faces painted into samples, each from the template apart from its own sample.
+
+        Args:
+            vectors: (m, D) unit vectors of the painted faces.
+            samples: The m samples of the identity that they were painted into.
+
+        Returns:
+            (m,) float32 cosine distances.
+        """
         pairs = zip(vectors, self._places(samples), strict=True)
         return np.array([1.0 - v @ self.apart(i) for v, i in pairs], np.float32)
 
@@ -74,7 +103,15 @@ class Source:
 
 
 def source_of(vectors: Floats, samples: Sequence[Sample]) -> Source:
-    """The (n, D) vectors of an identity's samples, with their places in time."""
+    """Return the vectors of an identity's samples with their places in time.
+
+    Args:
+        vectors: (n, D) unit vectors.
+        samples: The n samples.
+
+    Returns:
+        What the network sees of the identity.
+    """
     track, frame = (np.array([getattr(s, name) for s in samples], np.int64) for name in ("track", "frame"))
     return Source(vectors, track, frame)
 
@@ -99,7 +136,9 @@ def sources_of(faces: Analysis, person: Identity) -> list[Source]:
 class InPlace:
     """What one network measured in one identity's footage: cosine distances to the source's template.
 
-    genuine: (n,) of the source's own samples. strangers: (k, m) of k control strangers, each on m of the samples.
+    Attributes:
+        genuine: (n,) of the source's own samples.
+        strangers: (k, m) of k control strangers, each on m of the samples.
     """
 
     genuine: Floats
@@ -121,25 +160,50 @@ class InPlace:
         return self.reach + SHARE * max(self.typical - self.reach, 0.0)
 
     def asked(self, general: float) -> float:
-        """Score that a twin must reach: a general matcher's threshold, or a typical control stranger's score, where
-        that is nearer. Hair, glasses and light are then what the matcher takes for the source, whoever is painted.
+        """Return the score that a twin must reach.
 
-        It is `LEAST_ASKED` of the threshold at least: what sees everybody near everybody proves nothing.
+        It is a general matcher's threshold, or a typical control stranger's score, where that is nearer. Hair, glasses
+        and light are then what the matcher takes for the source, independent of the person that is painted. It is
+        `LEAST_ASKED` of the threshold at least: a network that sees every person near every other proves nothing.
+
+        Args:
+            general: Threshold of the general matcher, a cosine distance.
+
+        Returns:
+            The score, a cosine distance.
         """
         return min(general, max(self.typical, LEAST_ASKED * general))
 
     @property
     def separable(self) -> bool:
-        """Whether the network tells the source from control strangers in this footage: three in four are farther than
-        the limit, and that is beyond the source's own samples."""
+        """Whether the network tells the source from control strangers in this footage.
+
+        It does when three in four are farther than the limit, and that is beyond the source's own samples.
+        """
         return bool(np.quantile(score(self.strangers), 0.25) > self.limit > self.reach)
 
     def without(self, index: int) -> InPlace:
-        """The same without one of the control strangers, who is to be measured by the others."""
+        """Return the same without one of the control strangers, who is to be measured by the others.
+
+        Args:
+            index: The control stranger.
+
+        Returns:
+            What is left.
+        """
         return replace(self, strangers=np.delete(self.strangers, index, axis=0))
 
     def refuses(self, scored: float) -> bool:
-        """Whether a score is within the source's limit, or an outlier among control strangers on the source's side."""
+        """Return whether a score is within the source's limit, or an outlier on the source's side.
+
+        Outliers are counted among the control strangers.
+
+        Args:
+            scored: The score, a cosine distance.
+
+        Returns:
+            Whether it is refused.
+        """
         away = abs(score(self.strangers) - self.typical)
         spread = max(_DEVIATION * float(np.median(away)), LEAST_SPREAD * (self.typical - self.reach))
         # Not <=: a score that is no number proves nothing.
@@ -147,6 +211,15 @@ class InPlace:
 
 
 def score(distances: Floats) -> Floats:
-    """Score of (..., m) distances over sampled frames: low among them, so that a face which is near on a part of the
-    frames is not hidden by the others, but no smallest of many."""
+    """Return the score of distances over sampled frames.
+
+    It is low among them, so that a face which is near on a part of the frames is not hidden by the others, but no
+    smallest of many.
+
+    Args:
+        distances: (..., m) cosine distances.
+
+    Returns:
+        (...) float32 scores, the quantile `LOW`.
+    """
     return np.asarray(np.quantile(distances, LOW, axis=-1), np.float32)

@@ -21,7 +21,14 @@ LOOKED_AT = 6
 
 @dataclass(frozen=True)
 class Trial:
-    """A twin that is painted into sampled frames. drivings: the driving motion of each track."""
+    """A twin that is painted into sampled frames.
+
+    Attributes:
+        twin: The twin.
+        drivings: The driving motion of each track.
+        motion: Performs the twin.
+        strength: How far it departs from the source's geometry.
+    """
 
     twin: Twin
     drivings: Mapping[int, Driving]
@@ -29,13 +36,27 @@ class Trial:
     strength: Strength
 
     def perform(self, samples: Sequence[Sample]) -> Iterator[tuple[Sample, Performance | None]]:
-        """Each sample with the twin's performance on its crop, performed as many at a time as the model likes."""
+        """Perform the twin on samples, as many at a time as the model likes.
+
+        Args:
+            samples: The samples.
+
+        Yields:
+            Each sample with the twin's performance on its crop, None where there is none.
+        """
         for some in batches(samples, self.motion.batch):
             driving = rows.joined([shifted(self.drivings[sample.track], sample) for sample in some])
             yield from zip(some, self.motion.perform(self.twin, driving, range(len(some)), self.strength), strict=True)
 
     def paint(self, performed: tuple[Sample, Performance | None]) -> tuple[Image, Face] | None:
-        """A sample's crop with the twin in it, and where its face is; None where it cannot be painted."""
+        """Paint the twin into a sample's crop.
+
+        Args:
+            performed: The sample with the twin's performance on it.
+
+        Returns:
+            The picture (uint8 BGR) and where its face is; None where it cannot be painted.
+        """
         sample, shown = performed
         patch = None if shown is None else shown.paint(sample.crop)
         if patch is None:
@@ -47,7 +68,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class Shown:
-    """A twin on samples, those it could be painted into. vectors: per embedder (m, D)."""
+    """A twin on samples.
+
+    Attributes:
+        samples: Those that it could be painted into.
+        vectors: Per embedder (m, D).
+    """
 
     samples: tuple[Sample, ...]
     vectors: tuple[Floats, ...]
@@ -90,6 +116,14 @@ def show(
 
 
 def spread(samples: Sequence[Sample], most: int = LOOKED_AT) -> list[Sample]:
-    """At most so many samples, spread evenly."""
+    """Return some of the samples, spread evenly.
+
+    Args:
+        samples: The samples.
+        most: How many at most.
+
+    Returns:
+        The chosen ones, in order.
+    """
     at = np.unique(np.linspace(0, len(samples) - 1, min(most, len(samples))).round().astype(int))
     return [samples[k] for k in at]

@@ -36,7 +36,12 @@ _SHOWN = 4
 class Site:
     """One identity's samples on which a twin can be shown. Identifying.
 
-    samples: at least one. drivings: the driving motion of each track. front: the frontal sample.
+    Attributes:
+        samples: At least one.
+        drivings: The driving motion of each track.
+        front: The frontal sample.
+        tracks: All tracks of the input.
+        parser: Labels the pixels of heads.
     """
 
     samples: tuple[Sample, ...]
@@ -66,7 +71,16 @@ class Site:
         return [hairline.look(crop, mesh, self.parser) for crop, mesh in zip(crops[::2], meshes[::2], strict=True)]
 
     def fit(self, twin: Twin, motion: MotionModel, strength: Strength) -> Twin:
-        """The twin as it is painted here: with its masks, the source's sharpness, and known to the motion model."""
+        """Return a twin as it is painted here: with its masks, the source's sharpness, and known to the motion model.
+
+        Args:
+            twin: The twin.
+            motion: Is to perform it.
+            strength: How far it departs from the source's geometry.
+
+        Returns:
+            The fitted twin.
+        """
         twin = adapt.match_detail(dress(twin, self._heads, self.parser), *self._shown)
         return motion.introduce(
             twin, shifted(self.drivings[self.front.track], self.front), 0, self.surroundings, strength
@@ -75,7 +89,15 @@ class Site:
 
 @stage("select frontal frames", "frontal", frontal.VERSION, "3.2 (2)", ("motion", "parser"), cached=False)
 def select_frontal(work: Work, faces: Analysis) -> tuple[Site | None, ...]:
-    """Return, per identity, its frontal sample and the others that can show a twin; None where none can."""
+    """Return, per identity, its frontal sample and the others that can show a twin; None where none can.
+
+    Args:
+        work: Loads motion model and parser.
+        faces: What is known of the input's faces.
+
+    Returns:
+        One site, or None, per identity.
+    """
     motion, parser = work.load("motion"), work.load("parser")
     return tuple(
         site_of(person, faces.tracks, faces.samples, faces.drivings, motion, parser) for person in faces.people
@@ -85,7 +107,19 @@ def select_frontal(work: Work, faces: Analysis) -> tuple[Site | None, ...]:
 def site_of(
     identity: Identity, tracks: Tracks, samples: Samples, drivings: Drivings, motion: MotionModel, parser: Parser
 ) -> Site | None:
-    """The site of an identity; None where a twin could be shown on no sample."""
+    """Return the site of an identity.
+
+    Args:
+        identity: The identity.
+        tracks: All tracks.
+        samples: Sampled faces.
+        drivings: The driving motion of each track.
+        motion: Is to perform the twin.
+        parser: Labels the pixels of heads.
+
+    Returns:
+        The site; None where a twin could be shown on no sample.
+    """
     by_track = {index: drivings.drivings[index] for index in identity.tracks}
     own = [s for index in identity.tracks for s in samples.of(index) if _known(by_track[index], s.row)]
     if not own:
@@ -96,12 +130,28 @@ def site_of(
 
 
 def shifted(driving: Driving, sample: Sample) -> Driving:
-    """The one row of a driving motion that belongs to a sample, in the coordinates of its crop."""
+    """Return the one row of a driving motion that belongs to a sample, in the coordinates of its crop.
+
+    Args:
+        driving: Motion of the sample's track.
+        sample: The sample.
+
+    Returns:
+        A driving motion of one row.
+    """
     return rows.moved(rows.take(driving, sample.row), -sample.x, -sample.y)
 
 
 def without_others(sample: Sample, tracks: Tracks) -> NDArray[np.uint8]:
-    """A sample's crop in which every other person's face is redacted: a motion model may show any part of it."""
+    """Return a sample's crop in which every other person's face is redacted: a motion model may show any part of it.
+
+    Args:
+        sample: The sample.
+        tracks: All tracks.
+
+    Returns:
+        (h, w, 3) uint8 BGR picture.
+    """
     picture: NDArray[np.uint8] = sample.crop.copy()
     height, width = picture.shape[:2]
     for track in tracks.tracks:
@@ -114,7 +164,16 @@ def without_others(sample: Sample, tracks: Tracks) -> NDArray[np.uint8]:
 
 
 def dress(twin: Twin, heads: Sequence[hairline.Head], parser: Parser) -> Twin:
-    """The twin with its masks: bare skin, and the crown that it shares with the source's heads."""
+    """Return a twin with its masks: bare skin, and the crown that it shares with the source's heads.
+
+    Args:
+        twin: The twin.
+        heads: Heads of the source.
+        parser: Labels the pixels.
+
+    Returns:
+        The twin with masks.
+    """
     small = cv2.resize(twin.picture, (_PARSED, _PARSED), interpolation=cv2.INTER_AREA)
     labels = parser.parse([small])[0]
     picture = backdrop.without_backdrop(twin.picture, twin.mesh, labels, parser)
@@ -122,14 +181,22 @@ def dress(twin: Twin, heads: Sequence[hairline.Head], parser: Parser) -> Twin:
 
 
 def bare_skin(labels: NDArray[np.uint8], parser: Parser) -> NDArray[np.uint8]:
-    """(h, w) uint8 mask of the skin of the person in a parsed picture, ears and neck included."""
+    """Return the mask of the skin of the person in a parsed picture, ears and neck included.
+
+    Args:
+        labels: (h, w) uint8 labels of the parser.
+        parser: Names the labels.
+
+    Returns:
+        (h, w) uint8 mask, 255 on skin.
+    """
     mask = (np.isin(labels, [parser.labels.index(label) for label in _BARE]) * np.uint8(255)).astype(np.uint8)
     # The parser's edge lies a few pixels inside the background, which would shine as a halo round jaw and ears.
     return np.asarray(cv2.erode(mask, np.ones((9, 9), np.uint8)), dtype=np.uint8)
 
 
 def _clear(sample: Sample, driving: Driving, tracks: Tracks) -> bool:
-    """Whether nothing seems to be before a sampled face, and nobody beside it."""
+    """Whether nothing seems to be before a sampled face, and no other person beside it."""
     alone = np.array_equal(without_others(sample, tracks), sample.crop)
     return float(driving.hidden[sample.row]) <= _MOST_HIDDEN and alone
 

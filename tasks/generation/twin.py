@@ -70,7 +70,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether a candidate may serve. attempt: the record of the try. last: no further attempt could do better."""
+    """Whether a candidate may serve.
+
+    Attributes:
+        attempt: The record of the try.
+        last: No further attempt could do better.
+    """
 
     attempt: AttemptRecord
     last: bool = False

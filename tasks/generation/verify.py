@@ -1,6 +1,6 @@
 """Anonymity verification (AnonNET section 3.5): is the twin, in the place of the source, still the source?
 
-The twin is painted into sampled frames, and how far the painted faces lie from the source is held against strangers in
+The twin is painted into sampled frames, and how far the painted faces lie from the source is compared with strangers in
 the same place (see `tasks.generation.limits`). The auditing embedders take no part here; they rule out, and never rank.
 """
 
@@ -27,7 +27,18 @@ VERSION = 2
 def verify_anonymity(
     work: Work, site: Site, controls: Controls, candidate: Candidate, request: TwinRequest
 ) -> Verification:
-    """Hold a candidate against its source, see `run`."""
+    """Compare a candidate with its source, see `run`.
+
+    Args:
+        work: Loads the networks; holds the settings.
+        site: Samples of the identity on which the twin is shown.
+        controls: What was measured of the identity in place.
+        candidate: The candidate.
+        request: Which twin was asked for.
+
+    Returns:
+        Whether the candidate may serve.
+    """
     (inpainter,) = profiles.roles(work.settings)["inpainter"].backends
     tools = Tools(work.load("motion"), work.load("embedder"), work.load("landmarker"), work.settings.threads)
     return run(candidate, request, site, controls, tools, inpainter == controls.made_by)

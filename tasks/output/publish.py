@@ -14,7 +14,12 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class AuditedFile:
-    """A finished local file that passed the audit. digest: SHA-256 of the very bytes that were audited."""
+    """A finished local file that passed the audit.
+
+    Attributes:
+        path: The file.
+        digest: SHA-256 of the very bytes that were audited.
+    """
 
     path: Path
     digest: str
@@ -22,7 +27,13 @@ class AuditedFile:
 
 @dataclass(frozen=True)
 class Published:
-    """Where a result is. output: path relative to the destination. digest: SHA-256. size: bytes."""
+    """Where a result is.
+
+    Attributes:
+        output: Path relative to the destination.
+        digest: SHA-256.
+        size: Bytes.
+    """
 
     output: str
     digest: str
@@ -30,15 +41,31 @@ class Published:
 
 
 def output_path(public_id: str) -> str:
-    """Place of a result relative to the destination."""
+    """Return the place of a result relative to the destination.
+
+    Args:
+        public_id: Of the input.
+
+    Returns:
+        The path.
+    """
     return f"videos/{public_id}.mp4"
 
 
 def run(audited: AuditedFile, public_id: str, destination: Store) -> Published:
     """Copy the audited file to its place under a temporary name and move it there; readers see all of it or nothing.
 
-    Raises StoreError when the file is not the one that was audited, StoreUnavailable when the destination cannot be
-    written; then nothing is visible.
+    Args:
+        audited: The file.
+        public_id: Of the input.
+        destination: Where results go.
+
+    Returns:
+        Where the result is.
+
+    Raises:
+        StoreError: When the file is not the one that was audited; then nothing is visible.
+        StoreUnavailable: When the destination cannot be written; then nothing is visible.
     """
     if digest_file(audited.path) != audited.digest:
         raise StoreError("The finished file is not the one that was audited; it is not published.")

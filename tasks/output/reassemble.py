@@ -67,7 +67,16 @@ class Rendered:
 
 @stage("reassemble", "reassemble", VERSION, "3.5 (6)", ("motion",), cached=False)
 def reassemble(work: Work, faces: Analysis, plan: RenderPlan) -> Rendered:
-    """Write every frame of an input with the twins in it, see `run`."""
+    """Write every frame of an input with the twins in it, see `run`.
+
+    Args:
+        work: Loads the motion model; holds the settings.
+        faces: What is known of the input's faces.
+        plan: What is to be painted.
+
+    Returns:
+        The rendered result.
+    """
     video = faces.video
     with video.sink(work.folder, work.settings) as sink:
         painted = run(
@@ -99,7 +108,7 @@ def run(
         plan: What is shown and what is covered.
         motion: Moves the twins.
         workers: Threads.
-        progress: Is told the frames done.
+        progress: Called with the number of frames done.
 
     Returns:
         What was done.
@@ -122,7 +131,7 @@ def run(
             return frame, []
         image = frame.to_bgr()
         rows: list[_Row] = []
-        # A twin of which a part is covered is covered whole: nobody could audit what is left of it.
+        # A twin of which a part is covered is covered whole: what is left of it could not be audited.
         shown = {index: twin for index, twin in shown.items() if not _under(by_index[index], frame.index, marked)}
         # Nearer faces are larger and lie over farther ones.
         for track in sorted(faces, key=lambda t: t.area(frame.index)):

@@ -20,8 +20,17 @@ FINISHED = "finished.mp4"
 def join_sound(work: Work, video: FrameSource, result: Rendered) -> Rendered:
     """Join the sound of a video to its rendered picture and read the file back.
 
+    Args:
+        work: Holds the scratch folder.
+        video: The input.
+        result: The rendered picture.
+
+    Returns:
+        The result with its finished file.
+
     Raises:
         ToolError: When the finished file is not what it must be.
+        ValueError: When the input is no video.
     """
     if video.info is None:
         raise ValueError("Only a video has sound.")

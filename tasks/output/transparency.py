@@ -21,10 +21,20 @@ _LEAST = re.compile(rb"signalstats\.YMIN=(\d+)")
 
 
 def translucent(path: Path) -> bool:
-    """Whether any pixel of a picture, or of any frame of a video, is not fully opaque.
+    """Return whether any pixel of a picture, or of any frame of a video, is not fully opaque.
 
     A WebM file that says it carries alpha counts as such, since ffmpeg's own decoders leave it out. So does a file with
-    an alpha channel that cannot be decoded to its end. Raises MediaError when it cannot be read, ToolError.
+    an alpha channel that cannot be decoded to its end.
+
+    Args:
+        path: The picture or video.
+
+    Returns:
+        Whether it is translucent somewhere.
+
+    Raises:
+        MediaError: When it cannot be read.
+        ToolError: When ffprobe or ffmpeg cannot start, or exceeds its limits.
     """
     try:
         with path.open("rb") as file:

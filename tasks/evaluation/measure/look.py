@@ -155,8 +155,16 @@ class Looker:
         return Row(index, person, face.size, match is not None, (ours, twin))
 
     def _side(self, image: Image, place: Place | None, face: Face, still: Place | None, closely: bool) -> Side:
-        """One side. place: None where no face is seen. still: the place in the original by whose mesh the picture is
-        aligned, None where that does not fit this image."""
+        """One side.
+
+        Args:
+            image: (H, W, 3) uint8 BGR picture.
+            place: None where no face is seen.
+            face: As the attackers see it.
+            still: The place in the original by whose mesh the picture is aligned, None where that does not fit this
+                image.
+            closely: Whether age, gender, emotion, skin, quality and texture are measured, too.
+        """
         vectors = tuple(attacker.embed([image], [face])[0] for attacker in self._tools.attackers)
         numbers, shapes = np.full(11, np.nan, np.float32), np.full(52, np.nan, np.float32)
         looks = np.full(3 + len(self._tools.emotion.labels), np.nan, np.float32)

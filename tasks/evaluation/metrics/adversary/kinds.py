@@ -38,8 +38,8 @@ class Kinds:
 
         Returns:
             (n, m) whether they are two people of the same apparent gender, no more than `SAME_AGE` apart, and no more
-            than `SAME_TONE` where the tone of both is measured. No one is of the kind of a person without measured age
-            or gender, or of a person who is not among `people`.
+            than `SAME_TONE` where the tone of both is measured. No person is of the kind of a person without measured
+            age or gender, or of a person who is not among `people`.
         """
         mine, theirs = self._looks(ones)[:, None], self._looks(others)[None]
         # A comparison with NaN is false.

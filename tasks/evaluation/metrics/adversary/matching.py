@@ -75,8 +75,16 @@ def compare(gallery: Faces, probes: Faces, kinds: Kinds, threshold: float) -> Co
 
 @dataclass(frozen=True)
 class _Index:
-    """A gallery by person and file. faces: sorted. files: (F,) first row of each file of a person, sizes: (F,) its
-    rows, clips: (F,) its clip. starts: (P,) first file of each person. people: (P,) ascending."""
+    """A gallery by person and file.
+
+    Attributes:
+        faces: Sorted by person and file.
+        files: (F,) first row of each file of a person.
+        sizes: (F,) rows of each file.
+        clips: (F,) clip of each file.
+        starts: (P,) first file of each person.
+        people: (P,) ascending.
+    """
 
     faces: Faces
     files: NDArray[np.int64]
@@ -95,8 +103,15 @@ class _Index:
         return cls(faces, files, sizes, faces.clip[files], starts.astype(np.int64), people)
 
     def shares(self, hits: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> Values:
-        """(n, P) mean over a person's files of the share of their faces that are hit. hits: (n, faces). hidden: (n, F)
-        files that do not count; NaN where all of a person are."""
+        """Return the mean over a person's files of the share of their faces that are hit.
+
+        Args:
+            hits: (n, faces) whether each face is hit.
+            hidden: (n, F) files that do not count.
+
+        Returns:
+            (n, P) shares; NaN where all files of a person are hidden.
+        """
         files = np.add.reduceat(hits, self.files, axis=1, dtype=np.float64) / self.sizes
         files[hidden] = 0.0
         counts = np.add.reduceat(~hidden, self.starts, axis=1, dtype=np.float64)

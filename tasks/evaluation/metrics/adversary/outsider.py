@@ -89,8 +89,14 @@ DEFINITIONS = (MATCHED, STRANGERS, EXCESS, FIRST, STRANGERS_FIRST, RANK, STRANGE
 
 @dataclass(frozen=True)
 class _Side:
-    """Results, or originals, against other files. people: (k,) ascending. faces: (k,) how many of each. values:
-    definition -> (k,) one value per person, NaN where not known. choice: mean number of people to choose from."""
+    """Results, or originals, against other files.
+
+    Attributes:
+        people: (k,) ascending.
+        faces: (k,) how many faces of each person.
+        values: Definition -> (k,) one value per person, NaN where not known.
+        choice: Mean number of people to choose from.
+    """
 
     people: NDArray[np.int64]
     faces: NDArray[np.int64]
@@ -232,7 +238,7 @@ def _chance(one: Definition, choice: float) -> float:
 
 
 def _left_out(known: NDArray[np.bool_], others: NDArray[np.bool_]) -> str:
-    """How many people have no value, and why. others: whether there are other files of each."""
+    """How many people have no value, and why; `others` says whether there are other files of each."""
     alone, unlike = int((~others).sum()), int((others & ~known).sum())
     return joined(
         f"{alone} people with a result are left out: no other file shows them." if alone else "",

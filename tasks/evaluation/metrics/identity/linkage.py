@@ -68,8 +68,19 @@ class Linkage:
 
 @dataclass(frozen=True)
 class _Found:
-    """Pairs of clips i < j. same: (pairs of one person,) whether each matches, same_people whose. first, second,
-    distance: those of different people that match. matching, pairs: how many of different people do, and there are."""
+    """Pairs of clips i < j.
+
+    Attributes:
+        clips: Clip of each row.
+        people: Person of each row.
+        same: (pairs of one person,) whether each matches.
+        same_people: Whose pairs these are.
+        first: Row of one side of each pair of different people that matches; at most `MOST` are listed.
+        second: Row of its other side.
+        distance: Distance of each of these pairs.
+        matching: How many pairs of different people match.
+        pairs: How many pairs of different people there are.
+    """
 
     clips: NDArray[np.int64]
     people: NDArray[np.int64]

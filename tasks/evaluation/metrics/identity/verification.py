@@ -230,7 +230,7 @@ def _by_person(faces: Faces, random: np.random.Generator) -> dict[int, NDArray[n
 def _drawn(
     a: Faces, b: Faces, units: int, grid: Callable[[int], _Grid], most: int, random: np.random.Generator
 ) -> Pairs:
-    """Pairs of rows of a and b. grid: number of a pair of people, below `units` -> which rows can be paired."""
+    """Pairs of rows of a and b; `grid`: number of a pair of people, below `units` -> which rows can be paired."""
     chosen = np.arange(units) if units <= most else random.choice(units, most, replace=False)
     quota = max(1, most // max(1, len(chosen)))
     left, right, weight = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]

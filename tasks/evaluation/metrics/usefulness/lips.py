@@ -31,7 +31,7 @@ _QUIET = 3.0
 _STILL = 0.01
 """Standard deviation of an opening, in widths between the outer eye corners, under which only noise moves."""
 _AKIN = 0.2
-"""Correlation under which a mouth does not follow the sound: no one speaks, or a person who is not seen."""
+"""Correlation under which a mouth does not follow the sound: no person speaks, or one who is not seen."""
 _DISPLACED, _RARE = 40, 0.25
 """So many times the sound is put out of place; in more than this share it must not fit as well as in its own. Lenient,
 as both sides are compared with one another: what is chance in the original is the same chance afterwards."""
