@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.recipes.run import RecipeRun
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from tasks.analysis import frame_source
 from tasks.analysis.analysis import Analysis
 from tasks.analysis.attributes import recognise_attributes

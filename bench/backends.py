@@ -35,7 +35,8 @@ from flows.run.progress import PlainReporter  # noqa: E402
 from flows.run.video import run_recipe  # noqa: E402
 from infra.errors import WeightsError  # noqa: E402
 from infra.media.decode import open_frames  # noqa: E402
-from infra.media.probe import VideoInfo, probe_video  # noqa: E402
+from infra.media.probe import probe_video  # noqa: E402
+from infra.media.video_info import VideoInfo  # noqa: E402
 from infra.settings import Settings  # noqa: E402
 from models.selection import profiles  # noqa: E402
 

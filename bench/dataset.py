@@ -27,7 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from flows.manifest.manifest import Ledger  # noqa: E402
+from flows.manifest.manifest import Manifest  # noqa: E402
 from flows.manifest.rows import VideoRow  # noqa: E402
 from flows.run.fingerprint import fingerprint  # noqa: E402
 from flows.run.sources import VIDEO_SUFFIXES, find  # noqa: E402
@@ -78,7 +78,7 @@ def clips(topology: Topology, options: argparse.Namespace) -> dict[str, Any]:
     with memory:
         _run(topology, "trigger", "bench", "--watch", *size, seconds=1e5)
     wall = time.monotonic() - began
-    rows = Ledger(Store(str(destination), private=False), tables=False).rows()
+    rows = Manifest(Store(str(destination), private=False), tables=False).rows()
     in_stages, busy = _in_stages(topology), _in_shards(topology)
     again = time.monotonic()
     _run(topology, "trigger", "bench", "--watch")
@@ -140,7 +140,7 @@ def _pretend(source: str, destination: str, count: int) -> None:
     raw, out = Store(source, private=False), Store(destination, private=False)
     settings = Settings()
     key = load_key(key_path(settings.cache_url))
-    ledger, made_by = Ledger(out, tables=False), fingerprint(settings)
+    manifest, made_by = Manifest(out, tables=False), fingerprint(settings)
     _many(lambda n: raw.write_named(f"{n:06d}.mp4", b"%d" % n), range(count))
 
     def finish(job: Any) -> None:
@@ -158,7 +158,7 @@ def _pretend(source: str, destination: str, count: int) -> None:
             stage_seconds={"faces": 1.0},
             attempts=[{"number": 1, "distance": 0.5}],
         )
-        ledger.record(replace(row, output_stamp=out.stamp(result) or ""))
+        manifest.record(replace(row, output_stamp=out.stamp(result) or ""))
 
     _many(finish, find(source, VIDEO_SUFFIXES))
 

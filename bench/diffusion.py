@@ -32,7 +32,7 @@ from models.inpainting.controlnet import pipeline as diffusion  # noqa: E402
 from models.inpainting.controlnet.pipeline import Request  # noqa: E402
 from models.inpainting.controlnet.schedule import CONDITIONING, GUIDANCE, STEPS, Parameters  # noqa: E402
 from models.inpainting.controlnet.words import Words  # noqa: E402
-from models.runtime.device import Place, choose  # noqa: E402
+from models.runtime.device import Device, choose  # noqa: E402
 from tests.reference import diffusion_files  # noqa: E402
 
 STEP_GFLOP, REST_GFLOP = 3306.5, 4774.4
@@ -67,7 +67,7 @@ def requests(loaded: Any, side: int, batch: int, steps: int) -> list[Request]:
     return [Request(hollow, mask, controls, words.encode(text, "(deformed)1.4"), k, parameters) for k in range(batch)]
 
 
-def measure(loaded: Any, mode: str, place: Place, options: argparse.Namespace, batch: int) -> Row:
+def measure(loaded: Any, mode: str, place: Device, options: argparse.Namespace, batch: int) -> Row:
     """One configuration, warmed up by one call."""
     precision = str(place.dtype).removeprefix("torch.")
     whole = options.steps >= STEPS
@@ -93,9 +93,9 @@ def measure(loaded: Any, mode: str, place: Place, options: argparse.Namespace, b
     return Row(precision, mode, batch, total, step, one - step, memory, tflops)
 
 
-def loaded_as(mode: str, place: Place, small: bool) -> Any:
+def loaded_as(mode: str, place: Device, small: bool) -> Any:
     """The pipeline as a mode wants it: "plain" as the authors run it, "eager", or "compiled"."""
-    start = Place(torch.device("cpu"), place.dtype) if mode == "plain" else place
+    start = Device(torch.device("cpu"), place.dtype) if mode == "plain" else place
     with tempfile.TemporaryDirectory() as folder:
         made = diffusion_files.assembled(start, diffusion_files.SMALL if small else diffusion_files.REAL, Path(folder))
     prepared = diffusion.prepared(made, start)

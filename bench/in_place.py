@@ -37,10 +37,10 @@ from flows.recipes.run import RecipeRun  # noqa: E402
 from flows.run.convert import convert  # noqa: E402
 from flows.run.sources import VIDEO_SUFFIXES, find  # noqa: E402
 from infra.errors import Withheld  # noqa: E402
-from infra.media.probe import VideoInfo  # noqa: E402
+from infra.media.video_info import VideoInfo  # noqa: E402
 from infra.settings import Settings  # noqa: E402
 from models.embedding.calibration import calibration  # noqa: E402
-from models.interfaces.capabilities import Appearance, Embedder, Face, Floats, Image  # noqa: E402
+from models.interfaces.capabilities import Embedder, Face, FaceAttributes, Floats, Image  # noqa: E402
 from models.interfaces.twins import AT_REST, Twin  # noqa: E402
 from models.selection import profiles  # noqa: E402
 from tasks.analysis import framing  # noqa: E402
@@ -95,13 +95,13 @@ class Mixed(Trial):
     mixed: float = 0.0
     half: bool = False
 
-    def paint(self, performed: Any) -> tuple[Image, Face] | None:
+    def paint(self, animated: Any) -> tuple[Image, Face] | None:
         """As painted, with the source showing."""
-        painted = super().paint(performed)
+        painted = super().paint(animated)
         if painted is None:
             return None
         image, face = painted
-        crop = performed[0].crop
+        crop = animated[0].crop
         if self.half:
             image = image.copy()
             middle = int((face.box[0] + face.box[2]) / 2)
@@ -111,7 +111,7 @@ class Mixed(Trial):
         return np.round(blend).astype(np.uint8), face
 
 
-def bands_of(appearance: Appearance, own: Sequence[Sample]) -> tuple[str, ...]:
+def bands_of(appearance: FaceAttributes, own: Sequence[Sample]) -> tuple[str, ...]:
     """What a person looks like, and how they are seen, coarsely."""
 
     def band(value: float, bounds: tuple[float, float], names: tuple[str, str, str]) -> str:

@@ -29,7 +29,7 @@ import torch  # noqa: E402
 from models.motion.lia.backend import LiaNetwork  # noqa: E402
 from models.motion.liveportrait.keypoints import unpack  # noqa: E402
 from models.motion.liveportrait.networks.network import LivePortrait  # noqa: E402
-from models.runtime.device import Place, choose  # noqa: E402
+from models.runtime.device import Device, choose  # noqa: E402
 from tests.reference import released, rule  # noqa: E402
 
 GFLOP = {"motion": 11.64, "warping": 342.07, "decoder": 891.57, "encoder": 31.20, "synthesis": 30.12}
@@ -50,7 +50,7 @@ class Row:
     ratio: float = 0.0
 
 
-def parts(name: str, place: Place, batch: int, small: bool, folder: Path, mode: Sequence[str]) -> dict[str, Part]:
+def parts(name: str, place: Device, batch: int, small: bool, folder: Path, mode: Sequence[str]) -> dict[str, Part]:
     """What a batch of frames costs, part by part."""
     if name == "lia":
         return _lia(place, batch, small, folder, mode)
@@ -71,7 +71,7 @@ def parts(name: str, place: Place, batch: int, small: bool, folder: Path, mode: 
     }
 
 
-def _lia(place: Place, batch: int, small: bool, folder: Path, mode: Sequence[str]) -> dict[str, Part]:
+def _lia(place: Device, batch: int, small: bool, folder: Path, mode: Sequence[str]) -> dict[str, Part]:
     sizes = released.LITTLE if small else None
     network = LiaNetwork(released.lia(folder, sizes), place, sizes, batch)
     side = network.framing.side
@@ -100,7 +100,7 @@ def _compiled(call: Callable[..., object], mode: Sequence[str]) -> Callable[...,
     return torch.compile(call)
 
 
-def timed(call: Part, place: Place, seconds: float) -> float:
+def timed(call: Part, place: Device, seconds: float) -> float:
     """Seconds of one call: the median of those that fit into `seconds`, at least two, after two that do not count."""
     with torch.inference_mode():
         call()
@@ -115,12 +115,12 @@ def timed(call: Part, place: Place, seconds: float) -> float:
     return float(np.median(taken))
 
 
-def _wait(place: Place) -> None:
+def _wait(place: Device) -> None:
     if place.accelerated:
         torch.cuda.synchronize()
 
 
-def matrix_rate(place: Place, seconds: float) -> float:
+def matrix_rate(place: Device, seconds: float) -> float:
     """GFLOP per second of a large matrix product."""
     side = 8192 if place.accelerated else 2048
     a, b = (torch.randn(side, side, device=place.device, dtype=place.dtype) for _ in range(2))
@@ -163,7 +163,7 @@ def main() -> None:
 
 
 def measure(
-    options: argparse.Namespace, place: Place, precision: str, mode: Sequence[str], batch: int, peak: float
+    options: argparse.Namespace, place: Device, precision: str, mode: Sequence[str], batch: int, peak: float
 ) -> Row:
     """One configuration."""
     with tempfile.TemporaryDirectory() as folder:

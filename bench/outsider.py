@@ -33,7 +33,7 @@ from models.attributes import skin  # noqa: E402
 from models.embedding.calibration import calibration  # noqa: E402
 from models.inpainting import by_kind, catalogue  # noqa: E402
 from models.inpainting.mobilestylegan import MobileStyleGAN  # noqa: E402
-from models.interfaces.capabilities import Appearance, Face, Floats, Image  # noqa: E402
+from models.interfaces.capabilities import Face, FaceAttributes, Floats, Image  # noqa: E402
 from models.interfaces.twins import TwinJob  # noqa: E402
 from models.selection import profiles  # noqa: E402
 from tasks.analysis.attributes import glasses_share  # noqa: E402
@@ -130,7 +130,7 @@ class Seen:
                 rows[name].append(unknown if picture is None or face is None else embedder.embed([picture], [face])[0])
         return {name: np.stack(some) for name, some in rows.items()}
 
-    def looks(self, picture: Image) -> Appearance:
+    def looks(self, picture: Image) -> FaceAttributes:
         """The apparent kind of whom a picture shows, as the pipeline reads it."""
         face = self.face(picture)
         if face is None:
@@ -139,10 +139,10 @@ class Seen:
         mesh = self._landmarker.locate([picture], [face])[0].points
         tone, beard = skin.measure(picture, mesh)
         glasses = glasses_share(picture, face, mesh, self._parser)
-        return Appearance(float(age), float(female), {}, tone, beard if female < 0.6 else 0.0, glasses)
+        return FaceAttributes(float(age), float(female), {}, tone, beard if female < 0.6 else 0.0, glasses)
 
 
-def strangers_of(looks: list[Appearance], own: Vectors, seen: Seen) -> Vectors:
+def strangers_of(looks: list[FaceAttributes], own: Vectors, seen: Seen) -> Vectors:
     """`STRANGERS` people of each person's kind, one after the other, as the catalogue shows them."""
     people, generator = catalogue.load(), MobileStyleGAN()
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,16 +29,17 @@ from flows.run.convert import convert  # noqa: E402
 from flows.run.sources import VIDEO_SUFFIXES, find  # noqa: E402
 from flows.run.video import run_recipe  # noqa: E402
 from infra.media.frame import YuvFrame  # noqa: E402
-from infra.media.probe import VideoInfo  # noqa: E402
 from infra.media.turn import OpenFrames  # noqa: E402
+from infra.media.video_info import VideoInfo  # noqa: E402
 from infra.settings import OnFailure, Settings  # noqa: E402
 from models.interfaces.capabilities import Floats  # noqa: E402
 from tasks.analysis import frame_source  # noqa: E402
 from tasks.analysis.frame_source import LocalFile  # noqa: E402
 from tasks.audit import audit, result  # noqa: E402
-from tasks.audit.recognisers import Panel, Reference  # noqa: E402
+from tasks.audit.audit import Known  # noqa: E402
+from tasks.audit.recognisers import AuditNetworks  # noqa: E402
 from tasks.audit.report import Report  # noqa: E402
-from tasks.output.reassemble import Painted  # noqa: E402
+from tasks.output.reassemble import FaceEdits  # noqa: E402
 
 PLACES = 20
 """Places in a file, at most."""
@@ -89,19 +90,18 @@ def picked(opened: OpenFrames, wanted: set[int]) -> dict[int, YuvFrame]:
 
 
 def plant(
-    panel: Panel,
+    panel: AuditNetworks,
     source: OpenFrames,
     result: OpenFrames,
-    painted: Painted,
-    known: Sequence[Sequence[Reference]],
-    twins: Mapping[int, Sequence[Reference]],
+    painted: FaceEdits,
+    known: Known,
     counts: Counts,
 ) -> None:
     """Plant into one result that passed, track by track."""
 
     def recognised(frames: list[YuvFrame]) -> bool:
         opened = contextlib.nullcontext(iter(frames))
-        report = audit.run(lambda: opened, painted, known, panel, twins=twins)
+        report = audit.run(lambda: opened, painted, Known(known.sources, known.twins), panel)
         return bool(report.strays) or any(score.recognised for score in report.scores)
 
     for track in np.unique(painted.track[painted.replaced]):
@@ -130,8 +130,8 @@ def measure(clip: Path, counts: Counts) -> None:
         def audited(*given: Any) -> Report:
             report = real(*given)
             if report.clean:
-                frames, painted, known, panel, _, _, twins, *_ = given
-                plant(panel, opened, frames, painted, known, twins, counts)
+                frames, painted, known, panel, *_ = given
+                plant(panel, opened, frames, painted, known, counts)
             return report
 
         # The audit that passes is the one whose limits and places are needed.

@@ -151,7 +151,7 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True)
-class Painted:
+class FaceEdits:
     """What was done to faces, one row per face and frame. Identifying only in that it says where faces were.
 
     Attributes:
@@ -170,7 +170,7 @@ class Painted:
 
 
 @dataclass(frozen=True)
-class Extra:
+class RedactionRegion:
     """A region that the audit wants redacted.
 
     Attributes:

@@ -18,6 +18,7 @@ SLOW = frozenset(
         "flows/evaluation/test_evaluate.py",
         "flows/manifest/test_review.py",
         "flows/prefect/test_schedules.py",
+        "flows/prefect/test_tasks.py",
         "flows/recipes/test_diffusion.py",
         "flows/recipes/test_motion_backends.py",
         "flows/recipes/test_search.py",
@@ -28,6 +29,7 @@ SLOW = frozenset(
         "flows/run/test_given_up.py",
         "flows/run/test_s3_faults.py",
         "flows/run/test_two_processes.py",
+        "infra/media/containers/test_presented.py",
         "infra/media/test_media.py",
         "models/attributes/test_deepface.py",
         "models/detection/test_retinaface_resnet50.py",
@@ -48,7 +50,6 @@ SLOW = frozenset(
 SLOW_TESTS = frozenset(
     {
         "bench/test_face_recall.py::test_a_detector_sees_real_faces_there_once_the_frame_is_turned_back",
-        "flows/prefect/test_tasks.py::test_flow_shows_verdicts_and_stages_and_no_names",
         "flows/recheck/test_recheck.py::test_a_face_lying_on_its_side_that_was_left_is_found",
         "flows/recheck/test_recheck.py::test_a_record_says_that_a_face_was_left",
         "flows/recheck/test_recheck.py::test_a_second_recheck_looks_only_at_what_is_new_or_audited_otherwise",
@@ -64,7 +65,6 @@ SLOW_TESTS = frozenset(
         "flows/run/test_convert.py::test_what_no_longer_holds_is_done_again",
         "infra/media/containers/test_hidden.py::test_results_of_real_clips_hold_nothing",
         "infra/media/containers/test_hidden.py::test_sound_that_an_edit_list_hides",
-        "infra/media/containers/test_presented.py::test_what_encoders_leave_around_real_speech_is_quiet_and_copied",
         "models/detection/test_turned.py::test_a_face_that_fills_the_picture_is_one_face",
         "tasks/audit/test_residual.py::test_every_face_of_a_turned_group_is_found",
         "tasks/audit/test_residual.py::test_textures_plants_an_animal_and_things_are_no_faces",

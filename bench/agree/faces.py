@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from infra.media.decode import open_frames
 from infra.media.frame import YuvFrame
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from models.interfaces.capabilities import Face, Floats, Image
 from models.landmarks import topology
 from models.selection import profiles

@@ -9,7 +9,7 @@ from typing import Any
 from infra.errors import ToolError
 from infra.media import child, commands
 from infra.media.limits import ChildLimits, MediaLimits
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 
 
 def times(source: VideoInfo, result: VideoInfo) -> dict[str, Any]:

@@ -207,10 +207,10 @@ def _ended(record: RunRecord | None) -> str:
 def _counts(destination: str) -> dict[str, int]:
     from collections import Counter
 
-    from flows.manifest.manifest import Ledger
+    from flows.manifest.manifest import Manifest
     from infra.storage.store import Store
 
-    return Counter(row.verdict.value for row in Ledger(Store(destination, private=False)).rows())
+    return Counter(row.verdict.value for row in Manifest(Store(destination, private=False)).rows())
 
 
 def worker(

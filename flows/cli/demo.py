@@ -14,7 +14,8 @@ from infra.media.encode import open_encoder
 from infra.media.frame import YuvFrame
 from infra.media.mux import join_sound
 from infra.media.pictures.still import write_picture
-from infra.media.probe import VideoInfo, probe_video
+from infra.media.probe import probe_video
+from infra.media.video_info import VideoInfo
 from models.weights import weight_files
 
 DEMO_CLIP = "demo-clip"

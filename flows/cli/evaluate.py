@@ -72,7 +72,7 @@ def conclude(request: Request, settings: Settings, no_orchestration: bool) -> No
         content = run(request, settings, told)
     else:
         prepare()
-        from flows.evaluation.flow import evaluate_in_flow
+        from flows.prefect.evaluation import evaluate_in_flow
 
         content = evaluate_in_flow(request, settings, told)
     console.print(f"{content.outcome.value}: {content.verdict}", markup=False, highlight=False, soft_wrap=True)

@@ -16,11 +16,11 @@ def explain(
 ) -> None:
     """Say in words what became of a video: why, what was tried, and what to do."""
     from flows.manifest.explanation import explain as told
-    from flows.manifest.manifest import Ledger
+    from flows.manifest.manifest import Manifest
     from flows.run import sources
     from infra.storage.store import Store
 
     sources.check(destination, "DESTINATION")
     console = Console(soft_wrap=True, highlight=False)
-    for line in told(public_id, Ledger(Store(destination, private=False), tables=False).rows()):
+    for line in told(public_id, Manifest(Store(destination, private=False), tables=False).rows()):
         console.print(line, markup=False)

@@ -31,8 +31,8 @@ from infra.settings import OnFailure, Settings
 
 if TYPE_CHECKING:
     from flows.evaluation.evaluate import Request
+    from flows.recipes.clock import Reporter
     from flows.run.convert import Summary
-    from flows.run.progress import Reporter
 
 app = typer.Typer(
     add_completion=False,

@@ -26,7 +26,7 @@ def plan(
 
     from flows.dataset.durations import lengths
     from flows.dataset.estimate import estimate
-    from flows.manifest.manifest import Ledger
+    from flows.manifest.manifest import Manifest
     from flows.run import sources
     from flows.run.fingerprint import fingerprint
     from infra.privacy import key_path, load_key
@@ -37,8 +37,11 @@ def plan(
     jobs = sources.find(source, sources.VIDEO_SUFFIXES, destination or None)
     rows, left = [], jobs
     if destination:
-        ledger, key = Ledger(Store(destination, private=False), tables=False), load_key(key_path(settings.cache_url))
-        rows, done = ledger.rows(), ledger.settled(fingerprint(settings))
+        manifest, key = (
+            Manifest(Store(destination, private=False), tables=False),
+            load_key(key_path(settings.cache_url)),
+        )
+        rows, done = manifest.rows(), manifest.settled(fingerprint(settings))
         left = [job for job in jobs if (job.input_id(key), job.stamp_id(key)) not in done]
     others = Counter(sources.unsupported(source, sources.VIDEO_SUFFIXES, destination or None))
     with Console().status("reading headers"):

@@ -21,10 +21,10 @@ from typing import Any, Protocol
 from flows.dataset import definition, shards
 from flows.dataset.definition import Dataset
 from flows.dataset.durations import lengths
-from flows.dataset.scheduler import Engine, State
+from flows.dataset.scheduler import Scheduler, State
 from flows.dataset.shards import Shard
 from flows.dataset.store_layout import RunRecord, folder_of, lease_of, present_path, record_path, shard_lease
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from flows.run import sources
 from flows.run.cancelled import Cancelled
@@ -98,6 +98,19 @@ class Concluded:
     rows: list[VideoRow] = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Takeover:
+    """What a coordinator that takes over from this one must know.
+
+    Attributes:
+        handle: By which the scheduler knows this one.
+        parameters: With which its run was begun.
+    """
+
+    handle: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
 class Coordinator:
     """One run of one dataset."""
 
@@ -106,31 +119,30 @@ class Coordinator:
         dataset: Dataset,
         store: Store,
         key: bytes,
-        engine: Engine,
+        scheduler: Scheduler,
         board: Callable[[str], Board],
         policy: Policy | None = None,
         cancelled: threading.Event | None = None,
-        handle: str = "",
-        parameters: dict[str, Any] | None = None,
+        takeover: Takeover | None = None,
     ) -> None:
         """Args:
         dataset: The dataset.
         store: Private store.
         key: Makes keyed ids.
-        engine: Hands shards to workers.
+        scheduler: Hands shards to workers.
         board: Makes the board from a first description, once it is known how much there is to do.
         policy: How the run is cut and watched, as usual when None.
         cancelled: Ends the run when set.
-        handle: By which the engine knows this coordinator.
-        parameters: The coordinator that takes over must begin with these.
+        takeover: What a coordinator that takes over from this one must know.
         """
         self._dataset, self._store, self._key = dataset, store, key
-        self._engine, self._board, self._policy = engine, board, policy or Policy()
+        self._scheduler, self._board, self._policy = scheduler, board, policy or Policy()
         self._cancelled = cancelled or threading.Event()
-        self._handle, self._parameters = handle, parameters or {}
+        mine = takeover or Takeover()
+        self._handle, self._parameters = mine.handle, mine.parameters
         self._before, self._leases_before = "", list[str]()
         self._settings: Settings = dataset.with_settings()
-        self._ledger = Ledger(Store(dataset.destination, private=False))
+        self._manifest = Manifest(Store(dataset.destination, private=False))
         self.run_id = secrets.token_hex(6)
 
     def run(self) -> Concluded:
@@ -178,8 +190,8 @@ class Coordinator:
             log.warning("The last run of %s did not end in order; going on from its rows.", self._dataset.name)
             # A coordinator that was stopped in order is run again under its own handle.
             if before["handle"] not in ("", self._handle):
-                self._engine.abandon(before["handle"])
-            self._engine.drop(before["run"])
+                self._scheduler.abandon(before["handle"])
+            self._scheduler.drop(before["run"])
             self._before = before["run"]
             self._leases_before = [f"run-{self._before}"]
             listed = self._store.list_tree(folder_of(self._before))
@@ -191,12 +203,12 @@ class Coordinator:
     def _left(self, jobs: Sequence[Job], leases: Leases) -> tuple[list[Job], int]:
         """Jobs that need work, and the number of those that need none."""
         if self._policy.only_failed:
-            failed = {row.input_id: row.public_id for row in self._ledger.rows() if row.verdict is Verdict.FAILED}
+            failed = {row.input_id: row.public_id for row in self._manifest.rows() if row.verdict is Verdict.FAILED}
             left = [job for job in jobs if job.input_id(self._key) in failed]
             for job in left:
                 leases.forget(failed[job.input_id(self._key)])
             return left, len(jobs) - len(left)
-        known = self._ledger.settled(fingerprint(self._settings))
+        known = self._manifest.settled(fingerprint(self._settings))
         left = [job for job in jobs if (job.input_id(self._key), job.stamp_id(self._key)) not in known]
         return left, len(jobs) - len(left)
 
@@ -215,7 +227,7 @@ class Coordinator:
         while waiting:
             self._pause()
             self._sweep(leases)
-            rows = [row for row in self._ledger.rows() if row.run == self.run_id]
+            rows = [row for row in self._manifest.rows() if row.run == self.run_id]
             done = {row.input_id for row in rows}
             count = Counter(row.verdict.value for row in rows)
             board.show(len(done), total, ", ".join(f"{n} {verdict}" for verdict, n in sorted(count.items())))
@@ -234,10 +246,10 @@ class Coordinator:
         """Let no shard of the run before this one seem to run when its worker is dead."""
         if not self._before:
             return
-        seeming = self._engine.running(self._before)
+        seeming = self._scheduler.running(self._before)
         dead = [handle for handle, number in seeming if not leases.alive(shard_lease(self._before, number))]
         for handle in dead:
-            self._engine.abandon(handle)
+            self._scheduler.abandon(handle)
         self._before = self._before if len(dead) < len(seeming) else ""
 
     def _ended(self, watched: _Watched, leases: Leases) -> bool:
@@ -246,7 +258,7 @@ class Coordinator:
         if leases.alive(lease):
             watched.silent_since = None
             return False
-        state = self._engine.state(watched.handle)
+        state = self._scheduler.state(watched.handle)
         if state is not State.RUNNING:
             watched.silent_since = None
             return state is State.OVER
@@ -258,7 +270,7 @@ class Coordinator:
             return False
         watched.deaths = leases.dead(lease)
         log.warning("Shard %d: its worker gives no sign of life.", watched.shard.number)
-        self._engine.abandon(watched.handle)
+        self._scheduler.abandon(watched.handle)
         return True
 
     def _again(self, watched: _Watched, done: int) -> bool:
@@ -274,15 +286,16 @@ class Coordinator:
     def _submit(self, watched: _Watched) -> None:
         watched.attempt += 1
         shard = watched.shard
-        watched.handle = self._engine.submit(self._dataset.name, self.run_id, shard.number, shard.of, watched.attempt)
+        name, run = self._dataset.name, self.run_id
+        watched.handle = self._scheduler.submit(name, run, shard.number, shard.of, watched.attempt)
 
     def _pause(self) -> None:
         if self._cancelled.wait(self._policy.poll_s):
             raise Cancelled
 
     def _conclude(self, started: str, ids: set[str], unchanged: int, pieces: int, lost: int) -> Concluded:
-        self._ledger.flush()
-        rows = [row for row in self._ledger.rows() if row.input_id in ids]
+        self._manifest.flush()
+        rows = [row for row in self._manifest.rows() if row.input_id in ids]
         verdicts = dict(Counter(row.verdict.value for row in rows))
         record = RunRecord(
             self._dataset.name, self.run_id, started, _now(), len(ids), unchanged, pieces, verdicts, lost

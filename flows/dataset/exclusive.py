@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flows.dataset.scheduler import Engine
+from flows.dataset.scheduler import Scheduler
 from flows.dataset.store_layout import note_work, noted_work
 from flows.run.cancelled import Cancelled, LeaseLost
 from infra.errors import StoreError, UsageError
@@ -23,7 +23,7 @@ class Exclusive:
     """One piece of such work."""
 
     def __init__(
-        self, store: Store, engine: Engine, stop: threading.Event, handle: str, lease: str, path: str, busy: str
+        self, store: Store, scheduler: Scheduler, stop: threading.Event, handle: str, lease: str, path: str, busy: str
     ) -> None:
         """Args:
         store: Private store.
@@ -34,7 +34,7 @@ class Exclusive:
         path: Where the store notes that it is under way.
         busy: What a UsageError says while another worker has the lease.
         """
-        self._store, self._engine, self._stop, self._handle = store, engine, stop, handle
+        self._store, self._engine, self._stop, self._handle = store, scheduler, stop, handle
         self._lease, self._path, self._busy = lease, path, busy
 
     def run(self, parameters: dict[str, Any], work: Callable[[Callable[[], None]], T]) -> T:
@@ -55,7 +55,7 @@ class Exclusive:
         """
         with Leases(self._store) as leases:
             mine = leases.claim_patiently(self._lease, self._stop)
-            self._heed(leases, mine)
+            self._check_cancelled(leases, mine)
             if mine is None:
                 raise UsageError(self._busy)
             try:
@@ -63,11 +63,11 @@ class Exclusive:
                 if before not in ("", self._handle):
                     self._engine.abandon(before)
                 note_work(self._store, self._path, self._handle, parameters)
-                return work(lambda: self._heed(leases, mine))
+                return work(lambda: self._check_cancelled(leases, mine))
             finally:
                 self._settle(leases, mine)
 
-    def _heed(self, leases: Leases, mine: Claim | None) -> None:
+    def _check_cancelled(self, leases: Leases, mine: Claim | None) -> None:
         if self._stop.is_set():
             raise Cancelled
         if mine is not None and not leases.held(mine):

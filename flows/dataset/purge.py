@@ -12,14 +12,14 @@ from flows.dataset.store_layout import (
     lease_of,
     present_path,
     present_run,
+    pulled_folder,
     recheck_of,
     recheck_path,
     rechecked,
     record_path,
     report_folder,
 )
-from flows.manifest.manifest import Ledger
-from flows.recheck import pull
+from flows.manifest.manifest import Manifest
 from flows.run.convert import dataset_id
 from infra.errors import UsageError
 from infra.storage.lease import FOLDER as LEASES
@@ -47,7 +47,7 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
     """
     dataset = definition.load(store, name)
     settings = dataset.with_settings()
-    owners = {row.public_id for row in Ledger(Store(dataset.destination, private=False), tables=False).rows()}
+    owners = {row.public_id for row in Manifest(Store(dataset.destination, private=False), tables=False).rows()}
     # Of a video whose worker died there may be no row yet.
     owners.update(Leases(store).about(name))
     people = Gallery(store, settings.identity_scope, dataset_id(key, dataset.destination, settings))
@@ -55,7 +55,7 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
     found = [f"{prefix.value}/{owner}" for owner in sorted(owners) for prefix in Prefix]
     # Of an evaluation that was stopped, by a worker or by a person.
     found += [f"{Prefix.IDENTIFYING.value}/{evaluation_of(owner)}" for owner in (name, *sorted(owners))]
-    found += [pull.folder_of(owner) for owner in sorted(owners)]
+    found += [pulled_folder(owner) for owner in sorted(owners)]
     found += [f"{LEASES}/{owner}" for owner in sorted(owners)]
     found += [people.path.rpartition("/")[0], record_path(name), report_folder(name), *followed_up(name)]
     # What a run left behind that did not end in order.

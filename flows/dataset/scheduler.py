@@ -14,7 +14,7 @@ class State(StrEnum):
     OVER = "over"
 
 
-class Engine(Protocol):
+class Scheduler(Protocol):
     """What hands shards to workers. May lose them, and may run one twice."""
 
     def submit(self, dataset: str, run: str, number: int, of: int, attempt: int) -> str:

@@ -11,6 +11,10 @@ from infra.storage.lease import FOLDER as LEASES
 from infra.storage.lease import TTL_S
 from infra.storage.store import Prefix, Store
 
+_PULLED = f"{Prefix.IDENTIFYING.value}/pulled"
+"""Folder of the private store that holds what was pulled, by public id; it may show a real person, so it is sealed
+where the store is."""
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -274,3 +278,15 @@ def last_run(store: Store, dataset: str) -> RunRecord | None:
     """
     value = store.read_json(record_path(dataset))
     return RunRecord(**value) if value is not None else None
+
+
+def pulled_folder(public_id: str) -> str:
+    """Return where the pulled results of one content lie in the store.
+
+    Args:
+        public_id: Of the content.
+
+    Returns:
+        The folder.
+    """
+    return f"{_PULLED}/{public_id}"

@@ -16,7 +16,7 @@ def numbers(
     looked: Sequence[Looked],
     others: Sequence[Looked],
     limits: Mapping[str, Limits],
-    heed: Callable[[], None],
+    check_cancelled: Callable[[], None],
 ) -> Numbers:
     """Return the figures of both adversaries, by every embedder; each says so where it is not known.
 
@@ -25,7 +25,7 @@ def numbers(
         looked: What was found about each of its pairs.
         others: What was found about each of its other pictures.
         limits: Embedder -> the distances of strangers.
-        heed: Called before each embedder; what it raises passes.
+        check_cancelled: Called before each embedder; what it raises passes.
 
     Returns:
         The figures.
@@ -35,7 +35,7 @@ def numbers(
     same = footage([*looked, *others])
     found: Numbers = {}
     for name, limit in limits.items():
-        heed()
+        check_cancelled()
         found |= outsider.numbers(clips, more, labelled, name, limit.far_1, same)
         found |= insider.numbers(clips, name, limit.far_1)
     shown = [pair for pair, one in zip(pairing.pairs, looked, strict=True) if one.clip.shared]

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from flows.dataset.definition import Dataset
 from flows.dataset.exclusive import Exclusive
-from flows.dataset.scheduler import Engine
+from flows.dataset.scheduler import Scheduler
 from flows.dataset.shard_run import Machine
 from flows.dataset.store_layout import evaluation_of, evaluation_path
 from flows.evaluation import reports
 from flows.evaluation.evaluate import PROFILE, WITH_FID, Request, evaluate
 from flows.evaluation.pairs import Pair
-from flows.recipes.context import Show
+from flows.recipes.context import TaskWrapper
 from infra.process.scratch import scratch
 from infra.settings import Settings
 from infra.storage.store import Store
@@ -29,7 +29,7 @@ class Evaluation:
     """One evaluation of what was converted of a dataset so far; one worker at a time."""
 
     def __init__(
-        self, dataset: Dataset, store: Store, engine: Engine, machine: Machine, stop: threading.Event, handle: str
+        self, dataset: Dataset, store: Store, scheduler: Scheduler, machine: Machine, stop: threading.Event, handle: str
     ) -> None:
         """Args:
         dataset: The dataset.
@@ -41,9 +41,9 @@ class Evaluation:
         """
         self._dataset, self._store, self._machine, self._stop = dataset, store, machine, stop
         lease, path = evaluation_of(dataset.name), evaluation_path(dataset.name)
-        self._alone = Exclusive(store, engine, stop, handle, lease, path, _BUSY)
+        self._alone = Exclusive(store, scheduler, stop, handle, lease, path, _BUSY)
 
-    def run(self, every: int, show: Show, fid: bool = False) -> Content:
+    def run(self, every: int, show: TaskWrapper, fid: bool = False) -> Content:
         """Evaluate the dataset, and store the report.
 
         Args:
@@ -61,9 +61,9 @@ class Evaluation:
             Exception: Otherwise as `flows.evaluation.evaluate.evaluate`.
         """
         parameters = {"every": every} | ({"fid": True} if fid else {})
-        return self._alone.run(parameters, lambda heed: self._evaluate(every, show, fid, heed))
+        return self._alone.run(parameters, lambda check_cancelled: self._evaluate(every, show, fid, check_cancelled))
 
-    def _evaluate(self, every: int, show: Show, fid: bool, heed: Callable[[], None]) -> Content:
+    def _evaluate(self, every: int, show: TaskWrapper, fid: bool, check_cancelled: Callable[[], None]) -> Content:
         name = self._dataset.name
         profile = WITH_FID if fid else PROFILE
         settings = Settings(profile=profile, workers=self._machine.videos, threads=self._machine.threads)
@@ -79,7 +79,9 @@ class Evaluation:
                 title=name,
                 dataset=name,
             )
-            return evaluate(request, settings, _told, show, heed, lambda: reports.save(self._store, name, out))
+            return evaluate(
+                request, settings, _told, show, check_cancelled, lambda: reports.save(self._store, name, out)
+            )
 
 
 def _told(pair: Pair, trouble: str) -> None:

@@ -13,7 +13,7 @@ from flows.evaluation.adversaries import numbers as adversary_numbers
 from flows.evaluation.measure import Measurer
 from flows.evaluation.pair_work import Looked, Told, Work
 from flows.evaluation.pairs import Pairing, pair_up
-from flows.recipes.context import Show, unseen
+from flows.recipes.context import TaskWrapper, run_plain
 from flows.run.fingerprint import version
 from flows.run.sources import absolute
 from infra.errors import UsageError
@@ -91,8 +91,8 @@ def evaluate(
     request: Request,
     settings: Settings,
     told: Told,
-    show: Show = unseen,
-    heed: Callable[[], None] = lambda: None,
+    show: TaskWrapper = run_plain,
+    check_cancelled: Callable[[], None] = lambda: None,
     done: Callable[[], None] = lambda: None,
 ) -> Content:
     """Measure, attack, and write the report to `request.out`.
@@ -104,7 +104,7 @@ def evaluate(
         settings: Of the evaluation.
         told: Hears how far each pair is.
         show: Makes each pair visible to an orchestrator.
-        heed: Called again and again; what it raises ends the evaluation.
+        check_cancelled: Called again and again; what it raises ends the evaluation.
         done: Called when the report is written, before what was measured is forgotten.
 
     Returns:
@@ -128,12 +128,12 @@ def evaluate(
     with scratch() as folder:
         owner = evaluation_of(request.dataset) if request.dataset else ""
         measurer = Measurer(settings, Store(settings.cache_url), key, folder, request.every, owner)
-        work = Work(measurer, limits, request.reviewer, told, show, heed)
+        work = Work(measurer, limits, request.reviewer, told, show, check_cancelled)
         looked = work.all([*pairing.pairs, *pairing.others], settings.workers)
         faces = work.frechet.figure() if settings.profile == WITH_FID else None
-        content = show("attack", lambda: _concluded(request, settings, pairing, looked, limits, faces, heed))
+        content = show("attack", lambda: _concluded(request, settings, pairing, looked, limits, faces, check_cancelled))
         page.write(content, request.out)
-        heed()
+        check_cancelled()
         done()
         measurer.forget()
     return content
@@ -146,7 +146,7 @@ def _concluded(
     looked: list[Looked],
     limits: dict[str, Limits],
     faces: Figure | None,
-    heed: Callable[[], None],
+    check_cancelled: Callable[[], None],
 ) -> Content:
     looked, others = looked[: len(pairing.pairs)], looked[len(pairing.pairs) :]
     clips = [one.clip for one in looked]
@@ -154,9 +154,9 @@ def _concluded(
     attacks: list[privacy.Attack] = []
     if any(clip.shared for clip in embedded):
         for name, limit in limits.items():
-            heed()
+            check_cancelled()
             attacks.append(privacy.attack(embedded, name, limit.far_1))
-    adversaries = adversary_numbers(pairing, looked, others, limits, heed)
+    adversaries = adversary_numbers(pairing, looked, others, limits, check_cancelled)
     shown = [one.page for one in looked if one.page is not None]
     without = sum(pair.anonymized is None for pair in pairing.pairs)
     facts = Facts(

@@ -18,8 +18,9 @@ from flows.run.sources import fetch
 from infra.media.decode import open_frames
 from infra.media.frame import YuvFrame
 from infra.media.pictures.still import read_picture
-from infra.media.probe import VideoInfo, probe_video
+from infra.media.probe import probe_video
 from infra.media.sound import loudness
+from infra.media.video_info import VideoInfo
 from infra.privacy import digest_file, public_id
 from infra.settings import Settings
 from infra.storage.cache import Cache, Key

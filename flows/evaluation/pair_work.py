@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flows.evaluation.measure import Files, Measurer
 from flows.evaluation.pairs import Pair
-from flows.recipes.context import Show
+from flows.recipes.context import TaskWrapper
 from flows.run.cancelled import Cancelled
 from flows.run.input_run import failure_code, log_unexpected
 from infra.errors import AnonflowError, SpaceError, StoreUnavailable
@@ -58,8 +58,8 @@ class Work:
         limits: dict[str, Limits],
         reviewer: bool,
         told: Told,
-        show: Show,
-        heed: Callable[[], None],
+        show: TaskWrapper,
+        check_cancelled: Callable[[], None],
     ) -> None:
         """Args:
         measurer: Measures a pair.
@@ -67,12 +67,12 @@ class Work:
         reviewer: Make contact sheets of the source, too.
         told: Hears how far each pair is.
         show: Makes each pair visible to an orchestrator.
-        heed: Called again and again; what it raises ends the work.
+        check_cancelled: Called again and again; what it raises ends the work.
         """
         self._measurer, self._limits, self._reviewer = measurer, limits, reviewer
         self._told, self._show = told, show
         self.frechet = Frechet()
-        self._heed, self._failed = heed, threading.Event()
+        self._check_cancelled, self._failed = check_cancelled, threading.Event()
 
     def all(self, pairs: Sequence[Pair], workers: int) -> list[Looked]:
         """Measure every pair.
@@ -132,7 +132,7 @@ class Work:
         return self._measurer.sheets(files, chosen, self._reviewer)
 
     def _check(self) -> None:
-        self._heed()
+        self._check_cancelled()
         if self._failed.is_set():
             raise Cancelled
 

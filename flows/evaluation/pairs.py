@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from flows.run.sources import VIDEO_SUFFIXES, Job, find, is_folder, read
 from infra.errors import StoreError, UsageError
@@ -146,7 +146,7 @@ def _rows(anonymized: str) -> list[VideoRow]:
     if not is_folder(anonymized):
         return []
     try:
-        return Ledger(Store(anonymized, private=False), tables=False).rows()
+        return Manifest(Store(anonymized, private=False), tables=False).rows()
     except StoreError:
         raise UsageError("The manifest of the anonymized files cannot be read.") from None
 

@@ -18,7 +18,7 @@ from infra.errors import StoreError, StoreUnavailable
 from infra.storage.store import Store
 from models.detection.turned import turned_face, way_back
 from models.interfaces.capabilities import Face
-from tasks.records import Painted
+from tasks.records import FaceEdits
 
 log = logging.getLogger("anonflow")
 
@@ -42,7 +42,7 @@ def path_of(public_id: str) -> str:
     return f"{FOLDER}/{public_id}.parquet"
 
 
-def in_file(painted: Painted, turned: int, width: int, height: int) -> Painted:
+def in_file(painted: FaceEdits, turned: int, width: int, height: int) -> FaceEdits:
     """Return the same faces in the pixels of the file.
 
     Args:
@@ -63,7 +63,7 @@ def in_file(painted: Painted, turned: int, width: int, height: int) -> Painted:
     return replace(painted, boxes=np.stack([f.box for f in faces]), points=np.stack([f.points for f in faces]))
 
 
-def save(destination: Store, public_id: str, painted: Painted, output_sha256: str) -> None:
+def save(destination: Store, public_id: str, painted: FaceEdits, output_sha256: str) -> None:
     """Write the record of a result.
 
     Args:
@@ -88,7 +88,7 @@ def save(destination: Store, public_id: str, painted: Painted, output_sha256: st
     destination.write_named(path_of(public_id), sink.getvalue())
 
 
-def keep(destination: Store, row: VideoRow, painted: Painted | None) -> None:
+def keep(destination: Store, row: VideoRow, painted: FaceEdits | None) -> None:
     """Write the record of a published result, or remove that of an earlier one.
 
     A record that cannot be written is logged: without it a recheck is stricter, so the result need not wait for it.
@@ -108,7 +108,7 @@ def keep(destination: Store, row: VideoRow, painted: Painted | None) -> None:
         log.warning("%s: where its faces are could not be noted (%s).", row.public_id, type(error).__name__)
 
 
-def load(destination: Store, public_id: str, output_sha256: str) -> Painted | None:
+def load(destination: Store, public_id: str, output_sha256: str) -> FaceEdits | None:
     """Return the record of just this result.
 
     Args:
@@ -140,7 +140,7 @@ def load(destination: Store, public_id: str, output_sha256: str) -> Painted | No
         return None
     if (table.schema.metadata or {}).get(_ABOUT) != output_sha256.encode():
         return None
-    return Painted(
+    return FaceEdits(
         columns["frame"].astype(np.int64),
         columns["track"].astype(np.int64),
         columns["replaced"].astype(bool),

@@ -31,7 +31,7 @@ RESULTS = frozenset({"videos", "images"})
 """Folders of a destination that results lie in, each called by its public id."""
 
 
-class Ledger:
+class Manifest:
     """The rows of a destination. Safe among threads and among processes.
 
     When two runs convert the same input, the row of the one that ended last stays.

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from flows.manifest import face_records
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from infra.errors import UsageError
 from infra.reasons import Reason
@@ -50,9 +50,9 @@ def apply(review: Review, destination: Store) -> Applied:
         UsageError: When the manifest knows none of the files.
         StoreUnavailable: When the destination does not answer; what was carried out by then stays.
     """
-    ledger = Ledger(destination)
+    manifest = Manifest(destination)
     rows: dict[str, list[VideoRow]] = {}
-    for row in ledger.rows():
+    for row in manifest.rows():
         rows.setdefault(row.public_id, []).append(row)
     known = [decision for decision in review.decisions if _owner(decision.name) in rows]
     if review.decisions and not known:
@@ -63,14 +63,14 @@ def apply(review: Review, destination: Store) -> Applied:
         counts[decision.choice] += 1
         # First the row: were the file gone and the row not changed, the next run would make the same file again.
         for row in rows[_owner(decision.name)]:
-            ledger.record(_decided(row, decision.choice))
+            manifest.record(_decided(row, decision.choice))
         if decision.choice is not Choice.ACCEPT:
             gone += destination.stamp(decision.name) is None
             destination.remove(decision.name)
             # In a bucket that keeps versions, what was removed is still there, now or since an interruption.
             remove_for_good(destination, decision.name)
             remove_for_good(destination, face_records.path_of(_owner(decision.name)))
-    ledger.flush()
+    manifest.flush()
     return Applied(dict(counts), gone, len(review.decisions) - len(known))
 
 

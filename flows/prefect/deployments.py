@@ -17,12 +17,12 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.dataset import definition
-from flows.dataset.coordinator import Coordinator, Policy
+from flows.dataset.coordinator import Coordinator, Policy, Takeover
 from flows.dataset.shard_run import Machine, convert_shard
 from flows.evaluation.dataset_report import Evaluation
 from flows.evaluation.evaluate import EVERY
 from flows.prefect import artifacts
-from flows.prefect.prefect_scheduler import PrefectEngine
+from flows.prefect.prefect_scheduler import PrefectScheduler
 from flows.prefect.tasks import as_task, runner_for, videos_as_tasks
 from flows.recheck.dataset_recheck import DatasetRecheck
 from flows.run.cancelled import LeaseLost
@@ -84,19 +84,21 @@ def convert_dataset(
             defined,
             store,
             load_key(key_path(Settings().cache_url)),
-            PrefectEngine(stop, () if profile is None else (f"profile:{profile}",)),
+            PrefectScheduler(stop, () if profile is None else (f"profile:{profile}",)),
             lambda description: artifacts.Progress(description, suffix),
             Policy(only_failed=only_failed, shard_s=shard_seconds),
             stop,
-            str(runtime.flow_run.id or ""),
-            {
-                "profile": profile,
-                "policy": policy,
-                "only_failed": only_failed,
-                "changes": changes,
-                "shard_seconds": shard_seconds,
-                "alarm_share": alarm_share,
-            },
+            Takeover(
+                str(runtime.flow_run.id or ""),
+                {
+                    "profile": profile,
+                    "policy": policy,
+                    "only_failed": only_failed,
+                    "changes": changes,
+                    "shard_seconds": shard_seconds,
+                    "alarm_share": alarm_share,
+                },
+            ),
         )
         done = coordinator.run()
     except Exception as error:
@@ -165,7 +167,7 @@ def evaluate_dataset(dataset: str, every: int = EVERY, fid: bool = False) -> Sta
         run = Evaluation(
             definition.load(store, dataset),
             store,
-            PrefectEngine(stop),
+            PrefectScheduler(stop),
             Machine.from_environment(),
             stop,
             str(runtime.flow_run.id or ""),
@@ -202,7 +204,7 @@ def recheck_dataset(dataset: str, pull: bool = False, against_source: bool = Tru
         run = DatasetRecheck(
             definition.load(store, dataset),
             store,
-            PrefectEngine(stop),
+            PrefectScheduler(stop),
             Machine.from_environment(),
             stop,
             str(runtime.flow_run.id or ""),

@@ -44,7 +44,7 @@ def _cancelled() -> Any:
     return PrefectCancelled(message="Its run was taken over by another.")
 
 
-class PrefectEngine:
+class PrefectScheduler:
     """Submits shards to the server at PREFECT_API_URL.
 
     Args:
@@ -57,7 +57,7 @@ class PrefectEngine:
         self._cancelled, self._tags, self._patience_s = cancelled, tags, patience_s
 
     def submit(self, dataset: str, run: str, number: int, of: int, attempt: int) -> str:
-        """Queue a shard; see `flows.dataset.scheduler.Engine`.
+        """Queue a shard; see `flows.dataset.scheduler.Scheduler`.
 
         Args:
             dataset: Its name.

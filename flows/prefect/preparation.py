@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flows.recipes.context import Services
     from flows.run.convert import Summary
+    from flows.run.session import Services
     from flows.run.sources import Job
     from infra.settings import Settings
 

@@ -24,8 +24,8 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.prefect import artifacts
-from flows.recipes.context import Outcome, Services
 from flows.run.convert import Summary, convert_jobs
+from flows.run.session import Outcome, Services
 from flows.run.sources import Job
 from flows.run.video import convert_video
 from infra.errors import Withheld

@@ -150,7 +150,7 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
         for queue, limit in kinds
     ]
 
-    async def heed(scope: anyio.CancelScope) -> None:
+    async def check_cancelled(scope: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(*_SIGNALS) as received:
             async for _ in received:
                 log.warning("Stopping; what is not finished is left for others.")
@@ -168,7 +168,7 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
                 await anyio.sleep(_RESUME_S)
 
     async with anyio.create_task_group() as group:
-        group.start_soon(heed, group.cancel_scope)
+        group.start_soon(check_cancelled, group.cancel_scope)
         if datasets:
             group.start_soon(resume)
         for worker in workers:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from flows.dataset.definition import Dataset
 from flows.dataset.exclusive import Exclusive
-from flows.dataset.scheduler import Engine
+from flows.dataset.scheduler import Scheduler
 from flows.dataset.shard_run import Machine
 from flows.dataset.store_layout import recheck_of, recheck_path
 from flows.recheck.recheck import Outcome, Rechecked, Request, recheck
-from flows.recipes.context import Show
+from flows.recipes.context import TaskWrapper
 from flows.run import sources
 from infra.errors import UsageError
 from infra.settings import Settings
@@ -27,7 +27,7 @@ class DatasetRecheck:
     """One recheck of what a dataset has published so far; one worker at a time."""
 
     def __init__(
-        self, dataset: Dataset, store: Store, engine: Engine, machine: Machine, stop: threading.Event, handle: str
+        self, dataset: Dataset, store: Store, scheduler: Scheduler, machine: Machine, stop: threading.Event, handle: str
     ) -> None:
         """Args:
         dataset: The dataset.
@@ -39,9 +39,9 @@ class DatasetRecheck:
         """
         self._dataset, self._machine = dataset, machine
         lease, path = recheck_of(dataset.name), recheck_path(dataset.name)
-        self._alone = Exclusive(store, engine, stop, handle, lease, path, _BUSY)
+        self._alone = Exclusive(store, scheduler, stop, handle, lease, path, _BUSY)
 
-    def run(self, pull: bool, against_source: bool, show: Show) -> Rechecked:
+    def run(self, pull: bool, against_source: bool, show: TaskWrapper) -> Rechecked:
         """Audit every published file again.
 
         Args:
@@ -60,9 +60,9 @@ class DatasetRecheck:
         """
         settings = Settings(threads=self._machine.threads)
 
-        def work(heed: Callable[[], None]) -> Rechecked:
+        def work(check_cancelled: Callable[[], None]) -> Rechecked:
             source = self._source() if against_source else ""
-            return recheck(Request(self._dataset.destination, source, pull), settings, _told, heed, show)
+            return recheck(Request(self._dataset.destination, source, pull), settings, _told, check_cancelled, show)
 
         return self._alone.run({"pull": pull, "against_source": against_source}, work)
 

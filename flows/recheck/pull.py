@@ -9,39 +9,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from flows.dataset.store_layout import pulled_folder
 from flows.manifest import face_records
-from flows.manifest.manifest import RESULTS, Ledger
+from flows.manifest.manifest import RESULTS, Manifest
 from flows.manifest.rows import PULLED, VideoRow
 from infra.errors import StoreError
 from infra.storage.lease import Leases
 from infra.storage.object_backend import chunks
-from infra.storage.store import Prefix, Store
+from infra.storage.store import Store
 from infra.storage.upkeep import remove_for_good
 
 log = logging.getLogger("anonflow")
-
-FOLDER = f"{Prefix.IDENTIFYING.value}/pulled"
-"""Folder of the private store that holds what was pulled, by public id; it may show a real person, so it is sealed
-where the store is."""
-
-
-def folder_of(public_id: str) -> str:
-    """Return where the pulled results of one content lie in the store.
-
-    Args:
-        public_id: Of the content.
-
-    Returns:
-        The folder.
-    """
-    return f"{FOLDER}/{public_id}"
 
 
 class Puller:
     """Pulls results. Use it as a context; at its end the tables of the manifest follow."""
 
-    def __init__(self, destination: Store, ledger: Ledger, store: Store, scratch: Path) -> None:
-        self._destination, self._ledger, self._store, self._scratch = destination, ledger, store, scratch
+    def __init__(self, destination: Store, manifest: Manifest, store: Store, scratch: Path) -> None:
+        self._destination, self._ledger, self._store, self._scratch = destination, manifest, store, scratch
         self._leases = Leases(store)
 
     def __enter__(self) -> Puller:
@@ -105,7 +90,7 @@ class Puller:
         digest = self._destination.digest(output)
         if digest is None:
             return
-        place = f"{folder_of(public_id)}/{digest}{posixpath.splitext(output)[1]}"
+        place = f"{pulled_folder(public_id)}/{digest}{posixpath.splitext(output)[1]}"
         with tempfile.NamedTemporaryFile(prefix="pulled-", dir=self._scratch) as copy:
             with Path(copy.name).open("wb") as file:
                 file.writelines(chunks(self._destination.place, output))

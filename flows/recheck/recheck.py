@@ -16,12 +16,12 @@ from functools import partial
 from pathlib import Path
 
 from flows.manifest import face_records
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.manifest.rows import PULLED, VideoRow
 from flows.recheck.audit import audit_of
 from flows.recheck.pull import Puller
 from flows.recheck.sources import Against, Sources
-from flows.recipes.context import Show, unseen
+from flows.recipes.context import TaskWrapper, run_plain
 from flows.recipes.networks import ProfileNetworks
 from flows.run import sources
 from flows.run.input_run import log_unexpected
@@ -40,7 +40,7 @@ from infra.storage.faults import full_disk
 from infra.storage.store import Store
 from tasks.audit import recheck as looking
 from tasks.audit.networks import panel
-from tasks.audit.recognisers import Panel
+from tasks.audit.recognisers import AuditNetworks
 from tasks.evaluation.measure.pair import frames_of
 from tasks.records import Verdict
 
@@ -131,8 +131,8 @@ def recheck(
     request: Request,
     settings: Settings,
     told: Told,
-    heed: Callable[[], None] = lambda: None,
-    show: Show = unseen,
+    check_cancelled: Callable[[], None] = lambda: None,
+    show: TaskWrapper = run_plain,
 ) -> Rechecked:
     """Audit every published file of a destination again, and pull what fails if the request says so.
 
@@ -140,7 +140,7 @@ def recheck(
         request: What to recheck.
         settings: Threads, and the store that holds what is pulled.
         told: Hears each outcome, and whether it was looked at in this run.
-        heed: Called again and again; what it raises ends the recheck, which goes on from there next time.
+        check_cancelled: Called again and again; what it raises ends the recheck, which goes on from there next time.
         show: Makes each file visible to an orchestrator.
 
     Returns:
@@ -153,9 +153,9 @@ def recheck(
         StoreUnavailable: When a remote place does not answer.
     """
     destination = Store(request.destination, private=False)
-    ledger = Ledger(destination)
+    manifest = Manifest(destination)
     by_output: dict[str, list[VideoRow]] = {}
-    known = ledger.rows()
+    known = manifest.rows()
     if not known:
         raise UsageError("DESTINATION has no manifest; name a folder that results were converted into.")
     for row in known:
@@ -165,10 +165,10 @@ def recheck(
     if request.source:
         behind = Sources(request.source, request.destination, load_key(key_path(settings.cache_url)))
     outcomes, again = [], 0
-    with scratch() as folder, Puller(destination, ledger, Store(settings.cache_url), folder) as puller:
-        checker = _Checker(request, settings, destination, behind, folder, heed)
+    with scratch() as folder, Puller(destination, manifest, Store(settings.cache_url), folder) as puller:
+        checker = _Checker(request, settings, destination, behind, folder, check_cancelled)
         for rows in by_output.values():
-            heed()
+            check_cancelled()
             outcome, fresh = show(rows[0].public_id, partial(checker.outcome, rows), "recheck file")
             # What could not be looked at for an unforeseen cause may be well, so it is named but stays.
             if request.pull and outcome.reasons and Reason.UNEXPECTED not in outcome.reasons:
@@ -191,10 +191,10 @@ class _Checker:
         destination: Store,
         behind: Sources | None,
         folder: Path,
-        heed: Callable[[], None],
+        check_cancelled: Callable[[], None],
     ) -> None:
         self._root, self._settings, self._destination = sources.absolute(request.destination), settings, destination
-        self._behind, self._folder, self._heed = behind, folder, heed
+        self._behind, self._folder, self._check_cancelled = behind, folder, check_cancelled
 
     def outcome(self, rows: Sequence[VideoRow]) -> tuple[Outcome, bool]:
         """(what is known about the file of these rows, whether it had to be looked at)."""
@@ -230,7 +230,13 @@ class _Checker:
         return found, True
 
     def _looked(
-        self, known: Outcome, row: VideoRow, path: Path, source: Path | None, panel: Panel, networks: ProfileNetworks
+        self,
+        known: Outcome,
+        row: VideoRow,
+        path: Path,
+        source: Path | None,
+        panel: AuditNetworks,
+        networks: ProfileNetworks,
     ) -> Outcome:
         picture = row.output.startswith("images/")
         threads = self._settings.threads
@@ -239,7 +245,7 @@ class _Checker:
         try:
             codes = hidden.hidden_in_picture(path) if picture else hidden.hidden_in_video(path)
             frames = _frames(path, picture)
-            looked = looking.look(frames, panel, earlier, record, threads, self._heed)
+            looked = looking.look(frames, panel, earlier, record, threads, self._check_cancelled)
         except (MediaError, ToolError):
             return replace(known, reasons=(Reason.OUTPUT_UNREADABLE,))
         reasons = [f"hidden_{code}" for code in codes]
@@ -252,7 +258,7 @@ class _Checker:
             against = Against(
                 source, picture, ProfileNetworks(self._settings), older=record is None, limits=_limits(row)
             )
-            reasons += against.reasons(frames, looked, panel, threads, self._heed)
+            reasons += against.reasons(frames, looked, panel, threads, self._check_cancelled)
         where = tuple(sorted({stray.frame for stray in looked.strays}))
         return replace(known, reasons=tuple(reasons), frames=where, source=source is not None)
 

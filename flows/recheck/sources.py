@@ -23,7 +23,7 @@ from tasks.analysis.identities import pool
 from tasks.analysis.settings import FaceSettings, SceneConsumer
 from tasks.audit import recheck, references
 from tasks.audit.recheck import Looked
-from tasks.audit.recognisers import Panel, Reference
+from tasks.audit.recognisers import AuditNetworks, Reference
 from tasks.evaluation.measure.pair import Known, frames_of
 from tasks.output.transparency import translucent
 
@@ -101,7 +101,7 @@ class Against:
     limits: Mapping[str, float]
 
     def reasons(
-        self, frames: OpenFrames, looked: Looked, panel: Panel, threads: int, check: Callable[[], None]
+        self, frames: OpenFrames, looked: Looked, panel: AuditNetworks, threads: int, check: Callable[[], None]
     ) -> list[str]:
         """Return why a result must not stay, as far as its source tells.
 
@@ -127,7 +127,7 @@ class Against:
         report = recheck.compare(frames, looked, known, panel, threads, check)
         return [*found, Reason.AUDIT_RECOGNISED] if any(score.recognised for score in report.scores) else found
 
-    def _known(self, panel: Panel, threads: int) -> list[list[Reference]]:
+    def _known(self, panel: AuditNetworks, threads: int) -> list[list[Reference]]:
         """Per judge, the people of the source's tracks as the audit knows them, from the same frames as in a conversion
         by the present code."""
         settings = self.networks.settings

@@ -1,33 +1,26 @@
-"""What the stages of one input may use and what they answer; what all inputs of a run share."""
+"""What the stages of one input may use and what they answer."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from flows.manifest.manifest import Ledger
-from flows.manifest.rows import Evidence, VideoRow
-from flows.run.cancelled import Cancelled
-from flows.run.progress import Clock, Reporter
-from flows.run.watchdog import Watchdog
-from infra.media.probe import VideoInfo
-from infra.privacy import PrivacyFilter
+from flows.manifest.rows import Evidence
+from flows.recipes.clock import Clock
+from infra.media.video_info import VideoInfo
 from infra.settings import Settings
 from infra.storage.cache import Cache
-from infra.storage.lease import Leases
-from infra.storage.store import Store
 from tasks.generation.gallery import Gallery
 from tasks.output.publish import AuditedFile
-from tasks.records import Painted, Verdict
+from tasks.records import FaceEdits, Verdict
 from tasks.stage import Advance, Stage
 
 T = TypeVar("T")
 
 
-class Show(Protocol):
+class TaskWrapper(Protocol):
     """Runs work so that an orchestrator sees it; the name says nothing about the input."""
 
     def __call__(self, name: str, work: Callable[[], T], kind: Stage[Any, Any] | str = "") -> T:
@@ -40,7 +33,7 @@ class Show(Protocol):
         """
 
 
-def unseen(name: str, work: Callable[[], T], kind: Stage[Any, Any] | str = "") -> T:
+def run_plain(name: str, work: Callable[[], T], kind: Stage[Any, Any] | str = "") -> T:
     """Run work without an orchestrator.
 
     Args:
@@ -78,9 +71,9 @@ class Context:
     people: Gallery
     clock: Clock
     folder: Path
-    show: Show = unseen
+    show: TaskWrapper = run_plain
     evidence: Evidence = field(default_factory=Evidence)
-    painted: Painted | None = None
+    painted: FaceEdits | None = None
 
     def stage(
         self,
@@ -134,58 +127,3 @@ class StageResult:
 
 
 Stages = Callable[[Path, VideoInfo, Context], StageResult]
-
-
-@dataclass
-class Services:
-    """What all inputs of a run share.
-
-    Attributes:
-        store: Private store.
-        destination: Where results go.
-        ledger: Rows of the destination.
-        people: Who appeared in this dataset.
-        key: Makes keyed ids.
-        scratch: Private folder on local disk.
-        reporter: Hears what happens.
-        stages: The chain in the middle of a video.
-        leases: Who works on which input.
-        privacy: Keeps addresses of sources out of the log.
-        cancelled: This run ends at its next step when set.
-        stop: Everything that the process does ends at its next step when set.
-        run: Id of the dataset run, if any.
-        watchdog: Watches over videos that may hang, in a process that may be ended for it.
-    """
-
-    store: Store
-    destination: Store
-    ledger: Ledger
-    people: Gallery
-    key: bytes
-    scratch: Path
-    reporter: Reporter
-    stages: Stages | None
-    leases: Leases
-    privacy: PrivacyFilter = field(default_factory=PrivacyFilter)
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    stop: threading.Event = field(default_factory=threading.Event)
-    run: str = ""
-    watchdog: Watchdog | None = None
-
-    def check(self) -> None:
-        """Raise Cancelled when the run is to end."""
-        if self.cancelled.is_set() or self.stop.is_set():
-            raise Cancelled
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A recorded row.
-
-    Attributes:
-        row: The row.
-        reused: Nothing had to be done.
-    """
-
-    row: VideoRow
-    reused: bool

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.interfaces.capabilities import Floats
-from tasks.audit.report import Stray
+from tasks.audit.report import ResidualFace
 from tasks.audit.residual import FaceSearch
-from tasks.records import Extra, Scene
+from tasks.records import RedactionRegion, Scene
 
 _REACH = FaceSearch.every
 """Frames before and after a residual face that are covered, too: as many as lie between two thorough looks."""
@@ -26,7 +26,7 @@ class _Found:
     times: int
 
 
-class Covers:
+class RedactionRegions:
     """What is covered in a video of `frames` frames of (width, height) pixels."""
 
     def __init__(self, size: tuple[int, int], frames: int, scenes: Sequence[Scene]) -> None:
@@ -36,11 +36,11 @@ class Covers:
         self._found: list[_Found] = []
 
     @property
-    def regions(self) -> list[Extra]:
+    def regions(self) -> list[RedactionRegion]:
         """The regions to cover, with the frames that they last."""
         return [self._region(found) for found in self._found]
 
-    def add(self, strays: Sequence[Stray], whole: bool = False) -> bool:
+    def add(self, strays: Sequence[ResidualFace], whole: bool = False) -> bool:
         """Cover residual faces from now on.
 
         Args:
@@ -59,19 +59,19 @@ class Covers:
             self._found.append(_Found(stray.frame, stray.box, min(times, WHOLE)))
         return True
 
-    def _region(self, found: _Found) -> Extra:
+    def _region(self, found: _Found) -> RedactionRegion:
         if found.times >= WHOLE:
             scene = next((s for s in self._scenes if s.first <= found.frame <= s.last), None)
             first, last = (0, self._frames - 1) if scene is None else (scene.first, scene.last)
-            return Extra(first, last, self._whole)
+            return RedactionRegion(first, last, self._whole)
         reach = _REACH * 2**found.times
         middle, half = (found.box[:2] + found.box[2:]) / 2, (found.box[2:] - found.box[:2]) / 2
         half = half * _GROWTH**found.times
         box = np.concatenate([middle - half, middle + half]).astype(np.float32)
-        return Extra(max(found.frame - reach, 0), min(found.frame + reach, self._frames - 1), box)
+        return RedactionRegion(max(found.frame - reach, 0), min(found.frame + reach, self._frames - 1), box)
 
 
-def _touches(stray: Stray, region: Extra) -> bool:
+def _touches(stray: ResidualFace, region: RedactionRegion) -> bool:
     """Whether a residual face lies, in part at least, where a region covers the picture."""
     low, high = np.maximum(stray.box[:2], region.box[:2]), np.minimum(stray.box[2:], region.box[2:])
     return region.first <= stray.frame <= region.last and bool((low < high).all())

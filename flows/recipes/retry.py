@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from flows.recipes.redaction_regions import Covers
+from flows.recipes.redaction_regions import RedactionRegions
 from flows.recipes.twin_assignment import Kept, TwinAssignment
 from infra.errors import Withheld
 from infra.settings import OnFailure, Settings
@@ -21,18 +22,20 @@ from models.interfaces.twins import Strength, Twin
 from models.selection import profiles
 from tasks.analysis.analysis import Analysis
 from tasks.analysis.identities import Identity
-from tasks.audit.preaudit import PreauditRequest, Rehearsal
+from tasks.audit.audit import Known
+from tasks.audit.preaudit import PreauditRequest, PreauditResult
 from tasks.audit.recognisers import Reference
 from tasks.audit.report import Report
-from tasks.audit.result import Known, known_people
+from tasks.audit.result import known_people
 from tasks.generation import controls as control_strangers
 from tasks.generation.controls import Controls
 from tasks.generation.gallery import Gallery
 from tasks.generation.site import Site
 from tasks.generation.strength import strength_of
 from tasks.generation.twin import TOO_CLOSE, TOO_CLOSE_IN_PLACE, Candidate, TwinRequest, TwinResult, Verification
+from tasks.output.patches import PaintedPatches
 from tasks.output.reassemble import Rendered, RenderPlan
-from tasks.records import AttemptRecord, Painted, Verdict
+from tasks.records import AttemptRecord, FaceEdits, Verdict
 
 STRAY_ROUNDS = 3
 """Renders in which residual faces are covered by growing regions. Then the video is withheld, or the whole picture is
@@ -110,6 +113,7 @@ class RetryPolicy:
         faces: Analysis,
         fronts: tuple[Site | None, ...],
         note: Callable[..., None],
+        folder: Path | None = None,
     ) -> None:
         """Args:
         settings: Of the run.
@@ -118,6 +122,7 @@ class RetryPolicy:
         faces: What was found about the faces.
         fronts: Per identity, where its twins are painted.
         note: Takes evidence for the manifest, by the names of its fields.
+        folder: Private scratch folder for what was painted; None keeps nothing from render to render.
         """
         self._settings, self._faces, self._note = settings, faces, note
         self._assignment = TwinAssignment(settings, owner, faces.identities, gallery)
@@ -125,8 +130,9 @@ class RetryPolicy:
             _Person(one, site, faces.largest_face(one) < SMALL_FACE, settings.max_attempts, open=site is not None)
             for one, site in zip(faces.people, fronts, strict=True)
         ]
-        self._covers = Covers(faces.video.size, faces.video.frames, faces.scan.scenes)
+        self._covers = RedactionRegions(faces.video.size, faces.video.frames, faces.scan.scenes)
         self._strays_left, self._audits = STRAY_ROUNDS, 0
+        self._patches = None if folder is None else PaintedPatches(folder)
 
     def attempts(self) -> Iterator[Attempt]:
         """Yield attempts for as long as the last one was rejected.
@@ -162,7 +168,7 @@ class RetryPolicy:
     def plan(self) -> RenderPlan:
         """What is rendered now."""
         twins = tuple(TwinResult(one.index, one.twin, one.strength, tuple(one.records)) for one in self._people)
-        return RenderPlan(self._audits + 1, twins, tuple(self._covers.regions))
+        return RenderPlan(self._audits + 1, twins, tuple(self._covers.regions), self._patches)
 
     @property
     def known(self) -> Known:
@@ -171,7 +177,8 @@ class RetryPolicy:
         measured = {one.index: one.controls for one in self._people if one.controls is not None}
         shown = [one for one in self._people if one.twin is not None]
         twins = {track: one.looks for one in shown for track in one.identity.tracks}
-        return Known(known_people(self._faces, measured, names), twins)
+        people = {track: one.index for one in self._people for track in one.identity.tracks}
+        return Known(known_people(self._faces, measured, names), twins, people)
 
     @property
     def incomplete(self) -> bool:
@@ -243,7 +250,7 @@ class RetryPolicy:
         self._record(person, tried)
         return False
 
-    def preaudit_rejected(self, person: _Person, found: Rehearsal) -> bool:
+    def preaudit_rejected(self, person: _Person, found: PreauditResult) -> bool:
         """Judge whether the audit's judges will take a twin for the source.
 
         Args:
@@ -259,7 +266,7 @@ class RetryPolicy:
         person.looks, person.open = found.twin, False
         return False
 
-    def audit_rejected(self, report: Report, painted: Painted) -> bool:
+    def audit_rejected(self, report: Report, painted: FaceEdits) -> bool:
         """Judge a result, and bind its twins to their people if it passed.
 
         Args:
@@ -291,11 +298,11 @@ class RetryPolicy:
         for person in self._people:
             if set(person.identity.tracks) & set(report.recognised_tracks):
                 self._reject(person, RECOGNISED)
-            elif set(person.identity.tracks) & set(report.untrue_tracks):
+            elif set(person.identity.tracks) & set(report.twin_missing_tracks):
                 self._reject(person, TWIN_MISSING)
         return True
 
-    def verdict(self, painted: Painted) -> tuple[Verdict, str]:
+    def verdict(self, painted: FaceEdits) -> tuple[Verdict, str]:
         """Return verdict and reason of a result that passed the audit.
 
         Args:
@@ -357,7 +364,7 @@ class RetryPolicy:
     def _note_attempts(self) -> None:
         self._note(attempts=[asdict(record) for one in self._people for record in one.records])
 
-    def _note_audit(self, report: Report, painted: Painted) -> None:
+    def _note_audit(self, report: Report, painted: FaceEdits) -> None:
         evidence: dict[str, Any] = {
             "audit": [asdict(score) for score in report.scores],
             "faces_lost": report.lost,
@@ -429,7 +436,7 @@ class Attempt:
         return self.policy.known
 
     def rejects(
-        self, found: Controls | Verification | Rehearsal | Report, about: Candidate | Rendered | None = None
+        self, found: Controls | Verification | PreauditResult | Report, about: Candidate | Rendered | None = None
     ) -> bool:
         """Judge what a stage found.
 
@@ -448,7 +455,7 @@ class Attempt:
                 return self.policy.controls_rejected(person, found)
             case Verification(), Candidate(), _Person() as person:
                 return self.policy.verification_rejected(person, found, about)
-            case Rehearsal(), Candidate(), _Person() as person:
+            case PreauditResult(), Candidate(), _Person() as person:
                 return self.policy.preaudit_rejected(person, found)
             case Report(), Rendered(), _:
                 return self.policy.audit_rejected(found, about.painted)

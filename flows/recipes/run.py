@@ -30,5 +30,7 @@ class RecipeRun(StageRunner):
             identities=len(faces.people),
             turned=faces.scan.turn,
         )
-        policy = RetryPolicy(self.settings, context.public_id, context.people, faces, fronts, context.found)
+        policy = RetryPolicy(
+            self.settings, context.public_id, context.people, faces, fronts, context.found, context.folder
+        )
         yield from policy.attempts()

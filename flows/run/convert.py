@@ -11,14 +11,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.recipes.catalogue import named
-from flows.recipes.context import Outcome, Services, Stages
+from flows.recipes.clock import Reporter
+from flows.recipes.context import Stages
 from flows.run.cancelled import Cancelled
 from flows.run.fingerprint import fingerprint
 from flows.run.image import PictureChain, convert_picture
 from flows.run.image import run_recipe as run_picture_recipe
-from flows.run.progress import Reporter
+from flows.run.session import Outcome, Services
 from flows.run.sources import Job, absolute
 from flows.run.video import convert_video, run_recipe
 from flows.run.watchdog import Watchdog
@@ -175,7 +176,7 @@ def settled(jobs: list[Job], settings: Settings, services: Services) -> dict[int
     Returns:
         Ordinal -> verdict.
     """
-    known = services.ledger.settled(fingerprint(settings))
+    known = services.manifest.settled(fingerprint(settings))
     rows = {job.ordinal: known.get((job.input_id(services.key), job.stamp_id(services.key))) for job in jobs}
     return {n: Outcome(replace(row, ordinal=n), True) for n, row in rows.items() if row is not None}
 
@@ -215,16 +216,16 @@ def services_for(
     install(privacy)
     with scratch() as folder, Leases(store, about=shared.dataset) as leases:
         try:
-            ledger = Ledger(target, tables=not shared.run)
+            manifest = Manifest(target, tables=not shared.run)
             if not shared.run:
-                ledger.flush()
+                manifest.flush()
         except (OSError, StoreError) as error:
             raise UsageError(f"DESTINATION cannot be written ({type(error).__name__}).") from None
         people = Gallery(store, settings.identity_scope, dataset_id(key, destination, settings), leases)
         services = Services(
             store,
             target,
-            ledger,
+            manifest,
             people,
             key,
             folder,
@@ -248,7 +249,7 @@ def services_for(
             finally:
                 services.cancelled.set()
                 if not shared.run:
-                    services.ledger.flush()
+                    services.manifest.flush()
 
 
 def forget(people: Gallery) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.recipes.context import Context, Outcome, Services
+from flows.recipes.context import Context
 from flows.recipes.recipe import Recipe
 from flows.recipes.run import RecipeRun
-from flows.run.input_run import Case, Media, convert_input
+from flows.run.input_run import InputRun, Media, convert_input
+from flows.run.session import Outcome, Services
 from flows.run.sources import Job
 from infra.media.containers.hidden import check_picture
 from infra.media.frame import YuvFrame
@@ -55,7 +56,7 @@ def convert_picture(job: Job, settings: Settings, services: Services, chain: Pic
         The outcome, None when another process is working on the picture.
     """
 
-    def work(source: Path, case: Case) -> None:
+    def work(source: Path, case: InputRun) -> None:
         context = case.context
         colours, alpha = context.stage("read", lambda _: decode_picture(source))
         picture = over_white(colours, alpha)

@@ -20,10 +20,11 @@ from typing import Any
 from flows.manifest import face_records
 from flows.manifest.rows import VideoRow
 from flows.recipes.catalogue import named
-from flows.recipes.context import Context, Outcome, Services, Show, unseen
+from flows.recipes.clock import Clock
+from flows.recipes.context import Context, TaskWrapper, run_plain
 from flows.run.cancelled import LeaseLost
 from flows.run.fingerprint import backends, fingerprint, version
-from flows.run.progress import Clock
+from flows.run.session import Outcome, Services
 from flows.run.sources import Job, fetch
 from flows.run.watchdog import HUNG
 from infra.errors import (
@@ -64,7 +65,7 @@ _CODES = {
 }
 
 
-class Case:
+class InputRun:
     """The row of an input while it is being worked on: says failed until something better is known."""
 
     def __init__(self, row: VideoRow, context: Context) -> None:
@@ -127,8 +128,8 @@ def convert_input(
     settings: Settings,
     services: Services,
     media: Media,
-    work: Callable[[Path, Case], None],
-    show: Show = unseen,
+    work: Callable[[Path, InputRun], None],
+    show: TaskWrapper = run_plain,
 ) -> Outcome | None:
     """Bring one input to its verdict and record it.
 
@@ -162,7 +163,7 @@ def convert_input(
             if claim is None:
                 return None
             output = media.place(row.public_id)
-            earlier = None if settings.overwrite else services.ledger.finished(row.public_id, row.fingerprint, output)
+            earlier = None if settings.overwrite else services.manifest.finished(row.public_id, row.fingerprint, output)
             if earlier is not None:
                 return record(_of_input(earlier, row, services), services, reused=True)
             row, settings, decided = _already_decided(row, settings, services, claim)
@@ -171,7 +172,7 @@ def convert_input(
                 return record(tidy(row, output, settings, services, cache), services)
             clock = Clock(job.ordinal, row.public_id, services.reporter, _check(claim, services))
             clock.allowed_s = settings.allowed_s(0.0)
-            case = Case(row, Context(row.public_id, digest, settings, cache, services.people, clock, folder, show))
+            case = InputRun(row, Context(row.public_id, digest, settings, cache, services.people, clock, folder, show))
             return _worked(case, source, work, services, claim, output)
     except LeaseLost:
         log.warning("%s: another process has taken it over.", row.public_id)
@@ -184,7 +185,7 @@ def _already_decided(
     row: VideoRow, settings: Settings, services: Services, claim: Claim
 ) -> tuple[VideoRow, Settings, bool]:
     """The row, the settings with the seed of this try, and whether it is known that the input is not converted."""
-    held, redone = services.ledger.decided(row.public_id)
+    held, redone = services.manifest.decided(row.public_id)
     # A rejection is taken back to get another face.
     redone += held is not None and settings.overwrite
     settings = replace(settings, seed=(settings.seed + redone) % 2**63)
@@ -198,7 +199,7 @@ def _already_decided(
 
 
 def _worked(
-    case: Case, source: Path, work: Callable[[Path, Case], None], services: Services, claim: Claim, output: str
+    case: InputRun, source: Path, work: Callable[[Path, InputRun], None], services: Services, claim: Claim, output: str
 ) -> Outcome:
     """Do the work and record what became of it."""
     context = case.context
@@ -241,7 +242,7 @@ def _check(claim: Claim, services: Services) -> Callable[[], None]:
     return check
 
 
-def _watched(case: Case, services: Services) -> contextlib.AbstractContextManager[None]:
+def _watched(case: InputRun, services: Services) -> contextlib.AbstractContextManager[None]:
     if services.watchdog is None:
         return contextlib.nullcontext()
     return services.watchdog.watching(case.row.public_id, case.context.clock)
@@ -301,7 +302,7 @@ def record(row: VideoRow, services: Services, reused: bool = False) -> Outcome:
         row = replace(row, finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
     if row.output and not row.output_stamp:
         row = replace(row, output_stamp=services.destination.stamp(row.output) or "")
-    row = services.ledger.record(row)
+    row = services.manifest.record(row)
     services.reporter.finished(row, reused)
     return Outcome(row, reused)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.recipes.context import Context, Outcome, Services, Show, StageResult, unseen
+from flows.recipes.context import Context, StageResult, TaskWrapper, run_plain
 from flows.recipes.recipe import Recipe
 from flows.recipes.run import RecipeRun
 from flows.recipes.runner import StageRunner
-from flows.run.input_run import Case, Media, convert_input
+from flows.run.input_run import InputRun, Media, convert_input
+from flows.run.session import Outcome, Services
 from flows.run.sources import Job
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.privacy import digest_file
 from infra.settings import Settings
 from tasks.analysis import frame_source
@@ -22,7 +23,7 @@ from tasks.output.publish import AuditedFile
 _VIDEO = Media("video", publish.output_path)
 
 
-def convert_video(job: Job, settings: Settings, services: Services, show: Show = unseen) -> Outcome | None:
+def convert_video(job: Job, settings: Settings, services: Services, show: TaskWrapper = run_plain) -> Outcome | None:
     """Bring one video to its verdict and record it; see `flows.run.input_run.convert_input`.
 
     Args:
@@ -35,7 +36,7 @@ def convert_video(job: Job, settings: Settings, services: Services, show: Show =
         The recorded verdict; None when another process is working on the same content.
     """
 
-    def work(source: Path, case: Case) -> None:
+    def work(source: Path, case: InputRun) -> None:
         context = case.context
         info = probe(StageRunner(context, 0), LocalFile(source, context.digest))
         case.note(

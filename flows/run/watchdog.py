@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 
-from flows.run.progress import Clock
+from flows.recipes.clock import Clock
 from infra.storage.lease import Leases
 
 log = logging.getLogger("anonflow")

@@ -26,7 +26,7 @@ from infra.media.containers.headers import (
 from infra.media.containers.hevc import decoder_setup, has_layers
 from infra.media.containers.shown import check_within_edits, has_alpha, presentation
 from infra.media.limits import ChildLimits, MediaLimits
-from infra.media.video_info import VideoInfo as VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.reasons import Reason
 
 _PLAYLISTS = (

@@ -38,7 +38,7 @@ class _NotRemoved(OSError):
 
 
 class Bucket:
-    """A Place at an fsspec address. What fails for passing reasons is tried again; see `infra.storage.faults`."""
+    """Objects at an fsspec address. What fails for passing reasons is tried again; see `infra.storage.faults`."""
 
     def __init__(self, url: str) -> None:
         """Open an address; no server is contacted.
@@ -93,7 +93,7 @@ class Bucket:
 
     @patient
     def info(self, path: str) -> Entry:
-        """Read details of one object, see Place.
+        """Read details of one object, see ObjectBackend.
 
         Args:
             path: the object.
@@ -111,7 +111,7 @@ class Bucket:
 
     @patient
     def size(self, path: str) -> int | None:
-        """Read the size of one object, see Place.
+        """Read the size of one object, see ObjectBackend.
 
         Args:
             path: the object.
@@ -130,7 +130,7 @@ class Bucket:
 
     @patient
     def read(self, path: str, start: int, length: int) -> bytes:
-        """Read a part of an object, see Place.
+        """Read a part of an object, see ObjectBackend.
 
         Args:
             path: the object.
@@ -151,7 +151,7 @@ class Bucket:
             raise
 
     def write(self, path: str, content: Content) -> None:
-        """Make or replace an object, see Place.
+        """Make or replace an object, see ObjectBackend.
 
         Args:
             path: the object.
@@ -167,7 +167,7 @@ class Bucket:
             self._write(path, spool)
 
     def create(self, path: str, data: bytes) -> bool:
-        """Make an object unless there is one, see Place.
+        """Make an object unless there is one, see ObjectBackend.
 
         As exclusive as the server's create-only writes are: see Store.check_exclusive.
 
@@ -181,7 +181,7 @@ class Bucket:
         return self._create(path, data, secrets.token_hex(16))
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Remove objects, see Place.
+        """Remove objects, see ObjectBackend.
 
         Args:
             paths: the objects.
@@ -191,7 +191,7 @@ class Bucket:
             self._remove(batch)
 
     def remove_tree(self, path: str) -> None:
-        """Remove all that lies below a path, see Place.
+        """Remove all that lies below a path, see ObjectBackend.
 
         Args:
             path: the folder.
@@ -208,7 +208,7 @@ class Bucket:
             raise StoreUnavailable("Objects could not be removed from the store, or others go on writing them.")
 
     def entries(self, path: str) -> dict[str, Entry]:
-        """List all objects below a path, see Place.
+        """List all objects below a path, see ObjectBackend.
 
         Args:
             path: the folder.

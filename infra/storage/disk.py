@@ -18,7 +18,7 @@ _TRIES = 3
 
 
 class Disk:
-    """A Place on a local or mounted file system, which is asked once: it either works or does not."""
+    """Objects on a local or mounted file system, which is asked once: it either works or does not."""
 
     patience = 0.0
 
@@ -34,7 +34,7 @@ class Disk:
 
     @patient
     def info(self, path: str) -> Entry:
-        """Read details of one object, see Place.
+        """Read details of one object, see ObjectBackend.
 
         Args:
             path: the object.
@@ -52,7 +52,7 @@ class Disk:
 
     @patient
     def size(self, path: str) -> int | None:
-        """Read the size of one object, see Place.
+        """Read the size of one object, see ObjectBackend.
 
         Args:
             path: the object.
@@ -68,7 +68,7 @@ class Disk:
 
     @patient
     def read(self, path: str, start: int, length: int) -> bytes:
-        """Read a part of an object, see Place.
+        """Read a part of an object, see ObjectBackend.
 
         Args:
             path: the object.
@@ -87,7 +87,7 @@ class Disk:
 
     @patient
     def write(self, path: str, content: Content) -> None:
-        """Make or replace an object, see Place.
+        """Make or replace an object, see ObjectBackend.
 
         Args:
             path: the object.
@@ -103,7 +103,7 @@ class Disk:
 
     @patient
     def create(self, path: str, data: bytes) -> bool:
-        """Make an object unless there is one, see Place. Needs a file system with hard links.
+        """Make an object unless there is one, see ObjectBackend. Needs a file system with hard links.
 
         Args:
             path: the object.
@@ -126,7 +126,7 @@ class Disk:
 
     @patient
     def remove(self, paths: Iterable[str]) -> None:
-        """Remove objects, see Place.
+        """Remove objects, see ObjectBackend.
 
         Args:
             paths: the objects.
@@ -136,7 +136,7 @@ class Disk:
 
     @patient
     def remove_tree(self, path: str) -> None:
-        """Remove all that lies below a path, see Place.
+        """Remove all that lies below a path, see ObjectBackend.
 
         Args:
             path: the folder, or one object.
@@ -157,7 +157,7 @@ class Disk:
 
     @patient
     def entries(self, path: str) -> dict[str, Entry]:
-        """List all objects below a path, see Place.
+        """List all objects below a path, see ObjectBackend.
 
         Args:
             path: the folder.

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from infra.errors import StoreError, UsageError
-from infra.storage.object_backend import Place, chunks
+from infra.storage.object_backend import ObjectBackend, chunks
 
 PIECE = 1 << 20
 _FORMAT = b"anonflS\x01"
@@ -170,7 +170,7 @@ def seal_from_environment() -> Seal:
     return Seal(key)
 
 
-def agree(place: Place, seal: Seal) -> None:
+def agree(place: ObjectBackend, seal: Seal) -> None:
     """Make sure that all who write to a store seal by the same key, or none at all.
 
     The first writer with a key leaves the key's name in the store.

@@ -35,7 +35,7 @@ class Changed(StoreUnavailable):
     """An object was rewritten while it was read."""
 
 
-class Place(Protocol):
+class ObjectBackend(Protocol):
     """Raw objects by their paths relative to a root. Safe among threads, and after a fork.
 
     Every method raises StoreUnavailable as `infra.storage.faults.patient` does; those that need one object raise
@@ -124,7 +124,7 @@ class Place(Protocol):
         """
 
 
-def chunks(place: Place, path: str, small: bool = False) -> Iterator[bytes]:
+def chunks(place: ObjectBackend, path: str, small: bool = False) -> Iterator[bytes]:
     """Read the content of one version of an object.
 
     Args:

@@ -20,7 +20,7 @@ from infra.storage.bucket import Bucket
 from infra.storage.disk import Disk
 from infra.storage.encryption import Damaged, agree, seal_from_environment, sealed_size
 from infra.storage.filesystem import open_address
-from infra.storage.object_backend import CHUNK, Changed, Entry, Place, chunks
+from infra.storage.object_backend import CHUNK, Changed, Entry, ObjectBackend, chunks
 
 __all__ = ["Entry", "Prefix", "Ref", "Store"]
 
@@ -77,7 +77,7 @@ class Store:
             UsageError: the address cannot be opened or holds credentials, or a setting is wrong.
         """
         fs, root = open_address(url)
-        self.place: Place = Disk(Path(root), private) if isinstance(fs, LocalFileSystem) else Bucket(url)
+        self.place: ObjectBackend = Disk(Path(root), private) if isinstance(fs, LocalFileSystem) else Bucket(url)
         self._seal = seal_from_environment()
         self._agreed = False
         self.keeps_versions: bool | None = None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.inpainting import groups
-from models.interfaces.capabilities import Appearance, Floats
+from models.interfaces.capabilities import FaceAttributes, Floats
 
 AGE_BOUNDS = (16.0, 28.0, 40.0, 54.0)
 """Upper bounds in years of the age groups child, young, adult, middle-aged; the last group is older."""
@@ -134,7 +134,7 @@ def tone_of(embeddings: Floats) -> float:
     return float((embeddings.mean(axis=0) - mean) @ slope + level)
 
 
-def tone_wanted(appearance: Appearance, source: Floats | None) -> float:
+def tone_wanted(appearance: FaceAttributes, source: Floats | None) -> float:
     """Return the skin tone to look for.
 
     Measured, a pale man in a dim room (-16) passed for a black man, and got such a twin.
@@ -152,7 +152,7 @@ def tone_wanted(appearance: Appearance, source: Floats | None) -> float:
     return float(np.clip(appearance.skin_ita, likely - TONE_TRUST, likely + TONE_TRUST))
 
 
-def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = None, attempt: int = 1) -> Floats:
+def mismatch(catalogue: Catalogue, wanted: FaceAttributes, source: Floats | None = None, attempt: int = 1) -> Floats:
     """Return how badly each entry fits an appearance.
 
     Adults only for adults, children only for children; no entry with glasses for a source without, while a source with
@@ -183,7 +183,7 @@ def mismatch(catalogue: Catalogue, wanted: Appearance, source: Floats | None = N
     return cost.astype(np.float32)
 
 
-def wears(appearance: Appearance) -> bool:
+def wears(appearance: FaceAttributes) -> bool:
     """Return whether a person wears glasses.
 
     Args:
@@ -195,7 +195,7 @@ def wears(appearance: Appearance) -> bool:
     return appearance.glasses >= 0.5
 
 
-def of_group(catalogue: Catalogue, wanted: Appearance, source: Floats) -> NDArray[np.float64]:
+def of_group(catalogue: Catalogue, wanted: FaceAttributes, source: Floats) -> NDArray[np.float64]:
     """Return how much a source looks like each entry's apparent group.
 
     Args:
@@ -210,7 +210,7 @@ def of_group(catalogue: Catalogue, wanted: Appearance, source: Floats) -> NDArra
 
 
 def alike(
-    catalogue: Catalogue, wanted: Appearance, source: Floats | None, among: NDArray[np.bool_]
+    catalogue: Catalogue, wanted: FaceAttributes, source: Floats | None, among: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return which entries are like an appearance.
 
@@ -239,7 +239,7 @@ def alike(
     return found
 
 
-def near(catalogue: Catalogue, wanted: Appearance, source: Floats | None, slack: float = 1.0) -> NDArray[np.bool_]:
+def near(catalogue: Catalogue, wanted: FaceAttributes, source: Floats | None, slack: float = 1.0) -> NDArray[np.bool_]:
     """Return which entries are near an appearance in tone and age, of any group.
 
     Args:

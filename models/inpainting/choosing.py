@@ -75,7 +75,8 @@ def candidates(people: Catalogue, job: TwinJob) -> list[int]:
         Entries' indices, or numbers of blends (see `parents`); at least one.
 
     Raises:
-        Withheld: `no_candidate`: no entry fits, or, unless `job.anybody`, those who would probably pass are all too
+        Withheld: `no_candidate`: no entry fits, or, unless `job.allow_any_candidate`, those who would probably pass are
+            all too
             near to others.
     """
     if job.prefer >= 0:
@@ -141,7 +142,7 @@ def _pools(
             mates = best(cost, fits & alike & (away >= FAR))[:PARENTS]
             crowded = (crowded + _blends(people, mates, cost, job, LIKELY, longest))[:POOL]
         # Those who are left look like the source.
-        if not job.anybody:
+        if not job.allow_any_candidate:
             return crowded, []
     near = alike if (free & alike).sum() >= POOL else np.ones_like(alike)
     likely = best(cost, free & near & (away >= LIKELY))

@@ -57,7 +57,7 @@ class Mesh:
 
 
 @dataclass(frozen=True)
-class Appearance:
+class FaceAttributes:
     """Predicted attributes of one face. Identifying: never logged, never published.
 
     Attributes:

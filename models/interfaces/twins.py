@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from models.interfaces.capabilities import Appearance, Floats, Image
+from models.interfaces.capabilities import FaceAttributes, Floats, Image
 
 AT_REST: Floats = np.zeros(0, np.float32)
 """Blendshapes of a twin without an expression."""
@@ -43,7 +43,7 @@ class TwinJob:
 
     frame: Image
     mesh: Floats
-    appearance: Appearance
+    appearance: FaceAttributes
     source: Floats
     others: Floats
     embedder: str
@@ -51,14 +51,14 @@ class TwinJob:
     seed: int
     attempt: int
     prefer: int = -1
-    anybody: bool = False
+    allow_any_candidate: bool = False
     kind_first: bool = False
     kindred: tuple[int, ...] = ()
     unfit: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
-class Front:
+class SourcePortrait:
     """The frontal frame with the twin in it. Identifying, since surroundings and motion are the source's.
 
     Motion models that know pictures and no meshes move this.
@@ -66,7 +66,7 @@ class Front:
     Attributes:
         picture: (h, w, 3) uint8 BGR.
         mesh: (478, 3) pixels of the picture, the source's shape at rest in the pose of that frame.
-        template: (k,) numbers that the motion model reads from the source there (see `Driving.template`).
+        template: (k,) numbers that the motion model reads from the source there (see `DrivingMotion.template`).
     """
 
     picture: Image
@@ -88,7 +88,7 @@ class Twin:
             near the face's outline only this is shown.
         crown: (h, w) uint8, the share of forehead and front hair that is shown above the outline (255: all), see
             models.motion.mesh.hairline.
-        front: See `Front`; None until a motion model that needs it was introduced to the twin.
+        front: See `SourcePortrait`; None until a motion model that needs it was introduced to the twin.
         made_with: Parameters that made it, for the record of attempts; nothing identifying.
     """
 
@@ -99,7 +99,7 @@ class Twin:
     embedding: Floats
     skin: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
     crown: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
-    front: Front | None = None
+    front: SourcePortrait | None = None
     made_with: dict[str, float] = field(default_factory=dict)
 
 
@@ -146,7 +146,7 @@ class Strangers(Protocol):
 
 
 @dataclass(frozen=True)
-class Driving:
+class DrivingMotion:
     """The motion of one track, independent of any twin. Identifying.
 
     Attributes:
@@ -222,7 +222,7 @@ class Patch:
 
 
 @runtime_checkable
-class Performance(Protocol):
+class AnimatedFace(Protocol):
     """A twin in the pose and with the expression of one frame, ready to be painted."""
 
     def paint(self, frame: Image) -> Patch | None:
@@ -243,14 +243,14 @@ class MotionModel(Protocol):
     Attributes:
         name: Name of the backend.
         batch: Number of rows that the model prefers to get at a time.
-        columns: k of `Driving.template`; 0 when the model reads no frames.
+        columns: k of `DrivingMotion.template`; 0 when the model reads no frames.
     """
 
     name: str
     batch: int
     columns: int
 
-    def observe(self, frames: Sequence[Image], drivings: Sequence[Driving], rows: Sequence[int]) -> Floats:
+    def observe(self, frames: Sequence[Image], drivings: Sequence[DrivingMotion], rows: Sequence[int]) -> Floats:
         """Return the numbers that the model reads from each frame of a face.
 
         Args:
@@ -262,7 +262,7 @@ class MotionModel(Protocol):
             (n, columns) float32.
         """
 
-    def introduce(self, twin: Twin, driving: Driving, row: int, frame: Image, strength: Strength) -> Twin:
+    def prepare(self, twin: Twin, driving: DrivingMotion, row: int, frame: Image, strength: Strength) -> Twin:
         """Return the twin with the facts of the frontal frame that this model must know.
 
         Args:
@@ -276,9 +276,9 @@ class MotionModel(Protocol):
             The twin, completed.
         """
 
-    def perform(
-        self, twin: Twin, driving: Driving, rows: Sequence[int], strength: Strength
-    ) -> Sequence[Performance | None]:
+    def animate(
+        self, twin: Twin, driving: DrivingMotion, rows: Sequence[int], strength: Strength
+    ) -> Sequence[AnimatedFace | None]:
         """Return one performance per row of the driving.
 
         Args:

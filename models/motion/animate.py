@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.interfaces.capabilities import Image
-from models.interfaces.twins import Driving, MotionModel, Patch, Strength, Twin
+from models.interfaces.twins import DrivingMotion, MotionModel, Patch, Strength, Twin
 
 
 def animate(
-    model: MotionModel, twin: Twin, driving: Driving, frames: Sequence[Image], rows: Sequence[int], strength: Strength
+    model: MotionModel,
+    twin: Twin,
+    driving: DrivingMotion,
+    frames: Sequence[Image],
+    rows: Sequence[int],
+    strength: Strength,
 ) -> list[Patch | None]:
     """Return one patch per (frame, row of driving) pair.
 
@@ -24,5 +29,5 @@ def animate(
     Returns:
         One patch per pair; None where the face cannot be replaced (redact it).
     """
-    shown = model.perform(twin, driving, rows, strength)
+    shown = model.animate(twin, driving, rows, strength)
     return [one.paint(frame) if one is not None else None for one, frame in zip(shown, frames, strict=True)]

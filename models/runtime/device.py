@@ -15,7 +15,7 @@ Precision = Literal["float32", "float16", "bfloat16"]
 
 
 @dataclass(frozen=True)
-class Place:
+class Device:
     """device: of torch. dtype: of the networks' weights and activations."""
 
     device: torch.device
@@ -41,7 +41,7 @@ def only_finite(drawn: Tensor, show: Callable[[Tensor], list[Image]]) -> list[Im
     return [picture if fine else None for picture, fine in zip(show(drawn), good, strict=True)]
 
 
-def choose(device: str | None = None, precision: Precision | None = None) -> Place:
+def choose(device: str | None = None, precision: Precision | None = None) -> Device:
     """Return where the networks run: a graphics card in float16 where there is one, else the CPU in float32.
 
     float16 on a card is how the networks' authors run them.
@@ -55,4 +55,4 @@ def choose(device: str | None = None, precision: Precision | None = None) -> Pla
     """
     found = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     named = precision or ("float16" if found.type == "cuda" else "float32")
-    return Place(found, getattr(torch, named))
+    return Device(found, getattr(torch, named))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.interfaces.capabilities import Appearance
-from tasks.analysis.attributes import Appearances
+from models.interfaces.capabilities import FaceAttributes
+from tasks.analysis.attributes import PeopleAttributes
 from tasks.analysis.faces import Scan
 from tasks.analysis.frame_source import FrameSource
 from tasks.analysis.identities import Identities, Identity
-from tasks.analysis.motion import Drivings
+from tasks.analysis.motion import DrivingMotions
 from tasks.analysis.samples import Samples
 from tasks.records import References, Tracks
 
@@ -32,8 +32,8 @@ class Analysis:
     scan: Scan
     samples: Samples
     identities: Identities
-    appearances: Appearances
-    drivings: Drivings
+    appearances: PeopleAttributes
+    drivings: DrivingMotions
     references: References
 
     @property
@@ -46,7 +46,7 @@ class Analysis:
         """All identities, in order of appearance."""
         return self.identities.identities
 
-    def appearance(self, person: Identity) -> Appearance:
+    def appearance(self, person: Identity) -> FaceAttributes:
         """Return the attributes of an identity.
 
         Args:

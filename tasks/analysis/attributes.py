@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from models.attributes import skin
-from models.interfaces.capabilities import AgeGender, Appearance, Emotion, Ethnicity, Face, Floats, Image, Parser
+from models.interfaces.capabilities import AgeGender, Emotion, Ethnicity, Face, FaceAttributes, Floats, Image, Parser
 from models.landmarks import topology
 from tasks.analysis.identities import Identities
 from tasks.analysis.samples import Samples, mesh_in_crop
@@ -24,14 +24,14 @@ _PARSED = 3
 
 
 @dataclass(frozen=True)
-class Appearances:
+class PeopleAttributes:
     """One appearance per identity, in the order of the identities."""
 
-    appearances: tuple[Appearance, ...]
+    appearances: tuple[FaceAttributes, ...]
 
 
 @stage("recognise attributes", "attributes", VERSION, "3.3", ("age_gender", "emotion", "parser", "ethnicity"))
-def recognise_attributes(work: Work, tracks: Tracks, samples: Samples, people: Identities) -> Appearances:
+def recognise_attributes(work: Work, tracks: Tracks, samples: Samples, people: Identities) -> PeopleAttributes:
     """Estimate age, gender, emotion and the rest of each identity, and its ethnicity where the profile can.
 
     Args:
@@ -56,7 +56,7 @@ def run(
     emotion: Emotion,
     parser: Parser,
     ethnicity: Ethnicity | None = None,
-) -> Appearances:
+) -> PeopleAttributes:
     """Pool the attributes of each identity over its samples (medians and means).
 
     These are age, gender, emotion, ethnicity (where a network estimates it), skin tone, beard and glasses.
@@ -89,7 +89,7 @@ def run(
         straight = np.argsort([-face.size for face in faces])[:_PARSED]
         glasses = [glasses_share(crops[i], faces[i], meshes[i], parser) for i in straight]
         result.append(
-            Appearance(
+            FaceAttributes(
                 age=float(np.median(ages[:, 0])),
                 female=float(ages[:, 1].mean()),
                 emotion=moods,
@@ -99,7 +99,7 @@ def run(
                 ethnicity=kinds,
             )
         )
-    return Appearances(tuple(result))
+    return PeopleAttributes(tuple(result))
 
 
 def _means(labels: tuple[str, ...], rows: Floats) -> dict[str, float]:

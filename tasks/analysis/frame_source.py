@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from infra.media.decode import open_frames
 from infra.media.encode import open_encoder
 from infra.media.frame import YuvFrame
-from infra.media.probe import VideoInfo
 from infra.media.turn import OpenFrames, Sink, open_turned
+from infra.media.video_info import VideoInfo
 from infra.settings import Settings
 from tasks.analysis import scenes
 from tasks.analysis.settings import FaceSettings, MotionLimits, SceneConsumer

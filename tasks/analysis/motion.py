@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from infra.media.turn import OpenFrames
 from infra.process.parallel import ahead, batches
 from models.interfaces.capabilities import Floats
-from models.interfaces.twins import Driving, MotionModel
+from models.interfaces.twins import DrivingMotion, MotionModel
 from models.landmarks import pose
 from models.motion.mesh import geometry, occlusion, rows
 from tasks.analysis.frame_source import FrameSource
@@ -28,14 +28,14 @@ Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Drivings:
+class DrivingMotions:
     """One driving motion per track, in the order of the tracks."""
 
-    drivings: tuple[Driving, ...]
+    drivings: tuple[DrivingMotion, ...]
 
 
 @stage("extract motion", "motion", VERSION, "3.5 (6)", ("motion",))
-def extract_motion(work: Work, video: FrameSource, tracks: Tracks, people: Identities) -> Drivings:
+def extract_motion(work: Work, video: FrameSource, tracks: Tracks, people: Identities) -> DrivingMotions:
     """Build the driving motion of every track, see `run`.
 
     Args:
@@ -57,7 +57,7 @@ def run(
     frames: OpenFrames | None = None,
     motion: MotionModel | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Drivings:
+) -> DrivingMotions:
     """Build the driving motion of each track; the neutral shape is shared by all tracks of an identity.
 
     Args:
@@ -80,13 +80,13 @@ def run(
         rest = rests[owner[0].index] if owner else pose.mean_face()
         result.append(rows.of_meshes(meshes, usable, track.presence, rest, track.first))
     if frames is None or motion is None or motion.columns == 0:
-        return Drivings(tuple(result))
-    return Drivings(tuple(_observed(frames, result, motion, progress)))
+        return DrivingMotions(tuple(result))
+    return DrivingMotions(tuple(_observed(frames, result, motion, progress)))
 
 
 def _observed(
-    frames: OpenFrames, drivings: Sequence[Driving], motion: MotionModel, progress: Callable[[int], None] | None
-) -> list[Driving]:
+    frames: OpenFrames, drivings: Sequence[DrivingMotion], motion: MotionModel, progress: Callable[[int], None] | None
+) -> list[DrivingMotion]:
     """The drivings with what the model reads from every usable row, NaN elsewhere, and how hidden the face is there."""
     tables = [np.full((len(d.usable), motion.columns), np.nan, np.float32) for d in drivings]
     looks = [np.zeros((len(d.usable), 468, 3), np.uint8) for d in drivings]
@@ -113,7 +113,7 @@ def _observed(
     ]
 
 
-def _rows(drivings: Sequence[Driving], frame: int) -> Iterator[tuple[int, int]]:
+def _rows(drivings: Sequence[DrivingMotion], frame: int) -> Iterator[tuple[int, int]]:
     """(index of the driving, row) for each that has a usable row on a frame."""
     for index, driving in enumerate(drivings):
         row = frame - driving.first

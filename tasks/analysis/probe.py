@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from infra.media.limits import MediaLimits
-from infra.media.probe import VideoInfo, probe_video
+from infra.media.probe import probe_video
+from infra.media.video_info import VideoInfo
 from infra.settings import Settings
 from tasks.analysis.frame_source import LocalFile
 from tasks.stage import Work, stage

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from infra.errors import ToolError
 from infra.media import child, commands
 from infra.media.limits import ChildLimits, MediaLimits
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.settings import SceneBackend, Settings
 from tasks.records import Scene
 

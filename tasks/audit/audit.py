@@ -10,40 +10,52 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 from infra.media.frame import YuvFrame
 from infra.process.parallel import ordered
 from models.interfaces.capabilities import Face
-from tasks.audit.recognisers import Panel, Reference
-from tasks.audit.report import Compared, Report, Stray, report
-from tasks.records import Painted
+from tasks.audit.recognisers import AuditNetworks, Reference
+from tasks.audit.report import Compared, Report, ResidualFace, report
+from tasks.records import FaceEdits
 
 VERSION = 10
 
 
+@dataclass(frozen=True)
+class Known:
+    """Who must not be recognised, and who is to be seen.
+
+    Attributes:
+        sources: Per judge, every identity.
+        twins: Track -> per judge, the twin that is to be seen on it; None does not look whether it is.
+        people: Track -> number of its person; None takes every track for another person.
+    """
+
+    sources: Sequence[Sequence[Reference]]
+    twins: Mapping[int, Sequence[Reference]] | None = None
+    people: Mapping[int, int] | None = None
+
+
 def run(
     frames: Callable[[], AbstractContextManager[Iterator[YuvFrame]]],
-    painted: Painted,
-    sources: Sequence[Sequence[Reference]],
-    panel: Panel,
+    painted: FaceEdits,
+    known: Known,
+    panel: AuditNetworks,
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
-    twins: Mapping[int, Sequence[Reference]] | None = None,
     cuts: Collection[int] = (),
-    people: Mapping[int, int] | None = None,
 ) -> Report:
     """Audit an encoded file.
 
     Args:
         frames: Opens the decoded frames of the result.
         painted: What was done to the faces.
-        sources: Per judge, every person who must not be recognised.
+        known: Who must not be recognised, and who is to be seen.
         panel: The networks that audit.
         workers: Threads.
         progress: Called with the number of frames done.
-        twins: Track -> per judge, the twin that is to be seen on it; None does not look whether it is.
         cuts: Frames with which scenes begin, each of which gets a thorough look.
-        people: Track -> number of its person; None takes every track for another person.
 
     Returns:
         What the audit found.
@@ -55,23 +67,23 @@ def run(
     for index, frame in enumerate(painted.frame.tolist()):
         rows.setdefault(frame, []).append(index)
 
-    def look(frame: YuvFrame) -> tuple[list[Stray], list[Compared]]:
+    def look(frame: YuvFrame) -> tuple[list[ResidualFace], list[Compared]]:
         image = frame.to_bgr()
         own = rows.get(frame.index, [])
         compared: list[Compared] = []
         for row in (r for r in own if painted.replaced[r]):
             expected = Face(painted.boxes[row], 0.0, painted.points[row])
             face, seen = panel.view(image, expected)
-            twin = None if twins is None else twins[int(painted.track[row])]
-            compared.append(Compared(row, panel.compare(image, face, sources, twin), seen))
+            twin = None if known.twins is None else known.twins[int(painted.track[row])]
+            compared.append(Compared(row, panel.compare(image, face, known.sources, twin), seen))
         thorough = frame.index % panel.search.every == 0 or frame.index in cuts
         found = panel.search.find(image, thorough)
         # A face found where one was covered is a stray.
         shown = [painted.boxes[row] for row in own if painted.replaced[row]]
         left = panel.search.confirmed(image, found, shown)
-        return [Stray(frame.index, face.box, face.score) for face in left], compared
+        return [ResidualFace(frame.index, face.box, face.score) for face in left], compared
 
-    strays: list[Stray] = []
+    strays: list[ResidualFace] = []
     compared: list[Compared] = []
     count = 0
     with frames() as stream:
@@ -81,4 +93,4 @@ def run(
             count += 1
             if progress is not None:
                 progress(count)
-    return report(count, compared, painted, panel.judges, strays, people)
+    return report(count, compared, painted, panel.judges, strays, known.people)

@@ -9,7 +9,7 @@ from models.runtime import openvino_runtime
 from models.selection import profiles
 from tasks.analysis import framing
 from tasks.audit import residual
-from tasks.audit.recognisers import QUICK, Judge, Panel
+from tasks.audit.recognisers import QUICK, AuditNetworks, AuditRecogniser
 from tasks.audit.residual import FaceSearch
 from tasks.stage import Networks
 
@@ -17,7 +17,7 @@ ROLES = ("audit_detector", "framing_detector", "confirming_detector", "landmarke
 _WITNESSES = ("audit_detector", "framing_detector", "confirming_detector")
 
 
-def panel(networks: Networks, still: bool, strict: bool = False) -> Panel:
+def panel(networks: Networks, still: bool, strict: bool = False) -> AuditNetworks:
     """Build the auditing networks; the embedders with the distances at which they confuse 1 % of strangers.
 
     Args:
@@ -31,12 +31,12 @@ def panel(networks: Networks, still: bool, strict: bool = False) -> Panel:
     own = networks.load_all("audit_embedders")
     hasty = {e.name for e in own} & QUICK if openvino_runtime.quick() else set()
     quick = [profiles.load("embedder", e.name, precision="bf16") if e.name in hasty else None for e in own]
-    return Panel(
+    return AuditNetworks(
         search=search(networks, still),
         witness=networks.load("audit_detector", long_side=framing.UPRIGHT),
         landmarker=networks.load("landmarker"),
         judges=tuple(
-            Judge(embedder, calibration(embedder.name).far_1, rough, strict)
+            AuditRecogniser(embedder, calibration(embedder.name).far_1, rough, strict)
             for embedder, rough in zip(own, quick, strict=True)
         ),
     )

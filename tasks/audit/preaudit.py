@@ -13,7 +13,7 @@ from models.motion.mesh.backend import face_of
 from models.selection import profiles
 from tasks.analysis.samples import Sample
 from tasks.audit.networks import ROLES, is_strict, panel
-from tasks.audit.recognisers import Panel, Reference
+from tasks.audit.recognisers import AuditNetworks, Reference
 from tasks.generation import limits
 from tasks.generation.controls import Controls
 from tasks.generation.painting import Trial, show
@@ -25,7 +25,7 @@ VERSION = 7
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class PreauditResult:
     """What the judges say of a candidate.
 
     Attributes:
@@ -38,7 +38,9 @@ class Rehearsal:
 
 
 @stage("preaudit", "rehearse", VERSION, "3.5 (5)", ("motion", "inpainter", *ROLES), cached=False, timed_as="rehearsal")
-def preaudit(work: Work, site: Site, controls: Controls, candidate: Candidate, check: PreauditRequest) -> Rehearsal:
+def preaudit(
+    work: Work, site: Site, controls: Controls, candidate: Candidate, check: PreauditRequest
+) -> PreauditResult:
     """Ask the audit's judges about an accepted candidate, see `run`.
 
     Args:
@@ -82,12 +84,12 @@ class PreauditRequest:
 def run(
     trial: Trial,
     samples: Sequence[Sample],
-    panel: Panel,
+    panel: AuditNetworks,
     controls: Controls,
     candidate: int = -1,
     workers: int = 2,
     margin: float = 0.0,
-) -> Rehearsal:
+) -> PreauditResult:
     """Ask the audit's judges about a twin on its samples.
 
     Args:
@@ -108,7 +110,7 @@ def run(
     """
     shown = show(trial, samples, panel.landmarker, [judge.embedder for judge in panel.judges], workers)
     if not shown.samples:
-        return Rehearsal(False, ())
+        return PreauditResult(False, ())
     recognised = False
     twins = []
     for k, vectors in enumerate(shown.vectors, 1):
@@ -126,4 +128,4 @@ def run(
         portrait = judge.embedder.embed([trial.twin.picture], [face_of(trial.twin.mesh)])[0]
         # By how it looks here, garbage that is like itself would be a twin.
         twins.append(Reference(portrait, judge.threshold))
-    return Rehearsal(recognised, tuple(twins))
+    return PreauditResult(recognised, tuple(twins))

@@ -19,9 +19,9 @@ from infra.process.parallel import ordered
 from models.interfaces.capabilities import Detector, Face, Floats, Image
 from tasks.analysis.tracking import overlap
 from tasks.audit import audit
-from tasks.audit.recognisers import Panel, Reference
-from tasks.audit.report import Report, Stray
-from tasks.records import Painted
+from tasks.audit.recognisers import AuditNetworks, Reference
+from tasks.audit.report import Report, ResidualFace
+from tasks.records import FaceEdits
 
 VERSION = 2
 _SAME = 0.25
@@ -64,15 +64,15 @@ class Looked:
     """
 
     frames: int
-    strays: tuple[Stray, ...]
+    strays: tuple[ResidualFace, ...]
     twins: Mapping[int, Sequence[Face]]
 
 
 def look(
     frames: OpenFrames,
-    panel: Panel,
+    panel: AuditNetworks,
     earlier: Earlier,
-    record: Painted | None,
+    record: FaceEdits | None,
     workers: int = 2,
     check: Callable[[], None] = lambda: None,
 ) -> Looked:
@@ -105,14 +105,14 @@ def look(
             left += [(index, face) for face in loose]
     if known is None:
         left = [(index, face) for index, face in left if not _between(index, face, seen)]
-    return Looked(len(seen), tuple(Stray(index, face.box, face.score) for index, face in left), seen)
+    return Looked(len(seen), tuple(ResidualFace(index, face.box, face.score) for index, face in left), seen)
 
 
 def compare(
     frames: OpenFrames,
     looked: Looked,
     sources: Sequence[Sequence[Reference]],
-    panel: Panel,
+    panel: AuditNetworks,
     workers: int = 2,
     check: Callable[[], None] = lambda: None,
 ) -> Report:
@@ -132,17 +132,17 @@ def compare(
         The report, with a score per judge.
     """
     rows = [(frame, face) for frame, faces in sorted(looked.twins.items()) for face in faces]
-    painted = Painted(
+    painted = FaceEdits(
         np.array([frame for frame, _ in rows], np.int64),
         np.zeros(len(rows), np.int64),
         np.ones(len(rows), bool),
         np.stack([face.box for _, face in rows]) if rows else np.zeros((0, 4), np.float32),
         np.stack([face.points for _, face in rows]) if rows else np.zeros((0, 5, 2), np.float32),
     )
-    return audit.run(frames, painted, sources, panel, workers, lambda _: check())
+    return audit.run(frames, painted, audit.Known(sources), panel, workers, lambda _: check())
 
 
-def _recorded(record: Painted) -> dict[int, list[Face]]:
+def _recorded(record: FaceEdits) -> dict[int, list[Face]]:
     """Frame -> the replaced faces. What was covered must show no face, so it is left out."""
     found: dict[int, list[Face]] = {}
     for row in np.flatnonzero(record.replaced):

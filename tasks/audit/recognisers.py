@@ -67,7 +67,7 @@ class Likeness:
 
 
 @dataclass(frozen=True)
-class Judge:
+class AuditRecogniser:
     """An embedder that judges faces.
 
     Attributes:
@@ -128,7 +128,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Panel:
+class AuditNetworks:
     """The networks that audit.
 
     Attributes:
@@ -143,7 +143,7 @@ class Panel:
     search: FaceSearch
     witness: Detector
     landmarker: Landmarker
-    judges: tuple[Judge, ...]
+    judges: tuple[AuditRecogniser, ...]
 
     def view(self, image: Image, expected: Face) -> tuple[Face, bool]:
         """Look at an expected face by detector and landmarker.

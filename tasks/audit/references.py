@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks.analysis.samples import Samples
 from tasks.audit import audit
 from tasks.audit.networks import ROLES, panel
-from tasks.audit.recognisers import Panel
+from tasks.audit.recognisers import AuditNetworks
 from tasks.records import References
 from tasks.stage import Work, stage
 
@@ -24,7 +24,7 @@ def embed_references(work: Work, samples: Samples) -> References:
     return run(samples, panel(work, still=False))
 
 
-def run(samples: Samples, panel: Panel) -> References:
+def run(samples: Samples, panel: AuditNetworks) -> References:
     """Embed every sample for every judge.
 
     Args:

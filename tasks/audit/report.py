@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.interfaces.capabilities import Floats
-from tasks.audit.recognisers import Judge, Likeness
+from tasks.audit.recognisers import AuditRecogniser, Likeness
 from tasks.generation import limits
-from tasks.records import Painted
+from tasks.records import FaceEdits
 
 _UNTRUE = 0.1
 """Share of a track's painted faces that may be lost or unlike the twin. Beyond, the data are of no use, and an embedder
@@ -45,7 +45,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Stray:
+class ResidualFace:
     """A face in the result that was neither replaced nor redacted.
 
     Attributes:
@@ -79,9 +79,9 @@ class Report:
     faces: int
     scores: tuple[Score, ...]
     lost: int
-    strays: tuple[Stray, ...]
+    strays: tuple[ResidualFace, ...]
     recognised_tracks: tuple[int, ...]
-    untrue_tracks: tuple[int, ...] = ()
+    twin_missing_tracks: tuple[int, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -90,7 +90,7 @@ class Report:
         That is when no person was recognised, no face was left, and the twins are what is seen.
         """
         recognised = self.recognised_tracks or any(score.recognised for score in self.scores)
-        return not self.strays and not self.untrue_tracks and not recognised
+        return not self.strays and not self.twin_missing_tracks and not recognised
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Compared:
     """One replaced face.
 
     Attributes:
-        row: Its row in `Painted`.
+        row: Its row in `FaceEdits`.
         likeness: What each judge says of it.
         seen: Whether a face is seen there.
     """
@@ -111,9 +111,9 @@ class Compared:
 def report(
     count: int,
     compared: list[Compared],
-    painted: Painted,
-    judges: Sequence[Judge],
-    strays: list[Stray],
+    painted: FaceEdits,
+    judges: Sequence[AuditRecogniser],
+    strays: list[ResidualFace],
     people: Mapping[int, int] | None = None,
 ) -> Report:
     """Put together what the audit of one file found.
@@ -170,7 +170,7 @@ def _taken(track: NDArray[np.int64], found: Sequence[Likeness], people: Mapping[
     return {int(one) for own in near for one in track[own]}
 
 
-def _untrue(compared: Sequence[Compared], painted: Painted) -> tuple[int, ...]:
+def _untrue(compared: Sequence[Compared], painted: FaceEdits) -> tuple[int, ...]:
     """The tracks of whose painted faces more than `_UNTRUE` are none, or are not the twin to some judge."""
     track = np.array([painted.track[one.row] for one in compared], dtype=np.int64)
     wrong = np.array([not one.seen or any(said.unlike for said in one.likeness) for one in compared], bool)

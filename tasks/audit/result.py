@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from infra.errors import Withheld
 from models.embedding.calibration import calibration
 from tasks.analysis.analysis import Analysis
-from tasks.audit.audit import VERSION, run
+from tasks.audit.audit import VERSION, Known, run
 from tasks.audit.networks import ROLES, is_strict, panel
 from tasks.audit.recognisers import Reference
 from tasks.audit.report import Report
@@ -16,19 +15,6 @@ from tasks.generation.controls import Controls
 from tasks.generation.limits import sources_of
 from tasks.output.reassemble import Rendered, RenderPlan
 from tasks.stage import Work, stage
-
-
-@dataclass(frozen=True)
-class Known:
-    """Who must not be recognised, and who is to be seen.
-
-    Attributes:
-        sources: Per judge, every identity.
-        twins: Track -> per judge, the twin that is to be seen on it.
-    """
-
-    sources: Sequence[Sequence[Reference]]
-    twins: Mapping[int, Sequence[Reference]]
 
 
 @stage("audit", "audit", VERSION, "3.5 (5)", ROLES, cached=False)
@@ -53,13 +39,11 @@ def audit(work: Work, result: Rendered, faces: Analysis, plan: RenderPlan, known
     report = run(
         result.frames,
         result.painted,
-        known.sources,
+        known,
         panel(work, video.frames == 1, is_strict(settings.surroundings)),
         settings.threads,
         work.advance,
-        known.twins,
         [scene.first for scene in faces.scan.scenes],
-        {track: one.index for one in faces.people for track in one.tracks},
     )
     if report.frames != video.frames:
         raise Withheld(

@@ -16,7 +16,7 @@ import numpy as np
 from infra.errors import Withheld
 from infra.settings import Settings
 from models.embedding.calibration import calibration
-from models.interfaces.capabilities import Appearance, Embedder, Floats, Landmarker
+from models.interfaces.capabilities import Embedder, FaceAttributes, Floats, Landmarker
 from models.interfaces.twins import MotionModel, Strangers, Twin, TwinJob
 from models.selection import profiles
 from tasks.analysis import framing
@@ -181,7 +181,7 @@ class Tools:
 def run(
     site: Site,
     identity: Identity,
-    appearance: Appearance,
+    appearance: FaceAttributes,
     sources: Sequence[Source],
     tools: Tools,
     seed: int,
@@ -240,7 +240,7 @@ def _painted(site: Site, job: TwinJob, tools: Tools) -> tuple[list[Twin], list[t
     return people, seen, shown or ()
 
 
-def job_of(site: Site, identity: Identity, appearance: Appearance, embedder: str, seed: int) -> TwinJob:
+def job_of(site: Site, identity: Identity, appearance: FaceAttributes, embedder: str, seed: int) -> TwinJob:
     """Return the job by which people of an identity's kind are found.
 
     Args:

@@ -48,7 +48,7 @@ def inpaint(
         prefer=request.prefer,
         seed=seed_of(request.seed, request.key),
         attempt=request.number,
-        anybody=request.allow_any_candidate,
+        allow_any_candidate=request.allow_any_candidate,
         kind_first=request.kind_first,
         kindred=kindred,
         unfit=unfit,

@@ -9,7 +9,7 @@ import numpy as np
 
 from infra.process.parallel import batches, ordered
 from models.interfaces.capabilities import Embedder, Face, Floats, Image, Landmarker
-from models.interfaces.twins import Driving, MotionModel, Performance, Strength, Twin
+from models.interfaces.twins import AnimatedFace, DrivingMotion, MotionModel, Strength, Twin
 from models.motion.mesh import rows
 from tasks.analysis.framing import framed
 from tasks.analysis.samples import Sample
@@ -31,11 +31,11 @@ class Trial:
     """
 
     twin: Twin
-    drivings: Mapping[int, Driving]
+    drivings: Mapping[int, DrivingMotion]
     motion: MotionModel
     strength: Strength
 
-    def perform(self, samples: Sequence[Sample]) -> Iterator[tuple[Sample, Performance | None]]:
+    def animate(self, samples: Sequence[Sample]) -> Iterator[tuple[Sample, AnimatedFace | None]]:
         """Perform the twin on samples, as many at a time as the model likes.
 
         Args:
@@ -46,18 +46,18 @@ class Trial:
         """
         for some in batches(samples, self.motion.batch):
             driving = rows.joined([shifted(self.drivings[sample.track], sample) for sample in some])
-            yield from zip(some, self.motion.perform(self.twin, driving, range(len(some)), self.strength), strict=True)
+            yield from zip(some, self.motion.animate(self.twin, driving, range(len(some)), self.strength), strict=True)
 
-    def paint(self, performed: tuple[Sample, Performance | None]) -> tuple[Image, Face] | None:
+    def paint(self, animated: tuple[Sample, AnimatedFace | None]) -> tuple[Image, Face] | None:
         """Paint the twin into a sample's crop.
 
         Args:
-            performed: The sample with the twin's performance on it.
+            animated: The sample with the animated face of the twin on it.
 
         Returns:
             The picture (uint8 BGR) and where its face is; None where it cannot be painted.
         """
-        sample, shown = performed
+        sample, shown = animated
         patch = None if shown is None else shown.paint(sample.crop)
         if patch is None:
             return None
@@ -99,15 +99,15 @@ def show(
         The samples that could be painted, and what each embedder sees there.
     """
 
-    def look(performed: tuple[Sample, Performance | None]) -> tuple[Sample, list[Floats]] | None:
-        painted = trial.paint(performed)
+    def look(animated: tuple[Sample, AnimatedFace | None]) -> tuple[Sample, list[Floats]] | None:
+        painted = trial.paint(animated)
         if painted is None:
             return None
         image, place = painted
         face = framed(image, place, landmarker) or place
-        return performed[0], [embedder.embed([image], [face])[0] for embedder in embedders]
+        return animated[0], [embedder.embed([image], [face])[0] for embedder in embedders]
 
-    seen = [one for one in ordered(look, trial.perform(samples), workers, 2 * workers) if one is not None]
+    seen = [one for one in ordered(look, trial.animate(samples), workers, 2 * workers) if one is not None]
     width = range(len(embedders))
     return Shown(
         tuple(sample for sample, _ in seen),

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.interfaces.capabilities import Floats, Image, Parser
-from models.interfaces.twins import Driving, MotionModel, Strength, Twin
+from models.interfaces.twins import DrivingMotion, MotionModel, Strength, Twin
 from models.motion import adapt, backdrop
 from models.motion.mesh import hairline, rows
 from tasks import redact
 from tasks.analysis import frontal
 from tasks.analysis.analysis import Analysis
 from tasks.analysis.identities import Identity
-from tasks.analysis.motion import Drivings
+from tasks.analysis.motion import DrivingMotions
 from tasks.analysis.samples import Sample, Samples, mesh_in_crop
 from tasks.records import Tracks
 from tasks.stage import Work, stage
@@ -45,7 +45,7 @@ class Site:
     """
 
     samples: tuple[Sample, ...]
-    drivings: Mapping[int, Driving]
+    drivings: Mapping[int, DrivingMotion]
     front: Sample
     tracks: Tracks
     parser: Parser
@@ -82,7 +82,7 @@ class Site:
             The fitted twin.
         """
         twin = adapt.match_detail(dress(twin, self._heads, self.parser), *self._shown)
-        return motion.introduce(
+        return motion.prepare(
             twin, shifted(self.drivings[self.front.track], self.front), 0, self.surroundings, strength
         )
 
@@ -105,7 +105,7 @@ def select_frontal(work: Work, faces: Analysis) -> tuple[Site | None, ...]:
 
 
 def site_of(
-    identity: Identity, tracks: Tracks, samples: Samples, drivings: Drivings, motion: MotionModel, parser: Parser
+    identity: Identity, tracks: Tracks, samples: Samples, drivings: DrivingMotions, motion: MotionModel, parser: Parser
 ) -> Site | None:
     """Return the site of an identity.
 
@@ -129,7 +129,7 @@ def site_of(
     return Site(tuple(own), by_track, _frontal(clear or own, tracks), tracks, parser)
 
 
-def shifted(driving: Driving, sample: Sample) -> Driving:
+def shifted(driving: DrivingMotion, sample: Sample) -> DrivingMotion:
     """Return the one row of a driving motion that belongs to a sample, in the coordinates of its crop.
 
     Args:
@@ -195,13 +195,13 @@ def bare_skin(labels: NDArray[np.uint8], parser: Parser) -> NDArray[np.uint8]:
     return np.asarray(cv2.erode(mask, np.ones((9, 9), np.uint8)), dtype=np.uint8)
 
 
-def _clear(sample: Sample, driving: Driving, tracks: Tracks) -> bool:
+def _clear(sample: Sample, driving: DrivingMotion, tracks: Tracks) -> bool:
     """Whether nothing seems to be before a sampled face, and no other person beside it."""
     alone = np.array_equal(without_others(sample, tracks), sample.crop)
     return float(driving.hidden[sample.row]) <= _MOST_HIDDEN and alone
 
 
-def _known(driving: Driving, row: int) -> bool:
+def _known(driving: DrivingMotion, row: int) -> bool:
     """Whether a row can be shown, and the motion model has read it."""
     return bool(driving.usable[row]) and bool(np.isfinite(driving.template[row]).all())
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.interfaces.capabilities import Floats
 from models.interfaces.twins import Patch, Strength, Twin
-from tasks.records import Extra, Track
+from tasks.records import RedactionRegion, Track
 
 _Kept = tuple[int, int, int, tuple[int, ...], Floats, Floats]
 """Offset in the file, x, y, shape of the pixels, box, points."""
@@ -34,15 +34,15 @@ class PaintedPatches:
         self._lock = threading.Lock()
         self._kept: dict[tuple[int, int], _Kept] = {}
         self._shown: dict[int, _Shown] = {}
-        self._regions: tuple[Extra, ...] = ()
+        self._regions: tuple[RedactionRegion, ...] = ()
         self._changed: set[int] = set()
-        self._new_regions: list[Extra] = []
+        self._new_regions: list[RedactionRegion] = []
 
     def digest(self) -> str:
         """Return what stands for it in cache keys: nothing, since it changes no result."""
         return ""
 
-    def begin(self, shown: dict[int, _Shown], regions: tuple[Extra, ...]) -> None:
+    def begin(self, shown: dict[int, _Shown], regions: tuple[RedactionRegion, ...]) -> None:
         """Begin a render.
 
         Args:
@@ -51,8 +51,9 @@ class PaintedPatches:
         """
         tracks = {*shown, *self._shown}
         self._changed = {track for track in tracks if not _same(shown.get(track), self._shown.get(track))}
-        known = {id(region) for region in self._regions}
-        self._new_regions = [region for region in regions if id(region) not in known and not self._has(region)]
+        # A frame on which the new twin could not be painted must not show the old one later.
+        self._kept = {key: kept for key, kept in self._kept.items() if key[0] not in self._changed}
+        self._new_regions = [region for region in regions if not self._has(region)]
         self._shown, self._regions = dict(shown), regions
 
     def changed(self, track: int) -> bool:
@@ -107,7 +108,7 @@ class PaintedPatches:
             shape = tuple(int(side) for side in patch.pixels.shape)
             self._kept[track, frame] = (offset, patch.x, patch.y, shape, patch.box, patch.points)
 
-    def _has(self, region: Extra) -> bool:
+    def _has(self, region: RedactionRegion) -> bool:
         return any(
             (one.first, one.last) == (region.first, region.last) and np.array_equal(one.box, region.box)
             for one in self._regions

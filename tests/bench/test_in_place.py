@@ -6,7 +6,7 @@ import numpy as np
 
 from bench import in_place
 from bench.in_place import HALF, NETWORKS, SHARES, TEXTURE, UNCOVERED, Counts
-from models.interfaces.capabilities import Appearance
+from models.interfaces.capabilities import FaceAttributes
 from tasks.generation.limits import InPlace
 from tests.tasks import support
 
@@ -50,7 +50,7 @@ def test_strangers_and_leaks_are_counted_by_the_limit_and_by_the_old_rule() -> N
 
 def test_a_person_is_described_coarsely() -> None:
     own = support.samples(support.tracks(support.track()), (0, 2)).samples
-    found = in_place.bands_of(Appearance(30.5, 0.4, skin_ita=9), own)
+    found = in_place.bands_of(FaceAttributes(30.5, 0.4, skin_ita=9), own)
     assert found[:4] == ("30 to 50 years", "men", "dark skin", "upright")
 
 

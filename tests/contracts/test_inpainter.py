@@ -13,7 +13,7 @@ import pytest
 from infra.errors import AttemptFailed, Withheld
 from infra.settings import IdentityScope
 from models.inpainting import catalogue
-from models.interfaces.capabilities import Appearance
+from models.interfaces.capabilities import FaceAttributes
 from models.interfaces.twins import Inpainter, Twin, TwinJob
 from models.motion.mesh import geometry
 from models.selection import profiles
@@ -51,7 +51,7 @@ def job(**changes: Any) -> TwinJob:
     start = TwinJob(
         frame=frame,
         mesh=support.load("landmarker", "mesh").locate([frame], [face])[0].points,
-        appearance=Appearance(age=38, female=0.05, skin_ita=40, beard=0.2),
+        appearance=FaceAttributes(age=38, female=0.05, skin_ita=40, beard=0.2),
         source=vector,
         others=np.zeros((0, vector.shape[1]), np.float32),
         embedder="facenet",

@@ -12,7 +12,7 @@ import pytest
 
 from infra.errors import WeightsError
 from models.embedding.calibration import calibration
-from models.interfaces.twins import AT_REST, Driving, MotionModel, Strength, Twin
+from models.interfaces.twins import AT_REST, DrivingMotion, MotionModel, Strength, Twin
 from models.motion.animate import animate
 from models.motion.mesh import geometry, rows
 from models.motion.mesh.backend import MeshMotion
@@ -49,7 +49,7 @@ def twin() -> Twin:
     return Twin(picture, mesh, 0, AT_REST, np.zeros(512, np.float32), whole)
 
 
-def driving(*meshes: np.ndarray, usable: tuple[bool, ...] = ()) -> Driving:
+def driving(*meshes: np.ndarray, usable: tuple[bool, ...] = ()) -> DrivingMotion:
     """The motion of these meshes; the first one is at rest."""
     return rows.of_meshes(np.stack(meshes), np.array(usable or [True] * len(meshes)), np.ones(len(meshes), np.float32))
 
@@ -57,7 +57,7 @@ def driving(*meshes: np.ndarray, usable: tuple[bool, ...] = ()) -> Driving:
 def show(
     motion: MotionModel,
     some: Twin,
-    track: Driving,
+    track: DrivingMotion,
     frames: list[np.ndarray],
     rows: list[int],
     strength: Strength = Strength(),  # noqa: B008 - frozen
@@ -68,7 +68,7 @@ def show(
         track,
         template=motion.observe([frame] * len(track.usable), [track] * len(track.usable), range(len(track.usable))),
     )
-    some = motion.introduce(some, track, 0, frame, strength)
+    some = motion.prepare(some, track, 0, frame, strength)
     return animate(motion, some, track, frames, rows, strength)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows.dataset import definition
-from flows.dataset.coordinator import Concluded, Coordinator, Policy
+from flows.dataset.coordinator import Concluded, Coordinator, Policy, Takeover
 from flows.dataset.definition import Dataset
 from flows.dataset.scheduler import State
 from flows.dataset.shard_run import Machine, convert_shard
@@ -88,7 +88,7 @@ def define(source: Path, destination: Path, name: str = "films", **settings: obj
 
 def coordinate(
     dataset: Dataset,
-    engine: LocalEngine | None = None,
+    scheduler: LocalEngine | None = None,
     policy: Policy = QUICK,
     board: Shown | None = None,
     handle: str = "",
@@ -96,4 +96,6 @@ def coordinate(
     """Run a dataset to its end on threads."""
     store, shown = Store(Settings().cache_url), board or Shown()
     key = load_key(key_path(Settings().cache_url))
-    return Coordinator(dataset, store, key, engine or LocalEngine(), lambda said: shown, policy, handle=handle).run()
+    return Coordinator(
+        dataset, store, key, scheduler or LocalEngine(), lambda said: shown, policy, takeover=Takeover(handle)
+    ).run()

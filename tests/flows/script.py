@@ -12,36 +12,38 @@ from typing import Any
 
 import numpy as np
 
+from flows.recipes.clock import Clock
 from flows.recipes.context import Context
 from flows.recipes.retry import Attempt, RetryPolicy
-from flows.run.progress import Clock
 from infra.errors import Withheld
 from infra.settings import Settings
 from infra.storage.cache import Cache
 from infra.storage.store import Store
-from models.interfaces.capabilities import Appearance
+from models.interfaces.capabilities import FaceAttributes
 from tasks.analysis.analysis import Analysis
-from tasks.analysis.attributes import Appearances
+from tasks.analysis.attributes import PeopleAttributes
 from tasks.analysis.faces import Scan
 from tasks.analysis.frame_source import FrameSource, LocalFile
-from tasks.audit.preaudit import Rehearsal
-from tasks.audit.report import Report, Score, Stray
+from tasks.audit.preaudit import PreauditResult
+from tasks.audit.report import Report, ResidualFace, Score
 from tasks.generation.controls import Controls
 from tasks.generation.gallery import Gallery
 from tasks.generation.strength import strength_of
 from tasks.generation.twin import Candidate, TwinRequest, Verification
 from tasks.output.reassemble import Rendered, RenderPlan
-from tasks.records import AttemptRecord, Painted, References, Scene, Verdict
+from tasks.records import AttemptRecord, FaceEdits, References, Scene, Verdict
 from tests.flows.support import Collector
 from tests.tasks import support
 
-STRAY = Stray(3, support.box(250, 60, 40), 0.9)
+STRAY = ResidualFace(3, support.box(250, 60, 40), 0.9)
 
 
-def report(*recognised: int, strays: tuple[Stray, ...] = (), frames: int = 8, untrue: tuple[int, ...] = ()) -> Report:
+def report(
+    *recognised: int, strays: tuple[ResidualFace, ...] = (), frames: int = 8, twin_missing: tuple[int, ...] = ()
+) -> Report:
     """What an audit says: tracks that are recognised, strays, how many frames it saw, tracks without their twin."""
     score = Score("fake", 0.5, 0.4 if recognised else 0.9, 0.9, 0, len(recognised))
-    return Report(frames, 8, (score,), 0, strays, recognised, untrue)
+    return Report(frames, 8, (score,), 0, strays, recognised, twin_missing)
 
 
 class Script:
@@ -82,7 +84,7 @@ class Script:
         )
         self.faces = Analysis(
             source, Scan((Scene(0, 0, 0, 7),), found), support.samples(found), owners,
-            Appearances((Appearance(30, 0.9),) * people), support.drivings(found, owners), References(()),
+            PeopleAttributes((FaceAttributes(30, 0.9),) * people), support.drivings(found, owners), References(()),
         )  # fmt: skip
         site: Any = SimpleNamespace(samples=(), drivings={})
         self.fronts = tuple(None if n in unpaintable else site for n in range(people))
@@ -107,13 +109,13 @@ class Script:
         record = AttemptRecord(request.number, candidate, 1.0, distance, 0.6, good, reason)
         return Candidate(support.twin(candidate), strength_of(request.number)), Verification(record)
 
-    def preaudit(self, attempt: Attempt, candidate: Candidate) -> Rehearsal:
+    def preaudit(self, attempt: Attempt, candidate: Candidate) -> PreauditResult:
         """Whether a judge recognises the source in the samples."""
         assert candidate.twin is not None
         self.rehearsed.append(candidate.twin.candidate)
         self.margins.append(attempt.check.margin)
         known = self.rehearsals.pop(0) if self.rehearsals else False
-        return Rehearsal(known, (support.SOURCE,))
+        return PreauditResult(known, (support.SOURCE,))
 
     def render(self, plan: RenderPlan) -> Rendered:
         """A result in which every face of a person with a twin is replaced."""
@@ -121,7 +123,7 @@ class Script:
         tracks = [one.identity for one in plan.twins for _ in range(8)] + [-1] * len(plan.regions)
         replaced = [one.twin is not None for one in plan.twins for _ in range(8)] + [False] * len(plan.regions)
         count = len(tracks)
-        painted = Painted(
+        painted = FaceEdits(
             np.zeros(count, np.int64),
             np.array(tracks, np.int64),
             np.array(replaced, bool),

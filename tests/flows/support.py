@@ -16,7 +16,7 @@ from flows.run.video import run_recipe
 from infra.media.decode import open_frames
 from infra.media.encode import open_encoder
 from infra.media.mux import join_sound
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.privacy import digest_file
 from infra.settings import Settings
 from tasks.analysis import scenes

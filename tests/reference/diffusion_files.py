@@ -13,7 +13,7 @@ import torch
 
 from models.inpainting.controlnet.backend import ControlNetInpainter
 from models.inpainting.controlnet.pipeline import Folders
-from models.runtime.device import Place, choose
+from models.runtime.device import Device, choose
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def scheduler() -> Any:
     )  # fmt: skip
 
 
-def assembled(place: Place, sizes: Sizes, folder: Path) -> Any:
+def assembled(place: Device, sizes: Sizes, folder: Path) -> Any:
     """A diffusers pipeline of random networks, built in memory. folder: for the tokenizer."""
     from diffusers import MultiControlNetModel, StableDiffusionControlNetInpaintPipeline
     from transformers import CLIPTokenizer

@@ -16,16 +16,16 @@ from infra.media.frame import YuvFrame
 from infra.media.turn import OpenFrames
 from models.detection import turned
 from models.interfaces.capabilities import Face, Floats, Image, Mesh
-from models.interfaces.twins import AT_REST, Driving, Patch, Performance, Strength, Twin
+from models.interfaces.twins import AT_REST, AnimatedFace, DrivingMotion, Patch, Strength, Twin
 from models.landmarks import pose, topology
 from models.masks.bisenet import LABELS
 from tasks.analysis import faces, framing
 from tasks.analysis.analysis import Analysis
-from tasks.analysis.attributes import Appearances
+from tasks.analysis.attributes import PeopleAttributes
 from tasks.analysis.faces import Scan
 from tasks.analysis.frame_source import FrameSource, LocalFile
 from tasks.analysis.identities import Identities, Identity
-from tasks.analysis.motion import Drivings
+from tasks.analysis.motion import DrivingMotions
 from tasks.analysis.motion import run as drive
 from tasks.analysis.samples import Sample, Samples
 from tasks.analysis.settings import FaceSettings, MotionLimits
@@ -125,17 +125,17 @@ def controls(found: Samples, identity: Identity, judges: int = 0) -> Controls:
     )  # fmt: skip
 
 
-def drivings(found: Tracks, identities: Identities) -> Drivings:
+def drivings(found: Tracks, identities: Identities) -> DrivingMotions:
     return drive(found, identities, MotionLimits(least_frames=1))
 
 
-def analysis(found: Tracks, people: Identities, drivings: Drivings, opened: OpenFrames) -> Analysis:
+def analysis(found: Tracks, people: Identities, drivings: DrivingMotions, opened: OpenFrames) -> Analysis:
     """What was found about an input of which nothing but tracks, people and motion is needed."""
     unused: Any = None
     source = FrameSource(
         LocalFile(unused, ""), opened, (found.width, found.height), found.frame_count, OneScene, unused, unused
     )
-    looks = Appearances(())
+    looks = PeopleAttributes(())
     return Analysis(source, Scan((), found), Samples(()), people, looks, drivings, References(()))
 
 
@@ -311,15 +311,15 @@ class Painter:
         self.colour, self.batch, self.columns = colour, batch, columns
         self.asked: list[list[int]] = []
 
-    def observe(self, frames: Sequence[Image], drivings: Sequence[Driving], rows: Sequence[int]) -> Floats:
+    def observe(self, frames: Sequence[Image], drivings: Sequence[DrivingMotion], rows: Sequence[int]) -> Floats:
         return np.stack([np.full(self.columns, frame.mean(), np.float32) for frame in frames])
 
-    def introduce(self, twin: Twin, driving: Driving, row: int, frame: Image, strength: Strength) -> Twin:
+    def prepare(self, twin: Twin, driving: DrivingMotion, row: int, frame: Image, strength: Strength) -> Twin:
         return twin
 
-    def perform(
-        self, twin: Twin, driving: Driving, rows: Sequence[int], strength: Strength
-    ) -> list[Performance | None]:
+    def animate(
+        self, twin: Twin, driving: DrivingMotion, rows: Sequence[int], strength: Strength
+    ) -> list[AnimatedFace | None]:
         self.asked.append(list(rows))
         return [Painting(self.colour, driving.meshes[row]) if driving.usable[row] else None for row in rows]
 

@@ -22,7 +22,7 @@ from models.interfaces.capabilities import Embedder, Image, Landmarker
 from models.interfaces.twins import Twin, TwinJob
 from models.motion.mesh.backend import face_of
 from models.runtime.batching import Gathering
-from models.runtime.device import Place, choose
+from models.runtime.device import Device, choose
 from models.runtime.oom_backoff import Most, in_batches, no_memory
 from models.selection import profiles
 from models.weights import weight_files
@@ -49,7 +49,7 @@ class ControlNetInpainter:
         folders: Folders | None = None,
         lineart: Path | None = None,
         openpose: Path | None = None,
-        place: Place | None = None,
+        place: Device | None = None,
         most: int = MOST,
         wait: float = WAIT,
     ) -> None:

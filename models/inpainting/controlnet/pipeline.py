@@ -21,7 +21,7 @@ from torch import Tensor
 from infra.errors import WeightsError
 from models.inpainting.controlnet.schedule import Parameters
 from models.interfaces.capabilities import Image
-from models.runtime.device import Place
+from models.runtime.device import Device
 from models.weights import weight_files
 
 _CONTROLNETS = ("controlnet-inpaint", "controlnet-lineart", "controlnet-openpose")
@@ -69,7 +69,7 @@ class Request:
         return int(self.mask.shape[-1]), self.parameters, len(self.words[0])
 
 
-def load(folders: Folders, place: Place) -> Any:
+def load(folders: Folders, place: Device) -> Any:
     """Return the diffusers pipeline on its device.
 
     Args:
@@ -107,7 +107,7 @@ def load(folders: Folders, place: Place) -> Any:
     return prepared(pipeline, place)
 
 
-def prepared(pipeline: Any, place: Place) -> Any:
+def prepared(pipeline: Any, place: Device) -> Any:
     """Return a diffusers pipeline with AnonNET's scheduler, quiet, on its device in the layout that is fastest there.
 
     Args:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from models.interfaces.capabilities import Appearance
+from models.interfaces.capabilities import FaceAttributes
 
 AGE_GROUPS = (
     (1, "newborn baby"),
@@ -80,7 +80,7 @@ def mood(emotion: Mapping[str, float]) -> str:
     return f"mildly {_MOODS[label]}" if label in _MOODS else "neutral"
 
 
-def kind(appearance: Appearance) -> str:
+def kind(appearance: FaceAttributes) -> str:
     """Return the words for an ethnicity, or for the tone of the skin where no ethnicity is sure.
 
     Args:
@@ -108,7 +108,7 @@ def leading(shares: Mapping[str, float]) -> str:
     return label if label and shares[label] >= SURE else ""
 
 
-def prompt(appearance: Appearance) -> str:
+def prompt(appearance: FaceAttributes) -> str:
     """Return the whole prompt.
 
     Args:
@@ -126,7 +126,7 @@ def prompt(appearance: Appearance) -> str:
     )
 
 
-def negative(appearance: Appearance) -> str:
+def negative(appearance: FaceAttributes) -> str:
     """Return the negative prompt.
 
     Args:

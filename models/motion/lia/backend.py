@@ -20,7 +20,7 @@ from models.motion.crop import Framing
 from models.motion.lia.network import Lia, Sizes
 from models.motion.mesh.reenact import Reenactor
 from models.runtime import checkpoint
-from models.runtime.device import Place, Precision, choose, only_finite
+from models.runtime.device import Device, Precision, choose, only_finite
 from models.weights import weight_files
 
 _BATCH_CARD, _BATCH_CPU = 32, 4
@@ -45,7 +45,7 @@ class LiaNetwork:
 
     name = "lia"
 
-    def __init__(self, file: Path, place: Place, sizes: Sizes | None = None, batch: int = 0) -> None:
+    def __init__(self, file: Path, place: Device, sizes: Sizes | None = None, batch: int = 0) -> None:
         chosen = sizes or Sizes()
         self.place = place
         self.batch = batch or (_BATCH_CARD if place.accelerated else _BATCH_CPU)

@@ -86,7 +86,7 @@ class Halve(nn.Module):
         return self.conv2(self.conv1(x)).add_(self.skip(x))
 
 
-class Appearance(nn.Module):
+class FaceAttributes(nn.Module):
     """Convolutional part of the encoder.
 
     widths: channels for 4, 8, ... pixels up to the picture's side; style: length of the latent.
@@ -130,6 +130,6 @@ class Encoder(nn.Module):
 
     def __init__(self, widths: Sequence[int], style: int, motion: int) -> None:
         super().__init__()
-        self.net_app = Appearance(widths, style)
+        self.net_app = FaceAttributes(widths, style)
         layers = [EqualLinear(style, style) for _ in range(_LINEAR_LAYERS - 1)]
         self.fc = nn.Sequential(*layers, EqualLinear(style, motion))

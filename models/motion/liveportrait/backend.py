@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from infra.settings import HardFrames, MotionCrop
-from models.motion.liveportrait.driving import Options
 from models.motion.liveportrait.landmarks import Landmarks203
 from models.motion.liveportrait.networks.network import Files, LivePortrait, Source
 from models.motion.liveportrait.sizes import Sizes
@@ -18,8 +17,7 @@ class LivePortraitMotion(Reenactor[Source]):
     """MotionModel by LivePortrait, in its authors' relative mode with stitching, as AnonNET calls it.
 
     hard_frames: see `Reenactor`. motion_crop: what crops are fitted to. files, landmarks: None takes those of the
-    weights folder. options: how the driving motion is applied, None as AnonNET does. sizes: for tests. Raises
-    WeightsError.
+    weights folder. sizes: for tests. Raises WeightsError.
     """
 
     def __init__(
@@ -32,12 +30,11 @@ class LivePortraitMotion(Reenactor[Source]):
         precision: Precision | None = None,
         batch: int = 0,
         landmarks: Path | None = None,
-        options: Options | None = None,
     ) -> None:
         locator = None
         if motion_crop is MotionCrop.LANDMARKS:
             locator = Landmarks203(landmarks or weight_files.path("liveportrait-landmarks"))
-        network = LivePortrait(files or released(), choose(device, precision), options, sizes, batch)
+        network = LivePortrait(files or released(), choose(device, precision), sizes=sizes, batch=batch)
         super().__init__(network, hard_frames, locator=locator)
 
 

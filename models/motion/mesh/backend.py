@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.interfaces.capabilities import Face, Floats, Image
-from models.interfaces.twins import Driving, Patch, Performance, Strength, Twin
+from models.interfaces.twins import AnimatedFace, DrivingMotion, Patch, Strength, Twin
 from models.landmarks import pose
 from models.landmarks.topology import five_points
 from models.motion.mesh import eyes, geometry, jaw, mouth, raster, render, sampling
@@ -34,7 +34,7 @@ class _Performance:
 
     twin: Twin
     ready: _Prepared
-    driving: Driving
+    driving: DrivingMotion
     row: int
     strength: Strength
 
@@ -68,7 +68,7 @@ class MeshMotion:
     def __init__(self) -> None:
         self._prepared: Recent[Twin, _Prepared] = Recent(_MEMORY)
 
-    def observe(self, frames: Sequence[Image], drivings: Sequence[Driving], rows: Sequence[int]) -> Floats:
+    def observe(self, frames: Sequence[Image], drivings: Sequence[DrivingMotion], rows: Sequence[int]) -> Floats:
         """Return no numbers: the model needs only the meshes.
 
         Args:
@@ -81,7 +81,7 @@ class MeshMotion:
         """
         return np.zeros((len(rows), 0), np.float32)
 
-    def introduce(self, twin: Twin, driving: Driving, row: int, frame: Image, strength: Strength) -> Twin:
+    def prepare(self, twin: Twin, driving: DrivingMotion, row: int, frame: Image, strength: Strength) -> Twin:
         """Return the twin as it is.
 
         Args:
@@ -96,9 +96,9 @@ class MeshMotion:
         """
         return twin
 
-    def perform(
-        self, twin: Twin, driving: Driving, rows: Sequence[int], strength: Strength
-    ) -> list[Performance | None]:
+    def animate(
+        self, twin: Twin, driving: DrivingMotion, rows: Sequence[int], strength: Strength
+    ) -> list[AnimatedFace | None]:
         """Return one performance per row of the driving.
 
         Args:
@@ -131,7 +131,7 @@ def resting_shape(twin: Twin) -> Floats:
     return geometry.relaxed(shape, twin.blendshapes) if len(twin.blendshapes) else shape
 
 
-def target_mesh(shape: Floats, driving: Driving, row: int, change: float) -> Floats:
+def target_mesh(shape: Floats, driving: DrivingMotion, row: int, change: float) -> Floats:
     """Return where the face of a twin lies in a row of a driving.
 
     Args:
@@ -147,7 +147,7 @@ def target_mesh(shape: Floats, driving: Driving, row: int, change: float) -> Flo
     return placed(driving, row).apply(posed)
 
 
-def placed(driving: Driving, row: int) -> geometry.Similarity:
+def placed(driving: DrivingMotion, row: int) -> geometry.Similarity:
     """Return the pose of a row.
 
     Args:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from infra.settings import HardFrames
 from models.interfaces.capabilities import Floats, Image
-from models.interfaces.twins import Driving, Front, Patch, Performance, Strength, Twin
+from models.interfaces.twins import AnimatedFace, DrivingMotion, Patch, SourcePortrait, Strength, Twin
 from models.motion import crop
 from models.motion.animate import animate
 from models.motion.mesh import overlay
@@ -31,7 +31,7 @@ from models.motion.recent import Recent
 Source = TypeVar("Source")
 _MEMORY = 24
 """Twins whose source features are kept; more people in one video, or videos at a time, would make them anew."""
-_LIES = 4
+CROP_OFFSET = 4
 """Numbers of a template that say how the crop lies to the one that the mesh gives."""
 _HALF_TURN = 180.0
 
@@ -86,7 +86,7 @@ class Network(Protocol[Source]):
 
 
 @dataclass(frozen=True)
-class Bearing:
+class PoseLimits:
     """The frames that a network can draw.
 
     Attributes:
@@ -149,21 +149,21 @@ class Reenactor(Generic[Source]):
         self,
         network: Network[Source],
         hard_frames: HardFrames = HardFrames.MESH,
-        bearing: Bearing | None = None,
+        bearing: PoseLimits | None = None,
         locator: Locator | None = None,
     ) -> None:
         self.name = network.name
         self.batch = network.batch
-        self.columns = network.columns + (_LIES if locator is not None else 0)
+        self.columns = network.columns + (CROP_OFFSET if locator is not None else 0)
         self._read = network.columns
         self._locator = locator
         self._network = network
         self._hard = hard_frames
-        self._bearing = bearing or Bearing()
+        self._bearing = bearing or PoseLimits()
         self._mesh = MeshMotion()
         self._prepared: Recent[Twin, _Prepared[Source]] = Recent(_MEMORY)
 
-    def observe(self, frames: Sequence[Image], drivings: Sequence[Driving], rows: Sequence[int]) -> Floats:
+    def observe(self, frames: Sequence[Image], drivings: Sequence[DrivingMotion], rows: Sequence[int]) -> Floats:
         """Return the numbers that the network reads from the face of each frame.
 
         Args:
@@ -189,14 +189,14 @@ class Reenactor(Generic[Source]):
         """(n, 4) how each crop lies to that of the mesh at rest, NaN where unknown; (n, 0) without a locator."""
         if self._locator is None:
             return np.zeros((len(frames), 0), np.float32)
-        framing, result = self._network.framing, np.full((len(frames), _LIES), np.nan, np.float32)
+        framing, result = self._network.framing, np.full((len(frames), CROP_OFFSET), np.nan, np.float32)
         for row, points in enumerate(self._locator.locate(frames, meshes)):
             if np.isfinite(points).all():
                 base = crop.square(resting[row], framing)
                 result[row] = crop.relative(crop.square(points, framing), base)
         return result
 
-    def introduce(self, twin: Twin, driving: Driving, row: int, frame: Image, strength: Strength) -> Twin:
+    def prepare(self, twin: Twin, driving: DrivingMotion, row: int, frame: Image, strength: Strength) -> Twin:
         """Return the twin with its frontal frame: painted by the mesh, which puts it where the source was.
 
         Args:
@@ -217,11 +217,11 @@ class Reenactor(Generic[Source]):
         if patch is None or not _within(driving.meshes[row], wide, frame):
             return replace(twin, front=None)
         patch.window(picture)[:] = patch.pixels
-        return replace(twin, front=Front(picture, resting_mesh(inner, row), driving.template[row]))
+        return replace(twin, front=SourcePortrait(picture, resting_mesh(inner, row), driving.template[row]))
 
-    def perform(
-        self, twin: Twin, driving: Driving, rows: Sequence[int], strength: Strength
-    ) -> list[Performance | None]:
+    def animate(
+        self, twin: Twin, driving: DrivingMotion, rows: Sequence[int], strength: Strength
+    ) -> list[AnimatedFace | None]:
         """Return one performance per row of the driving.
 
         Args:
@@ -233,12 +233,12 @@ class Reenactor(Generic[Source]):
         Returns:
             One performance per row; None where the row is not usable, or is too hard and the policy says so.
         """
-        borne = self.borne(driving)
-        drawn = {row: self._standing_in(row, borne) for row in rows if driving.usable[row]}
+        within_limits = self.within_limits(driving)
+        drawn = {row: self._standing_in(row, within_limits) for row in rows if driving.usable[row]}
         if twin.front is None:
             drawn = {}
         pictures = self._draw(twin, driving, sorted({row for row in drawn.values() if row is not None}))
-        result: list[Performance | None] = []
+        result: list[AnimatedFace | None] = []
         for row in rows:
             if row not in drawn:
                 result.append(None)
@@ -250,7 +250,7 @@ class Reenactor(Generic[Source]):
                 result.append(_Drawn(picture, to_frame, target, driving.meshes[row], strength.feather))
         return result
 
-    def borne(self, driving: Driving) -> NDArray[np.bool_]:
+    def within_limits(self, driving: DrivingMotion) -> NDArray[np.bool_]:
         """Return the rows that the network can draw: usable, read, seen well, not hidden and not turned too far.
 
         Args:
@@ -269,24 +269,24 @@ class Reenactor(Generic[Source]):
             & (pitch <= self._bearing.most_pitch)
         )
 
-    def _standing_in(self, row: int, borne: NDArray[np.bool_]) -> int | None:
+    def _standing_in(self, row: int, within_limits: NDArray[np.bool_]) -> int | None:
         """The row whose motion is drawn in the place of a row; None when the drawing cannot be had."""
-        if borne[row]:
+        if within_limits[row]:
             return row
         if self._hard is not HardFrames.HOLD:
             return None
-        known = np.flatnonzero(borne)
+        known = np.flatnonzero(within_limits)
         before = known[known < row]
         if len(before):
             return int(before[-1])
         return int(known[0]) if len(known) else None
 
-    def _otherwise(self, twin: Twin, driving: Driving, row: int, strength: Strength) -> Performance | None:
+    def _otherwise(self, twin: Twin, driving: DrivingMotion, row: int, strength: Strength) -> AnimatedFace | None:
         if self._hard is not HardFrames.MESH:
             return None
-        return self._mesh.perform(twin, driving, [row], strength)[0]
+        return self._mesh.animate(twin, driving, [row], strength)[0]
 
-    def _draw(self, twin: Twin, driving: Driving, rows: Sequence[int]) -> dict[int, Image | None]:
+    def _draw(self, twin: Twin, driving: DrivingMotion, rows: Sequence[int]) -> dict[int, Image | None]:
         if not rows or twin.front is None:
             return {}
         ready = self._ready(twin)
@@ -325,7 +325,7 @@ def _within(mesh: Floats, border: int, frame: Image) -> bool:
     return bool((points > -border).all() and (points < np.array([width, height]) + border).all())
 
 
-def resting_mesh(driving: Driving, row: int) -> Floats:
+def resting_mesh(driving: DrivingMotion, row: int) -> Floats:
     """Return the identity's shape at rest, in the pose of a row.
 
     Args:

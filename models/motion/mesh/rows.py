@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.interfaces.capabilities import Floats
-from models.interfaces.twins import Driving
+from models.interfaces.twins import DrivingMotion
 from models.landmarks import pose
 from models.motion.mesh import geometry
 
@@ -20,7 +20,7 @@ _ROWS = ("meshes", "shapes", "scale", "rotation", "shift", "usable", "presence",
 
 def of_meshes(
     meshes: Floats, usable: NDArray[np.bool_], presence: Floats, rest: Floats | None = None, first: int = 0
-) -> Driving:
+) -> DrivingMotion:
     """Return the driving motion of meshes whose frames were not looked at yet.
 
     Args:
@@ -34,7 +34,7 @@ def of_meshes(
         The driving.
     """
     shapes, poses = geometry.canonical(meshes, pose.mean_face())
-    return Driving(
+    return DrivingMotion(
         first=first,
         meshes=meshes,
         shapes=shapes,
@@ -49,7 +49,7 @@ def of_meshes(
     )
 
 
-def take(driving: Driving, row: int) -> Driving:
+def take(driving: DrivingMotion, row: int) -> DrivingMotion:
     """Return one row, as a driving of its frame.
 
     Args:
@@ -63,7 +63,7 @@ def take(driving: Driving, row: int) -> Driving:
     return replace(driving, first=driving.first + row, **one)
 
 
-def moved(driving: Driving, x: float, y: float) -> Driving:
+def moved(driving: DrivingMotion, x: float, y: float) -> DrivingMotion:
     """Return the same motion elsewhere in the frame.
 
     Args:
@@ -78,7 +78,7 @@ def moved(driving: Driving, x: float, y: float) -> Driving:
     return replace(driving, meshes=driving.meshes + by, shift=driving.shift + by)
 
 
-def joined(drivings: Sequence[Driving]) -> Driving:
+def joined(drivings: Sequence[DrivingMotion]) -> DrivingMotion:
     """Return the rows of several drivings of one identity as one driving; its frames are not consecutive.
 
     Args:

@@ -28,7 +28,9 @@ def _folder(
     pins: dict[str, tuple[str, int]] | None = None,
     pickles: dict[str, str] | None = None,
 ) -> tuple[Weight, ...]:
-    """Files of one repository (its name and revision) in a folder called `name`. files: end of the entry's name -> path; the one with the end
+    """Files of one repository (its name and revision) in a folder called `name`.
+
+    files: end of the entry's name -> path; the one with the end
     "" is the folder's entry and needs the others. pins: path -> SHA-256 and size, where they are known. pickles: path
     -> that of the pickle which serves where the repository has no such file."""
     known, instead = pins or {}, pickles or {}

@@ -13,7 +13,7 @@ from tasks.evaluation.measure.look import Row, Side
 _NOTHING = np.zeros((0, 0, 3), np.uint8)
 
 
-class Unrest:
+class Flicker:
     """Remembers the last crops of each person only, so that memory does not grow with the length of a file.
 
     Rows must come in the order of their frames.

@@ -29,7 +29,7 @@ from models.interfaces.capabilities import (
 from models.landmarks import topology
 from tasks.analysis import framing
 from tasks.evaluation.measure import figures, outside, quality
-from tasks.evaluation.measure.pairing import Place, by_frame, counterparts
+from tasks.evaluation.measure.pairing import FacePosition, by_frame, counterparts
 from tasks.records import Tracks
 
 SAMPLED = 24
@@ -69,7 +69,7 @@ class Side:
         looks: (3 + emotions,) age, female, skin, emotions.
         quality: of the picture.
         aligned: crop by the original's mesh, empty where there is none.
-        unrest: see `flicker.Unrest`.
+        unrest: see `flicker.Flicker`.
         texture: features of the picture of the face, None where it was not looked at.
     """
 
@@ -142,7 +142,9 @@ class Looker:
         planes = frame.planes[0], other.planes[0]
         return rows, (outside.psnr(*planes, where), outside.ssim(*planes, where))
 
-    def _row(self, index: int, place: Place, match: Place | None, before: Image, after: Image | None) -> Row:
+    def _row(
+        self, index: int, place: FacePosition, match: FacePosition | None, before: Image, after: Image | None
+    ) -> Row:
         closely = (place.track.index, place.row) in self._sampled
         face = _face(place)
         ours = self._side(before, place, self._framed(before, face), place, closely)
@@ -154,7 +156,9 @@ class Looker:
         person = self._people[place.track.index]
         return Row(index, person, face.size, match is not None, (ours, twin))
 
-    def _side(self, image: Image, place: Place | None, face: Face, still: Place | None, closely: bool) -> Side:
+    def _side(
+        self, image: Image, place: FacePosition | None, face: Face, still: FacePosition | None, closely: bool
+    ) -> Side:
         """One side.
 
         Args:
@@ -187,7 +191,7 @@ class Looker:
             aligned = figures.aligned([image], _mesh(still))[0]
         return Side(vectors, numbers, shapes, looks, rating, aligned, texture=texture)
 
-    def _texture(self, image: Image, still: Place) -> Floats | None:
+    def _texture(self, image: Image, still: FacePosition) -> Floats | None:
         shown = quality.square(image, _face(still))
         if self._tools.features is None or shown is None:
             return None
@@ -219,13 +223,13 @@ class Looker:
         return count
 
 
-def _face(place: Place) -> Face:
+def _face(place: FacePosition) -> Face:
     points = place.track.points[place.row]
     if place.meshed:
         points = topology.five_points(place.track.mesh[place.row])
     return Face(place.box, 1.0, np.asarray(points, np.float32))
 
 
-def _mesh(place: Place) -> Mesh:
+def _mesh(place: FacePosition) -> Mesh:
     track, row = place.track, place.row
     return Mesh(track.mesh[row], float(track.presence[row]), track.blendshapes[row])

@@ -15,7 +15,7 @@ from infra.process.parallel import ordered
 from models.interfaces.capabilities import Image
 from tasks.analysis import faces, identities, samples
 from tasks.analysis.settings import FaceSettings, SceneConsumer
-from tasks.evaluation.measure.flicker import Unrest
+from tasks.evaluation.measure.flicker import Flicker
 from tasks.evaluation.measure.look import Instruments, Looker, Row
 from tasks.evaluation.measure.pairing import same_time, together
 from tasks.evaluation.measure.records import Measured
@@ -96,7 +96,7 @@ def run(
         _, others = _look(anonymized, Known(found, tracks.frame_count), tools, settings)
         mapping = same_time(original.times, anonymized.times)
     looker = Looker(tracks, others, _people(original, tracks, tools), mapping, tools, every)
-    unrest = Unrest(every)
+    unrest = Flicker(every)
     rows: list[Row] = []
     ratios: list[tuple[float, float]] = []
     with original.open() as ours, anonymized.open() if anonymized else contextlib.nullcontext(iter(())) as theirs:

@@ -18,7 +18,7 @@ OVERLAP = 0.25
 
 
 @dataclass(frozen=True)
-class Place:
+class FacePosition:
     """A face of a track on one frame.
 
     Attributes:
@@ -44,7 +44,7 @@ class Place:
         return float(self.track.presence[self.row]) > 0.5 and bool(np.isfinite(self.track.mesh[self.row]).all())
 
 
-def by_frame(tracks: Sequence[Track], every: int = 1) -> dict[int, list[Place]]:
+def by_frame(tracks: Sequence[Track], every: int = 1) -> dict[int, list[FacePosition]]:
     """Sort the faces of all tracks by frame.
 
     Args:
@@ -54,15 +54,15 @@ def by_frame(tracks: Sequence[Track], every: int = 1) -> dict[int, list[Place]]:
     Returns:
         Frame -> the places of all tracks on it.
     """
-    found: dict[int, list[Place]] = {}
+    found: dict[int, list[FacePosition]] = {}
     for track in tracks:
         for row in range(track.length):
             if (track.first + row) % every == 0:
-                found.setdefault(track.first + row, []).append(Place(track, row))
+                found.setdefault(track.first + row, []).append(FacePosition(track, row))
     return found
 
 
-def counterparts(boxes: Sequence[Floats], scale: Floats, others: Sequence[Place]) -> list[Place | None]:
+def counterparts(boxes: Sequence[Floats], scale: Floats, others: Sequence[FacePosition]) -> list[FacePosition | None]:
     """Find the seen face of the anonymized file that stands where a face of the original does.
 
     No face stands in two places: they are given out so that all together overlap most.
@@ -80,7 +80,7 @@ def counterparts(boxes: Sequence[Floats], scale: Floats, others: Sequence[Place]
     shared = np.array([[overlap(place.box, box) for place in seen] for box in wanted]).reshape(len(wanted), len(seen))
     # What does not count must not tip the balance either.
     shared[shared <= OVERLAP] = 0.0
-    found: list[Place | None] = [None] * len(wanted)
+    found: list[FacePosition | None] = [None] * len(wanted)
     for row, column in best_pairs(shared):
         if shared[row, column]:
             found[row] = seen[column]

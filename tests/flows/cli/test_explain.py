@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from infra.errors import UsageError
 from infra.reasons import Reason
@@ -29,7 +29,7 @@ ATTEMPT = {
 
 @pytest.fixture
 def out(home: Path, tmp_path: Path) -> Path:
-    ledger = Ledger(Store(str(tmp_path / "out"), private=False))
+    manifest = Manifest(Store(str(tmp_path / "out"), private=False))
     withheld = VideoRow(
         public_id="held",
         input_id="in-1",
@@ -39,9 +39,11 @@ def out(home: Path, tmp_path: Path) -> Path:
         message="It is [bold]too[/bold] near.",
         attempts=[ATTEMPT],
     )
-    ledger.record(withheld)
-    ledger.record(VideoRow(public_id="well", input_id="in-2", ordinal=2, verdict=Verdict.PUBLISHED, output="videos/w"))
-    ledger.flush()
+    manifest.record(withheld)
+    manifest.record(
+        VideoRow(public_id="well", input_id="in-2", ordinal=2, verdict=Verdict.PUBLISHED, output="videos/w")
+    )
+    manifest.flush()
     return tmp_path / "out"
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from flows.dataset import store_layout
-from flows.dataset.coordinator import FRUITLESS, Coordinator
+from flows.dataset.coordinator import FRUITLESS, Coordinator, Takeover
 from flows.dataset.scheduler import State
 from flows.dataset.store_layout import last_run
 from flows.recipes.context import Context, StageResult
 from flows.run.cancelled import Cancelled
 from infra.errors import UsageError, Withheld
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.settings import Settings
 from infra.storage.lease import Leases
 from infra.storage.store import Store
@@ -66,28 +66,28 @@ def test_a_second_run_submits_only_what_is_new_or_failed(films: Path, home: Path
     dataset = define(films, tmp_path / "out")
     coordinate(dataset)
     (films / "d.mp4").unlink()
-    engine = LocalEngine()
-    again = coordinate(dataset, engine)
-    assert engine.submitted == [] and (again.record.unchanged, again.record.shards) == (4, 0)
+    scheduler = LocalEngine()
+    again = coordinate(dataset, scheduler)
+    assert scheduler.submitted == [] and (again.record.unchanged, again.record.shards) == (4, 0)
     (films / "f.mp4").write_bytes((films / "b.mp4").read_bytes() + b"\0" * 8)
-    third = coordinate(dataset, engine)
-    assert (third.record.unchanged, third.record.inputs, len(engine.submitted)) == (4, 5, 1)
+    third = coordinate(dataset, scheduler)
+    assert (third.record.unchanged, third.record.inputs, len(scheduler.submitted)) == (4, 5, 1)
     assert third.record.verdicts["published"] == 5
 
 
 @pytest.mark.parametrize("seems", [State.RUNNING, State.OVER])
 def test_lost_shards_are_submitted_again(seems: State, films: Path, home: Path, tmp_path: Path) -> None:
-    engine = LocalEngine(lose=lambda number, attempt: seems if attempt <= 2 else None)
-    done = coordinate(define(films, tmp_path / "out"), engine)
+    scheduler = LocalEngine(lose=lambda number, attempt: seems if attempt <= 2 else None)
+    done = coordinate(define(films, tmp_path / "out"), scheduler)
     assert done.record.lost == 0 and done.record.verdicts["published"] == 4
-    assert engine.submitted == [(1, 1), (1, 2), (1, 3)]
-    assert bool(engine.abandoned) == (seems is State.RUNNING)
+    assert scheduler.submitted == [(1, 1), (1, 2), (1, 3)]
+    assert bool(scheduler.abandoned) == (seems is State.RUNNING)
 
 
 def test_a_shard_that_never_gets_anywhere_is_given_up_and_told(films: Path, home: Path, tmp_path: Path) -> None:
-    engine = LocalEngine(lose=lambda number, attempt: State.OVER)
-    done = coordinate(define(films, tmp_path / "out"), engine)
-    assert len(engine.submitted) == FRUITLESS and done.record.lost == 5
+    scheduler = LocalEngine(lose=lambda number, attempt: State.OVER)
+    done = coordinate(define(films, tmp_path / "out"), scheduler)
+    assert len(scheduler.submitted) == FRUITLESS and done.record.lost == 5
     assert store().list_tree("identifying") == ["identifying/definitions/films.json"]
     assert coordinate(define(films, tmp_path / "out")).record.lost == 0
 
@@ -128,7 +128,7 @@ def test_a_stopped_coordinator_leaves_its_shards_and_the_next_one_goes_on(
     from infra.privacy import key_path, load_key
 
     dataset, cancelled = define(films, tmp_path / "out"), threading.Event()
-    engine = LocalEngine(lose=lambda number, attempt: State.WAITING)
+    scheduler = LocalEngine(lose=lambda number, attempt: State.WAITING)
     key = load_key(key_path(Settings().cache_url))
 
     class Stop(Shown):
@@ -137,7 +137,9 @@ def test_a_stopped_coordinator_leaves_its_shards_and_the_next_one_goes_on(
 
     given = {"policy": "redact"}
     with pytest.raises(Cancelled):
-        Coordinator(dataset, store(), key, engine, lambda said: Stop(), QUICK, cancelled, "first", given).run()
+        Coordinator(
+            dataset, store(), key, scheduler, lambda said: Stop(), QUICK, cancelled, Takeover("first", given)
+        ).run()
     assert store_layout.present_run(store(), "films")[1] == given
     (left,) = {path.split("/")[1] for path in store().list_tree("identifying") if "shard-" in path}
     following = LocalEngine()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.dataset import definition, purge, store_layout
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from infra.errors import UsageError
 from infra.settings import Settings
@@ -31,7 +31,7 @@ def test_all_that_is_known_of_a_dataset_goes_and_nothing_else(store: Store, tmp_
     define(tmp_path / "Jane", tmp_path / "out")
     define(tmp_path / "John", tmp_path / "other", "others")
     row = VideoRow(public_id="converted", input_id="i", ordinal=1, verdict=Verdict.PUBLISHED)
-    Ledger(Store(str(tmp_path / "out"), private=False)).record(row)
+    Manifest(Store(str(tmp_path / "out"), private=False)).record(row)
     with Leases(store, about="films") as leases, Leases(store, about="others") as others:
         assert leases.claim("crashed") and others.claim("theirs")
         own = ["identifying/converted/x", "identifying/crashed/x", "safe/converted/x", "safe/runs/films.json"]

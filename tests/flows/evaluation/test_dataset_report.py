@@ -18,7 +18,7 @@ from flows.evaluation import dataset_report, reports
 from flows.evaluation.dataset_report import Evaluation
 from flows.evaluation.evaluate import PROFILE, WITH_FID, Request
 from flows.prefect import worker
-from flows.recipes.context import unseen
+from flows.recipes.context import run_plain
 from flows.run.cancelled import Cancelled, LeaseLost
 from infra.errors import StoreUnavailable, UsageError
 from infra.process.processes import machine
@@ -47,13 +47,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Asked:
         settings: Settings,
         told: object,
         show: object,
-        heed: Callable[[], None],
+        check_cancelled: Callable[[], None],
         done: Callable[[], None],
     ) -> str:
         asked.append((request, settings))
         request.out.mkdir()
         (request.out / "index.html").write_text(f"found {len(asked)}")
-        heed()
+        check_cancelled()
         done()
         return "content"
 
@@ -61,9 +61,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return asked
 
 
-def evaluation(store: Store, tmp_path: Path, engine: LocalEngine | None = None) -> Evaluation:
+def evaluation(store: Store, tmp_path: Path, scheduler: LocalEngine | None = None) -> Evaluation:
     dataset = define(tmp_path / "Jane", tmp_path / "out")
-    return Evaluation(dataset, store, engine or LocalEngine(), Machine(), threading.Event(), "mine")
+    return Evaluation(dataset, store, scheduler or LocalEngine(), Machine(), threading.Event(), "mine")
 
 
 def die(store: Store, lease: str = LEASE, number: int = 0) -> None:
@@ -73,13 +73,13 @@ def die(store: Store, lease: str = LEASE, number: int = 0) -> None:
 
 
 def test_the_report_can_be_fetched_and_nothing_else_is_left(store: Store, tmp_path: Path, quick: Asked) -> None:
-    engine = LocalEngine()
-    assert evaluation(store, tmp_path, engine).run(7, unseen) == "content"
+    scheduler = LocalEngine()
+    assert evaluation(store, tmp_path, scheduler).run(7, run_plain) == "content"
     ((request, settings),) = quick
     assert (request.dataset, request.every, request.reviewer, settings.profile) == ("films", 7, False, PROFILE)
     reports.fetch(store, "films", tmp_path / "report")
     assert (tmp_path / "report" / "index.html").read_text() == "found 1"
-    assert store.list_tree("safe") == [] and engine.abandoned == []
+    assert store.list_tree("safe") == [] and scheduler.abandoned == []
 
 
 def test_the_definition_says_who_is_who_and_the_run_what_is_measured(
@@ -87,7 +87,7 @@ def test_the_definition_says_who_is_who_and_the_run_what_is_measured(
 ) -> None:
     dataset = replace(define(tmp_path / "Jane", tmp_path / "out"), people="s3://raw/who.csv")
     run = Evaluation(dataset, store, LocalEngine(), Machine(videos=2), threading.Event(), "mine")
-    run.run(5, unseen, fid=True)
+    run.run(5, run_plain, fid=True)
     ((request, settings),) = quick
     assert (request.person, request.people) == ("", "s3://raw/who.csv")
     assert (settings.profile, settings.workers) == (WITH_FID, 2)
@@ -106,7 +106,7 @@ def test_what_failed_or_was_stopped_leaves_no_crash_behind(
 
     monkeypatch.setattr(dataset_report, "evaluate", fail)
     with pytest.raises(type(error)):
-        evaluation(store, tmp_path).run(5, unseen)
+        evaluation(store, tmp_path).run(5, run_plain)
     assert store.list_tree("safe") == [] and not store_layout.evaluated(store, "films")
     with Leases(store) as leases:
         assert worker.resume_orphans(store, leases) == []
@@ -116,7 +116,7 @@ def test_two_workers_do_not_evaluate_at_once(store: Store, tmp_path: Path, quick
     with Leases(store) as leases, leases.holding(store_layout.evaluation_of("films")) as other:
         assert other is not None
         with pytest.raises(UsageError, match="another worker"):
-            evaluation(store, tmp_path).run(5, unseen)
+            evaluation(store, tmp_path).run(5, run_plain)
         assert leases.held(other) and not quick
 
 
@@ -124,7 +124,7 @@ def test_whoever_is_stopped_before_begins_nothing(store: Store, tmp_path: Path, 
     run = evaluation(store, tmp_path)
     run._stop.set()
     with pytest.raises(Cancelled):
-        run.run(5, unseen)
+        run.run(5, run_plain)
     assert not quick and store.list_tree("safe") == []
 
 
@@ -142,7 +142,7 @@ def test_a_worker_that_lost_its_lease_leaves_its_successor_alone(
 
     monkeypatch.setattr(dataset_report, "evaluate", slow)
     with pytest.raises(LeaseLost):
-        evaluation(store, tmp_path).run(5, unseen)
+        evaluation(store, tmp_path).run(5, run_plain)
     assert store_layout.present_evaluation(store, "films") == ("successor", {"every": 2})
     assert f"{LEASE}/000001" in store.list_tree("safe")
 
@@ -156,7 +156,7 @@ def test_a_store_that_fails_at_the_end_hides_nothing(
     run = evaluation(store, tmp_path)
     with monkeypatch.context() as broken:
         broken.setattr(store, "remove", unreachable)
-        assert run.run(5, unseen) == "content"
+        assert run.run(5, run_plain) == "content"
     assert "could not be given back" in caplog.text
 
 
@@ -193,22 +193,22 @@ def test_a_report_takes_the_place_of_another_only_when_it_is_complete(
 
 
 def test_whoever_takes_over_ends_the_run_of_the_dead(store: Store, tmp_path: Path) -> None:
-    engine = LocalEngine()
+    scheduler = LocalEngine()
     die(store)
     store_layout.note_work(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
-    evaluation(store, tmp_path, engine).run(3, unseen)
-    assert engine.abandoned == ["theirs"] and store.list_tree("safe") == []
+    evaluation(store, tmp_path, scheduler).run(3, run_plain)
+    assert scheduler.abandoned == ["theirs"] and store.list_tree("safe") == []
 
 
 def test_one_who_died_on_another_machine_is_taken_over_as_well(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = LocalEngine()
+    scheduler = LocalEngine()
     store.write_named(f"{LEASE}/000000", json.dumps({"machine": "elsewhere", "process": 1, "beat": 3}).encode())
     store_layout.note_work(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
     monkeypatch.setattr(exclusive, "Leases", partial(Leases, ttl_s=0.2))
-    assert evaluation(store, tmp_path, engine).run(3, unseen) == "content"
-    assert engine.abandoned == ["theirs"] and store.list_tree("safe") == []
+    assert evaluation(store, tmp_path, scheduler).run(3, run_plain) == "content"
+    assert scheduler.abandoned == ["theirs"] and store.list_tree("safe") == []
 
 
 def test_the_dead_are_followed_up_with_what_they_began_with(

@@ -198,12 +198,12 @@ def test_a_stopped_evaluation_ends_at_its_next_step_and_goes_on_where_it_was(
     request = Request(*folders, tmp_path / "report", dataset="films")
     settings = Settings(profile="evaluation", threads=1)
 
-    def heed() -> None:
+    def check_cancelled() -> None:
         if stop.is_set():
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        evaluate(request, settings, tell, heed=heed)
+        evaluate(request, settings, tell, check_cancelled=check_cancelled)
     assert told == ["0.mp4"] and not (tmp_path / "report").exists()
     store = Store(Settings().cache_url)
     assert {path.split("/")[1] for path in store.list_tree("identifying")} == {evaluation_of("films")}

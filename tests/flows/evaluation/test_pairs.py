@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.evaluation.pairs import Pairing, pair_up
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from flows.run.sources import VIDEO_SUFFIXES, find
 from infra.errors import UsageError
@@ -56,12 +56,12 @@ def test_one_file_and_one_file_belong_together(tmp_path: Path) -> None:
 def test_our_own_results_are_paired_by_the_manifest_and_the_key(tmp_path: Path) -> None:
     ours, theirs = files(tmp_path / "a", "one.mp4", "two.mp4", "three.mp4"), tmp_path / "b"
     store = Store(str(theirs), private=False)
-    ledger = Ledger(store)
+    manifest = Manifest(store)
     verdicts = {"one.mp4": Verdict.PUBLISHED, "two.mp4": Verdict.WITHHELD, "three.mp4": Verdict.PUBLISHED}
     for job in find(str(ours), VIDEO_SUFFIXES):
         verdict = verdicts[job.name]
         output = f"videos/{job.ordinal}.mp4" if verdict is Verdict.PUBLISHED else ""
-        ledger.record(
+        manifest.record(
             VideoRow(
                 public_id=f"id{job.ordinal}",
                 input_id=job.input_id(KEY),
@@ -73,7 +73,7 @@ def test_our_own_results_are_paired_by_the_manifest_and_the_key(tmp_path: Path) 
         )
         if output:
             store.write_named(output, b"result")
-    ledger.flush()
+    manifest.flush()
     # The names agree with other originals, which must not count.
     pairing = pair_up(str(ours), str(theirs), KEY)
     assert found(pairing) == {"one.mp4": "videos/1.mp4", "three.mp4": "videos/2.mp4", "two.mp4": None}

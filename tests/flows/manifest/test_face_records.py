@@ -11,24 +11,24 @@ import pyarrow.parquet
 import pytest
 
 from flows.manifest import face_records
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from flows.recipes.context import Context, StageResult
 from infra.errors import StoreUnavailable
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.settings import Settings
 from infra.storage.store import Store
 from models.detection.turned import turned
-from tasks.records import Painted, Verdict
+from tasks.records import FaceEdits, Verdict
 from tests.conftest import Make
 from tests.flows.support import grey_chain, run
 
 SHA = "a" * 64
 
 
-def painted(count: int = 3) -> Painted:
+def painted(count: int = 3) -> FaceEdits:
     rng = np.random.default_rng(4)
-    return Painted(
+    return FaceEdits(
         np.arange(count, dtype=np.int64),
         np.zeros(count, np.int64),
         np.arange(count) % 2 == 0,
@@ -37,7 +37,7 @@ def painted(count: int = 3) -> Painted:
     )
 
 
-def same(one: Painted, other: Painted) -> bool:
+def same(one: FaceEdits, other: FaceEdits) -> bool:
     return all(np.array_equal(vars(one)[name], vars(other)[name]) for name in vars(one))
 
 
@@ -79,7 +79,7 @@ def test_a_result_is_accompanied_by_what_was_painted(made: Make, home: Path, tmp
     row = summary.outcomes[0].row
     found = face_records.load(store, row.public_id, row.output_sha256)
     assert found is not None and same(found, painted(3))
-    assert len(Ledger(store).rows()) == 1, "a record is no row"
+    assert len(Manifest(store).rows()) == 1, "a record is no row"
     # Another result takes its place, about which nothing is known.
     run(made("record.mp4"), tmp_path / "out", grey_chain, Settings(overwrite=True))
     assert store.list_tree(face_records.FOLDER) == []

@@ -12,7 +12,7 @@ import pandas
 import pytest
 
 from flows.manifest import manifest
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.manifest.rows import Evidence, VideoRow
 from infra.storage.store import Store
 from tasks.records import Verdict
@@ -20,16 +20,16 @@ from tests.reference.racers import race
 
 WRITER = """
 import sys
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from infra.storage.store import Store
 from tests.flows.manifest.test_manifest import row
-ledger = Ledger(Store(sys.argv[1], private=False))
-ledger.flush()
+manifest = Manifest(Store(sys.argv[1], private=False))
+manifest.flush()
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(40):
-    ledger.record(row(f"{sys.argv[2]}{number}", number))
-ledger.flush()
+    manifest.record(row(f"{sys.argv[2]}{number}", number))
+manifest.flush()
 """
 
 
@@ -52,16 +52,16 @@ def listed(out: Path) -> list[str]:
 
 def test_a_later_run_keeps_the_rows_of_an_earlier_one(store: Store, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        ledger = Ledger(store)
-        ledger.flush()
-        ledger.record(row(name))
-        ledger.flush()
+        manifest = Manifest(store)
+        manifest.flush()
+        manifest.record(row(name))
+        manifest.flush()
     assert listed(tmp_path / "out") == ["a", "b"]
-    assert Ledger(store).finished("a", "", "videos/a.mp4") == row("a")
+    assert Manifest(store).finished("a", "", "videos/a.mp4") == row("a")
 
 
 def test_a_run_does_not_write_over_rows_that_came_after_its_start(store: Store, tmp_path: Path) -> None:
-    slow, quick = Ledger(store), Ledger(store)
+    slow, quick = Manifest(store), Manifest(store)
     slow.flush()
     quick.record(row("a"))
     quick.flush()
@@ -75,8 +75,8 @@ def test_a_run_does_not_write_over_rows_that_came_after_its_start(store: Store, 
 def test_a_row_that_appears_while_the_tables_are_written_is_not_lost(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow, quick = Ledger(store), Ledger(store)
-    Ledger(store, tables=False).record(row("a"))
+    slow, quick = Manifest(store), Manifest(store)
+    Manifest(store, tables=False).record(row("a"))
     real, late = slow._assemble, [row("b"), row("a", 1, message="again")]
 
     def interrupted(rows: dict[str, tuple[str, VideoRow]]) -> bool:
@@ -99,30 +99,30 @@ def test_two_processes_at_the_same_time_lose_no_row(store: Store, tmp_path: Path
 
 
 def test_threads_of_one_run_lose_no_row(store: Store, tmp_path: Path) -> None:
-    ledger = Ledger(store)
-    threads = [threading.Thread(target=ledger.record, args=(row(f"v{n % 10}", n),)) for n in range(30)]
+    manifest = Manifest(store)
+    threads = [threading.Thread(target=manifest.record, args=(row(f"v{n % 10}", n),)) for n in range(30)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    ledger.flush()
+    manifest.flush()
     assert len(listed(tmp_path / "out")) == 30
-    assert len({(r.public_id, r.input_id) for r in ledger.rows()}) == 30
+    assert len({(r.public_id, r.input_id) for r in manifest.rows()}) == 30
 
 
 def test_a_damaged_row_counts_as_absent(store: Store, tmp_path: Path) -> None:
-    ledger = Ledger(store)
-    ledger.record(row("a"))
+    manifest = Manifest(store)
+    manifest.record(row("a"))
     for damage in (b"{", b'{"verdict": "shrug"}', b"[]"):
         store.write_named(manifest.path_of("b", "b-1"), damage)
-        assert ledger.finished("b", "", "videos/b.mp4") is None
-        ledger.flush()
+        assert manifest.finished("b", "", "videos/b.mp4") is None
+        manifest.flush()
         assert listed(tmp_path / "out") == ["a"]
 
 
 def test_what_is_no_number_is_null_in_the_lines(store: Store, tmp_path: Path) -> None:
     attempts = [{"number": 1, "distance": math.nan, "accepted": False}]
-    Ledger(store).record(row("a", attempts=attempts, audit=[{"mean": math.inf}], worst_distance=math.nan))
+    Manifest(store).record(row("a", attempts=attempts, audit=[{"mean": math.inf}], worst_distance=math.nan))
 
     def refuse(word: str) -> None:
         raise AssertionError(f"{word} is not JSON")
@@ -134,79 +134,79 @@ def test_what_is_no_number_is_null_in_the_lines(store: Store, tmp_path: Path) ->
 
 
 def test_the_table_begins_with_the_verdict_and_ends_with_the_evidence(store: Store, tmp_path: Path) -> None:
-    Ledger(store).record(row("a"))
+    Manifest(store).record(row("a"))
     columns = list(pandas.read_parquet(tmp_path / "out" / manifest.PARQUET).columns)
     assert columns[:4] == ["public_id", "input_id", "ordinal", "verdict"]
     assert columns[-len(Evidence.__dataclass_fields__) :] == list(Evidence.__dataclass_fields__)
 
 
 def test_unchanged_rows_are_not_read_again(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Ledger(store)
+    first = Manifest(store)
     for number in range(20):
         first.record(row(f"v{number}", number))
     first.flush()
     read: list[str] = []
-    real = Ledger._read
-    monkeypatch.setattr(Ledger, "_read", lambda ledger, name: read.append(name) or real(ledger, name))  # type: ignore[func-returns-value]
-    again, before = Ledger(store), (tmp_path / "out" / manifest.JSONL).stat().st_mtime_ns
+    real = Manifest._read
+    monkeypatch.setattr(Manifest, "_read", lambda manifest, name: read.append(name) or real(manifest, name))  # type: ignore[func-returns-value]
+    again, before = Manifest(store), (tmp_path / "out" / manifest.JSONL).stat().st_mtime_ns
     again.flush()
     assert len(again.rows()) == 20 and read == []
     assert (tmp_path / "out" / manifest.JSONL).stat().st_mtime_ns == before, "unchanged tables are not written"
-    Ledger(store, tables=False).record(row("v7", 7, message="again"))
+    Manifest(store, tables=False).record(row("v7", 7, message="again"))
     again.flush()
     assert read == [manifest.path_of("v7", "v7-7")]
     assert [r.message for r in again.rows() if r.public_id == "v7"] == ["again"]
 
 
 def test_tables_that_do_not_belong_together_are_not_believed(store: Store, tmp_path: Path) -> None:
-    first = Ledger(store)
+    first = Manifest(store)
     first.record(row("a"))
     first.flush()
     table = tmp_path / "out" / manifest.JSONL
     table.write_text(table.read_text().replace("why", "lie"))
-    again = Ledger(store)
+    again = Manifest(store)
     again.flush()
     assert [r.reason for r in again.rows()] == ["why"]
     assert "lie" not in table.read_text()
 
 
 def test_settled_asks_for_final_rows_whose_result_lies_there_untouched(store: Store, tmp_path: Path) -> None:
-    ledger = Ledger(store)
+    manifest = Manifest(store)
     for name in ("good", "gone", "touched"):
         store.write_named(f"videos/{name}.mp4", b"film")
         stamp = store.stamp(f"videos/{name}.mp4")
         out = {"verdict": Verdict.PUBLISHED, "output": f"videos/{name}.mp4", "output_stamp": stamp}
-        ledger.record(row(name, fingerprint="f", source_stamp="s", **out))
-    ledger.record(row("withheld", fingerprint="f", source_stamp="s"))
-    ledger.record(row("failed", fingerprint="f", source_stamp="s", verdict=Verdict.FAILED))
-    ledger.record(row("other", fingerprint="g", source_stamp="s"))
-    ledger.record(row("unknown", fingerprint="f"))
+        manifest.record(row(name, fingerprint="f", source_stamp="s", **out))
+    manifest.record(row("withheld", fingerprint="f", source_stamp="s"))
+    manifest.record(row("failed", fingerprint="f", source_stamp="s", verdict=Verdict.FAILED))
+    manifest.record(row("other", fingerprint="g", source_stamp="s"))
+    manifest.record(row("unknown", fingerprint="f"))
     store.remove("videos/gone.mp4")
     store.write_named("videos/touched.mp4", b"filn")
-    assert {found.public_id for found in ledger.settled("f").values()} == {"good", "withheld"}
-    assert set(ledger.settled("f")) == {("good-1", "s"), ("withheld-1", "s")}
+    assert {found.public_id for found in manifest.settled("f").values()} == {"good", "withheld"}
+    assert set(manifest.settled("f")) == {("good-1", "s"), ("withheld-1", "s")}
 
 
 def test_what_was_rejected_is_not_done_while_it_lies_there(store: Store) -> None:
     """Removing it was interrupted: whoever looks next must not pass it by."""
-    ledger = Ledger(store)
-    ledger.record(row("a", fingerprint="f", source_stamp="s").rejected())
-    assert ledger.finished("a", "f", "videos/a.mp4") is not None and ledger.settled("f")
+    manifest = Manifest(store)
+    manifest.record(row("a", fingerprint="f", source_stamp="s").rejected())
+    assert manifest.finished("a", "f", "videos/a.mp4") is not None and manifest.settled("f")
     store.write_named("videos/a.mp4", b"the rejected one")
-    assert ledger.finished("a", "f", "videos/a.mp4") is None and not ledger.settled("f")
-    held, tries = ledger.decided("a")
+    assert manifest.finished("a", "f", "videos/a.mp4") is None and not manifest.settled("f")
+    held, tries = manifest.decided("a")
     assert held is not None and tries == 0
 
 
 def test_the_last_try_counts_whatever_was_decided_about_an_earlier_one(store: Store) -> None:
     """Such as for a name that the input had before: that row stays as it was."""
-    ledger = Ledger(store)
+    manifest = Manifest(store)
     old = row("a", fingerprint="f", source_stamp="s")
-    ledger.record(replace(old, input_id="old name").rejected())
-    held, tries = ledger.decided("a")
+    manifest.record(replace(old, input_id="old name").rejected())
+    held, tries = manifest.decided("a")
     assert held is not None and tries == 0
-    ledger.record(replace(old, input_id="new name", redone=1, verdict=Verdict.WITHHELD, output=""))
-    assert ledger.decided("a") == (None, 1)
-    found = ledger.finished("a", "f", "videos/a.mp4")
+    manifest.record(replace(old, input_id="new name", redone=1, verdict=Verdict.WITHHELD, output=""))
+    assert manifest.decided("a") == (None, 1)
+    found = manifest.finished("a", "f", "videos/a.mp4")
     assert found is not None and found.input_id == "new name"
-    assert {input_id for input_id, _ in ledger.settled("f")} == {"new name"}
+    assert {input_id for input_id, _ in manifest.settled("f")} == {"new name"}

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from flows.manifest import review as reviews
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.manifest.review import Applied, apply
 from flows.recipes.context import Context, StageResult
 from infra.errors import StoreUnavailable, UsageError
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.settings import Settings
 from infra.storage.store import Store
 from tasks.evaluation.report.review import Choice, Decision, Review
@@ -41,7 +41,7 @@ def converted(made: Make, home: Path, tmp_path: Path) -> tuple[Path, Path]:
 def test_each_choice_is_carried_out_and_twice_is_as_once(converted: tuple[Path, Path]) -> None:
     source, out = converted
     store = Store(str(out), private=False)
-    names = [row.output for row in Ledger(store).rows()]
+    names = [row.output for row in Manifest(store).rows()]
     review = decided(
         Decision(names[0], Choice.ACCEPT, "Mrs Miller looks fine"),
         Decision(names[1], Choice.REJECT, "Mr Smith"),
@@ -50,7 +50,7 @@ def test_each_choice_is_carried_out_and_twice_is_as_once(converted: tuple[Path, 
     once = {Choice.ACCEPT: 1, Choice.REJECT: 1, Choice.REDO: 1}
     assert apply(review, store) == Applied(once, 0, 0)
     assert apply(review, store) == Applied(once, 2, 0)
-    kept, rejected, again = Ledger(store).rows()
+    kept, rejected, again = Manifest(store).rows()
     assert (kept.verdict, kept.review, (out / names[0]).exists()) == (Verdict.PUBLISHED, "accept", True)
     assert (rejected.verdict, rejected.reason, rejected.output) == (Verdict.WITHHELD, "review", "")
     assert (again.verdict, again.reason, again.redone) == (Verdict.FAILED, "redo", 1)
@@ -66,20 +66,20 @@ def test_each_choice_is_carried_out_and_twice_is_as_once(converted: tuple[Path, 
 
     run(source, out, chain, Settings(seed=4))
     assert sorted(seeds) == [4, 5], "other settings convert all again but the rejected, and one with another seed"
-    assert not (out / names[1]).exists() and Ledger(store).rows()[1].reason == "review"
+    assert not (out / names[1]).exists() and Manifest(store).rows()[1].reason == "review"
     run(source, out, chain, Settings(seed=4))
     assert len(seeds) == 2, "what was redone is done"
     run(source, out, chain, Settings(seed=4, overwrite=True))
     assert len(seeds) == 5 and (out / names[1]).exists(), "whoever asks for all anew takes the rejection back"
     assert sorted(seeds[2:]) == [4, 5, 5], "and never gets the rejected face again"
     run(source, out, chain, Settings(seed=4))
-    assert len(seeds) == 5 and [row.redone for row in Ledger(store).rows()] == [0, 1, 1]
+    assert len(seeds) == 5 and [row.redone for row in Manifest(store).rows()] == [0, 1, 1]
 
 
 def test_the_next_run_makes_another_try_and_leaves_the_rejected_alone(converted: tuple[Path, Path]) -> None:
     source, out = converted
     store = Store(str(out), private=False)
-    names = [row.output for row in Ledger(store).rows()]
+    names = [row.output for row in Manifest(store).rows()]
     apply(decided(Decision(names[1], Choice.REJECT), Decision(names[2], Choice.REDO)), store)
     summary, _ = run(source, out)
     rows = [outcome.row for outcome in summary.outcomes]
@@ -92,7 +92,7 @@ def test_another_destination_is_refused(converted: tuple[Path, Path]) -> None:
     store = Store(str(converted[1]), private=False)
     with pytest.raises(UsageError, match="none of the files"):
         apply(decided(Decision("videos/nobody.mp4", Choice.REJECT)), store)
-    name = Ledger(store).rows()[0].output
+    name = Manifest(store).rows()[0].output
     some = apply(decided(Decision("videos/nobody.mp4", Choice.REJECT), Decision(name, Choice.ACCEPT)), store)
     assert some == Applied({Choice.ACCEPT: 1}, 0, 1)
 
@@ -102,14 +102,14 @@ def test_a_decision_that_was_interrupted_is_not_undone_by_the_next_run(
 ) -> None:
     source, out = converted
     store = Store(str(out), private=False)
-    name = Ledger(store).rows()[1].output
+    name = Manifest(store).rows()[1].output
     review = decided(Decision(name, Choice.REJECT))
     with monkeypatch.context() as broken, pytest.raises(StoreUnavailable):
         broken.setattr(store, "remove", refuse)
         apply(review, store)
     assert (out / name).exists()
     run(source, out)
-    assert Ledger(store).rows()[1].reason == "review" and not (out / name).exists(), "whoever comes by completes it"
+    assert Manifest(store).rows()[1].reason == "review" and not (out / name).exists(), "whoever comes by completes it"
     apply(review, store)
     assert not (out / name).exists()
 
@@ -118,7 +118,7 @@ def test_old_versions_of_what_was_rejected_go_also_after_an_interruption(
     converted: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(str(converted[1]), private=False)
-    decisions = decided(Decision(Ledger(store).rows()[1].output, Choice.REJECT))
+    decisions = decided(Decision(Manifest(store).rows()[1].output, Choice.REJECT))
     with monkeypatch.context() as broken, pytest.raises(StoreUnavailable):
         broken.setattr(reviews, "remove_for_good", lambda *_: refuse(""))
         apply(decisions, store)

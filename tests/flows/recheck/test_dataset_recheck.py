@@ -18,7 +18,7 @@ from flows.prefect import registration, worker
 from flows.recheck import dataset_recheck
 from flows.recheck.dataset_recheck import DatasetRecheck
 from flows.recheck.recheck import Rechecked, Request
-from flows.recipes.context import unseen
+from flows.recipes.context import run_plain
 from flows.run.cancelled import Cancelled
 from infra.errors import StoreUnavailable, UsageError
 from infra.process.processes import machine
@@ -40,20 +40,22 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     """A recheck that finds nothing at once."""
     requests: list[Request] = []
 
-    def find(request: Request, settings: Settings, told: object, heed: Callable[[], None], show: object) -> Rechecked:
+    def find(
+        request: Request, settings: Settings, told: object, check_cancelled: Callable[[], None], show: object
+    ) -> Rechecked:
         requests.append(request)
-        heed()
+        check_cancelled()
         return Rechecked((), 0)
 
     monkeypatch.setattr(dataset_recheck, "recheck", find)
     return requests
 
 
-def prepared(store: Store, tmp_path: Path, engine: LocalEngine | None = None) -> DatasetRecheck:
+def prepared(store: Store, tmp_path: Path, scheduler: LocalEngine | None = None) -> DatasetRecheck:
     (tmp_path / "Jane").mkdir(exist_ok=True)
     (tmp_path / "Jane" / "one.mp4").touch()
     dataset = define(tmp_path / "Jane", tmp_path / "out")
-    return DatasetRecheck(dataset, store, engine or LocalEngine(), Machine(), threading.Event(), "mine")
+    return DatasetRecheck(dataset, store, scheduler or LocalEngine(), Machine(), threading.Event(), "mine")
 
 
 def die(store: Store) -> None:
@@ -67,10 +69,10 @@ def test_results_are_held_against_their_sources_where_those_are(
     store: Store, tmp_path: Path, asked: list[Request], pull: bool
 ) -> None:
     run = prepared(store, tmp_path)
-    run.run(pull, True, unseen)
-    run.run(pull, False, unseen)
+    run.run(pull, True, run_plain)
+    run.run(pull, False, run_plain)
     (tmp_path / "Jane" / "one.mp4").unlink()
-    run.run(pull, True, unseen)
+    run.run(pull, True, run_plain)
     assert [bool(request.source) for request in asked] == [True, False, False]
     assert {request.pull for request in asked} == {pull}
     assert store.list_tree("safe") == []
@@ -80,7 +82,7 @@ def test_two_workers_do_not_recheck_at_once(store: Store, tmp_path: Path, asked:
     with Leases(store) as leases, leases.holding(store_layout.recheck_of("films")) as other:
         assert other is not None
         with pytest.raises(UsageError, match="another worker"):
-            prepared(store, tmp_path).run(False, True, unseen)
+            prepared(store, tmp_path).run(False, True, run_plain)
         with pytest.raises(UsageError, match="under way"):
             purge.refuse_while_running(store, "films")
     assert not asked
@@ -97,7 +99,7 @@ def test_what_failed_or_was_stopped_leaves_no_crash_behind(
 
     monkeypatch.setattr(dataset_recheck, "recheck", fail)
     with pytest.raises(type(error)):
-        prepared(store, tmp_path).run(True, True, unseen)
+        prepared(store, tmp_path).run(True, True, run_plain)
     with Leases(store) as leases:
         assert worker.resume_orphans(store, leases) == []
     assert store.list_tree("safe") == []
@@ -108,16 +110,16 @@ def test_the_dead_are_followed_up_and_their_flow_run_is_ended(
 ) -> None:
     triggered: list[tuple[object, ...]] = []
     monkeypatch.setattr(registration, "trigger", lambda *given, **rest: triggered.append((*given, rest)))
-    engine = LocalEngine()
-    run = prepared(store, tmp_path, engine)
+    scheduler = LocalEngine()
+    run = prepared(store, tmp_path, scheduler)
     die(store)
     store_layout.note_work(store, store_layout.recheck_path("films"), "theirs", {"pull": True, "against_source": True})
     with Leases(store) as leases:
         assert worker.resume_orphans(store, leases) == ["films"]
     begun = {"pull": True, "against_source": True}
     assert triggered == [("films", "recheck", "resume-recheck-films-theirs-1", begun)]
-    run.run(True, True, unseen)
-    assert engine.abandoned == ["theirs"] and store.list_tree("safe") == []
+    run.run(True, True, run_plain)
+    assert scheduler.abandoned == ["theirs"] and store.list_tree("safe") == []
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.dataset import purge
+from flows.dataset.store_layout import pulled_folder
 from flows.manifest import face_records
-from flows.manifest.manifest import Ledger
+from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from flows.recheck import recheck
-from flows.recheck.pull import Puller, folder_of
+from flows.recheck.pull import Puller
 from infra.errors import MediaError, StoreUnavailable, UsageError
 from infra.media.containers import hidden
 from infra.media.pictures.still import write_picture
@@ -56,7 +57,7 @@ def publish(out: Path, owner: str, made: Path, frames: int, **values: Any) -> Vi
         profile="embedded",
         **values,
     )
-    return Ledger(Store(str(out), private=False)).record(row)
+    return Manifest(Store(str(out), private=False)).record(row)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +147,7 @@ def test_a_record_says_that_a_face_was_left(home: Path, tmp_path: Path) -> None:
     assert found(recheck_all(out)) == {}
     store = Store(str(out), private=False)
     nothing = np.zeros(0, np.int64)
-    empty = face_records.Painted(
+    empty = face_records.FaceEdits(
         nothing, nothing, nothing.astype(bool), np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32)
     )
     face_records.save(store, "known", empty, row.output_sha256)
@@ -231,7 +232,7 @@ def test_a_second_recheck_looks_only_at_what_is_new_or_audited_otherwise(
     monkeypatch.setattr(recheck, "audit_of", lambda settings: "f" * 64)
     assert recheck_all(three).again == 3 and len(seen) == 7
     assert len(Store(str(three), private=False).list_tree(recheck.FOLDER)) == 3, "older notes go"
-    assert len(Ledger(Store(str(three), private=False)).rows()) == 3, "a note is no row"
+    assert len(Manifest(Store(str(three), private=False)).rows()) == 3, "a note is no row"
 
 
 KILLED = """
@@ -275,18 +276,18 @@ def test_what_fails_is_pulled_and_not_lost(three: Path, seen: list[Path], monkey
     assert {path.name for path in (three / "videos").iterdir()} == {"a.mp4", "c.mp4"}
     assert Store(str(three), private=False).list_tree(face_records.FOLDER) == []
     store = Store(Settings().cache_url)
-    (kept,) = store.list_tree(folder_of("b"))
+    (kept,) = store.list_tree(pulled_folder("b"))
     assert store.read_named(kept) == content
-    rows = {row.public_id: row for row in Ledger(Store(str(three), private=False)).rows()}
+    rows = {row.public_id: row for row in Manifest(Store(str(three), private=False)).rows()}
     assert (rows["b"].verdict, rows["b"].reason, rows["b"].output) == (Verdict.WITHHELD, "hidden_trailing", "")
     assert b'"pulled"' in (three / "manifest.jsonl").read_bytes(), "the tables follow"
     after = recheck_all(three, pull=True)
     assert found(after) == {} and "1 pulled before" in after.said
 
 
-def _painted() -> face_records.Painted:
+def _painted() -> face_records.FaceEdits:
     one = np.zeros(1, np.int64)
-    return face_records.Painted(
+    return face_records.FaceEdits(
         one, one, one.astype(bool), np.zeros((1, 4), np.float32), np.zeros((1, 5, 2), np.float32)
     )
 
@@ -299,12 +300,12 @@ def test_what_is_pulled_is_sealed_where_the_store_is(
     content = (three / "videos" / "b.mp4").read_bytes()
     recheck_all(three, pull=True)
     store = Store(Settings().cache_url)
-    (kept,) = store.list_tree(folder_of("b"))
+    (kept,) = store.list_tree(pulled_folder("b"))
     raw = (Path(Settings().cache_url.removeprefix("file://")) / kept).read_bytes()
     assert store.read_named(kept) == content and content[4:40] not in raw
 
 
-@pytest.mark.parametrize(("place", "step"), [(Store, "put_named"), (Ledger, "record"), (Puller, "_remove")])
+@pytest.mark.parametrize(("place", "step"), [(Store, "put_named"), (Manifest, "record"), (Puller, "_remove")])
 def test_a_pull_that_was_interrupted_is_completed(
     three: Path, seen: list[Path], monkeypatch: pytest.MonkeyPatch, place: type, step: str
 ) -> None:
@@ -317,13 +318,13 @@ def test_a_pull_that_was_interrupted_is_completed(
     with monkeypatch.context() as broken, pytest.raises(StoreUnavailable):
         broken.setattr(place, step, refuse)
         recheck_all(three, pull=True)
-    row = next(row for row in Ledger(Store(str(three), private=False)).rows() if row.public_id == "b")
+    row = next(row for row in Manifest(Store(str(three), private=False)).rows() if row.public_id == "b")
     assert (three / "videos" / "b.mp4").exists()
     assert (row.verdict is Verdict.WITHHELD) == (step == "_remove")
     recheck_all(three, pull=True)
     assert not (three / "videos" / "b.mp4").exists()
-    (row,) = [row for row in Ledger(Store(str(three), private=False)).rows() if row.public_id == "b"]
-    assert row.reason == "hidden_trailing" and Store(Settings().cache_url).list_tree(folder_of("b"))
+    (row,) = [row for row in Manifest(Store(str(three), private=False)).rows() if row.public_id == "b"]
+    assert row.reason == "hidden_trailing" and Store(Settings().cache_url).list_tree(pulled_folder("b"))
 
 
 def test_what_somebody_converts_at_that_moment_is_left(
@@ -362,7 +363,7 @@ def test_purging_a_dataset_removes_what_was_pulled(
     monkeypatch.setattr(hidden, "hidden_in_video", fail("b"))
     recheck_all(three, pull=True)
     key = load_key(key_path(Settings().cache_url))
-    assert folder_of("b") in purge.prefixes_of(Store(Settings().cache_url), "films", key)
+    assert pulled_folder("b") in purge.prefixes_of(Store(Settings().cache_url), "films", key)
 
 
 def test_the_command_names_public_ids_and_fails_when_something_does(
@@ -391,9 +392,9 @@ def test_a_destination_that_is_none_is_refused(home: Path, tmp_path: Path) -> No
 def test_an_older_row_of_equal_content_makes_no_alarm(
     three: Path, seen: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = Ledger(Store(str(three), private=False))
-    row = next(row for row in ledger.rows() if row.public_id == "b")
-    ledger.record(replace(row, input_id="older", ordinal=0, output_sha256="0" * 64))
+    manifest = Manifest(Store(str(three), private=False))
+    row = next(row for row in manifest.rows() if row.public_id == "b")
+    manifest.record(replace(row, input_id="older", ordinal=0, output_sha256="0" * 64))
     assert found(recheck_all(three)) == {}
     monkeypatch.setattr(hidden, "hidden_in_video", fail("b"))
     Store(str(three), private=False).remove_tree(f"{recheck.FOLDER}/b")
@@ -415,10 +416,10 @@ def test_what_was_converted_anew_since_is_not_pulled(
 
 
 def test_two_inputs_of_one_content_are_one_file(three: Path, seen: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = Ledger(Store(str(three), private=False))
-    twice = next(row for row in ledger.rows() if row.public_id == "b")
-    ledger.record(replace(twice, input_id="again", ordinal=7))
+    manifest = Manifest(Store(str(three), private=False))
+    twice = next(row for row in manifest.rows() if row.public_id == "b")
+    manifest.record(replace(twice, input_id="again", ordinal=7))
     monkeypatch.setattr(hidden, "hidden_in_video", fail("b"))
     assert len(recheck_all(three, pull=True).outcomes) == 3
-    rows = [row for row in Ledger(Store(str(three), private=False)).rows() if row.public_id == "b"]
+    rows = [row for row in Manifest(Store(str(three), private=False)).rows() if row.public_id == "b"]
     assert len(rows) == 2 and {row.verdict for row in rows} == {Verdict.WITHHELD}

@@ -20,7 +20,8 @@ from flows.run import sources
 from flows.run.convert import convert
 from infra.errors import Withheld
 from infra.media.decode import open_frames
-from infra.media.probe import VideoInfo, probe_video
+from infra.media.probe import probe_video
+from infra.media.video_info import VideoInfo
 from infra.settings import OnFailure, Settings
 from models.selection import profiles
 from models.weights import weight_files

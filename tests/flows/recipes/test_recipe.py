@@ -13,11 +13,11 @@ import pytest
 
 from flows.recipes import anonnet, catalogue
 from flows.recipes.catalogue import named
+from flows.recipes.clock import Clock
 from flows.recipes.context import Context
 from flows.recipes.recipe import Passed, stages_of
 from flows.recipes.runner import StageRunner
 from flows.run.fingerprint import fingerprint
-from flows.run.progress import Clock
 from infra.errors import DeclarationError, UsageError
 from infra.settings import Settings
 from infra.storage.cache import Cache

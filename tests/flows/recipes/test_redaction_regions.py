@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from flows.recipes import retry
-from flows.recipes.redaction_regions import WHOLE, Covers
+from flows.recipes.redaction_regions import WHOLE, RedactionRegions
 from infra.errors import Withheld
 from infra.settings import OnFailure
-from tasks.audit.report import Stray
+from tasks.audit.report import ResidualFace
 from tasks.records import Scene, Verdict
 from tests.flows.script import STRAY, Script, report
 from tests.tasks import support
@@ -21,15 +21,15 @@ SCENES = (Scene(0, 0, 0, 99), Scene(1, 1, 100, 299))
 
 
 def test_a_face_is_covered_for_the_frames_between_two_thorough_looks() -> None:
-    covers = Covers((320, 240), 300, SCENES)
-    assert covers.add([Stray(120, support.box(100, 100, 40), 0.9)])
+    covers = RedactionRegions((320, 240), 300, SCENES)
+    assert covers.add([ResidualFace(120, support.box(100, 100, 40), 0.9)])
     (region,) = covers.regions
     assert (region.first, region.last) == (108, 132)
     assert np.array_equal(region.box, support.box(100, 100, 40))
 
 
 def test_where_it_is_found_again_the_region_grows_until_it_is_the_whole_scene() -> None:
-    covers, stray = Covers((320, 240), 300, SCENES), Stray(150, support.box(100, 100, 20), 0.9)
+    covers, stray = RedactionRegions((320, 240), 300, SCENES), ResidualFace(150, support.box(100, 100, 20), 0.9)
     sizes, spans = [], []
     while covers.add([stray]):
         region = covers.regions[-1]
@@ -42,9 +42,9 @@ def test_where_it_is_found_again_the_region_grows_until_it_is_the_whole_scene() 
 
 
 def test_a_face_elsewhere_or_at_another_time_begins_small() -> None:
-    covers = Covers((320, 240), 300, SCENES)
-    covers.add([Stray(50, support.box(100, 100, 20), 0.9)])
-    covers.add([Stray(50, support.box(200, 100, 20), 0.9), Stray(90, support.box(100, 100, 20), 0.9)])
+    covers = RedactionRegions((320, 240), 300, SCENES)
+    covers.add([ResidualFace(50, support.box(100, 100, 20), 0.9)])
+    covers.add([ResidualFace(50, support.box(200, 100, 20), 0.9), ResidualFace(90, support.box(100, 100, 20), 0.9)])
     assert [float(region.box[2] - region.box[0]) for region in covers.regions] == [20, 20, 20]
 
 

@@ -285,16 +285,16 @@ def test_rehearsals_that_use_up_the_tries_end_by_the_policy(script: Callable[...
 def test_a_twin_that_is_not_seen_where_it_was_painted_is_tried_again_and_then_withheld(
     script: Callable[..., Script],
 ) -> None:
-    unseen = report(untrue=(1,))
-    made = script([unseen, CLEAN], people=2)
+    run_plain = report(twin_missing=(1,))
+    made = script([run_plain, CLEAN], people=2)
     assert made.run()[0] is Verdict.PUBLISHED
     reasons = [(a["number"], a["accepted"], a["reason"]) for a in made.context.evidence.attempts]
     assert reasons == [(1, True, "accepted"), (1, False, "twin_not_seen"), (2, True, "accepted")]
-    made = script([unseen], people=2, max_attempts=2)
+    made = script([run_plain], people=2, max_attempts=2)
     with pytest.raises(Withheld, match="does not see its face") as raised:
         made.run()
     assert raised.value.reason == "twin_not_seen" and len(made.renders) == 2
-    made = script([unseen, unseen, CLEAN], people=2, max_attempts=2, on_failure=OnFailure.REDACT)
+    made = script([run_plain, run_plain, CLEAN], people=2, max_attempts=2, on_failure=OnFailure.REDACT)
     verdict, reason = made.run()
     assert (verdict, reason) == (Verdict.REDACTED, "no_safe_twin")
 

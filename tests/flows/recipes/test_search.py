@@ -19,13 +19,13 @@ from infra.errors import Withheld
 from infra.settings import IdentityScope, OnFailure, Settings, Surroundings
 from infra.storage.store import Store
 from models.embedding.calibration import calibration
-from models.interfaces.capabilities import Appearance
-from models.interfaces.twins import Front, Twin, TwinJob
+from models.interfaces.capabilities import FaceAttributes
+from models.interfaces.twins import SourcePortrait, Twin, TwinJob
 from tasks.analysis.analysis import Analysis
-from tasks.analysis.attributes import Appearances
+from tasks.analysis.attributes import PeopleAttributes
 from tasks.analysis.faces import Scan
 from tasks.analysis.frame_source import FrameSource, LocalFile
-from tasks.audit.preaudit import Rehearsal
+from tasks.audit.preaudit import PreauditResult
 from tasks.generation import inpaint, verify
 from tasks.generation.gallery import Gallery, GalleryEntry
 from tasks.generation.limits import InPlace
@@ -96,7 +96,7 @@ def find(
     unused: Any = None
     source = FrameSource(LocalFile(unused, ""), support.opener([]), (320, 240), 8, support.OneScene, unused, unused)
     faces = Analysis(
-        source, Scan((Scene(0, 0, 0, 7),), found), cut, people, Appearances((Appearance(30, 0.9),)), drivings,
+        source, Scan((Scene(0, 0, 0, 7),), found), cut, people, PeopleAttributes((FaceAttributes(30, 0.9),)), drivings,
         References(()),
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
@@ -125,7 +125,7 @@ def find(
                 verified = verify.run(candidate, attempt.request, site, known, tools, same)
                 if attempt.rejects(verified, candidate):
                     continue
-                attempt.rejects(Rehearsal(False, (support.SOURCE,)), candidate)
+                attempt.rejects(PreauditResult(False, (support.SOURCE,)), candidate)
             (result,) = policy.plan.twins
             return result, inpainter
     raise AssertionError("unreachable")
@@ -280,13 +280,13 @@ def test_the_motion_model_gets_to_know_every_twin_before_it_is_tried() -> None:
     class Shy(support.Painter):
         """Performs only twins that it was introduced to, on the frontal frame."""
 
-        def introduce(self, some, driving, row, frame, strength):  # type: ignore[no-untyped-def]
+        def prepare(self, some, driving, row, frame, strength):  # type: ignore[no-untyped-def]
             assert len(driving.usable) == 1 and row == 0 and frame.ndim == 3
-            return replace(some, front=Front(frame, driving.meshes[row], driving.template[row]))
+            return replace(some, front=SourcePortrait(frame, driving.meshes[row], driving.template[row]))
 
-        def perform(self, some, driving, rows, strength):  # type: ignore[no-untyped-def]
+        def animate(self, some, driving, rows, strength):  # type: ignore[no-untyped-def]
             assert some.front is not None
-            return super().perform(some, driving, rows, strength)
+            return super().animate(some, driving, rows, strength)
 
     result, _ = find([0.1, 0.9], attempts=3, motion=Shy())
     assert result.twin is not None and result.twin.front is not None and len(result.attempts) == 2

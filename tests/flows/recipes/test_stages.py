@@ -16,7 +16,8 @@ from flows.manifest.rows import VideoRow
 from flows.recheck import recheck
 from infra.errors import WeightsError
 from infra.media.frame import YuvFrame
-from infra.media.probe import VideoInfo, probe_video
+from infra.media.probe import probe_video
+from infra.media.video_info import VideoInfo
 from infra.settings import OnFailure, Settings
 from infra.storage.store import Store
 from models.embedding.calibration import calibration

@@ -21,7 +21,7 @@ from flows.manifest.rows import VideoRow
 from flows.recipes.context import Context, StageResult, Stages
 from flows.recipes.run import RecipeRun
 from infra.errors import Withheld
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.privacy import digest_file, load_key, public_id
 from infra.settings import IdentityScope, OnFailure, Settings
 from infra.storage.store import Store

@@ -20,7 +20,7 @@ from flows.run.cancelled import Cancelled
 from flows.run.convert import dataset_id
 from flows.run.progress import summary
 from infra.errors import UsageError, Withheld
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.settings import Settings
 from infra.storage.store import Prefix
 from models.embedding.calibration import calibration
@@ -109,13 +109,13 @@ def test_withheld_failed_and_unexpected(
 
 
 def test_file_changed_after_the_audit_is_not_published(videos: Path, home: Path, tmp_path: Path) -> None:
-    def careless(source: Path, info: VideoInfo, context: Context) -> StageResult:
+    def whole_frame_detector(source: Path, info: VideoInfo, context: Context) -> StageResult:
         result = grey_chain(source, info, context)
         result.audited.path.write_bytes(source.read_bytes())
         return StageResult(AuditedFile(result.audited.path, result.audited.digest), result.verdict)
 
     out = tmp_path / "out"
-    summary, _ = run(videos / "a.mp4", out, careless)
+    summary, _ = run(videos / "a.mp4", out, whole_frame_detector)
     assert (summary.outcomes[0].row.verdict.value, summary.outcomes[0].row.reason) == ("failed", "store")
     assert not list((out / "videos").glob("*"))
 

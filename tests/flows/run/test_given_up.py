@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from flows.recipes.clock import Clock
 from flows.recipes.context import Context, StageResult
 from flows.run import input_run, sources, watchdog
 from flows.run.cancelled import Cancelled
-from flows.run.progress import Clock
 from flows.run.watchdog import Watchdog
 from infra.errors import MediaError, StoreUnavailable
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.settings import Settings
 from infra.storage.lease import Leases
 from infra.storage.store import Store

@@ -11,7 +11,7 @@ import pytest
 
 from flows.recipes.context import Context, StageResult
 from flows.run.cancelled import Cancelled
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.settings import IdentityScope, Settings
 from infra.storage.store import Store
 from tasks.generation.gallery import Gallery, Place

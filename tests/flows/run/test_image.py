@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flows.manifest.manifest import Ledger
-from flows.recipes.context import Context, Outcome, Services
+from flows.manifest.manifest import Manifest
+from flows.recipes.context import Context
 from flows.run import image
 from flows.run.image import convert_picture
+from flows.run.session import Outcome, Services
 from flows.run.sources import find
 from infra.errors import Withheld
 from infra.media.containers.hidden import hidden_in_picture
@@ -37,7 +38,7 @@ def services(home: Path, tmp_path: Path) -> Iterator[Services]:
     people = Gallery(store, IdentityScope.VIDEO, "data")
     scratch = tmp_path / "scratch"
     with Leases(store) as leases:
-        yield Services(store, target, Ledger(target), people, b"k" * 32, scratch, Collector(), grey_chain, leases)
+        yield Services(store, target, Manifest(target), people, b"k" * 32, scratch, Collector(), grey_chain, leases)
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
@@ -154,13 +155,13 @@ def test_a_face_that_alpha_draws_is_published_as_a_white_page(services: Services
 def test_nothing_is_published_that_holds_more_than_it_shows(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def careless(path: Path, picture: Image) -> None:
+    def whole_frame_detector(path: Path, picture: Image) -> None:
         write_picture(path, picture)
         path.write_bytes(path.read_bytes() + b"Jane")
 
     source = tmp_path / "a.png"
     write_picture(source, np.zeros((20, 30, 3), np.uint8))
-    monkeypatch.setattr(image, "write_picture", careless)
+    monkeypatch.setattr(image, "write_picture", whole_frame_detector)
     row = run(source, services).row
     assert row.verdict is Verdict.FAILED and row.output == ""
     assert not (tmp_path / "out" / "images").exists()

@@ -12,7 +12,7 @@ import pytest
 from flows.recipes.context import Context, StageResult, Stages
 from flows.run.convert import convert
 from flows.run.sources import VIDEO_SUFFIXES, find
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.settings import Settings
 from infra.storage.cache import Key
 from infra.storage.store import Store

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.media import commands
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 
 SOURCE = Path("/data/-i evil.mp4")
 

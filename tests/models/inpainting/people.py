@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from models.inpainting import choosing
 from models.inpainting.catalogue import Catalogue
-from models.interfaces.capabilities import Appearance, Floats
+from models.interfaces.capabilities import FaceAttributes, Floats
 from models.interfaces.twins import TwinJob
 
 DIMENSION = 512
-ADULT = Appearance(age=35, female=0.9, skin_ita=30)
+ADULT = FaceAttributes(age=35, female=0.9, skin_ita=30)
 
 
 def made(count: int = 120, seed: int = 0) -> Catalogue:
@@ -38,7 +38,7 @@ def made(count: int = 120, seed: int = 0) -> Catalogue:
 PEOPLE = made()
 
 
-def job(appearance: Appearance, **changes: object) -> TwinJob:
+def job(appearance: FaceAttributes, **changes: object) -> TwinJob:
     source = np.eye(DIMENSION, dtype=np.float32)[:1]
     start = TwinJob(
         frame=np.zeros((8, 8, 3), np.uint8),
@@ -55,7 +55,7 @@ def job(appearance: Appearance, **changes: object) -> TwinJob:
 
 
 appearances = st.builds(
-    Appearance,
+    FaceAttributes,
     age=st.floats(3, 90),
     female=st.floats(0, 1),
     skin_ita=st.floats(-40, 75),

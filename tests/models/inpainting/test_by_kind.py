@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.inpainting import by_kind, catalogue, groups
 from models.inpainting.catalogue import Catalogue
-from models.interfaces.capabilities import Appearance
+from models.interfaces.capabilities import FaceAttributes
 from models.interfaces.twins import TwinJob
 from tests.models.inpainting.people import ADULT, PEOPLE, appearances, job, women
 
@@ -43,7 +43,7 @@ def test_who_is_too_old_or_of_another_tone_is_no_stranger_of_the_kind_while_ther
 
 def test_strangers_are_found_for_kinds_that_hardly_anybody_is_of() -> None:
     """A child with glasses, of whom the catalogue has none: others stand in, those of the kind first."""
-    wanted = job(Appearance(age=9, female=0.1, skin_ita=30, glasses=1.0))
+    wanted = job(FaceAttributes(age=9, female=0.1, skin_ita=30, glasses=1.0))
     people = catalogue.load()
     found = by_kind.strangers(people, wanted, 8)
     assert len(set(found)) == 8
@@ -118,7 +118,7 @@ def test_where_few_are_of_the_group_those_of_the_age_come_first(monkeypatch: pyt
 
 @settings(max_examples=60, deadline=None)
 @given(appearances, st.integers(0, 2**62))
-def test_whoever_of_the_kind_is_tried_is_of_the_age_group_gender_and_glasses(wanted: Appearance, seed: int) -> None:
+def test_whoever_of_the_kind_is_tried_is_of_the_age_group_gender_and_glasses(wanted: FaceAttributes, seed: int) -> None:
     asked = job(wanted, seed=seed, kind_first=True)
     seen = tuple(by_kind.strangers(PEOPLE, asked, 8))
     for one in by_kind.kindred(PEOPLE, replace(asked, kindred=seen)):

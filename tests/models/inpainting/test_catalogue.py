@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from models.inpainting import catalogue, groups
-from models.interfaces.capabilities import Appearance
+from models.interfaces.capabilities import FaceAttributes
 from models.landmarks import pose
 
 
 def test_mismatch_grows_with_distance_in_age_tone_and_beard() -> None:
-    wanted = Appearance(age=40, female=0.0, skin_ita=30, beard=0.2)
+    wanted = FaceAttributes(age=40, female=0.0, skin_ita=30, beard=0.2)
     base = replace(
         catalogue.load(),
         age=np.float32([40, 55, 40, 40, 12]),
@@ -28,7 +28,7 @@ def test_mismatch_grows_with_distance_in_age_tone_and_beard() -> None:
 
 
 def test_glasses_may_be_missing_at_a_price_and_are_never_put_on() -> None:
-    wanted = Appearance(age=40, female=0.9, skin_ita=30, glasses=1.0)
+    wanted = FaceAttributes(age=40, female=0.9, skin_ita=30, glasses=1.0)
     base = replace(
         catalogue.load(),
         age=np.float32([40, 40, 70]),
@@ -52,7 +52,7 @@ def test_where_few_of_the_kind_wear_glasses_the_others_are_alike_too_and_no_one_
     people = replace(
         catalogue.load(), age=age, ita=np.full(count, 30, np.float32), glasses=glasses, group=np.zeros(count, np.int64)
     )
-    wanted = Appearance(age=40, female=0.9, skin_ita=30, glasses=1.0)
+    wanted = FaceAttributes(age=40, female=0.9, skin_ita=30, glasses=1.0)
     alike = catalogue.alike(people, wanted, None, np.ones(count, bool))
     assert alike[:wearing].all() and (alike[wearing:-5] == bare_too).all() and not alike[-5:].any()
 
@@ -62,7 +62,7 @@ def test_a_group_that_the_source_does_not_look_like_costs_as_much_as_decades() -
     for group in range(len(groups.GROUPS)):
         typical = np.flatnonzero((people.group == group) & (people.age > 25))[0]
         source = people.embeddings[typical : typical + 1]
-        look = Appearance(float(people.age[typical]), float(people.female[typical]), {}, float(people.ita[typical]))
+        look = FaceAttributes(float(people.age[typical]), float(people.female[typical]), {}, float(people.ita[typical]))
         tone = catalogue.tone_wanted(look, source)
         share = groups.likely(source, tone)
         base = replace(
@@ -89,7 +89,7 @@ def test_dim_light_makes_no_other_group_of_a_pale_face() -> None:
     wrong = 0
     for one in fair:
         source = people.embeddings[one : one + 1]
-        dim = Appearance(float(people.age[one]), float(people.female[one]), {}, -20.0)
+        dim = FaceAttributes(float(people.age[one]), float(people.female[one]), {}, -20.0)
         wrong += bool(catalogue.alike(people, dim, source, everybody)[african].any())
     assert wrong <= len(fair) / 20
 
@@ -97,7 +97,7 @@ def test_dim_light_makes_no_other_group_of_a_pale_face() -> None:
 @pytest.mark.parametrize(("left", "widest"), [(12, 10), (5, 15), (2, 20), (1, 20)])
 def test_where_few_are_alike_age_and_tone_may_differ_more(left: int, widest: int) -> None:
     """One more for every year of age, or two degrees of tone, beyond ten years and twenty degrees."""
-    look = Appearance(40, 0.9, skin_ita=30)
+    look = FaceAttributes(40, 0.9, skin_ita=30)
     apart = np.float32([0] * left + list(range(11, 60)))
     everybody, same = np.ones(len(apart), bool), np.zeros(len(apart), np.float32)
     base = replace(catalogue.load(), group=np.zeros(len(apart), np.int64), glasses=np.zeros(len(apart), bool))
@@ -149,7 +149,7 @@ def test_the_tone_wanted_follows_the_measurement_only_as_far_as_the_embedding_be
     source = people.embeddings[:1]
     likely = catalogue.tone_of(source)
     for measured, wanted in ((likely + 5, likely + 5), (likely - 70, likely - 20), (likely + 70, likely + 20)):
-        look = Appearance(30, 0.9, skin_ita=measured)
+        look = FaceAttributes(30, 0.9, skin_ita=measured)
         assert catalogue.tone_wanted(look, source) == pytest.approx(wanted, abs=1e-3)
         assert catalogue.tone_wanted(look, None) == measured
         assert catalogue.tone_wanted(look, source[:0]) == measured

@@ -23,7 +23,7 @@ def test_a_blend_that_is_too_near_is_replaced_by_the_next(
     inpainter: CatalogueInpainter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people = catalogue.load()
-    wanted = job(taken=tuple(range(len(people))), anybody=True)
+    wanted = job(taken=tuple(range(len(people))), allow_any_candidate=True)
     somebody = wanted.source
     wanted = replace(wanted, others=somebody)
     order = choosing.candidates(people, wanted)

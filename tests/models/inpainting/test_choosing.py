@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from infra.errors import Withheld
 from models.inpainting import catalogue, choosing
 from models.inpainting.catalogue import Catalogue
-from models.interfaces.capabilities import Appearance, Floats
+from models.interfaces.capabilities import FaceAttributes, Floats
 from models.interfaces.twins import TwinJob
 from tests.models.inpainting.people import ADULT, DIMENSION, PEOPLE, appearances, job, members, women
 
@@ -26,7 +26,7 @@ def chosen_of(people: Catalogue, wanted: TwinJob) -> int:
 @settings(max_examples=80, deadline=None)
 @given(appearances, st.integers(0, 2**62), st.integers(1, 5))
 def test_age_group_and_gender_always_fit_and_glasses_are_never_put_on(
-    wanted: Appearance, seed: int, attempt: int
+    wanted: FaceAttributes, seed: int, attempt: int
 ) -> None:
     try:
         chosen = chosen_of(PEOPLE, job(wanted, seed=seed, attempt=attempt))
@@ -142,7 +142,7 @@ def test_who_looks_like_the_source_serves_only_where_it_must_be_anybody() -> Non
     with pytest.raises(Withheld) as raised:
         choosing.candidates(people, alone)
     assert raised.value.reason == "no_candidate"
-    found = choosing.candidates(people, replace(alone, anybody=True))
+    found = choosing.candidates(people, replace(alone, allow_any_candidate=True))
     assert len(found) == choosing.POOL and min(found) >= choosing.POOL
 
 
@@ -150,7 +150,7 @@ def test_where_it_must_be_anybody_they_come_behind_the_blends() -> None:
     people, wanted = crowd(likely=30)
     taken = replace(wanted, taken=tuple(range(30)))
     blends = choosing.candidates(people, taken)
-    found = choosing.candidates(people, replace(taken, anybody=True))
+    found = choosing.candidates(people, replace(taken, allow_any_candidate=True))
     assert found[: len(blends)] == blends and min(blends) >= len(people)
     last = found[len(blends) :]
     assert len(last) == choosing.POOL and 30 <= min(last) <= max(last) < len(people)

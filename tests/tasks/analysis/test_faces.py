@@ -33,8 +33,8 @@ class Counting:
 def tracks(detector: Counting) -> faces.Tracks:
     pictures = [np.full((90, 160, 3), 30 + k, np.uint8) for k in range(11)]
     return faces.run(
-        support.opener(pictures), (160, 90), support.OneScene(), detector, detector, support.Landmarker(),
-        faces.FaceSettings(workers=2),
+        support.opener(pictures), (160, 90), support.OneScene(),
+        faces.FaceNetworks(detector, detector, support.Landmarker()), faces.FaceSettings(workers=2),
     )[1]  # fmt: skip
 
 

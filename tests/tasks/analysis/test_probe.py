@@ -9,7 +9,7 @@ import pytest
 
 from infra.errors import MediaError
 from infra.media.limits import MediaLimits
-from infra.media.probe import VideoInfo
+from infra.media.video_info import VideoInfo
 from infra.settings import Settings
 from infra.storage import serialise
 from tasks.analysis import probe

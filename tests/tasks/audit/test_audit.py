@@ -19,18 +19,19 @@ from tasks.analysis import framing
 from tasks.analysis.samples import Sample, Samples
 from tasks.analysis.tracking import overlap
 from tasks.audit import audit, recognisers, references
-from tasks.audit.recognisers import Judge, Panel, Reference
+from tasks.audit.audit import Known
+from tasks.audit.recognisers import AuditNetworks, AuditRecogniser, Reference
 from tasks.audit.report import Report
-from tasks.records import Painted
+from tasks.records import FaceEdits
 from tests.contracts import support as contracts
 from tests.tasks import support
 
 SOURCE = [[support.SOURCE]]
 
 
-def painted(*rows: tuple[int, int, bool, Face]) -> Painted:
+def painted(*rows: tuple[int, int, bool, Face]) -> FaceEdits:
     """Rows of (frame, track, replaced, face)."""
-    return Painted(
+    return FaceEdits(
         np.array([r[0] for r in rows], np.int64),
         np.array([r[1] for r in rows], np.int64),
         np.array([r[2] for r in rows], bool),
@@ -42,17 +43,21 @@ def painted(*rows: tuple[int, int, bool, Face]) -> Painted:
 FACE, OTHER = support.face(80, 100, 60), support.face(240, 100, 60)
 
 
-def panel(found: list[Face], judges: list[Judge]) -> Panel:
+def run_audit(frames, done, sources, networks, workers=2, progress=None, twins=None, cuts=(), people=None):  # type: ignore[no-untyped-def]
+    return audit.run(frames, done, Known(sources, twins, people), networks, workers, progress, cuts)
+
+
+def panel(found: list[Face], judges: list[AuditRecogniser]) -> AuditNetworks:
     """A scripted search, which finds these faces on every frame, and a detector that sees one on every crop if so."""
     crop = [support.face(112, 112, 100)] if found else []
-    return Panel(support.Search(found), support.Detector(crop), support.Landmarker(), tuple(judges))
+    return AuditNetworks(support.Search(found), support.Detector(crop), support.Landmarker(), tuple(judges))
 
 
-def judged(distances: Any, found: list[Face], rows: Painted, frames: int = 4, workers: int = 1) -> Report:
+def judged(distances: Any, found: list[Face], rows: FaceEdits, frames: int = 4, workers: int = 1) -> Report:
     far = distances if callable(distances) else lambda frame, face: distances
-    judges = [Judge(support.Embedder(far), 0.5)]
+    judges = [AuditRecogniser(support.Embedder(far), 0.5)]
     opened = support.opener(support.noise(frames))
-    return audit.run(opened, rows, SOURCE, panel(found, judges), workers)
+    return run_audit(opened, rows, SOURCE, panel(found, judges), workers)
 
 
 EVERY = painted(*((frame, 3, True, FACE) for frame in range(4)))
@@ -73,8 +78,8 @@ def test_one_near_frame_is_enough_to_be_recognised(distances: list[float], worke
     def far(frame: np.ndarray, face: Face) -> float:
         return distances[round((float(frame.mean()) - 40) / 40)]
 
-    judges = [Judge(support.Embedder(far), 0.5)]
-    report = audit.run(support.opener(numbered), EVERY, SOURCE, panel([FACE], judges), workers)
+    judges = [AuditRecogniser(support.Embedder(far), 0.5)]
+    report = run_audit(support.opener(numbered), EVERY, SOURCE, panel([FACE], judges), workers)
     near = [d for d in distances if not np.float32(1) - np.float32(1 - d) > 0.5]
     assert report.scores[0].recognised == len(near) and report.clean is (not near)
     assert report.recognised_tracks == ((3,) if near else ())
@@ -89,16 +94,19 @@ def test_a_distance_that_is_no_number_or_just_the_threshold_is_recognised(distan
 
 
 def test_one_judge_that_recognises_is_enough() -> None:
-    judges = [Judge(support.Embedder(lambda *_: 0.9), 0.5), Judge(support.Embedder(lambda *_: 0.3), 0.5)]
+    judges = [
+        AuditRecogniser(support.Embedder(lambda *_: 0.9), 0.5),
+        AuditRecogniser(support.Embedder(lambda *_: 0.3), 0.5),
+    ]
     opened = support.opener(support.noise(4))
-    report = audit.run(opened, EVERY, SOURCE * 2, panel([FACE], judges), 1)
+    report = run_audit(opened, EVERY, SOURCE * 2, panel([FACE], judges), 1)
     assert not report.clean and [score.recognised for score in report.scores] == [0, 4]
 
 
 def test_without_references_everything_is_recognised() -> None:
-    judges = [Judge(support.Embedder(lambda *_: 0.9), 0.5)]
+    judges = [AuditRecogniser(support.Embedder(lambda *_: 0.9), 0.5)]
     nobody: list[list[Reference]] = [[]]
-    report = audit.run(support.opener(support.noise(4)), EVERY, nobody, panel([], judges), 1)
+    report = run_audit(support.opener(support.noise(4)), EVERY, nobody, panel([], judges), 1)
     assert not report.clean and report.scores[0].recognised == 4
 
 
@@ -125,13 +133,13 @@ def test_what_lies_on_a_painted_face_is_its_own_and_what_is_larger_or_beside_it_
 
 def test_every_tenth_frame_and_the_first_of_each_scene_get_a_thorough_look() -> None:
     board = panel([], [])
-    audit.run(support.opener(support.noise(24)), painted(), [], board, 1, cuts=(0, 7))
+    run_audit(support.opener(support.noise(24)), painted(), [], board, 1, cuts=(0, 7))
     assert board.search.thorough == [index in (0, 7, 10, 20) for index in range(24)]
 
 
 def test_detections_that_the_search_does_not_confirm_are_no_strays() -> None:
     board = replace(panel([FACE], []), search=support.Search([FACE], confirms=False))
-    assert audit.run(support.opener(support.noise(2)), painted(), [], board, 1).clean
+    assert run_audit(support.opener(support.noise(2)), painted(), [], board, 1).clean
 
 
 def test_a_face_that_the_detector_loses_is_compared_where_it_was_painted() -> None:
@@ -153,8 +161,10 @@ def test_a_face_without_a_mesh_is_lost_and_compared_where_it_was_painted() -> No
         seen.append(face.points)
         return 0.9
 
-    board = replace(panel([FACE], [Judge(support.Embedder(far), 0.5)]), landmarker=support.Landmarker(lambda _: 0.2))
-    report = audit.run(support.opener(support.noise(4)), EVERY, SOURCE, board)
+    board = replace(
+        panel([FACE], [AuditRecogniser(support.Embedder(far), 0.5)]), landmarker=support.Landmarker(lambda _: 0.2)
+    )
+    report = run_audit(support.opener(support.noise(4)), EVERY, SOURCE, board)
     assert report.lost == 4 and all(np.array_equal(points, FACE.points) for points in seen)
 
 
@@ -182,7 +192,7 @@ def test_everybody_is_held_against_their_own_limit_and_the_nearest_counts() -> N
             def embed(self, frames: list[np.ndarray], faces: list[Face], seen: np.ndarray = vector) -> np.ndarray:
                 return seen[None]
 
-        said = Judge(Seer(lambda *_: 0.0), 0.5).compare(np.zeros((8, 8, 3), np.uint8), FACE, people)
+        said = AuditRecogniser(Seer(lambda *_: 0.0), 0.5).compare(np.zeros((8, 8, 3), np.uint8), FACE, people)
         worst = int(np.argmin(away - limits))
         assert said.distance == pytest.approx(away[worst], abs=1e-5) and said.limit == limits[worst]
         assert said.recognised is bool((away <= limits + 1e-6).any())
@@ -197,8 +207,8 @@ def test_a_general_matcher_may_take_single_frames_for_the_source_but_not_the_per
 ) -> None:
     near = Reference(np.eye(4, dtype=np.float32)[0], 0.3, np.eye(4, dtype=np.float32)[:1])
     left = iter(away)
-    judge = Judge(support.Embedder(lambda *_: next(left)), 0.5)
-    report = audit.run(support.opener(support.noise(4)), EVERY, [[near]], panel([FACE], [judge]), 1)
+    judge = AuditRecogniser(support.Embedder(lambda *_: next(left)), 0.5)
+    report = run_audit(support.opener(support.noise(4)), EVERY, [[near]], panel([FACE], [judge]), 1)
     assert report.scores[0].matched == sum(not one >= 0.5 for one in away)
     assert report.clean is clean and report.recognised_tracks == (() if clean else (3,))
     assert report.scores[0].recognised == sum(np.isnan(one) for one in away)
@@ -217,8 +227,8 @@ def test_of_whom_strangers_lie_nearer_than_a_general_matcher_tells_apart_less_is
     near = Reference(np.eye(4, dtype=np.float32)[0], 0.3, np.eye(4, dtype=np.float32)[:1], asked=0.4)
     for rough, asked in ((away, 4), (0.45, 0)):
         exact.clear()
-        judge = Judge(support.Embedder(look), 0.5, support.Embedder(lambda *_: rough))  # noqa: B023
-        report = audit.run(support.opener(support.noise(4)), EVERY, [[near]], panel([FACE], [judge]), 1)
+        judge = AuditRecogniser(support.Embedder(look), 0.5, support.Embedder(lambda *_: rough))  # noqa: B023
+        report = run_audit(support.opener(support.noise(4)), EVERY, [[near]], panel([FACE], [judge]), 1)
         assert report.clean is (clean or rough == 0.45) and report.scores[0].matched == 4
         assert len(exact) == asked, "a quick answer counts where it is far from what is asked"
 
@@ -229,13 +239,13 @@ def test_the_score_is_over_all_tracks_of_a_person() -> None:
     rows = painted(*((frame, 3 + (frame == 4), True, FACE) for frame in range(5)))
     for people, tracks in (({3: 0, 4: 0}, ()), ({3: 0, 4: 1}, (4,)), (None, (4,))):
         left = iter([0.9] * 4 + [0.4])
-        judge = Judge(support.Embedder(lambda *_: next(left)), 0.5)  # noqa: B023
+        judge = AuditRecogniser(support.Embedder(lambda *_: next(left)), 0.5)  # noqa: B023
         board = panel([FACE], [judge])
-        report = audit.run(support.opener(support.noise(5)), rows, [[near]], board, 1, people=people)
+        report = run_audit(support.opener(support.noise(5)), rows, [[near]], board, 1, people=people)
         assert report.recognised_tracks == tracks and report.clean is not bool(tracks)
     with pytest.raises(KeyError):
-        alone = panel([FACE], [Judge(support.Embedder(lambda *_: 0.9), 0.5)])
-        audit.run(support.opener(support.noise(5)), rows, SOURCE, alone, 1, people={3: 0})
+        alone = panel([FACE], [AuditRecogniser(support.Embedder(lambda *_: 0.9), 0.5)])
+        run_audit(support.opener(support.noise(5)), rows, SOURCE, alone, 1, people={3: 0})
 
 
 @pytest.mark.parametrize(("rough", "asked"), [(0.9, 0), (0.52, 1), (0.4, 1)])
@@ -248,8 +258,8 @@ def test_strictly_whom_a_general_matcher_takes_for_the_source_is_recognised(roug
         exact.append(1)
         return rough
 
-    judge = Judge(support.Embedder(look), 0.5, support.Embedder(lambda *_: rough), strict=True)
-    report = audit.run(
+    judge = AuditRecogniser(support.Embedder(look), 0.5, support.Embedder(lambda *_: rough), strict=True)
+    report = run_audit(
         support.opener(support.noise(1)), painted((0, 3, True, FACE)), [[near]], panel([FACE], [judge]), 1
     )
     assert report.clean is (rough >= 0.5) and report.recognised_tracks == (() if rough >= 0.5 else (3,))
@@ -265,7 +275,7 @@ def test_references_are_of_every_sample_as_it_is_framed() -> None:
         seen.append(face.points)
         return 0.5
 
-    (vectors,) = references.run(cut, panel([], [Judge(support.Embedder(note), 0.5)])).vectors
+    (vectors,) = references.run(cut, panel([], [AuditRecogniser(support.Embedder(note), 0.5)])).vectors
     assert len(vectors) == 2 and all(np.array_equal(a, b.face.points) for a, b in zip(seen, cut.samples, strict=True))
 
 
@@ -279,12 +289,12 @@ def test_a_video_without_faces_is_clean() -> None:
 NAME, STRANGER = "people/002_A", "people/009_C"
 
 
-def real() -> Panel:
-    return Panel(
+def real() -> AuditNetworks:
+    return AuditNetworks(
         support.search(),
         contracts.load("detector", "yunet", long_side=framing.UPRIGHT),
         contracts.load("landmarker", "mesh"),
-        tuple(Judge(contracts.load("embedder", n), calibration(n).far_1) for n in ("dlib-resnet", "sface")),
+        tuple(AuditRecogniser(contracts.load("embedder", n), calibration(n).far_1) for n in ("dlib-resnet", "sface")),
     )
 
 
@@ -295,7 +305,7 @@ def picture_of(name: str) -> tuple[np.ndarray, Face]:
     return np.ascontiguousarray(still[:height, :width]), contracts.face(name)
 
 
-def known(name: str, panel: Panel) -> list[list[Reference]]:
+def known(name: str, panel: AuditNetworks) -> list[list[Reference]]:
     """The person of a still as the audit knows them, with the limit for strangers in general."""
     picture, face = picture_of(name)
     seen = framing.framed(picture, face, panel.landmarker)
@@ -313,7 +323,7 @@ def test_an_untouched_copy_of_the_source_is_recognised_by_both_judges() -> None:
     soft = cv2.GaussianBlur(picture, (0, 0), 1.0)
     bright = np.clip(picture.astype(int) + 15, 0, 255).astype(np.uint8)
     rows = painted(*((i, 0, True, face) for i in range(3)))
-    report = audit.run(support.opener([picture, soft, bright]), rows, known(NAME, panel), panel, workers=1)
+    report = run_audit(support.opener([picture, soft, bright]), rows, known(NAME, panel), panel, workers=1)
     assert [score.recognised for score in report.scores] == [3, 3] and report.recognised_tracks == (0,)
 
 
@@ -334,7 +344,7 @@ def test_a_tilted_head_is_recognised_when_it_is_the_source_and_not_when_it_is_a_
     for name, recognised in ((NAME, True), (STRANGER, False)):
         picture, face = rolled(*picture_of(name), degrees)
         rows = painted((0, 0, True, face))
-        report = audit.run(support.opener([picture]), rows, sources, panel, workers=1)
+        report = run_audit(support.opener([picture]), rows, sources, panel, workers=1)
         assert report.clean is not recognised
         assert [score.recognised for score in report.scores] == [int(recognised)] * 2
 
@@ -342,7 +352,7 @@ def test_a_tilted_head_is_recognised_when_it_is_the_source_and_not_when_it_is_a_
 def test_a_stranger_is_not_recognised() -> None:
     panel = real()
     picture, face = picture_of(STRANGER)
-    report = audit.run(support.opener([picture]), painted((0, 0, True, face)), known(NAME, panel), panel, workers=1)
+    report = run_audit(support.opener([picture]), painted((0, 0, True, face)), known(NAME, panel), panel, workers=1)
     assert report.clean and all(score.smallest > score.threshold for score in report.scores)
 
 
@@ -357,7 +367,7 @@ def test_a_real_face_in_a_faceless_frame_is_a_stray() -> None:
     pasted = empty.copy()
     pasted[80 : 80 + small.shape[0], 300 : 300 + small.shape[1]] = small
     nobody: list[list[Reference]] = [[] for _ in panel.judges]
-    report = audit.run(support.opener([empty, pasted, empty]), painted(), nobody, panel, workers=1)
+    report = run_audit(support.opener([empty, pasted, empty]), painted(), nobody, panel, workers=1)
     assert [stray.frame for stray in report.strays] == [1] and not report.clean
     middle = (report.strays[0].box[:2] + report.strays[0].box[2:]) / 2
     assert 300 < middle[0] < 300 + small.shape[1] and 80 < middle[1] < 280
@@ -371,7 +381,7 @@ def quickly(rough: Any, exact: float, sources: Sequence[Reference] = (support.SO
         asked.append(1)
         return exact
 
-    judge = Judge(support.Embedder(look), 0.5, support.Embedder(lambda *_: rough))
+    judge = AuditRecogniser(support.Embedder(look), 0.5, support.Embedder(lambda *_: rough))
     return judge.compare(np.zeros((8, 8, 3), np.uint8), FACE, sources).distance, len(asked)
 
 
@@ -404,8 +414,8 @@ def test_quick_judges_stay_well_inside_the_margin() -> None:
 FAR = np.array([0, 0, 1, 0], np.float32)
 
 
-@pytest.mark.parametrize("bad, untrue", [(0, False), (2, False), (3, True), (20, True)])
-def test_a_track_is_untrue_when_more_than_a_tenth_of_its_faces_are_not_the_twin(bad: int, untrue: bool) -> None:
+@pytest.mark.parametrize("bad, twin_missing", [(0, False), (2, False), (3, True), (20, True)])
+def test_a_track_is_untrue_when_more_than_a_tenth_of_its_faces_are_not_the_twin(bad: int, twin_missing: bool) -> None:
     """Frames below `bad` show something that is as far from the twin as from the source."""
     numbered = [np.full((240, 320, 3), 40 + 8 * i, np.uint8) for i in range(20)]
     every = painted(*((frame, 3, True, FACE) for frame in range(20)))
@@ -416,19 +426,19 @@ def test_a_track_is_untrue_when_more_than_a_tenth_of_its_faces_are_not_the_twin(
             return np.array([[0.1, np.sqrt(0.99), 0, 0] if g else [0.1, 0, 0, np.sqrt(0.99)] for g in good], np.float32)
 
     twin = Reference(np.array([0, 1, 0, 0], np.float32), 0.5)
-    judges = [Judge(Seer(lambda *_: 0.9), 0.5)]
-    report = audit.run(support.opener(numbered), every, SOURCE, panel([FACE], judges), 1, twins={3: [twin]})
-    assert report.untrue_tracks == ((3,) if untrue else ()) and report.clean is not untrue
+    judges = [AuditRecogniser(Seer(lambda *_: 0.9), 0.5)]
+    report = run_audit(support.opener(numbered), every, SOURCE, panel([FACE], judges), 1, twins={3: [twin]})
+    assert report.twin_missing_tracks == ((3,) if twin_missing else ()) and report.clean is not twin_missing
     assert report.scores[0].recognised == 0 and report.scores[0].to_twin == pytest.approx(bad / 20, abs=0.01)
 
 
 def test_faces_that_the_audits_detector_does_not_see_make_a_track_untrue() -> None:
-    judges = [Judge(support.Embedder(lambda *_: 0.9), 0.5)]
-    report = audit.run(support.opener(support.noise(4)), EVERY, SOURCE, panel([], judges), 1)
-    assert report.lost == 4 and report.untrue_tracks == (3,) and not report.clean
+    judges = [AuditRecogniser(support.Embedder(lambda *_: 0.9), 0.5)]
+    report = run_audit(support.opener(support.noise(4)), EVERY, SOURCE, panel([], judges), 1)
+    assert report.lost == 4 and report.twin_missing_tracks == (3,) and not report.clean
 
 
 def test_a_replaced_face_whose_twin_is_missing_does_not_pass() -> None:
-    judges = [Judge(support.Embedder(lambda *_: 0.9), 0.5)]
+    judges = [AuditRecogniser(support.Embedder(lambda *_: 0.9), 0.5)]
     with pytest.raises(KeyError):
-        audit.run(support.opener(support.noise(4)), EVERY, SOURCE, panel([FACE], judges), 1, twins={4: [SOURCE[0][0]]})
+        run_audit(support.opener(support.noise(4)), EVERY, SOURCE, panel([FACE], judges), 1, twins={4: [SOURCE[0][0]]})

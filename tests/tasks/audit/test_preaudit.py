@@ -11,8 +11,8 @@ import pytest
 from models.interfaces.capabilities import Face, Image
 from models.interfaces.twins import Strength
 from tasks.audit import preaudit
-from tasks.audit.preaudit import Rehearsal
-from tasks.audit.recognisers import Judge, Panel
+from tasks.audit.preaudit import PreauditResult
+from tasks.audit.recognisers import AuditNetworks, AuditRecogniser
 from tasks.generation.painting import Trial
 from tests.tasks import support
 
@@ -21,7 +21,7 @@ Far = Callable[[Image, Face], float]
 
 def rehearsed(
     *far: Far, usable: bool = True, workers: int = 1, strict: bool = False, margin: float = 0.0, general: float = 0.6
-) -> Rehearsal:
+) -> PreauditResult:
     """Three samples; the limit in place is 0.6 for one of them, 0.744 for the score of all; strangers lie at 1.
     general: what a general matcher asks for."""
     found = support.tracks(support.track())
@@ -29,8 +29,8 @@ def rehearsed(
     driving = support.drivings(found, people).drivings[0]
     if not usable:
         driving = replace(driving, usable=np.zeros(8, bool))
-    judges = tuple(Judge(support.Embedder(each), general, strict=strict) for each in far)
-    panel = Panel(support.Search([]), support.Detector([]), support.Landmarker(), judges)
+    judges = tuple(AuditRecogniser(support.Embedder(each), general, strict=strict) for each in far)
+    panel = AuditNetworks(support.Search([]), support.Detector([]), support.Landmarker(), judges)
     cut = support.samples(found, (0, 2, 4))
     trial = Trial(support.twin(), {0: driving}, support.Painter(), Strength())
     return preaudit.run(
@@ -94,4 +94,4 @@ def test_what_cannot_be_painted_is_not_asked() -> None:
     def never(*_: object) -> float:
         raise AssertionError("nothing was painted")
 
-    assert rehearsed(never, usable=False) == Rehearsal(False, ())
+    assert rehearsed(never, usable=False) == PreauditResult(False, ())

@@ -10,8 +10,8 @@ import pytest
 from models.interfaces.capabilities import Face, Image
 from tasks.audit import recheck
 from tasks.audit.recheck import Earlier, Looked
-from tasks.audit.recognisers import Judge, Panel
-from tasks.records import Painted
+from tasks.audit.recognisers import AuditNetworks, AuditRecogniser
+from tasks.records import FaceEdits
 from tests.tasks import support
 
 FACE, OTHER = support.face(80, 100, 60), support.face(240, 100, 60)
@@ -32,23 +32,25 @@ class PerFrame:
         return [list(self.faces[round(float(frame.mean()) / 10)]) for frame in frames]
 
 
-def panel(found: Sequence[Sequence[Face]], far: float = 0.9) -> Panel:
+def panel(found: Sequence[Sequence[Face]], far: float = 0.9) -> AuditNetworks:
     detector = PerFrame(found)
     search = support.Search([])
     search.find = lambda image, thorough: detector.detect([image])[0]
-    judge = Judge(support.Embedder(lambda frame, face: far), 0.5)
-    return Panel(search, detector, support.Landmarker(), (judge,))
+    judge = AuditRecogniser(support.Embedder(lambda frame, face: far), 0.5)
+    return AuditNetworks(search, detector, support.Landmarker(), (judge,))
 
 
-def looked(found: Sequence[Sequence[Face]], earlier: Sequence[Sequence[Face]], record: Painted | None = None) -> Looked:
+def looked(
+    found: Sequence[Sequence[Face]], earlier: Sequence[Sequence[Face]], record: FaceEdits | None = None
+) -> Looked:
     """A look at grey frames. found: what the present audit sees on each; earlier: what the earlier one saw."""
     pictures = [np.full((240, 320, 3), 10 * index, np.uint8) for index in range(len(found))]
     old = Earlier(PerFrame(earlier))
     return recheck.look(support.opener(pictures), panel(found), old, record)
 
 
-def record(*rows: tuple[int, bool, Face]) -> Painted:
-    return Painted(
+def record(*rows: tuple[int, bool, Face]) -> FaceEdits:
+    return FaceEdits(
         np.array([row[0] for row in rows], np.int64),
         np.zeros(len(rows), np.int64),
         np.array([row[1] for row in rows], bool),
@@ -106,7 +108,7 @@ def test_a_face_that_the_search_does_not_confirm_is_none() -> None:
     blind = support.Detector([])
     old = Earlier(blind)
     for confirms in (False, True):
-        board = Panel(support.Search([OTHER], confirms), blind, support.Landmarker(), ())
+        board = AuditNetworks(support.Search([OTHER], confirms), blind, support.Landmarker(), ())
         assert len(recheck.look(support.opener(pictures), board, old, None).strays) == int(confirms)
 
 

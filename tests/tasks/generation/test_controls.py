@@ -10,7 +10,7 @@ import pytest
 
 from infra.errors import Withheld
 from models.embedding.calibration import calibration
-from models.interfaces.capabilities import Appearance, Embedder, Face, Image
+from models.interfaces.capabilities import Embedder, Face, FaceAttributes, Image
 from models.interfaces.twins import AT_REST, Strangers, Strength, Twin, TwinJob
 from tasks.analysis import motion, samples
 from tasks.analysis.identities import Identity, pool
@@ -24,7 +24,7 @@ from tasks.records import Tracks
 from tests.contracts import support as contracts
 from tests.tasks import support
 
-LOOKS = Appearance(age=38, female=0.05, skin_ita=40, beard=0.2)
+LOOKS = FaceAttributes(age=38, female=0.05, skin_ita=40, beard=0.2)
 
 
 class Crowd:
@@ -47,8 +47,8 @@ class Painter(support.Painter):
         super().__init__()
         self.shy = shy
 
-    def perform(self, twin, driving, rows, strength):  # type: ignore[no-untyped-def]
-        shown = super().perform(twin, driving, rows, strength)
+    def animate(self, twin, driving, rows, strength):  # type: ignore[no-untyped-def]
+        shown = super().animate(twin, driving, rows, strength)
         return [None] * len(shown) if twin.candidate in self.shy else shown
 
 
@@ -177,9 +177,9 @@ def score_of(twin: Twin, place: tuple[Site, Identity, list[Embedder], Controls],
     trial = Trial(site.fit(twin, painter, Strength()), site.drivings, painter, Strength())
 
     class Mixed(Trial):
-        def paint(self, performed):  # type: ignore[no-untyped-def]
-            image, face = super().paint(performed)
-            blend = mixed * performed[0].crop.astype(np.float32) + (1 - mixed) * image
+        def paint(self, animated):  # type: ignore[no-untyped-def]
+            image, face = super().paint(animated)
+            blend = mixed * animated[0].crop.astype(np.float32) + (1 - mixed) * image
             return np.round(blend).astype(np.uint8), face
 
     trial = Mixed(trial.twin, trial.drivings, trial.motion, trial.strength)

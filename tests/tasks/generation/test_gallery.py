@@ -16,7 +16,7 @@ from infra.settings import IdentityScope
 from infra.storage.lease import Leases
 from infra.storage.store import Store
 from tasks.generation import gallery
-from tasks.generation.gallery import Gallery, Others, Place
+from tasks.generation.gallery import Gallery, GalleryEntry, OtherIdentities
 from tests.reference.racers import race
 from tests.tasks import support
 
@@ -33,19 +33,19 @@ def store(tmp_path: Path) -> Store:
 def test_one_key_keeps_its_candidate(store: Store) -> None:
     people = Gallery(store, IdentityScope.VIDEO, "data")
     place = people.place(towards(0), "a:0")
-    assert place == Place("a:0", -1)
+    assert place == GalleryEntry("a:0", -1)
     assert people.keep(place, towards(0), support.twin(5))
-    assert Gallery(store, IdentityScope.VIDEO, "data").place(towards(2), "a:0") == Place("a:0", 5)
+    assert Gallery(store, IdentityScope.VIDEO, "data").place(towards(2), "a:0") == GalleryEntry("a:0", 5)
     assert people.keep(place, towards(0), support.twin(8)) and people.place(towards(0), "a:0").candidate == 8
-    assert people.others(place) == Others([], [], (), ())
+    assert people.others(place) == OtherIdentities([], [], (), ())
 
 
 def test_a_candidate_of_somebody_else_is_refused(store: Store) -> None:
     people = Gallery(store, IdentityScope.VIDEO, "data")
-    assert people.keep(Place("a:0", -1), towards(0), support.twin(5))
-    assert not people.keep(Place("b:0", -1), towards(1), support.twin(5))
-    assert people.place(towards(1), "b:0") == Place("b:0", -1)
-    others = people.others(Place("b:0", -1))
+    assert people.keep(GalleryEntry("a:0", -1), towards(0), support.twin(5))
+    assert not people.keep(GalleryEntry("b:0", -1), towards(1), support.twin(5))
+    assert people.place(towards(1), "b:0") == GalleryEntry("b:0", -1)
+    others = people.others(GalleryEntry("b:0", -1))
     assert others.candidates == (5,) and np.allclose(others.people[0], towards(0))
     assert np.allclose(others.twins[0], support.twin(5).embedding)
 
@@ -72,9 +72,9 @@ def test_over_the_dataset_a_returning_person_is_known_and_a_stranger_is_not(stor
     people.keep(people.place(towards(0), "a:0"), towards(0), support.twin(5))
     people.keep(people.place(towards(2), "a:1"), towards(2), support.twin(6))
     near, far = np.arccos(1 - gallery.SAME) - 0.05, np.arccos(1 - gallery.SAME) + 0.05
-    assert people.place(towards(-near), "b:0") == Place("a:0", 5)
-    assert people.place(towards(-far), "b:1") == Place("b:1", -1)
-    assert Gallery(store, IdentityScope.VIDEO, "data").place(towards(0), "b:0") == Place("b:0", -1)
+    assert people.place(towards(-near), "b:0") == GalleryEntry("a:0", 5)
+    assert people.place(towards(-far), "b:1") == GalleryEntry("b:1", -1)
+    assert Gallery(store, IdentityScope.VIDEO, "data").place(towards(0), "b:0") == GalleryEntry("b:0", -1)
 
 
 def test_it_lies_under_the_identifying_prefix_and_can_be_forgotten(store: Store, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_it_lies_under_the_identifying_prefix_and_can_be_forgotten(store: Store,
     assert {path.rsplit("/", 2)[0] for path in store.list_tree("identifying")} == {people.path}
     assert store.list_tree("safe") == []
     people.forget()
-    assert people.place(towards(0), "a:0") == Place("a:0", -1)
+    assert people.place(towards(0), "a:0") == GalleryEntry("a:0", -1)
     assert store.list_tree("identifying") == []
     people.forget()
 
@@ -93,17 +93,17 @@ def test_another_dataset_knows_nobody_of_this_one(store: Store) -> None:
     people = Gallery(store, IdentityScope.DATASET, "data")
     people.keep(people.place(towards(0), "a:0"), towards(0), support.twin(5))
     other = Gallery(store, IdentityScope.DATASET, "other")
-    assert other.place(towards(0), "b:0") == Place("b:0", -1)
-    assert other.keep(Place("b:0", -1), towards(0), support.twin(5))
+    assert other.place(towards(0), "b:0") == GalleryEntry("b:0", -1)
+    assert other.keep(GalleryEntry("b:0", -1), towards(0), support.twin(5))
     other.forget()
-    assert people.place(towards(0), "b:0") == Place("a:0", 5)
+    assert people.place(towards(0), "b:0") == GalleryEntry("a:0", 5)
 
 
 def test_two_people_of_one_video_cannot_be_the_same_one_of_an_earlier(store: Store) -> None:
     people = Gallery(store, IdentityScope.DATASET, "data")
     people.keep(people.place(towards(0), "a:0"), towards(0), support.twin(5))
-    assert people.place(towards(0.1), "b:0") == Place("a:0", 5)
-    assert people.place(towards(0.2), "b:1", apart={"a:0"}) == Place("b:1", -1)
+    assert people.place(towards(0.1), "b:0") == GalleryEntry("a:0", 5)
+    assert people.place(towards(0.2), "b:1", apart={"a:0"}) == GalleryEntry("b:1", -1)
 
 
 KEEPER = """
@@ -111,12 +111,13 @@ import sys
 import numpy as np
 from infra.settings import IdentityScope
 from infra.storage.store import Store
-from tasks.generation.gallery import Gallery, Place
+from tasks.generation.gallery import Gallery, GalleryEntry
 from tests.tasks import support
 people = Gallery(Store(sys.argv[1]), IdentityScope.VIDEO, "data")
 print("ready", flush=True)
 sys.stdin.readline()
-print(*[n for n in range(15) if people.keep(Place(f"{sys.argv[2]}:{n}", -1), np.float32([1, 0, 0]), support.twin(n))])
+entries = [GalleryEntry(f"{sys.argv[2]}:{n}", -1) for n in range(15)]
+print(*[n for n, entry in enumerate(entries) if people.keep(entry, np.float32([1, 0, 0]), support.twin(n))])
 """
 
 
@@ -124,7 +125,7 @@ def test_processes_never_give_one_twin_to_two_people(tmp_path: Path) -> None:
     store = Store(f"file://{tmp_path}/store")
     kept = [said.split() for said in race(KEEPER, *((f"file://{tmp_path}/store", name) for name in "ab"))]
     assert sorted(kept[0] + kept[1], key=int) == [str(n) for n in range(15)]
-    assert len(Gallery(store, IdentityScope.VIDEO, "data").others(Place("c:0", -1)).candidates) == 15
+    assert len(Gallery(store, IdentityScope.VIDEO, "data").others(GalleryEntry("c:0", -1)).candidates) == 15
 
 
 @pytest.mark.parametrize("scope", list(IdentityScope))
@@ -135,7 +136,7 @@ def test_one_person_in_two_videos_at_a_time(store: Store, scope: IdentityScope, 
     galleries = [Gallery(store, scope, "data", own) for own in leases] if processes > 1 else [one, one]
     begun, both = threading.Event(), threading.Barrier(2)
 
-    def find(video: int) -> Place:
+    def find(video: int) -> GalleryEntry:
         people = galleries[video]
         if video:
             assert begun.wait(10)
@@ -163,31 +164,36 @@ def test_a_settled_twin_is_the_persons_for_good(store: Store) -> None:
     place = people.place(towards(0), "a:0")
     assert people.keep(place, towards(0), support.twin(5)) and not people.place(towards(0), "b:0").settled
     assert people.settle([(place, towards(0), support.twin(5))]) == []
-    assert people.place(towards(0), "b:0") == Place("a:0", 5, settled=True)
+    assert people.place(towards(0), "b:0") == GalleryEntry("a:0", 5, settled=True)
     assert not people.keep(place, towards(0), support.twin(6))
     assert people.settle([(place, towards(0), support.twin(6))]) == [0]
     assert people.keep(place, towards(0), support.twin(5))
-    assert people.place(towards(0), "b:0") == Place("a:0", 5, settled=True)
+    assert people.place(towards(0), "b:0") == GalleryEntry("a:0", 5, settled=True)
 
 
 def test_a_twin_that_somebody_else_has_cannot_be_settled_and_then_nobody_is(store: Store) -> None:
     people = Gallery(store, IdentityScope.DATASET, "data")
-    assert people.keep(Place("a:0", -1), towards(0), support.twin(5))
-    wishes = [(Place("c:0", -1), towards(2), support.twin(7)), (Place("b:0", -1), towards(4), support.twin(5))]
+    assert people.keep(GalleryEntry("a:0", -1), towards(0), support.twin(5))
+    wishes = [
+        (GalleryEntry("c:0", -1), towards(2), support.twin(7)),
+        (GalleryEntry("b:0", -1), towards(4), support.twin(5)),
+    ]
     assert people.settle(wishes) == [1]
-    assert people.place(towards(2), "c:0") == Place("c:0", -1)
-    assert people.keep(Place("d:0", -1), towards(1), support.twin(7)), "what was reserved for nothing is free again"
-    assert not people.keep(Place("d:0", -1), towards(1), support.twin(5))
+    assert people.place(towards(2), "c:0") == GalleryEntry("c:0", -1)
+    assert people.keep(GalleryEntry("d:0", -1), towards(1), support.twin(7)), (
+        "what was reserved for nothing is free again"
+    )
+    assert not people.keep(GalleryEntry("d:0", -1), towards(1), support.twin(5))
 
 
 def test_who_is_new_since(store: Store) -> None:
-    people, asking = Gallery(store, IdentityScope.VIDEO, "data"), Place("x:0", -1)
-    assert people.keep(Place("a:0", -1), towards(0), support.twin(5))
-    assert people.keep(Place("b:0", -1), towards(1), support.twin(6))
+    people, asking = Gallery(store, IdentityScope.VIDEO, "data"), GalleryEntry("x:0", -1)
+    assert people.keep(GalleryEntry("a:0", -1), towards(0), support.twin(5))
+    assert people.keep(GalleryEntry("b:0", -1), towards(1), support.twin(6))
     before = people.others(asking)
-    assert people.others(asking).since(before) == Others([], [], (), ())
-    assert people.keep(Place("b:0", 6), towards(1), support.twin(7))
-    assert people.keep(Place("c:0", -1), towards(2), support.twin(8))
+    assert people.others(asking).since(before) == OtherIdentities([], [], (), ())
+    assert people.keep(GalleryEntry("b:0", 6), towards(1), support.twin(7))
+    assert people.keep(GalleryEntry("c:0", -1), towards(2), support.twin(8))
     new = people.others(asking).since(before)
     assert dict(zip(new.keys, new.candidates, strict=True)) == {"b:0": 7, "c:0": 8}
     sources = dict(zip(new.keys, new.people, strict=True))
@@ -198,17 +204,17 @@ def test_over_single_videos_nothing_is_settled_nor_bound(store: Store) -> None:
     people = Gallery(store, IdentityScope.VIDEO, "data")
     place = people.place(towards(0), "a:0")
     assert people.settle([(place, towards(0), support.twin(5))]) == []
-    assert people.others(Place("x", -1)) == Others([], [], (), ())
+    assert people.others(GalleryEntry("x", -1)) == OtherIdentities([], [], (), ())
     whole = Gallery(store, IdentityScope.DATASET, "data")
     assert whole.settle([(place, towards(0), support.twin(5))]) == []
-    assert people.place(towards(0), "a:0") == Place("a:0", 5)
+    assert people.place(towards(0), "a:0") == GalleryEntry("a:0", 5)
     assert people.keep(place, towards(0), support.twin(6))
 
 
 def test_a_damaged_gallery_is_an_empty_one(store: Store) -> None:
     people = Gallery(store, IdentityScope.DATASET, "data")
-    assert people.keep(Place("a:0", -1), towards(0), support.twin(1))
+    assert people.keep(GalleryEntry("a:0", -1), towards(0), support.twin(1))
     (stored,) = store.list_tree(f"{people.path}/people")
     store.write_named(stored, b"not a person")
-    assert people.place(towards(0), "a:0") == Place("a:0", -1)
-    assert people.keep(Place("a:0", -1), towards(0), support.twin(1))
+    assert people.place(towards(0), "a:0") == GalleryEntry("a:0", -1)
+    assert people.keep(GalleryEntry("a:0", -1), towards(0), support.twin(1))

@@ -88,7 +88,7 @@ def test_samples_of_several_tracks_are_performed_in_batches_and_painted_each_on_
     cut = [replace(s, x=4 * i, y=2 * i) for i, s in enumerate(support.samples(found, (1, 3, 5)).samples)]
     painter = support.Painter(batch=batch)
     trial = painting.Trial(support.twin(), drivings, painter, Strength())
-    shown = [(sample, trial.paint((sample, one))) for sample, one in trial.perform(cut)]
+    shown = [(sample, trial.paint((sample, one))) for sample, one in trial.animate(cut)]
     assert [sample for sample, _ in shown] == cut and max(map(len, painter.asked)) == min(batch, 6)
     for sample, result in shown:
         assert result is not None

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.interfaces.twins import Strength
 from models.masks.bisenet import LABELS
-from tasks.analysis.motion import Drivings
+from tasks.analysis.motion import DrivingMotions
 from tasks.analysis.samples import Samples
 from tasks.generation import site
 from tasks.generation.site import Site
@@ -17,7 +17,7 @@ from tests.tasks import support
 
 
 def site_for(
-    found: Tracks, drivings: Drivings, motion: support.Painter | None = None, tied: bool = False
+    found: Tracks, drivings: DrivingMotions, motion: support.Painter | None = None, tied: bool = False
 ) -> Site | None:
     """The first identity's site."""
     crop = support.samples(found, (0,)).samples[0].crop
@@ -30,8 +30,8 @@ def site_for(
 def test_a_face_that_can_never_be_painted_has_no_site() -> None:
     found = support.tracks(support.track())
     (driving,) = support.drivings(found, support.people(found)).drivings
-    assert site_for(found, Drivings((driving,))) is not None
-    assert site_for(found, Drivings((replace(driving, usable=np.zeros(8, bool)),))) is None
+    assert site_for(found, DrivingMotions((driving,))) is not None
+    assert site_for(found, DrivingMotions((replace(driving, usable=np.zeros(8, bool)),))) is None
 
 
 def test_samples_that_the_motion_model_could_not_read_are_none() -> None:
@@ -39,7 +39,7 @@ def test_samples_that_the_motion_model_could_not_read_are_none() -> None:
     (driving,) = support.drivings(found, support.people(found)).drivings
     read = np.zeros((8, 3), np.float32)
     read[4:] = np.nan
-    made = site_for(found, Drivings((replace(driving, template=read),)))
+    made = site_for(found, DrivingMotions((replace(driving, template=read),)))
     assert made is not None and [sample.row for sample in made.samples] == [0]
 
 
@@ -71,7 +71,7 @@ def test_the_motion_model_is_introduced_on_a_picture_without_the_others() -> Non
     pictures: list[np.ndarray] = []
 
     class Curious(support.Painter):
-        def introduce(self, some, driving, row, frame, strength):  # type: ignore[no-untyped-def]
+        def prepare(self, some, driving, row, frame, strength):  # type: ignore[no-untyped-def]
             pictures.append(frame)
             return some
 
@@ -94,6 +94,6 @@ def test_a_clear_frontal_frame_is_taken_where_there_is_one() -> None:
         shares = np.full(8, 0.0, np.float32)
         shares[:2] = hidden
         template = np.zeros((8, 1), np.float32)
-        drivings = Drivings((replace(some[0], hidden=shares, template=template), *some[1:]))
+        drivings = DrivingMotions((replace(some[0], hidden=shares, template=template), *some[1:]))
         made = site_for(found, drivings, support.Painter(columns=1), tied=True)
         assert made is not None and made.front.row == expected, (beside, hidden)

@@ -19,7 +19,7 @@ from tasks.generation import site
 from tasks.generation.twin import TwinResult
 from tasks.output import reassemble
 from tasks.output.reassemble import RenderPlan
-from tasks.records import Painted, Tracks
+from tasks.records import FaceEdits, Tracks
 from tests.contracts import support as contracts
 from tests.tasks import support
 
@@ -34,7 +34,7 @@ def found_in(path: Path) -> tuple[list[Image], Tracks]:
 
 def convert(
     model: MotionModel, pictures: list[Image], tracks: Tracks, only: tuple[int, ...]
-) -> tuple[list[Image], Painted]:
+) -> tuple[list[Image], FaceEdits]:
     """The frames with the twins of the tracks `only` in them; the other tracks are not looked at."""
     some = Tracks(tuple(t for t in tracks.tracks if t.index in only), FRAMES, tracks.width, tracks.height)
     numbered = {t.index: number for number, t in enumerate(some.tracks)}
@@ -51,7 +51,7 @@ def convert(
     for number, driving in enumerate(drivings.drivings):
         row = int(np.flatnonzero(driving.usable)[0])
         sample = support.sample(renumbered.tracks[number], row, pictures[driving.first + row])
-        twin = model.introduce(
+        twin = model.prepare(
             person(only[number]), site.shifted(driving, sample), 0, pictures[driving.first + row], Strength()
         )
         results.append(TwinResult(number, twin, Strength(), ()))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from models.interfaces.capabilities import Image
-from models.motion.mesh.reenact import Bearing
+from models.motion.mesh.reenact import PoseLimits
 from tasks.analysis import motion
 from tests.tasks import support
 
@@ -56,14 +56,14 @@ def hidden_shares(pictures: list[Image]) -> np.ndarray:
 
 
 def test_what_hides_a_part_of_the_face_is_seen_though_the_mesh_is_sure(clip: Callable[[str], Path]) -> None:
-    limit = Bearing().most_hidden
+    limit = PoseLimits().most_hidden
     shares = hidden_shares(held_before(clip("grid_id2_swwp2s.mpg")))
     clear = [i for i in range(_FRAMES) if i not in _LOWER and i not in _WHOLE]
     assert (shares[list(_LOWER)] > limit).all() and shares[clear].max() < limit / 2
 
 
 def test_a_hand_in_the_colour_of_the_face_is_seen_and_a_change_of_light_is_not(clip: Callable[[str], Path]) -> None:
-    limit = Bearing().most_hidden
+    limit = PoseLimits().most_hidden
     pictures = support.first_frames(clip("grid_id2_swwp2s.mpg"), _FRAMES)
     cheek = np.median(pictures[0][200:206, 140:146].reshape(-1, 3), axis=0)
     for index in range(5, 10):

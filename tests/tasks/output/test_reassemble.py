@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from infra.media.frame import YuvFrame
 from models.interfaces.twins import Strength
 from tasks.generation.twin import TwinResult
 from tasks.output import reassemble
+from tasks.output.patches import PaintedPatches
 from tasks.output.reassemble import RenderPlan
-from tasks.records import Extra, Painted, Tracks
+from tasks.records import FaceEdits, RedactionRegion, Tracks
 from tests.tasks import support
 
 
@@ -26,9 +28,9 @@ def results(*identities: int, twin: bool = True) -> list[TwinResult]:
 
 
 def paint(
-    found: Tracks, twins: list[TwinResult], unusable: tuple[int, ...] = (), extras: tuple[Extra, ...] = (),
+    found: Tracks, twins: list[TwinResult], unusable: tuple[int, ...] = (), extras: tuple[RedactionRegion, ...] = (),
     workers: int = 1, pictures: list[np.ndarray] | None = None, painter: support.Painter | None = None,
-) -> tuple[support.Sink, Painted, list[YuvFrame]]:  # fmt: skip
+) -> tuple[support.Sink, FaceEdits, list[YuvFrame]]:  # fmt: skip
     people = support.people(found)
     drivings = support.drivings(found, people)
     drivings = replace(drivings, drivings=tuple(
@@ -42,7 +44,7 @@ def paint(
     return sink, painted, source
 
 
-def rows(painted: Painted) -> list[tuple[int, int, bool]]:
+def rows(painted: FaceEdits) -> list[tuple[int, int, bool]]:
     return list(zip(painted.frame.tolist(), painted.track.tolist(), painted.replaced.tolist(), strict=True))
 
 
@@ -98,7 +100,7 @@ def test_frames_without_faces_pass_through_untouched_with_their_times() -> None:
 
 
 def test_regions_that_the_audit_wants_are_filled_on_their_frames_only() -> None:
-    extra = Extra(2, 4, support.box(250, 60, 40))
+    extra = RedactionRegion(2, 4, support.box(250, 60, 40))
     sink, painted, source = paint(support.tracks(), [], extras=(extra,))
     assert rows(painted) == [(2, -1, False), (3, -1, False), (4, -1, False)]
     assert np.array_equal(sink.frames[1].data, source[1].data) and np.array_equal(sink.frames[5].data, source[5].data)
@@ -121,7 +123,7 @@ def test_a_face_that_leaves_the_frame_is_no_error() -> None:
 
 def test_progress_is_told_and_an_error_of_the_motion_model_is_not_swallowed() -> None:
     class Broken(support.Painter):
-        def perform(self, *arguments: object) -> list[None]:
+        def animate(self, *arguments: object) -> list[None]:
             raise RuntimeError("broken")
 
     found = support.tracks(support.track())
@@ -148,7 +150,7 @@ def test_batches_give_what_single_frames_give(batch: int, workers: int) -> None:
 
 def test_an_error_in_a_batch_is_not_swallowed() -> None:
     class Broken(support.Painter):
-        def perform(self, *arguments: object) -> list[None]:
+        def animate(self, *arguments: object) -> list[None]:
             raise RuntimeError("broken")
 
     with pytest.raises(RuntimeError, match="broken"):
@@ -176,3 +178,51 @@ def test_what_runs_ahead_has_ended_before_the_decoder_is_closed() -> None:
         faces = support.analysis(found, people, support.drivings(found, people), opened)
         reassemble.run(faces, Full(), RenderPlan(1, tuple(results(0)), ()), support.Painter(batch=2))
     assert still_running == []
+
+
+class Noting(support.Painter):
+    """Notes which rows of which twin it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[tuple[int, int]] = []
+
+    def animate(self, twin, driving, rows, strength):  # type: ignore[no-untyped-def]
+        self.rows += [(twin.candidate, row) for row in rows]
+        return super().animate(twin, driving, rows, strength)
+
+
+def test_another_render_paints_only_what_changed_and_gives_the_same_frames(tmp_path: Path) -> None:
+    """Four people, two of whom stand close: one gets another twin, then a region is covered beside another."""
+    places = (40, 95, 190, 290)
+    found = support.tracks(*(support.track(n, x=x, side=50) for n, x in enumerate(places)))
+    people = support.people(found)
+    pictures = support.noise(found.frame_count)
+    faces = support.analysis(found, people, support.drivings(found, people), support.opener(pictures))
+    patches, first = PaintedPatches(tmp_path), tuple(results(0, 1, 2, 3))
+    changed = (first[0], replace(first[1], twin=support.twin(9)), *first[2:])
+    covered = (RedactionRegion(0, 3, support.box(290, 120, 20)),)
+    asked = []
+    for number, (twins, regions) in enumerate([(first, ()), (changed, ()), (changed, covered), (changed, covered)], 1):
+        whole, part, painter = support.Sink(), support.Sink(), Noting()
+        expected = reassemble.run(faces, whole, RenderPlan(number, twins, regions), support.Painter(), 2)
+        done = reassemble.run(faces, part, RenderPlan(number, twins, regions, patches), painter, 2)
+        assert all(np.array_equal(a.data, b.data) for a, b in zip(whole.frames, part.frames, strict=True))
+        for name in ("frame", "track", "replaced", "boxes", "points"):
+            assert np.array_equal(getattr(done, name), getattr(expected, name)), name
+        asked.append({candidate for candidate, _ in painter.rows})
+    assert asked[0] == {0, 1, 2, 3} and 9 in asked[1] and 3 not in asked[1]
+    assert asked[2] <= {3} and asked[3] <= {3}
+
+
+def test_a_person_who_is_alone_is_painted_anew(tmp_path: Path) -> None:
+    found = support.tracks(support.track(0))
+    people = support.people(found)
+    opened = support.opener(support.noise(found.frame_count))
+    faces = support.analysis(found, people, support.drivings(found, people), opened)
+    patches = PaintedPatches(tmp_path)
+    for number in (1, 2):
+        painter = Noting()
+        reassemble.run(faces, support.Sink(), RenderPlan(number, tuple(results(0)), (), patches), painter)
+        assert len(painter.rows) == found.frame_count
+    assert not any(tmp_path.iterdir())

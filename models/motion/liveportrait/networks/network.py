@@ -26,7 +26,7 @@ from models.motion.liveportrait.networks.warping import WarpingModule
 from models.motion.liveportrait.retargeting import Retargeting
 from models.motion.liveportrait.sizes import Sizes
 from models.runtime import checkpoint
-from models.runtime.device import Place, only_finite
+from models.runtime.device import Device, only_finite
 
 _BATCH_CARD, _BATCH_CPU = 16, 2
 """Rows at a time: enough to fill a card; on a CPU more only takes memory (0.5 GB a row)."""
@@ -63,7 +63,7 @@ class LivePortrait:
     framing = crop.SOURCE
 
     def __init__(
-        self, files: Files, place: Place, options: Options | None = None, sizes: Sizes | None = None, batch: int = 0
+        self, files: Files, place: Device, options: Options | None = None, sizes: Sizes | None = None, batch: int = 0
     ) -> None:
         """Read the files.
 

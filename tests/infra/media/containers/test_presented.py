@@ -14,8 +14,9 @@ from infra.media.containers.presented import MOST_DISCARDED, Discarded, _Sums, d
 from infra.media.decode import open_frames
 from infra.media.encode import open_encoder
 from infra.media.mux import join_sound
-from infra.media.probe import VideoInfo, probe_video
+from infra.media.probe import probe_video
 from infra.media.readback import Readback
+from infra.media.video_info import VideoInfo
 from tests.infra import containers
 
 Run = Callable[..., None]

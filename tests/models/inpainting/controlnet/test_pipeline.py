@@ -21,7 +21,7 @@ from models.inpainting.controlnet.backend import ControlNetInpainter
 from models.inpainting.controlnet.pipeline import Request
 from models.inpainting.controlnet.schedule import Parameters, parameters_of, seed_of
 from models.inpainting.controlnet.words import Words
-from models.interfaces.capabilities import Appearance, Floats, Image
+from models.interfaces.capabilities import FaceAttributes, Floats, Image
 from models.interfaces.twins import TwinJob
 from models.landmarks import pose
 from models.runtime.device import choose
@@ -180,7 +180,7 @@ def job(attempt: int = 1, others: Floats | None = None) -> TwinJob:
     mesh = support.load("landmarker", "mesh").locate([frame], [face])[0].points
     nobody = np.zeros((0, 512), np.float32)
     return TwinJob(
-        frame, mesh, Appearance(38, 0.05), nobody, nobody if others is None else others, "facenet", (), 5, attempt
+        frame, mesh, FaceAttributes(38, 0.05), nobody, nobody if others is None else others, "facenet", (), 5, attempt
     )
 
 

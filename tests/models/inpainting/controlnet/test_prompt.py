@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.inpainting.controlnet import prompt
-from models.interfaces.capabilities import Appearance
+from models.interfaces.capabilities import FaceAttributes
 
 HAPPY = {"happy": 0.8, "neutral": 0.2}
 
@@ -16,32 +16,32 @@ HAPPY = {"happy": 0.8, "neutral": 0.2}
     ("appearance", "expected"),
     [
         (
-            Appearance(42, 0.9, {"neutral": 0.9, "happy": 0.1}, ethnicity={"asian": 0.8, "white": 0.2}),
+            FaceAttributes(42, 0.9, {"neutral": 0.9, "happy": 0.1}, ethnicity={"asian": 0.8, "white": 0.2}),
             "A photorealistic portrait of a middle-aged adult Asian female, with a neutral expression",
         ),
         (
-            Appearance(30, 0.1, HAPPY, ethnicity={"black": 0.7}),
+            FaceAttributes(30, 0.1, HAPPY, ethnicity={"black": 0.7}),
             "A photorealistic portrait of an adult Black male, with a mildly happy expression",
         ),
         (
-            Appearance(85, 0.2, {"sadness": 0.6}, ethnicity={"latino hispanic": 0.9}),
+            FaceAttributes(85, 0.2, {"sadness": 0.6}, ethnicity={"latino hispanic": 0.9}),
             "A photorealistic portrait of an elderly Latino Hispanic male, with a mildly sad expression",
         ),
         (
-            Appearance(3, 0.7, {"happy": 0.4, "sadness": 0.4}, ethnicity={"indian": 0.5}),
+            FaceAttributes(3, 0.7, {"happy": 0.4, "sadness": 0.4}, ethnicity={"indian": 0.5}),
             "A photorealistic portrait of a toddler Indian female, with a neutral expression",
         ),
         (
-            Appearance(22, 0.5, {}, skin_ita=50.0),
+            FaceAttributes(22, 0.5, {}, skin_ita=50.0),
             "A photorealistic portrait of a young adult light-skinned female, with a neutral expression",
         ),
         (
-            Appearance(60, 0.0, {"anger": 0.9}, skin_ita=-45.0, ethnicity={"white": 0.4, "black": 0.4}),
+            FaceAttributes(60, 0.0, {"anger": 0.9}, skin_ita=-45.0, ethnicity={"white": 0.4, "black": 0.4}),
             "A photorealistic portrait of a mature adult dark-skinned male, with a mildly angry expression",
         ),
     ],
 )
-def test_prompts(appearance: Appearance, expected: str) -> None:
+def test_prompts(appearance: FaceAttributes, expected: str) -> None:
     assert prompt.prompt(appearance) == expected
 
 
@@ -74,9 +74,9 @@ def test_emotions_are_weakened(label: str, words: str) -> None:
 
 
 def test_what_is_not_wanted() -> None:
-    plain = prompt.negative(Appearance(30, 0.5))
+    plain = prompt.negative(FaceAttributes(30, 0.5))
     assert all(word in plain for word in ("deformed", "cartoon", "render", "glasses"))
-    assert "glasses" not in prompt.negative(Appearance(30, 0.5, glasses=0.9))
+    assert "glasses" not in prompt.negative(FaceAttributes(30, 0.5, glasses=0.9))
 
 
 def test_the_words_of_every_backend_are_known() -> None:
@@ -88,7 +88,7 @@ def test_the_words_of_every_backend_are_known() -> None:
     for kind in (DeepFaceEmotion, FacexEmotion):
         words = {prompt.mood({label: 1.0}) for label in kind.labels}
         assert len(words) == 7 and "neutral" in words
-    said = {prompt.kind(Appearance(30, 0.5, ethnicity={label: 1.0})) for label in DeepFaceRace.labels}
+    said = {prompt.kind(FaceAttributes(30, 0.5, ethnicity={label: 1.0})) for label in DeepFaceRace.labels}
     assert len(said) == 6 and not any("skinned" in word for word in said)
 
 
@@ -99,6 +99,6 @@ def test_the_words_of_every_backend_are_known() -> None:
 def test_any_attributes_give_one_sentence(
     age: float, female: float, emotion: dict[str, float], ethnicity: dict[str, float], ita: float
 ) -> None:
-    text = prompt.prompt(Appearance(age, female, emotion, ita, ethnicity=ethnicity))
+    text = prompt.prompt(FaceAttributes(age, female, emotion, ita, ethnicity=ethnicity))
     assert text.startswith("A photorealistic portrait of a") and text.endswith(" expression")
     assert "  " not in text and "?" not in text and text.count("male") == 1

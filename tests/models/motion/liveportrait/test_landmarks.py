@@ -75,8 +75,8 @@ def test_crops_follow_the_landmarks_and_what_is_drawn_goes_back_there(tmp_path: 
     # Another crop is another picture, so what the network reads differs.
     assert np.abs(read[:, :PACKED] - plain.observe([FRAME, FRAME], [track, track], [0, 1])).max() > 1e-4
     track = replace(track, template=read)
-    known = model.introduce(twin(), track, 0, FRAME, Strength())
-    shown = model.perform(known, track, [0, 1], Strength())
+    known = model.prepare(twin(), track, 0, FRAME, Strength())
+    shown = model.animate(known, track, [0, 1], Strength())
     assert all(one is not None and one.to_frame.shape == (3, 3) for one in shown)
     to_frame = crop.matrices(found, crop.SOURCE)[1]
     assert np.abs(shown[1].to_frame - to_frame).max() < 0.01
@@ -87,9 +87,9 @@ def test_a_row_whose_landmarks_are_no_numbers_is_hard(tmp_path: Path, monkeypatc
     monkeypatch.setattr(model._locator, "locate", lambda frames, meshes: np.full((len(frames), 203, 2), np.nan))
     track = driving([mesh()])
     track = replace(track, template=model.observe([FRAME], [track], [0]))
-    assert model.borne(track).tolist() == [False]
-    known = model.introduce(twin(), track, 0, FRAME, Strength())
-    assert model.perform(known, track, [0], Strength()) == [None]
+    assert model.within_limits(track).tolist() == [False]
+    known = model.prepare(twin(), track, 0, FRAME, Strength())
+    assert model.animate(known, track, [0], Strength()) == [None]
 
 
 def test_a_square_is_found_again_wherever_its_base_is_moved_to() -> None:

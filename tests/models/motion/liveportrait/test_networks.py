@@ -24,10 +24,10 @@ from models.motion.liveportrait.networks.warping import WarpingModule
 from models.motion.liveportrait.raised import RaisedConv
 from models.motion.liveportrait.sliced import SlicedConv
 from models.runtime import checkpoint
-from models.runtime.device import Place, choose
+from models.runtime.device import Device, choose
 from tests.reference import check, released, rule
 
-CPU = Place(torch.device("cpu"), torch.float32)
+CPU = Device(torch.device("cpu"), torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_a_small_network_runs_in_bfloat16(small_files: Files) -> None:
     """The real format, through every change of it between the networks; how good it is, the test above measures."""
     exact, coarse = (
         small(small_files),
-        LivePortrait(small_files, Place(CPU.device, torch.bfloat16), sizes=released.SMALL),
+        LivePortrait(small_files, Device(CPU.device, torch.bfloat16), sizes=released.SMALL),
     )
     assert {parameter.dtype for parameter in coarse.decoder.parameters()} == {torch.bfloat16}
     assert {parameter.dtype for parameter in coarse.warping.parameters()} == {torch.float32}

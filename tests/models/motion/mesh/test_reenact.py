@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from infra.settings import HardFrames
 from models.interfaces.capabilities import Floats, Image
-from models.interfaces.twins import AT_REST, Driving, Patch, Strength, Twin
+from models.interfaces.twins import AT_REST, DrivingMotion, Patch, Strength, Twin
 from models.landmarks import pose
 from models.motion.animate import animate
 from models.motion.crop import Framing
 from models.motion.mesh import overlay
 from models.motion.mesh import rows as rows_of
 from models.motion.mesh.backend import MeshMotion
-from models.motion.mesh.reenact import Bearing, Reenactor, turned
+from models.motion.mesh.reenact import PoseLimits, Reenactor, turned
 
 SIDE = 128
 
@@ -55,7 +55,7 @@ def mesh(yaw: float = 0.0, x: float = 160.0) -> Floats:
     return (pose.mean_face() @ turn.T * 60 + (x, 120, 0)).astype(np.float32)
 
 
-def driving(meshes: Sequence[Floats], usable: Sequence[bool] = (), presence: Sequence[float] = ()) -> Driving:
+def driving(meshes: Sequence[Floats], usable: Sequence[bool] = (), presence: Sequence[float] = ()) -> DrivingMotion:
     count = len(meshes)
     good, sure = np.array(usable or [True] * count), np.float32(presence or [1.0] * count)
     template = np.arange(10, 10 * count + 10, 10, dtype=np.float32)[:, None]
@@ -73,11 +73,11 @@ FRAME = np.random.default_rng(4).integers(40, 210, (240, 320, 3)).astype(np.uint
 
 
 def shown(
-    track: Driving, hard: HardFrames = HardFrames.HOLD, rows: Sequence[int] | None = None
+    track: DrivingMotion, hard: HardFrames = HardFrames.HOLD, rows: Sequence[int] | None = None
 ) -> tuple[list[Patch | None], Network]:
     network = Network()
     model = Reenactor(network, hard)
-    known = model.introduce(twin(), track, 0, FRAME, Strength())
+    known = model.prepare(twin(), track, 0, FRAME, Strength())
     rows = range(len(track.usable)) if rows is None else rows
     return animate(model, known, track, [FRAME] * len(rows), rows, Strength()), network
 
@@ -98,7 +98,7 @@ def test_every_row_gets_its_own_drawing_in_batches_and_the_source_is_taken_in_on
 def test_the_source_picture_is_the_frontal_frame_with_the_twin_in_it() -> None:
     track = driving([mesh(), mesh(x=100)])
     model = Reenactor(Network())
-    known = model.introduce(twin(), track, 1, FRAME, Strength())
+    known = model.prepare(twin(), track, 1, FRAME, Strength())
     (patch,) = animate(MeshMotion(), twin(), track, [FRAME], [1], Strength())
     assert known.front is not None and patch is not None and known.front.template.tolist() == [20]
     wide = (known.front.picture.shape[0] - FRAME.shape[0]) // 2
@@ -116,7 +116,7 @@ def test_a_face_that_the_frontal_frame_cuts_off_is_whole_in_the_source_picture()
     low = mesh() + np.float32([0, 85, 0])
     assert low[:468, 1].max() > FRAME.shape[0] > low[:468, 1].mean()
     track = driving([low])
-    known = Reenactor(Network()).introduce(twin(), track, 0, FRAME, Strength())
+    known = Reenactor(Network()).prepare(twin(), track, 0, FRAME, Strength())
     assert known.front is not None
     wide = (known.front.picture.shape[0] - FRAME.shape[0]) // 2
     hull = cv2.convexHull(np.ascontiguousarray(low[:468, :2] + np.float32(wide)))
@@ -125,7 +125,7 @@ def test_a_face_that_the_frontal_frame_cuts_off_is_whole_in_the_source_picture()
     bare = cv2.copyMakeBorder(FRAME, wide, wide, wide, wide, cv2.BORDER_REPLICATE)
     painted = (known.front.picture != bare).any(axis=2)
     assert painted[inside > 0].mean() > 0.9
-    assert Reenactor(Network()).introduce(twin(), driving([mesh(x=700)]), 0, FRAME, Strength()).front is None
+    assert Reenactor(Network()).prepare(twin(), driving([mesh(x=700)]), 0, FRAME, Strength()).front is None
 
 
 def test_a_drawing_with_no_numbers_is_never_shown() -> None:
@@ -137,7 +137,7 @@ def test_a_drawing_with_no_numbers_is_never_shown() -> None:
 
     for hard, expected in ((HardFrames.HOLD, True), (HardFrames.REDACT, True), (HardFrames.MESH, False)):
         track, model = driving([mesh()] * 3), Reenactor(Broken(), hard)
-        result = model.perform(model.introduce(twin(), track, 0, FRAME, Strength()), track, [0, 1, 2], Strength())
+        result = model.animate(model.prepare(twin(), track, 0, FRAME, Strength()), track, [0, 1, 2], Strength())
         assert [one is None for one in result] == [False, expected, False]
 
 
@@ -166,7 +166,7 @@ def test_hard_frames_are_held_left_to_the_mesh_or_redacted() -> None:
     held, network = shown(HARD, HardFrames.HOLD)
     assert [level(patch) for patch in held[:4]] == [10, 10, 10, 40] and network.asked == [[10, 40]]
     by_mesh, _ = shown(HARD, HardFrames.MESH)
-    frontal = MeshMotion().perform(twin(), HARD, [1, 2], Strength())
+    frontal = MeshMotion().animate(twin(), HARD, [1, 2], Strength())
     for patch, expected in zip(by_mesh[1:3], frontal, strict=True):
         assert patch is not None and expected is not None
         assert np.array_equal(patch.pixels, expected.paint(FRAME).pixels)
@@ -192,9 +192,9 @@ def test_a_row_that_the_network_could_not_read_is_hard() -> None:
 
 def test_without_its_frontal_frame_a_twin_cannot_be_performed() -> None:
     model = Reenactor(Network(), HardFrames.HOLD)
-    assert model.perform(twin(), HARD, [0, 1], Strength()) == [None, None]
+    assert model.animate(twin(), HARD, [0, 1], Strength()) == [None, None]
     away = driving([mesh(x=9000)])
-    assert model.introduce(twin(), away, 0, FRAME, Strength()).front is None
+    assert model.prepare(twin(), away, 0, FRAME, Strength()).front is None
 
 
 @settings(max_examples=40, deadline=None)
@@ -207,9 +207,9 @@ def test_no_policy_ever_shows_what_is_not_usable_and_redaction_shows_nothing_har
     track = driving([mesh()] * len(flags), usable, presence)
     track = replace(track, template=np.where(np.array(read)[:, None], track.template, np.nan).astype(np.float32))
     model = Reenactor(Network(), hard)
-    known = replace(twin(), front=model.introduce(twin(), driving([mesh()]), 0, FRAME, Strength()).front)
-    result = model.perform(known, track, range(len(flags)), Strength())
-    easy = model.borne(track)
+    known = replace(twin(), front=model.prepare(twin(), driving([mesh()]), 0, FRAME, Strength()).front)
+    result = model.animate(known, track, range(len(flags)), Strength())
+    easy = model.within_limits(track)
     assert all(one is None for one, good in zip(result, usable, strict=True) if not good)
     assert all(one is not None for one, good in zip(result, easy, strict=True) if good)
     if hard is HardFrames.REDACT:
@@ -220,7 +220,7 @@ def test_no_policy_ever_shows_what_is_not_usable_and_redaction_shows_nothing_har
 def test_turns_are_measured_from_the_rotation(yaw: float) -> None:
     across, down = turned(driving([mesh(yaw=yaw)]).rotation)
     assert across[0] == pytest.approx(abs(yaw), abs=0.5) and down[0] == pytest.approx(0, abs=0.5)
-    assert Bearing().most_yaw < 45
+    assert PoseLimits().most_yaw < 45
 
 
 def test_a_drawing_that_does_not_cover_the_face_is_refused() -> None:
@@ -259,7 +259,7 @@ def test_a_picture_that_is_drawn_as_it_is_comes_back_to_where_it_was_taken() -> 
         track = driving([points])
         model = Reenactor(Still(), HardFrames.REDACT)
         plain = replace(twin(), picture=cv2.GaussianBlur(twin().picture, (0, 0), 5))
-        known = model.introduce(plain, track, 0, smooth, Strength())
+        known = model.prepare(plain, track, 0, smooth, Strength())
         (patch,) = animate(model, known, track, [smooth], [0], Strength())
         assert patch is not None and known.front is not None
         height, width = patch.pixels.shape[:2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.evaluation.measure.flicker import Unrest
+from tasks.evaluation.measure.flicker import Flicker
 from tasks.evaluation.measure.look import Row, Side
 
 
@@ -17,7 +17,7 @@ def side(grey: int | None) -> Side:
 
 def settled(rows: list[Row], every: int = 1) -> tuple[list[float], list[float]]:
     """The unrest of both sides, NaN where there is no side."""
-    memory = Unrest(every)
+    memory = Flicker(every)
     done = [memory.settle(row) for row in rows]
     assert all(part is None or not part.aligned.size for row in done for part in row.sides)
     assert [(row.frame, row.person) for row in done] == [(row.frame, row.person) for row in rows]

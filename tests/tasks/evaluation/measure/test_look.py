@@ -71,10 +71,10 @@ def test_the_same_pixels_are_rated_on_both_sides() -> None:
 
 def test_no_quality_where_no_face_is_seen_or_the_size_is_another_or_it_is_small() -> None:
     ours = support.tracks(support.track(side=110))
-    unseen = one(looker(ours, support.tracks(hidden(support.track(side=110)))).look((FRAMES[0], FRAMES[1])))
+    run_plain = one(looker(ours, support.tracks(hidden(support.track(side=110)))).look((FRAMES[0], FRAMES[1])))
     small = support.yuv(np.ascontiguousarray(FRAMES[1].to_bgr()[:200, :300]))
     other = one(looker(ours, support.tracks(support.track(side=110), width=300, height=200)).look((FRAMES[0], small)))
-    for row in (unseen, other):
+    for row in (run_plain, other):
         assert np.isfinite(row.sides[0].quality) and np.isnan(row.sides[1].quality)  # type: ignore[union-attr]
     tiny = support.tracks(support.track(side=40))
     assert np.isnan(one(looker(tiny, tiny).look((FRAMES[0], FRAMES[0]))).sides[0].quality)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from infra.media.frame import YuvFrame
 from tasks.analysis.tracking import overlap
-from tasks.evaluation.measure.pairing import Place, by_frame, counterparts, same_time, together
+from tasks.evaluation.measure.pairing import FacePosition, by_frame, counterparts, same_time, together
 from tests.tasks.support import box, track
 
 ALIKE = np.array([1.0, 1.0], np.float32)
 
 
-def counterpart(box: np.ndarray, scale: np.ndarray, others: Sequence[Place]) -> Place | None:
+def counterpart(box: np.ndarray, scale: np.ndarray, others: Sequence[FacePosition]) -> FacePosition | None:
     (found,) = counterparts([box], scale, others)
     return found
 
@@ -73,7 +73,7 @@ def test_a_file_that_ends_early_or_goes_on_for_longer_is_no_error() -> None:
 
 def test_a_face_is_matched_by_its_place_whatever_the_size_of_the_picture() -> None:
     near, far = track(0, 0, 1, 60, 70, 50), track(1, 0, 1, 250, 70, 50)
-    places = [Place(far, 0), Place(near, 0)]
+    places = [FacePosition(far, 0), FacePosition(near, 0)]
     assert counterpart(box(60, 70, 50), ALIKE, places) is places[1]
     assert counterpart(box(120, 140, 100), ALIKE / 2, places) is places[1], "half the size"
     assert counterpart(box(60, 140, 50), ALIKE, places) is None
@@ -83,14 +83,14 @@ def test_a_face_is_matched_by_its_place_whatever_the_size_of_the_picture() -> No
 
 def test_the_best_overlap_wins_and_a_quarter_is_needed() -> None:
     # A square moved by a share d of its side overlaps by (1 - d) / (1 + d): 0.25 at d = 0.6.
-    at = [Place(track(n, 0, 1, 100 + shift, 100, 100), 0) for n, shift in enumerate((59.0, 30.0, 61.0))]
+    at = [FacePosition(track(n, 0, 1, 100 + shift, 100, 100), 0) for n, shift in enumerate((59.0, 30.0, 61.0))]
     assert counterpart(box(100, 100, 100), ALIKE, at) is at[1]
     assert counterpart(box(100, 100, 100), ALIKE, at[:1]) is at[0]
     assert counterpart(box(100, 100, 100), ALIKE, at[2:]) is None
 
 
 def test_a_face_is_the_counterpart_of_one_only() -> None:
-    near, far = Place(track(0, 0, 1, 100, 100, 100), 0), Place(track(1, 0, 1, 150, 100, 100), 0)
+    near, far = FacePosition(track(0, 0, 1, 100, 100, 100), 0), FacePosition(track(1, 0, 1, 150, 100, 100), 0)
     boxes = [box(130, 100, 100), box(100, 100, 100)]
     assert counterparts(boxes, ALIKE, [near, far]) == [far, near]
     assert counterparts(boxes, ALIKE, [near]) == [None, near], "whose place it is"
@@ -106,7 +106,7 @@ def test_faces_are_given_out_once_and_only_where_they_stand(
     ours: list[tuple[int, int, int]], theirs: list[tuple[int, int, int]]
 ) -> None:
     boxes = [box(x, y, 20 + side) for x, y, side in ours]
-    places = [Place(track(n, 0, 1, x, y, 20 + side), 0) for n, (x, y, side) in enumerate(theirs)]
+    places = [FacePosition(track(n, 0, 1, x, y, 20 + side), 0) for n, (x, y, side) in enumerate(theirs)]
     found = counterparts(boxes, ALIKE, places)
     given_out = [place.track.index for place in found if place is not None]
     assert len(found) == len(boxes) and len(set(given_out)) == len(given_out)
@@ -120,16 +120,16 @@ def test_faces_are_given_out_once_and_only_where_they_stand(
 def test_a_place_is_seen_by_a_detector_or_by_the_mesh() -> None:
     one = track(0, 0, 1)
     filled = replace(one, detected=np.zeros(1, bool), presence=np.zeros(1, np.float32))
-    assert counterpart(one.boxes[0], ALIKE, [Place(filled, 0)]) is None, "filled in, seen by nobody"
+    assert counterpart(one.boxes[0], ALIKE, [FacePosition(filled, 0)]) is None, "filled in, seen by nobody"
     for seen in (replace(filled, detected=np.ones(1, bool)), replace(filled, presence=np.ones(1, np.float32))):
-        assert counterpart(one.boxes[0], ALIKE, [Place(seen, 0)]) is not None
+        assert counterpart(one.boxes[0], ALIKE, [FacePosition(seen, 0)]) is not None
 
 
 def test_a_mesh_is_trusted_when_it_is_there_and_finite() -> None:
     one = track(0, 0, 1)
-    assert Place(one, 0).meshed
-    assert not Place(replace(one, presence=np.full(1, 0.5, np.float32)), 0).meshed
-    assert not Place(replace(one, mesh=np.full_like(one.mesh, np.nan)), 0).meshed
+    assert FacePosition(one, 0).meshed
+    assert not FacePosition(replace(one, presence=np.full(1, 0.5, np.float32)), 0).meshed
+    assert not FacePosition(replace(one, mesh=np.full_like(one.mesh, np.nan)), 0).meshed
 
 
 def test_every_so_many_frames_are_looked_at() -> None:

@@ -137,9 +137,9 @@ def test_the_originals_are_those_of_the_same_clips() -> None:
     after = made([3] * 4, 1, 0.1)
     other = made([3] * 4, 0, 1, seed=9)
     # Clips that nobody anonymized, in which the originals are anything.
-    unseen = Faces(other.vectors, other.person, other.clip + 500, other.frame)
+    run_plain = Faces(other.vectors, other.person, other.clip + 500, other.frame)
     both = Faces(
-        *(np.concatenate([getattr(after, c), getattr(unseen, c)]) for c in ("vectors", "person", "clip", "frame"))
+        *(np.concatenate([getattr(after, c), getattr(run_plain, c)]) for c in ("vectors", "person", "clip", "frame"))
     )
     assert parrot(both, after).original == 1
     nothing = after.take(np.empty(0, np.int64))
