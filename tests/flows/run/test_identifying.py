@@ -14,7 +14,7 @@ from flows.run.cancelled import Cancelled
 from infra.media.video_info import VideoInfo
 from infra.settings import IdentityScope, Settings
 from infra.storage.store import Store
-from tasks.generation.gallery import Gallery, Place
+from tasks.generation.gallery import Gallery, GalleryEntry
 from tasks.generation.twin import seed_of
 from tests.flows.support import grey_chain, run
 from tests.tasks import support
@@ -81,7 +81,7 @@ def test_a_stopped_run_goes_on_with_the_same_people_and_then_forgets_them(
     resumed = Cast()
     summary, _ = run(videos, out, resumed, settings())
     assert [outcome.reused for outcome in summary.outcomes] == [True, False]
-    assert resumed.places == [Place(stopped.places[0].key, stopped.candidates[0])]
+    assert resumed.places == [GalleryEntry(stopped.places[0].key, stopped.candidates[0])]
     assert left() == []
 
 
@@ -100,12 +100,12 @@ def test_a_finished_run_is_forgotten_and_a_kept_one_is_not(videos: Path, home: P
     run(videos / "a.mp4", out, first, settings())
     run(videos, out, later, settings(overwrite=True, keep_intermediates=True))
     # The same key, and with it the same seed, but nothing is known of the twin that it had.
-    assert later.places[0] == first.places[0] == Place(first.places[0].key, -1)
+    assert later.places[0] == first.places[0] == GalleryEntry(first.places[0].key, -1)
     assert seed_of(7, later.places[0].key) == seed_of(7, first.places[0].key)
     assert any("dataset-" in path for path in left())
     known = Cast()
     run(videos / "b.mp4", out, known, settings(overwrite=True))
-    assert known.places == [Place(later.places[0].key, later.candidates[0])]
+    assert known.places == [GalleryEntry(later.places[0].key, later.candidates[0])]
     assert not any("dataset-" in path for path in left())
 
 
