@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.scheduler import make_url
 
 from infra.errors import UsageError
 from infra.privacy import load_key

@@ -15,7 +15,7 @@ from infra.media.video_info import VideoInfo
 from infra.settings import IdentityScope, Settings
 from infra.storage.store import Store
 from tasks.generation.gallery import Gallery, GalleryEntry
-from tasks.generation.twin import seed_of
+from tasks.generation.strength import seed_of
 from tests.flows.support import grey_chain, run
 from tests.tasks import support
 
@@ -27,7 +27,7 @@ class Cast:
 
     def __init__(self, stop: int = -1) -> None:
         self.stop = stop
-        self.places: list[Place] = []
+        self.places: list[GalleryEntry] = []
         self.candidates: list[int] = []
 
     def __call__(self, source: Path, info: VideoInfo, context: Context) -> StageResult:
