@@ -112,10 +112,6 @@ class Tracks:
     height: int
 
 
-ACCEPTED = "accepted"
-"""Reason of an attempt whose twin was taken."""
-
-
 @dataclass(frozen=True)
 class AttemptRecord:
     """One try at a twin.

@@ -41,7 +41,7 @@ def plan(
             Manifest(Store(destination, private=False), tables=False),
             load_key(key_path(settings.cache_url)),
         )
-        rows, done = manifest.rows(), manifest.settled(fingerprint(settings))
+        rows, done = manifest.rows(), manifest.current_results(fingerprint(settings))
         left = [job for job in jobs if (job.input_id(key), job.stamp_id(key)) not in done]
     others = Counter(sources.unsupported(source, sources.VIDEO_SUFFIXES, destination or None))
     with Console().status("reading headers"):

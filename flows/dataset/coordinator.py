@@ -1,6 +1,6 @@
 """A run over a whole dataset: what is left to do is cut into shards, which workers convert; this waits and concludes.
 
-The rows of the manifest alone say what is done. States of an engine only say whether to wait or to submit again, so it
+The rows of the manifest alone say what is done. The scheduler's states only say whether to wait or to submit again, so it
 may forget, repeat or lose anything. One coordinator at a time works on a dataset; when it dies, the next one
 finds the rows of its workers and goes on from there.
 """
@@ -208,7 +208,7 @@ class Coordinator:
             for job in left:
                 leases.forget(failed[job.input_id(self._key)])
             return left, len(jobs) - len(left)
-        known = self._manifest.settled(fingerprint(self._settings))
+        known = self._manifest.current_results(fingerprint(self._settings))
         left = [job for job in jobs if (job.input_id(self._key), job.stamp_id(self._key)) not in known]
         return left, len(jobs) - len(left)
 

@@ -27,14 +27,14 @@ class Exclusive:
     ) -> None:
         """Args:
         store: Private store.
-        engine: Abandons the flow run of a worker that died.
+        scheduler: Abandons the flow run of a worker that died.
         stop: Ends the work at its next step when set.
-        handle: By which the engine knows the work.
+        handle: By which the scheduler knows the work.
         lease: Its name among the leases.
         path: Where the store notes that it is under way.
         busy: What a UsageError says while another worker has the lease.
         """
-        self._store, self._engine, self._stop, self._handle = store, scheduler, stop, handle
+        self._store, self._scheduler, self._stop, self._handle = store, scheduler, stop, handle
         self._lease, self._path, self._busy = lease, path, busy
 
     def run(self, parameters: dict[str, Any], work: Callable[[Callable[[], None]], T]) -> T:
@@ -61,7 +61,7 @@ class Exclusive:
             try:
                 before, _ = noted_work(self._store, self._path)
                 if before not in ("", self._handle):
-                    self._engine.abandon(before)
+                    self._scheduler.abandon(before)
                 note_work(self._store, self._path, self._handle, parameters)
                 return work(lambda: self._check_cancelled(leases, mine))
             finally:

@@ -1,4 +1,4 @@
-"""What a coordinator asks of the engine that hands shards to workers."""
+"""What a coordinator asks of the scheduler that hands shards to workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class State(StrEnum):
-    """Of a submitted shard, as far as the engine knows."""
+    """Of a submitted shard, as far as the scheduler knows."""
 
     WAITING = "waiting"
     RUNNING = "running"

@@ -215,7 +215,7 @@ def recheck_path(dataset: str) -> str:
 
 
 def note_work(store: Store, path: str, handle: str, parameters: dict[str, Any]) -> None:
-    """Note by which handle the engine knows the work that is under way, and what it was begun with.
+    """Note by which handle the scheduler knows the work that is under way, and what it was begun with.
 
     Args:
         store: Private store.

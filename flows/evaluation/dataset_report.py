@@ -34,10 +34,10 @@ class Evaluation:
         """Args:
         dataset: The dataset.
         store: Private store; takes the report.
-        engine: Abandons the flow run of a worker that died.
+        scheduler: Abandons the flow run of a worker that died.
         machine: What belongs to this machine.
         stop: Ends the evaluation at its next step when set.
-        handle: By which the engine knows this evaluation.
+        handle: By which the scheduler knows this evaluation.
         """
         self._dataset, self._store, self._machine, self._stop = dataset, store, machine, stop
         lease, path = evaluation_of(dataset.name), evaluation_path(dataset.name)

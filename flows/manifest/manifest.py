@@ -82,7 +82,7 @@ class Manifest:
         held = next((row for row in rows if row.review in HELD), None)
         return held, max((row.redone for row in rows), default=0)
 
-    def settled(self, fingerprint: str) -> dict[tuple[str, str], VideoRow]:
+    def current_results(self, fingerprint: str) -> dict[tuple[str, str], VideoRow]:
         """Return the rows of all inputs that need no work as far as listings tell.
 
         That is quick, since neither sources nor results are read: the row is final, made by the same settings and code,

@@ -1,4 +1,4 @@
-"""Prefect as the engine of a dataset run: every shard is a flow run of the deployment `convert-shard`.
+"""Prefect as the scheduler of a dataset run: every shard is a flow run of the deployment `convert-shard`.
 
 A server that does not answer is waited for: the workers go on without it, and the manifest tells what they did.
 """

@@ -32,10 +32,10 @@ class DatasetRecheck:
         """Args:
         dataset: The dataset.
         store: Private store.
-        engine: Abandons the flow run of a worker that died.
+        scheduler: Abandons the flow run of a worker that died.
         machine: What belongs to this machine.
         stop: Ends the recheck at its next step when set.
-        handle: By which the engine knows this recheck.
+        handle: By which the scheduler knows this recheck.
         """
         self._dataset, self._machine = dataset, machine
         lease, path = recheck_of(dataset.name), recheck_path(dataset.name)

@@ -17,6 +17,7 @@ from typing import Any
 from flows.recipes.redaction_regions import RedactionRegions
 from flows.recipes.twin_assignment import Kept, TwinAssignment
 from infra.errors import Withheld
+from infra.reasons import Reason
 from infra.settings import OnFailure, Settings
 from models.interfaces.twins import Strength, Twin
 from models.selection import profiles
@@ -32,7 +33,7 @@ from tasks.generation.controls import Controls
 from tasks.generation.gallery import Gallery
 from tasks.generation.site import Site
 from tasks.generation.strength import strength_of
-from tasks.generation.twin import TOO_CLOSE, TOO_CLOSE_IN_PLACE, Candidate, TwinRequest, TwinResult, Verification
+from tasks.generation.twin import Candidate, TwinRequest, TwinResult, Verification
 from tasks.output.patches import PaintedPatches
 from tasks.output.reassemble import Rendered, RenderPlan
 from tasks.records import AttemptRecord, FaceEdits, Verdict
@@ -49,18 +50,14 @@ MARGIN, MARGIN_TRIES = 0.05, 2
 """Share of a general threshold by which a twin must exceed it in the preaudit, where that counts, while so many tries
 are left: a try that the preaudit rejects costs seconds, one that the audit rejects a render."""
 
-NO_CANDIDATE, TAKEN = "no_candidate", "taken"
-RECOGNISED, PREAUDIT_TOO_CLOSE = "audit_recognised", "rehearsal_too_close"
-TWIN_MISSING, LATE, STRAY = "twin_not_seen", "settled_otherwise", "stray_face"
-NO_SAFE_TWIN, UNCLEAR = "no_safe_twin", "small_turned_or_unclear_face"
 NO_CANDIDATE_FITS = "No synthetic person fits and is far enough from the source."
 BOUND = (
     "The twin that this person has in other videos of the dataset does not pass here; "
     "convert it with --identity-scope video for a twin of its own."
 )
-_ENDS = {
-    LATE: "Other videos of the dataset took this twin first; convert the video again.",
-    TWIN_MISSING: "Where the twin was painted the audit does not see its face; tries are used up.",
+_ENDS: dict[str, str] = {
+    Reason.SETTLED_OTHERWISE: "Other videos of the dataset took this twin first; convert the video again.",
+    Reason.TWIN_NOT_SEEN: "Where the twin was painted the audit does not see its face; tries are used up.",
 }
 _USED_UP = "The audit recognises the source in the result; tries are used up."
 
@@ -229,7 +226,7 @@ class RetryPolicy:
         """
         tried = found.attempt
         if not tried.accepted or candidate.twin is None:
-            if found.last and tried.reason == NO_CANDIDATE and self._assignment.give_way(person.identity):
+            if found.last and tried.reason == Reason.NO_CANDIDATE and self._assignment.give_way(person.identity):
                 # That no candidate was left was no try.
                 person.first = True
                 return True
@@ -242,7 +239,7 @@ class RetryPolicy:
             self._restart(person)
             return True
         if kept is Kept.TAKEN:
-            self._record(person, replace(tried, accepted=False, reason=TAKEN))
+            self._record(person, replace(tried, accepted=False, reason=Reason.TAKEN))
             self._give_up(person)
             return True
         self._note(twins_shared=self._assignment.shared)
@@ -261,7 +258,7 @@ class RetryPolicy:
             Whether another attempt is needed.
         """
         if found.recognised or not found.twin:
-            self._reject(person, PREAUDIT_TOO_CLOSE)
+            self._reject(person, Reason.REHEARSAL_TOO_CLOSE)
             return True
         person.looks, person.open = found.twin, False
         return False
@@ -287,19 +284,19 @@ class RetryPolicy:
             for person in (one for one in self._people if one.index in late):
                 # That is no failure of this twin, so it costs none of the tries, once.
                 person.granted = 1
-                self._reject(person, LATE)
+                self._reject(person, Reason.SETTLED_OTHERWISE)
             return bool(late)
         if report.strays:
             self._strays_left -= 1
             last = self._strays_left < 0
             withhold = last and self._withholds
             if withhold or not self._covers.add(report.strays, whole=last):
-                raise Withheld(STRAY, "The audit still finds a face that was not replaced; look by hand.")
+                raise Withheld(Reason.STRAY_FACE, "The audit still finds a face that was not replaced; look by hand.")
         for person in self._people:
             if set(person.identity.tracks) & set(report.recognised_tracks):
-                self._reject(person, RECOGNISED)
+                self._reject(person, Reason.AUDIT_RECOGNISED)
             elif set(person.identity.tracks) & set(report.twin_missing_tracks):
-                self._reject(person, TWIN_MISSING)
+                self._reject(person, Reason.TWIN_NOT_SEEN)
         return True
 
     def verdict(self, painted: FaceEdits) -> tuple[Verdict, str]:
@@ -315,10 +312,10 @@ class RetryPolicy:
         if not redacted.any():
             return Verdict.PUBLISHED, ""
         if any(one.twin is None and one.records for one in self._people):
-            return Verdict.REDACTED, NO_SAFE_TWIN
+            return Verdict.REDACTED, Reason.NO_SAFE_TWIN
         if (painted.track[redacted] < 0).any():
-            return Verdict.REDACTED, STRAY
-        return Verdict.REDACTED, UNCLEAR
+            return Verdict.REDACTED, Reason.STRAY_FACE
+        return Verdict.REDACTED, Reason.SMALL_TURNED_OR_UNCLEAR_FACE
 
     @property
     def _withholds(self) -> bool:
@@ -332,7 +329,7 @@ class RetryPolicy:
     def _reject(self, person: _Person, reason: str) -> None:
         """A judge will not let a twin pass: another attempt, or, when there is none left, cover or withhold."""
         if person.twin is None:
-            raise Withheld(RECOGNISED, "The audit recognises a face that was covered; look by hand.")
+            raise Withheld(Reason.AUDIT_RECOGNISED, "The audit recognises a face that was covered; look by hand.")
         person.records[-1] = replace(person.records[-1], accepted=False, reason=reason)
         self._note_attempts()
         person.limit = self._limit(person)
@@ -473,14 +470,14 @@ def why(last: AttemptRecord) -> str:
     """
     if last.reason in control_strangers.MEANINGS:
         return control_strangers.MEANINGS[last.reason]
-    if last.reason == TOO_CLOSE:
+    if last.reason == Reason.TOO_CLOSE:
         return (
             f"Every twin that was tried can be taken for the source: its distance is {last.distance:.2f} where more "
             f"than {last.threshold:.2f} is asked for; up to there a general matcher takes two people for one. "
             "Under --surroundings strict any two pictures decide, under accept the score over all, and no more is "
             "asked than half of the strangers in this footage reach, or two thirds of what a general matcher asks."
         )
-    if last.reason != TOO_CLOSE_IN_PLACE:
+    if last.reason != Reason.TOO_CLOSE_IN_PLACE:
         return NO_CANDIDATE_FITS
     return (
         f"Every twin that was tried came too near to the source: at a distance of {last.distance:.2f} where more "

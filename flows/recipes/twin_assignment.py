@@ -90,7 +90,7 @@ class TwinAssignment:
         Returns:
             Whether it has.
         """
-        return person.index in self._states and self._states[person.index].entry.settled
+        return person.index in self._states and self._states[person.index].entry.bound
 
     def request(
         self, person: Identity, number: int, limit: int, first: bool, twins: Mapping[int, Twin], tried: Sequence[int]
@@ -124,7 +124,7 @@ class TwinAssignment:
             identity=person.index,
             number=number,
             key=entry.key,
-            prefer=entry.candidate if entry.settled else prefer,
+            prefer=entry.candidate if entry.bound else prefer,
             others=np.stack(vectors) if vectors else np.zeros((0, len(person.pooled)), np.float32),
             taken=tuple(sorted({*reserved, *state.refused, *(twin.candidate for twin in theirs), *tried})),
             seed=self._settings.seed,
@@ -175,12 +175,12 @@ class TwinAssignment:
                 return Kept.SEARCH_AGAIN
             others = self._gallery.others(now)
             level = self._levels[state.level]
-            if not now.settled and seen is not None and self._resembles(twin, others.since(seen), level):
+            if not now.bound and seen is not None and self._resembles(twin, others.since(seen), level):
                 return Kept.SEARCH_AGAIN
             shared = level is Uniqueness.SHARED and twin.candidate in others.candidates
             if not self._gallery.keep(now, person.pooled, twin, shared):
                 state.refused.add(twin.candidate)
-                return Kept.TAKEN if now.settled and now.candidate in state.refused else Kept.SEARCH_AGAIN
+                return Kept.TAKEN if now.bound and now.candidate in state.refused else Kept.SEARCH_AGAIN
         state.shared = shared
         return Kept.RECORDED
 
@@ -195,7 +195,7 @@ class TwinAssignment:
             it now. Empty where videos share no people.
         """
         entries = [(self._states[person.index].entry, person.pooled, twin) for person, twin in passed]
-        late = [passed[n][0] for n in self._gallery.settle(entries)]
+        late = [passed[n][0] for n in self._gallery.bind(entries)]
         for person in late:
             self._look_up(person)
         return [person.index for person in late]

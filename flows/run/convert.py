@@ -150,7 +150,7 @@ def convert_jobs(jobs: list[Job], settings: Settings, services: Services, runner
         The verdicts, by ordinal.
     """
     # Of the videos of a shard the coordinator has asked already, and all rows of a dataset are much to read.
-    done = {} if settings.overwrite or services.run else settled(jobs, settings, services)
+    done = {} if settings.overwrite or services.run else up_to_date(jobs, settings, services)
     outcomes = list(done.values())
     services.reporter.unchanged(len(outcomes))
     left = [job for job in jobs if job.ordinal not in done]
@@ -165,7 +165,7 @@ def convert_jobs(jobs: list[Job], settings: Settings, services: Services, runner
     return Summary(tuple(sorted(outcomes, key=lambda outcome: outcome.row.ordinal)))
 
 
-def settled(jobs: list[Job], settings: Settings, services: Services) -> dict[int, Outcome]:
+def up_to_date(jobs: list[Job], settings: Settings, services: Services) -> dict[int, Outcome]:
     """Return the verdicts of the inputs for which listings show that an earlier run has done them.
 
     Args:
@@ -176,7 +176,7 @@ def settled(jobs: list[Job], settings: Settings, services: Services) -> dict[int
     Returns:
         Ordinal -> verdict.
     """
-    known = services.manifest.settled(fingerprint(settings))
+    known = services.manifest.current_results(fingerprint(settings))
     rows = {job.ordinal: known.get((job.input_id(services.key), job.stamp_id(services.key))) for job in jobs}
     return {n: Outcome(replace(row, ordinal=n), True) for n, row in rows.items() if row is not None}
 

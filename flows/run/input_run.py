@@ -39,6 +39,7 @@ from infra.errors import (
 )
 from infra.privacy import digest_file, public_id
 from infra.process.telemetry import peak_memory_bytes
+from infra.reasons import Reason
 from infra.settings import Settings
 from infra.storage.cache import Cache
 from infra.storage.faults import full_disk
@@ -49,18 +50,18 @@ log = logging.getLogger("anonflow")
 
 CRASHES = 2
 """So many processes may die in the middle of one input before it is given up."""
-CRASHED, TIME_LIMIT = "crashed", "time_limit"
+CRASHED, TIME_LIMIT = Reason.CRASHED, Reason.TIME_LIMIT
 _AGAIN = "Mend the cause, then convert it once more with `anonflow retry-failed`."
-GIVEN_UP = {
+GIVEN_UP: dict[str, str] = {
     CRASHED: f"The process ended {CRASHES} times in the middle of this input, perhaps for want of memory. {_AGAIN}",
     HUNG: f"The process hung in the middle of this input and was ended. {_AGAIN}",
     TIME_LIMIT: f"The input took longer than it may; see --time-limit. {_AGAIN}",
 }
 _CODES = {
-    ToolError: "tool",
-    SpaceError: "no_space",
-    StoreError: "store",
-    StoreUnavailable: "store_unavailable",
+    ToolError: Reason.TOOL,
+    SpaceError: Reason.NO_SPACE,
+    StoreError: Reason.STORE,
+    StoreUnavailable: Reason.STORE_UNAVAILABLE,
     TimeLimitError: TIME_LIMIT,
 }
 
@@ -90,10 +91,10 @@ class InputRun:
             MediaError: When it is not.
         """
         if not source.is_file() or digest_file(source) != self.context.digest:
-            raise MediaError("source_changed", "The input was changed or removed while it was converted.")
+            raise MediaError(Reason.SOURCE_CHANGED, "The input was changed or removed while it was converted.")
 
     @contextlib.contextmanager
-    def settled(self) -> Iterator[None]:
+    def judged(self) -> Iterator[None]:
         """Turn what the block raises into a verdict; Cancelled and KeyboardInterrupt pass, without a verdict."""
         try:
             yield
@@ -102,11 +103,11 @@ class InputRun:
         except AnonflowError as error:
             self.note(reason=failure_code(error), message=str(error))
         except MemoryError:
-            self.note(reason="out_of_memory", message="There was not enough memory for this input.")
+            self.note(reason=Reason.OUT_OF_MEMORY, message="There was not enough memory for this input.")
         except Exception as error:
             log_unexpected(self.context.public_id, error)
             starved = isinstance(error, OSError) and error.errno == errno.ENOMEM
-            known = "no_space" if full_disk(error) else "out_of_memory" if starved else "unexpected"
+            known = Reason.NO_SPACE if full_disk(error) else Reason.OUT_OF_MEMORY if starved else Reason.UNEXPECTED
             self.note(reason=known, message=f"Unexpected {type(error).__name__}; see the log.")
 
 
@@ -155,7 +156,9 @@ def convert_input(
             digest = digest_file(source)
         except (MediaError, OSError) as error:
             row = new_row(public_id(services.key, job.uri_digest()), job, settings, services, media)
-            refusal = error if isinstance(error, MediaError) else MediaError("missing", "The input cannot be read.")
+            refusal = (
+                error if isinstance(error, MediaError) else MediaError(Reason.MISSING, "The input cannot be read.")
+            )
             return record(replace(row, reason=refusal.reason, message=str(refusal)), services)
         row = new_row(public_id(services.key, digest), job, settings, services, media)
         services.privacy.hide(job.uri, row.public_id)
@@ -203,7 +206,7 @@ def _worked(
 ) -> Outcome:
     """Do the work and record what became of it."""
     context = case.context
-    with _watched(case, services), case.settled():
+    with _watched(case, services), case.judged():
         work(source, case)
     case.note(
         **asdict(context.evidence),
@@ -230,7 +233,7 @@ def _claimed(owner: str, services: Services) -> Iterator[Claim | None]:
     finally:
         if claim is not None:
             with contextlib.suppress(StoreError, OSError):
-                services.leases.release(claim, settled=well)
+                services.leases.release(claim, ended_well=well)
 
 
 def _check(claim: Claim, services: Services) -> Callable[[], None]:
@@ -325,7 +328,7 @@ def new_row(owner: str, job: Job, settings: Settings, services: Services, media:
         input_id=job.input_id(services.key),
         ordinal=job.ordinal,
         verdict=Verdict.FAILED,
-        reason="unexpected",
+        reason=Reason.UNEXPECTED,
         backends=backends(settings),
         profile=settings.profile,
         recipe=named(settings.recipe, media.name).name,

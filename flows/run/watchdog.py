@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from flows.recipes.clock import Clock
+from infra.reasons import Reason
 from infra.storage.lease import Leases
 
 log = logging.getLogger("anonflow")
@@ -16,7 +17,7 @@ log = logging.getLogger("anonflow")
 GRACE_S = 300.0
 """Seconds past its limit in which a video may still notice by itself."""
 EXIT_STATUS = 75
-HUNG = "hung"
+HUNG = Reason.HUNG
 
 
 class Watchdog:

@@ -146,25 +146,25 @@ class Leases:
         """
         return not claim.lost and boottime() - claim.beaten < self._ttl_s
 
-    def release(self, claim: Claim, settled: bool = True) -> None:
+    def release(self, claim: Claim, ended_well: bool = True) -> None:
         """Give a lease back.
 
         Args:
             claim: the claim.
-            settled: the work is done, so the crashes before it are forgotten.
+            ended_well: the work is done, so the crashes before it are forgotten.
         """
         with self._lock:
             self._held.pop(claim.name, None)
         # A beat that is under way must not bring the object back.
         with claim.guard:
-            for path in claim.lower if settled and not claim.lost else ():
+            for path in claim.lower if ended_well and not claim.lost else ():
                 self._store.remove(path)
             self._store.remove(_path(claim.name, claim.number))
             claim.lost = True
 
     @contextlib.contextmanager
     def holding(self, name: str, stop: threading.Event | None = None) -> Iterator[Claim | None]:
-        """Claim a lease for the length of the block. Released as settled when the block ends well.
+        """Claim a lease for the length of the block. Released as ended when the block ends well.
 
         Args:
             name: the lease.
@@ -180,7 +180,7 @@ class Leases:
             well = True
         finally:
             if claim is not None:
-                self.release(claim, settled=well)
+                self.release(claim, ended_well=well)
 
     def alive(self, name: str, number: int | None = None) -> bool:
         """Say whether a lease has a holder that shows signs of life.
@@ -214,7 +214,7 @@ class Leases:
             return boottime() - before[1] < self._ttl_s
 
     def dead(self, name: str) -> int:
-        """Count the holders that died since the matter was last settled. Must be asked repeatedly, as `alive`.
+        """Count the holders that died since the matter last ended well. Must be asked repeatedly, as `alive`.
 
         Args:
             name: the lease.

@@ -95,7 +95,7 @@ def load() -> Catalogue:
         embeddings = stored["embedding"].astype(np.float32)
         group = groups.labels()
         if len(group) != len(embeddings):
-            raise ValueError("groups.txt needs one letter for everybody of the catalogue.")
+            raise ValueError("groups.txt needs one letter for every person of the catalogue.")
         return Catalogue(
             latents=stored["latent"].astype(np.float32),
             age=values[:, names.index("age")],

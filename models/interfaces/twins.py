@@ -33,8 +33,8 @@ class TwinJob:
         seed: Seed of the identity, the same in every run.
         attempt: 1, 2, ... ; later attempts must differ more.
         prefer: The candidate that this identity already has elsewhere in the dataset, or -1.
-        anybody: Any candidate that is left may serve, also where those who would probably pass are all too near to
-            others.
+        allow_any_candidate: Any candidate that is left may serve, also where those who would probably pass are all too
+            near to others.
         kind_first: Candidates of the source's kind serve, as long as there are any; otherwise those far from it.
         kindred: Candidates of the kind who are not taken for the source in its own footage, to be tried first, in this
             order.
@@ -86,7 +86,7 @@ class Twin:
         embedding: (D,) of the picture by the job's embedder.
         skin: (h, w) uint8, 255 where the picture shows the person's bare skin (ears and neck too), at any resolution;
             near the face's outline only this is shown.
-        crown: (h, w) uint8, the share of forehead and front hair that is shown above the outline (255: all), see
+        hairline: (h, w) uint8, the share of forehead and front hair that is shown above the outline (255: all), see
             models.motion.mesh.hairline.
         front: See `SourcePortrait`; None until a motion model that needs it was introduced to the twin.
         made_with: Parameters that made it, for the record of attempts; nothing identifying.
@@ -98,7 +98,7 @@ class Twin:
     blendshapes: Floats
     embedding: Floats
     skin: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
-    crown: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
+    hairline: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((8, 8), np.uint8))
     front: SourcePortrait | None = None
     made_with: dict[str, float] = field(default_factory=dict)
 

@@ -130,7 +130,9 @@ def path(name: str) -> Path:
         raise WeightsError(f"Weight file {weight.file} is missing; {repair(weight)}") from None
     sha256, size = first_use_hashes.known(weight, folder())
     if not sha256:
-        raise WeightsError(f"Weight file {weight.file} is not recorded, so nobody knows what it is; {repair(weight)}")
+        raise WeightsError(
+            f"Weight file {weight.file} is not recorded, so it is not known what it is; {repair(weight)}"
+        )
     if size and stat.st_size != size:
         raise WeightsError(f"Weight file {weight.file} has the wrong size; {repair(weight)}")
     key = (str(file), stat.st_size, stat.st_mtime_ns, sha256)

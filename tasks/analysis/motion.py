@@ -146,7 +146,7 @@ def steadied(track: Track, limits: MotionLimits) -> tuple[Floats, Flags]:
         & (angles[:, 0] <= limits.most_pitch - margin * limits.release)
         for margin in (0, 1)
     )
-    usable = settled(usable, surely, limits.least_run)
+    usable = debounced(usable, surely, limits.least_run)
     if usable.sum() < limits.least_frames:
         usable[:] = False
     meshes = np.nan_to_num(track.mesh).astype(np.float32)
@@ -162,7 +162,7 @@ def steadied(track: Track, limits: MotionLimits) -> tuple[Floats, Flags]:
     return meshes, usable
 
 
-def settled(usable: Flags, surely: Flags, least_run: int) -> Flags:
+def debounced(usable: Flags, surely: Flags, least_run: int) -> Flags:
     """Return the usable frames with fewer changes; never a frame more than before.
 
     A redaction ends, and looking back in time begins, only at a frame that is sure; what is shown between two

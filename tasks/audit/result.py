@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from infra.errors import Withheld
+from infra.reasons import Reason
 from models.embedding.calibration import calibration
 from tasks.analysis.analysis import Analysis
 from tasks.audit.audit import VERSION, Known, run
@@ -47,7 +48,7 @@ def audit(work: Work, result: Rendered, faces: Analysis, plan: RenderPlan, known
     )
     if report.frames != video.frames:
         raise Withheld(
-            "audit_incomplete",
+            Reason.AUDIT_INCOMPLETE,
             f"The audit saw {report.frames} frames of a result that must have {video.frames}; nothing is published.",
         )
     return report

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from infra.errors import Withheld
+from infra.reasons import Reason
 from infra.settings import Settings
 from models.embedding.calibration import calibration
 from models.interfaces.capabilities import Embedder, FaceAttributes, Floats, Landmarker
@@ -31,9 +32,9 @@ from tasks.generation.strength import seed_of, strength_of
 from tasks.stage import Work, stage
 
 VERSION = 3
-TOO_FEW, INDISTINCT = "no_controls", "indistinct"
+TOO_FEW, INDISTINCT = Reason.NO_CONTROLS, Reason.INDISTINCT
 """Reasons where there are not enough control strangers, and where an embedder does not tell them from the source."""
-MEANINGS = {
+MEANINGS: dict[str, str] = {
     INDISTINCT: "A network does not tell this person from strangers in this footage: too small, blurred or covered.",
     TOO_FEW: "Too few synthetic people fit this face to measure a twin by.",
 }

@@ -61,12 +61,12 @@ class GalleryEntry:
     Attributes:
         key: Seeds its twin.
         candidate: The twin that it already has, or -1.
-        settled: It passed an audit and must be this person in all videos of the dataset.
+        bound: It passed an audit and must be this person in all videos of the dataset.
     """
 
     key: str
     candidate: int
-    settled: bool = False
+    bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class Gallery:
             shared: Another person may have it too.
 
         Returns:
-            False when it must not be: another person has this candidate, or another one was settled for this person in
+            False when it must not be: another person has this candidate, or another one was bound for this person in
             the
             meantime.
         """
@@ -211,7 +211,7 @@ class Gallery:
         self._record(place, embedding, twin)
         return True
 
-    def settle(self, passed: Sequence[tuple[GalleryEntry, Floats, Twin]]) -> list[int]:
+    def bind(self, passed: Sequence[tuple[GalleryEntry, Floats, Twin]]) -> list[int]:
         """Record twins that passed an audit for good: all, or none when some must not be (see `keep`).
 
         With the scope `video` nothing is settled.
@@ -244,7 +244,7 @@ class Gallery:
         """Whether the identity must not have the twin; its candidate is reserved for the identity when it may."""
         known = self._person(place.key)
         now = self._at(known) if known is not None else GalleryEntry(place.key, -1)
-        if now.settled and now.candidate != twin.candidate:
+        if now.bound and now.candidate != twin.candidate:
             return True
         reservation = self._taken(twin.candidate)
         if self._store.create_named(reservation, place.key.encode()):
@@ -266,9 +266,9 @@ class Gallery:
             self._store.remove(reservation)
 
     def _at(self, person: _Person) -> GalleryEntry:
-        # What a run over the dataset settled does not bind one over single videos.
-        settled = self._scope is IdentityScope.DATASET and self._store.read_named(self._settled(person.key)) is not None
-        return GalleryEntry(person.key, person.candidate, settled)
+        # What a run over the dataset bound does not bind one over single videos.
+        bound = self._scope is IdentityScope.DATASET and self._store.read_named(self._settled(person.key)) is not None
+        return GalleryEntry(person.key, person.candidate, bound)
 
     def _people(self) -> dict[str, _Person]:
         """Key -> person; reads only what is new since the last time. A damaged person counts as absent."""

@@ -164,7 +164,7 @@ def without_others(sample: Sample, tracks: Tracks) -> NDArray[np.uint8]:
 
 
 def dress(twin: Twin, heads: Sequence[hairline.Head], parser: Parser) -> Twin:
-    """Return a twin with its masks: bare skin, and the crown that it shares with the source's heads.
+    """Return a twin with its masks: bare skin, and the hairline that it shares with the source's heads.
 
     Args:
         twin: The twin.

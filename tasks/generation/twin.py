@@ -8,10 +8,6 @@ from models.interfaces.capabilities import Floats
 from models.interfaces.twins import Strength, Twin
 from tasks.records import AttemptRecord
 
-TOO_CLOSE, TOO_CLOSE_IN_PLACE = "too_close", "too_close_in_place"
-"""Reasons of an attempt: a general matcher takes the twin for the source; the twin is not far enough from the source
-beside strangers in the same place."""
-
 
 @dataclass(frozen=True)
 class TwinRequest:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from infra.reasons import Reason
 from models.embedding.calibration import calibration
 from models.interfaces.capabilities import Embedder, Landmarker
 from models.interfaces.twins import MotionModel
@@ -16,8 +17,8 @@ from tasks.generation import limits
 from tasks.generation.controls import Controls
 from tasks.generation.painting import Trial, show, spread
 from tasks.generation.site import Site
-from tasks.generation.twin import TOO_CLOSE, TOO_CLOSE_IN_PLACE, Candidate, TwinRequest, Verification
-from tasks.records import ACCEPTED, AttemptRecord
+from tasks.generation.twin import Candidate, TwinRequest, Verification
+from tasks.records import AttemptRecord
 from tasks.stage import Work, stage
 
 VERSION = 2
@@ -89,17 +90,17 @@ def run(
     shown = show(trial, some, tools.landmarker, [tools.embedder], tools.workers)
     tried = replace(tried, candidate=twin.candidate)
     if not shown.samples:
-        return Verification(replace(tried, reason="not_paintable"))
+        return Verification(replace(tried, reason=Reason.NOT_PAINTABLE))
     measured = controls.of(0, twin.candidate if may_be_control else -1)
     score = float(limits.score(controls.sources[0].distances(shown.vectors[0], shown.samples)))
     smallest = float((1.0 - shown.vectors[0] @ controls.sources[0].vectors.T).min())
     apart, wanted = (smallest, general) if request.strict else (score, measured.asked(general))
-    reason = ACCEPTED
+    reason = Reason.ACCEPTED
     # Not <: a distance that is no number proves nothing.
     if not apart > wanted:
-        reason = TOO_CLOSE
+        reason = Reason.TOO_CLOSE
     elif measured.refuses(score):
-        reason, apart, wanted = TOO_CLOSE_IN_PLACE, score, measured.limit
+        reason, apart, wanted = Reason.TOO_CLOSE_IN_PLACE, score, measured.limit
     return Verification(
         replace(
             tried,
@@ -107,7 +108,7 @@ def run(
             threshold=wanted,
             genuine=measured.reach,
             strangers=measured.typical,
-            accepted=reason == ACCEPTED,
+            accepted=reason is Reason.ACCEPTED,
             reason=reason,
         )
     )

@@ -10,6 +10,7 @@ from infra.errors import MediaError
 from infra.media import child
 from infra.media.commands import FORMATS, PROTOCOLS, address
 from infra.media.limits import ChildLimits
+from infra.reasons import Reason
 
 _LIMITS = ChildLimits(memory_bytes=6 << 30, cpu_s=3600, wall_s=3600.0, output_bytes=1 << 20)
 _PICTURES = {
@@ -40,7 +41,7 @@ def translucent(path: Path) -> bool:
         with path.open("rb") as file:
             beginning = file.read(16)
     except OSError:
-        raise MediaError("missing", "The source is not a readable file.") from None
+        raise MediaError(Reason.MISSING, "The source is not a readable file.") from None
     if beginning.startswith(_JPEG):
         return False
     guard = ["-v", "error", "-protocol_whitelist", PROTOCOLS, *_demuxer(beginning)]
@@ -49,7 +50,7 @@ def translucent(path: Path) -> bool:
     try:
         (stream,) = json.loads(done.output or b"{}").get("streams", ())
     except ValueError:
-        raise MediaError("unreadable", "What the source shows cannot be told.") from None
+        raise MediaError(Reason.UNREADABLE, "What the source shows cannot be told.") from None
     tags = {name.lower(): text for name, text in stream.get("tags", {}).items()}
     if tags.get("alpha_mode", "0") != "0":
         return True

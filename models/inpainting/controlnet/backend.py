@@ -103,7 +103,9 @@ class ControlNetInpainter:
         embedder: Embedder = profiles.load("embedder", job.embedder)
         embedding = embedder.embed([picture], [face_of(mesh.points)])[0]
         if not np.isfinite(embedding).all():
-            raise AttemptFailed(Reason.NO_FACE_PAINTED, "The painted face cannot be compared with anybody.", made_with)
+            raise AttemptFailed(
+                Reason.NO_FACE_PAINTED, "The painted face cannot be compared with any person.", made_with
+            )
         # Not <=: a distance that is no number proves nothing.
         if (
             len(job.others)

@@ -52,7 +52,7 @@ class _Performance:
         field = eyes.turn(field, drawn, seen, texture)
         behind = mouth.without_lips(jaw.without_beard(frame, source), seen)
         pixels = render.paint(
-            behind, ready.levels, twin.skin, field, crown=twin.crown, lids=(ready.lids, drawn),
+            behind, ready.levels, twin.skin, field, hairline=twin.hairline, lids=(ready.lids, drawn),
             feather=self.strength.feather,
         )  # fmt: skip
         return Patch(region.x, region.y, pixels, five_points(target), outline(target))

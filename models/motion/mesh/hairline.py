@@ -115,7 +115,7 @@ def match_tone(picture: Image, skin: Floats, wanted: Floats) -> Image:
 
 
 def put_on(twin: Twin, labels: NDArray[np.uint8], heads: Sequence[Head], parser: Parser) -> Twin:
-    """Return the twin with its `crown`, its skin in the source's hue and its hair in the source's colour.
+    """Return the twin with its `hairline`, its skin in the source's hue and its hair in the source's colour.
 
     The hair's colour is taken beside the skin. Not guaranteed: that the hair's style fits.
 
@@ -126,14 +126,14 @@ def put_on(twin: Twin, labels: NDArray[np.uint8], heads: Sequence[Head], parser:
         parser: The parser that gave the labels.
 
     Returns:
-        The twin; without heads, or with little hair in common, its crown stays empty.
+        The twin; without heads, or with little hair in common, its hairline stays empty.
     """
     if not heads:
         return twin
     small = cv2.resize(labels, (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST)
     own = np.isin(small, [parser.labels.index(name) for name in _HEAD]).astype(np.uint8)
     both = own & np.min([_shared(twin, head, parser) for head in heads], axis=0).astype(np.uint8)
-    crown = _soft(both, twin.mesh * (_SIDE / twin.picture.shape[0]))
+    hairline = _soft(both, twin.mesh * (_SIDE / twin.picture.shape[0]))
     hair = (small == parser.labels.index("hair")).astype(np.float32)
     large = _full(labels, twin.picture)
     tones = np.stack([head.colours[0] for head in heads])
@@ -141,7 +141,7 @@ def put_on(twin: Twin, labels: NDArray[np.uint8], heads: Sequence[Head], parser:
     picture = twin.picture
     if len(tones):
         picture = match_tone(picture, colours(picture, large, parser)[0], np.median(tones, axis=0))
-    return replace(twin, picture=_tint(picture, hair, colours(picture, large, parser), heads), crown=crown)
+    return replace(twin, picture=_tint(picture, hair, colours(picture, large, parser), heads), hairline=hairline)
 
 
 def _full(labels: NDArray[np.uint8], picture: Image) -> NDArray[np.uint8]:

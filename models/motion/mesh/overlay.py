@@ -2,7 +2,7 @@
 
 The drawing is a whole crop with hair, neck and background as they are in the frontal frame. Shown are the area inside
 the outlines of both faces, the source's and the twin's, so that nothing of the source's face is left, and the forehead
-and front hair above them, which the twin brings along (see `crown`); around that the drawing fades into the frame.
+and front hair above them, which the twin brings along (see `hairline`); around that the drawing fades into the frame.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def light_of(frame: Image, twin: Image, weight: Floats, sigma: float) -> Floats:
     return np.dstack([factor * keep, wanted - factor * keep * have])
 
 
-def masks(field: WarpField, feather: float, bare: Floats, crown: Floats | None = None) -> tuple[Floats, Floats]:
+def masks(field: WarpField, feather: float, bare: Floats, hairline: Floats | None = None) -> tuple[Floats, Floats]:
     """Return how much of the twin is shown, and where light may be measured, at grid resolution.
 
     An edge that fades inside the outline would leave the source's jaw, temples and forehead, which recognisers use.
@@ -82,7 +82,7 @@ def masks(field: WarpField, feather: float, bare: Floats, crown: Floats | None =
         field: The warp field.
         feather: Grid cells outside the outline over which the twin fades.
         bare: (h, w) in [0, 1], the twin's bare skin under the same warp.
-        crown: (h, w) in [0, 1], how much of its forehead and hair is shown above the outline.
+        hairline: (h, w) in [0, 1], how much of its forehead and hair is shown above the outline.
 
     Returns:
         (alpha, skin), each (h, w) float32 in [0, 1]. alpha: all of the twin inside the face's outline, falling to
@@ -93,7 +93,7 @@ def masks(field: WarpField, feather: float, bare: Floats, crown: Floats | None =
     outward = cv2.distanceTransform(1 - face, cv2.DIST_L2, 3)
     t = np.clip(1.0 - outward / max(feather, 1.0), 0.0, 1.0)
     alpha = t * t * (3 - 2 * t)
-    shown = alpha * bare if crown is None else np.maximum(alpha * bare, crown)
+    shown = alpha * bare if hairline is None else np.maximum(alpha * bare, hairline)
     alpha = np.where(field.face, 1.0, shown).astype(np.float32)
     # The outline itself is softened by a cell, or bare skin that ends there would leave a hard line.
     alpha = np.maximum(cv2.GaussianBlur(alpha, (0, 0), 1.2), (inward_of(face) > 2.0).astype(np.float32))
@@ -179,7 +179,7 @@ def paint(
     skin: NDArray[np.uint8],
     field: WarpField,
     *,
-    crown: NDArray[np.uint8] | None = None,
+    hairline: NDArray[np.uint8] | None = None,
     lids: tuple[Lids, Floats] | None = None,
     feather: float = 0.08,
     light: float = 0.35,
@@ -191,7 +191,7 @@ def paint(
         levels: `pyramid` of the twin's picture.
         skin: The twin's mask of bare skin.
         field: The warp field.
-        crown: The twin's mask of forehead and front hair, see `Twin.crown`.
+        hairline: The twin's mask of forehead and front hair, see `Twin.hairline`.
         lids: The twin's lids, and the (478, 3) mesh of the frame that they are drawn on.
         feather: Width of the soft edge relative to the face.
         light: Width over which light is averaged, relative to the face.
@@ -204,7 +204,7 @@ def paint(
     span = float(columns[-1] - columns[0] + 1) if len(columns) else float(cols)
     shrink = picture_pixels(field.twin, field.face)
     side = levels[0].shape[0]
-    over = None if crown is None else warped_mask(crown, field, side)
+    over = None if hairline is None else warped_mask(hairline, field, side)
     alpha, measured = masks(field, feather * span, warped_mask(skin, field, side), over)
     small_frame = cv2.remap(frame, field.source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     small_twin = sample(levels, field.twin, shrink)

@@ -26,7 +26,7 @@ class Flicker:
         self._every = every
         self._last: dict[int, tuple[int, tuple[Image, Image]]] = {}
 
-    def settle(self, row: Row) -> Row:
+    def close(self, row: Row) -> Row:
         """Measure the change of a row's sides since the frame before.
 
         Args:

@@ -102,7 +102,7 @@ def run(
     with original.open() as ours, anonymized.open() if anonymized else contextlib.nullcontext(iter(())) as theirs:
         stream = (both for both in together(ours, theirs, mapping) if both[0].index % every == 0)
         for some, ratio in ordered(looker.look, stream, settings.workers, 2 * settings.workers + 2):
-            rows += map(unrest.settle, some)
+            rows += map(unrest.close, some)
             ratios.append(ratio)
     same_size = anonymized is not None and anonymized.size == original.size
     return table(rows, ratios, original.times, same_size, tools, mapping, looker.extra, looker.unpaired)

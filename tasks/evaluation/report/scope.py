@@ -10,10 +10,10 @@ METHOD = (
     "attackers were given the place all the same.",
     "Every attacker is a face recognition network. Each face of the anonymized files was compared with all faces of "
     f"its original; of every person of a file up to {PER_PERSON} faces, evenly spread, were also compared with as many "
-    "of everybody in all originals, as somebody would who has all originals and wants to know who is who. "
+    "of all people in all originals, as an attacker would who has all originals and wants to know who is who. "
     "One of the attackers took part in nothing: neither in making the anonymized files nor in checking them.",
     "Intervals hold 95 % and were bootstrapped over people, since the frames of one person are no independent "
-    "samples. “Originals” is the same number on the originals themselves, “guessing” that of somebody who has no "
+    "samples. “Originals” is the same number on the originals themselves, “guessing” that of an attacker who has no "
     "picture at all.",
     "A file fails when a face of it is nearer to one of its original than 999 of 1000 pairs of different people are to "
     "each other, and needs a look when one is nearer than 99 of 100 pairs; each network's distances were measured on "
@@ -30,7 +30,7 @@ LIMITS = (
     "Apparent age, gender, expression and skin tone are guesses of networks with errors of their own, before and "
     "after. Pose, gaze, mouth and expression coefficients are read by the very mesh network that moves anonflow's own "
     "twins, so that these numbers flatter them; “faces still found” is by a detector that conversions use, too.",
-    "Who is who was said by whoever started the evaluation; without, every original counts as somebody else, and a "
-    "person in several files is then harder to name than they are.",
+    "Who is who was said by the person who started the evaluation; without, every original counts as another person, and "
+    "a person in several files is then harder to name than they are.",
     "A passed report is a measurement, no guarantee, and no statement about what the law calls anonymous.",
 )

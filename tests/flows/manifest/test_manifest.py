@@ -111,12 +111,12 @@ def test_threads_of_one_run_lose_no_row(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_damaged_row_counts_as_absent(store: Store, tmp_path: Path) -> None:
-    manifest = Manifest(store)
-    manifest.record(row("a"))
+    rows = Manifest(store)
+    rows.record(row("a"))
     for damage in (b"{", b'{"verdict": "shrug"}', b"[]"):
         store.write_named(manifest.path_of("b", "b-1"), damage)
-        assert manifest.finished("b", "", "videos/b.mp4") is None
-        manifest.flush()
+        assert rows.finished("b", "", "videos/b.mp4") is None
+        rows.flush()
         assert listed(tmp_path / "out") == ["a"]
 
 
@@ -183,17 +183,17 @@ def test_settled_asks_for_final_rows_whose_result_lies_there_untouched(store: St
     manifest.record(row("unknown", fingerprint="f"))
     store.remove("videos/gone.mp4")
     store.write_named("videos/touched.mp4", b"filn")
-    assert {found.public_id for found in manifest.settled("f").values()} == {"good", "withheld"}
-    assert set(manifest.settled("f")) == {("good-1", "s"), ("withheld-1", "s")}
+    assert {found.public_id for found in manifest.current_results("f").values()} == {"good", "withheld"}
+    assert set(manifest.current_results("f")) == {("good-1", "s"), ("withheld-1", "s")}
 
 
 def test_what_was_rejected_is_not_done_while_it_lies_there(store: Store) -> None:
     """Removing it was interrupted: whoever looks next must not pass it by."""
     manifest = Manifest(store)
     manifest.record(row("a", fingerprint="f", source_stamp="s").rejected())
-    assert manifest.finished("a", "f", "videos/a.mp4") is not None and manifest.settled("f")
+    assert manifest.finished("a", "f", "videos/a.mp4") is not None and manifest.current_results("f")
     store.write_named("videos/a.mp4", b"the rejected one")
-    assert manifest.finished("a", "f", "videos/a.mp4") is None and not manifest.settled("f")
+    assert manifest.finished("a", "f", "videos/a.mp4") is None and not manifest.current_results("f")
     held, tries = manifest.decided("a")
     assert held is not None and tries == 0
 
@@ -209,4 +209,4 @@ def test_the_last_try_counts_whatever_was_decided_about_an_earlier_one(store: St
     assert manifest.decided("a") == (None, 1)
     found = manifest.finished("a", "f", "videos/a.mp4")
     assert found is not None and found.input_id == "new name"
-    assert {input_id for input_id, _ in manifest.settled("f")} == {"new name"}
+    assert {input_id for input_id, _ in manifest.current_results("f")} == {"new name"}

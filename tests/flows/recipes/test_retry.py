@@ -133,18 +133,18 @@ def test_two_people_of_one_video_are_never_taken_for_the_same_one_of_the_dataset
     assert [(request.key, request.prefer) for request in made.asked] == [("earlier:0", 77), ("video:1", -1)]
 
 
-def returning(made: Script, candidate: int, settled: bool) -> None:
+def returning(made: Script, candidate: int, bound: bool) -> None:
     """The only person of the script has a twin in another video."""
     (one,) = made.faces.people
     place = GalleryEntry("earlier:0", -1)
     assert made.gallery.keep(place, one.pooled, support.twin(candidate))
-    if settled:
-        assert made.gallery.settle([(place, one.pooled, support.twin(candidate))]) == []
+    if bound:
+        assert made.gallery.bind([(place, one.pooled, support.twin(candidate))]) == []
 
 
 def test_a_person_whose_twin_is_settled_gets_no_other(script: Callable[..., Script]) -> None:
     made = script([KNOWN], max_attempts=4, identity_scope=IdentityScope.DATASET)
-    returning(made, 77, settled=True)
+    returning(made, 77, bound=True)
     with pytest.raises(Withheld, match="other videos of the dataset"):
         made.run()
     assert {a["candidate"] for a in made.context.evidence.attempts} == {77}
@@ -153,7 +153,7 @@ def test_a_person_whose_twin_is_settled_gets_no_other(script: Callable[..., Scri
 
 def test_a_twin_whose_audit_is_still_to_come_may_be_given_up(script: Callable[..., Script]) -> None:
     made = script([KNOWN, KNOWN, KNOWN, CLEAN], identity_scope=IdentityScope.DATASET)
-    returning(made, 77, settled=False)
+    returning(made, 77, bound=False)
     assert made.run()[0] is Verdict.PUBLISHED
     assert [request.prefer for request in made.asked] == [77, 77, 77, -1]
 
@@ -163,7 +163,7 @@ def test_a_passed_twin_is_settled_for_the_dataset_only(script: Callable[..., Scr
         made = script([CLEAN], identity_scope=scope)
         made.run()
         (one,) = made.faces.people
-        assert made.gallery.place(one.pooled, "video:0").settled == (scope is IdentityScope.DATASET)
+        assert made.gallery.place(one.pooled, "video:0").bound == (scope is IdentityScope.DATASET)
 
 
 def beaten(made: Script, candidate: int) -> None:
@@ -172,7 +172,7 @@ def beaten(made: Script, candidate: int) -> None:
 
     def late(plan: RenderPlan) -> Rendered:
         if not made.renders:
-            assert made.gallery.settle([(GalleryEntry("video:0", -1), one.pooled, support.twin(candidate))]) == []
+            assert made.gallery.bind([(GalleryEntry("video:0", -1), one.pooled, support.twin(candidate))]) == []
         return render(plan)
 
     made.render = late  # type: ignore[method-assign]
@@ -200,7 +200,7 @@ def test_nobody_is_settled_while_another_twin_of_the_video_must_change(script: C
     with pytest.raises(Withheld):
         made.run()
     other = made.faces.people[1]
-    assert not made.gallery.place(other.pooled, "video:1").settled
+    assert not made.gallery.place(other.pooled, "video:1").bound
 
 
 def test_a_small_face_that_the_audit_rejects_is_redacted_whatever_the_policy(script: Callable[..., Script]) -> None:

@@ -56,7 +56,7 @@ def find(
     distances: list[float] | Iterator[float],
     inpainter: Inpainter | None = None,
     prefer: int = -1,
-    settled: bool = False,
+    bound: bool = False,
     motion: support.Painter | None = None,
     limit: float = 0.6,
     kindred: tuple[int, ...] = (),
@@ -66,7 +66,7 @@ def find(
 ) -> tuple[TwinResult, Inpainter]:
     """Search with one distance per attempt (the last one repeats), or one per sample. limit: in place. kindred: control
     strangers by the inpainter whom no judge takes for the source, besides one who is too near. prefer: candidate that
-    the person has in another video; settled: for good."""
+    the person has in another video; bound: for good."""
     found = support.tracks(support.track())
     people, cut = replace(support.people(found), embedder="facenet"), support.samples(found)
     painter, inpainter = motion or support.Painter(), inpainter or Inpainter()
@@ -112,8 +112,8 @@ def find(
         if prefer >= 0:
             entry = GalleryEntry("earlier:0", -1)
             assert gallery.keep(entry, identity.pooled, support.twin(prefer))
-            if settled:
-                assert gallery.settle([(entry, identity.pooled, support.twin(prefer))]) == []
+            if bound:
+                assert gallery.bind([(entry, identity.pooled, support.twin(prefer))]) == []
         policy = RetryPolicy(chosen, "video", gallery, faces, (site,), lambda **_: None)
         loaded = {"inpainter": inpainter, "motion": painter}
         work: Any = SimpleNamespace(settings=chosen, load=loaded.__getitem__)
@@ -173,7 +173,7 @@ def test_the_twin_of_an_earlier_video_is_preferred_once() -> None:
 
 
 def test_a_settled_twin_is_the_only_one_tried() -> None:
-    result, inpainter = find([0.2, 0.3, 0.9], prefer=42, settled=True)
+    result, inpainter = find([0.2, 0.3, 0.9], prefer=42, bound=True)
     assert [job.prefer for job in inpainter.jobs] == [42, 42, 42]
     assert [(a.candidate, a.accepted) for a in result.attempts] == [(42, False), (42, False), (42, True)]
     strengths = [a.strength for a in result.attempts]
@@ -181,7 +181,7 @@ def test_a_settled_twin_is_the_only_one_tried() -> None:
 
 
 def test_a_settled_twin_is_not_tried_again_as_strong_as_before() -> None:
-    result, inpainter = find([0.2], prefer=42, settled=True, attempts=20)
+    result, inpainter = find([0.2], prefer=42, bound=True, attempts=20)
     assert result.twin is None and len(inpainter.jobs) < 8
     assert len(find([0.2], attempts=20)[1].jobs) == 20
 
@@ -273,7 +273,7 @@ def test_the_same_key_gives_the_same_seed() -> None:
 def test_a_found_twin_wears_its_masks() -> None:
     result, _ = find([0.9])
     assert result.twin is not None
-    assert result.twin.skin.max() == 255 and result.twin.crown.max() == 255
+    assert result.twin.skin.max() == 255 and result.twin.hairline.max() == 255
 
 
 def test_the_motion_model_gets_to_know_every_twin_before_it_is_tried() -> None:

@@ -211,7 +211,7 @@ def test_who_cannot_have_their_own_twin_has_none(two_clips: Path, convert: Conve
         people = context.people
         chosen = cast(source, info, context)
         entry = GalleryEntry(f"{context.public_id}:0", chosen.candidate)
-        assert people.settle([(entry, chosen.embedding, chosen)]) == []
+        assert people.bind([(entry, chosen.embedding, chosen)]) == []
         people._store.write_named(people._taken(chosen.candidate), b"whoever:0")
         return only_cast(source, info, context)
 

@@ -122,7 +122,7 @@ def test_a_killed_holder_of_this_machine_is_replaced_at_once_and_counted(
             while (claim := leases.claim("video")) is None and time.monotonic() < deadline:
                 time.sleep(0.02)
             assert claim is not None and claim.crashes == crashes
-            leases.release(claim, settled=False)
+            leases.release(claim, ended_well=False)
     with Leases(store) as leases:
         claim = leases.claim("video")
         assert claim is not None and claim.crashes == 2, "an orderly end without a verdict forgets no crash"
@@ -200,7 +200,7 @@ def test_poison_stays_until_it_is_forgotten(store: Store) -> None:
         leases.release(claim)
         again = leases.claim("video")
         assert again is not None and again.poison == "hung"
-        leases.release(again, settled=True)
+        leases.release(again, ended_well=True)
         leases.forget("video")
         assert leases.poisoned("video") == "" and leftovers(store) == []
 

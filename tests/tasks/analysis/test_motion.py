@@ -93,12 +93,12 @@ def test_redactions_and_what_is_shown_between_them_last() -> None:
 def test_settling_never_shows_a_frame_more_and_leaves_no_short_runs(rows: list[tuple[bool, bool]], run: int) -> None:
     good = np.array([a for a, _ in rows])
     sure = np.array([a and b for a, b in rows])
-    found = motion.settled(good, sure, run)
+    found = motion.debounced(good, sure, run)
     assert not (found & ~good).any()
     lengths = [(key, len(list(group))) for key, group in itertools.groupby(found.tolist())]
     assert all(length >= run for _, length in lengths[1:-1])
     # Without the filling up of runs, whose odd frame has to go to one side, neither direction of time is favoured.
-    there, back = motion.settled(good, sure, 1), motion.settled(good[::-1], sure[::-1], 1)[::-1]
+    there, back = motion.debounced(good, sure, 1), motion.debounced(good[::-1], sure[::-1], 1)[::-1]
     assert np.array_equal(there, back)
 
 

@@ -162,13 +162,13 @@ def test_one_person_in_two_videos_at_a_time(store: Store, scope: IdentityScope, 
 def test_a_settled_twin_is_the_persons_for_good(store: Store) -> None:
     people = Gallery(store, IdentityScope.DATASET, "data")
     place = people.place(towards(0), "a:0")
-    assert people.keep(place, towards(0), support.twin(5)) and not people.place(towards(0), "b:0").settled
-    assert people.settle([(place, towards(0), support.twin(5))]) == []
-    assert people.place(towards(0), "b:0") == GalleryEntry("a:0", 5, settled=True)
+    assert people.keep(place, towards(0), support.twin(5)) and not people.place(towards(0), "b:0").bound
+    assert people.bind([(place, towards(0), support.twin(5))]) == []
+    assert people.place(towards(0), "b:0") == GalleryEntry("a:0", 5, bound=True)
     assert not people.keep(place, towards(0), support.twin(6))
-    assert people.settle([(place, towards(0), support.twin(6))]) == [0]
+    assert people.bind([(place, towards(0), support.twin(6))]) == [0]
     assert people.keep(place, towards(0), support.twin(5))
-    assert people.place(towards(0), "b:0") == GalleryEntry("a:0", 5, settled=True)
+    assert people.place(towards(0), "b:0") == GalleryEntry("a:0", 5, bound=True)
 
 
 def test_a_twin_that_somebody_else_has_cannot_be_settled_and_then_nobody_is(store: Store) -> None:
@@ -178,7 +178,7 @@ def test_a_twin_that_somebody_else_has_cannot_be_settled_and_then_nobody_is(stor
         (GalleryEntry("c:0", -1), towards(2), support.twin(7)),
         (GalleryEntry("b:0", -1), towards(4), support.twin(5)),
     ]
-    assert people.settle(wishes) == [1]
+    assert people.bind(wishes) == [1]
     assert people.place(towards(2), "c:0") == GalleryEntry("c:0", -1)
     assert people.keep(GalleryEntry("d:0", -1), towards(1), support.twin(7)), (
         "what was reserved for nothing is free again"
@@ -203,10 +203,10 @@ def test_who_is_new_since(store: Store) -> None:
 def test_over_single_videos_nothing_is_settled_nor_bound(store: Store) -> None:
     people = Gallery(store, IdentityScope.VIDEO, "data")
     place = people.place(towards(0), "a:0")
-    assert people.settle([(place, towards(0), support.twin(5))]) == []
+    assert people.bind([(place, towards(0), support.twin(5))]) == []
     assert people.others(GalleryEntry("x", -1)) == OtherIdentities([], [], (), ())
     whole = Gallery(store, IdentityScope.DATASET, "data")
-    assert whole.settle([(place, towards(0), support.twin(5))]) == []
+    assert whole.bind([(place, towards(0), support.twin(5))]) == []
     assert people.place(towards(0), "a:0") == GalleryEntry("a:0", 5)
     assert people.keep(place, towards(0), support.twin(6))
 

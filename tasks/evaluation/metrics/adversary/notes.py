@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 FEW = 5
 """People under which an interval over people is too narrow to be relied on."""
-NO_RESULT = "No face of anybody who is named has a result that could be compared."
+NO_RESULT = "No face of a named person has a result that could be compared."
 
 
 def few(people: int) -> str:

@@ -23,7 +23,7 @@ from tasks.evaluation.metrics.faces import Faces
 NO_LABELS = "Nobody is named: --person or --people says who is who, --others brings other pictures of the people."
 NO_OTHERS = "Nobody with a result is in another file; --others brings other pictures of the people."
 NO_STRANGERS = "None of the people who are named is a stranger of the kind of one with a result."
-_SOURCE = "Own: what an owner fears of somebody who has other pictures of a person"
+_SOURCE = "Own: what an owner fears of an attacker who has other pictures of a person"
 _PAIRS = (
     "that match at the embedder's distance of 1 % false accepts, single pairs of faces; every file of a person and "
     "every person counts the same. Only people who are named by a label take part, each by the faces of whom the file "
@@ -242,7 +242,9 @@ def _left_out(known: NDArray[np.bool_], others: NDArray[np.bool_]) -> str:
     alone, unlike = int((~others).sum()), int((others & ~known).sum())
     return joined(
         f"{alone} people with a result are left out: no other file shows them." if alone else "",
-        f"{unlike} people are left out of what is said of strangers: nobody of their kind is named." if unlike else "",
+        f"{unlike} people are left out of what is said of strangers: no person of their kind is named."
+        if unlike
+        else "",
     )
 
 

@@ -64,18 +64,18 @@ def above(twin: Twin) -> tuple[int, int]:
 def test_it_covers_the_hairline_and_ends_before_the_rim_and_the_eyes() -> None:
     twin = dressed()
     row, column = above(twin)
-    assert twin.crown[row, column] == 255
+    assert twin.hairline[row, column] == 255
     rim = raster.rim(twin.mesh / 2)
     for x, y in rim.astype(int):
         if 0 <= y < 512 and 0 <= x < 512:
-            assert twin.crown[y, x] < 8
-    assert twin.crown[int(twin.mesh[33, 1] / 2) :].max() == 0
+            assert twin.hairline[y, x] < 8
+    assert twin.hairline[int(twin.mesh[33, 1] / 2) :].max() == 0
 
 
 @pytest.mark.parametrize("upper, source_upper", [(HAIR, BACKGROUND), (BACKGROUND, HAIR), (HAIR, HAT), (HAT, HAIR)])
 def test_nothing_grows_where_either_shows_no_head(upper: int, source_upper: int) -> None:
     twin = dressed(upper, source_upper)
-    assert twin.crown[: int(0.34 * 512)].max() == 0
+    assert twin.hairline[: int(0.34 * 512)].max() == 0
 
 
 def test_hair_takes_the_colour_that_the_source_has_beside_its_skin() -> None:

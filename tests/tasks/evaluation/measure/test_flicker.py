@@ -18,7 +18,7 @@ def side(grey: int | None) -> Side:
 def settled(rows: list[Row], every: int = 1) -> tuple[list[float], list[float]]:
     """The unrest of both sides, NaN where there is no side."""
     memory = Flicker(every)
-    done = [memory.settle(row) for row in rows]
+    done = [memory.close(row) for row in rows]
     assert all(part is None or not part.aligned.size for row in done for part in row.sides)
     assert [(row.frame, row.person) for row in done] == [(row.frame, row.person) for row in rows]
     one, other = ([np.nan if part is None else part.unrest for part in (row.sides[k] for row in done)] for k in (0, 1))
