@@ -1,8 +1,8 @@
 """A run over a whole dataset: what is left to do is cut into shards, which workers convert; this waits and concludes.
 
-The rows of the manifest alone say what is done. The scheduler's states only say whether to wait or to submit again, so it
-may forget, repeat or lose anything. One coordinator at a time works on a dataset; when it dies, the next one
-finds the rows of its workers and goes on from there.
+The rows of the manifest alone say what is done. The scheduler's states only say whether to wait or to submit again, so
+it may forget, repeat or lose anything. One coordinator at a time works on a dataset; when it dies, the next one finds
+the rows of its workers and goes on from there.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ LIMITS = (
     "Apparent age, gender, expression and skin tone are guesses of networks with errors of their own, before and "
     "after. Pose, gaze, mouth and expression coefficients are read by the very mesh network that moves anonflow's own "
     "twins, so that these numbers flatter them; “faces still found” is by a detector that conversions use, too.",
-    "Who is who was said by the person who started the evaluation; without, every original counts as another person, and "
-    "a person in several files is then harder to name than they are.",
+    "Who is who was said by the person who started the evaluation; without, every original counts as another person, "
+    "and a person in several files is then harder to name than they are.",
     "A passed report is a measurement, no guarantee, and no statement about what the law calls anonymous.",
 )
