@@ -236,7 +236,7 @@ def test_remote_destination_and_cache(videos: Path, home: Path, tmp_path: Path) 
 
     settings = Settings(cache_url=f"memory://cache-{tmp_path.name}", keep_intermediates=True)
     jobs, target = find(str(videos), VIDEO_SUFFIXES), f"memory://out-{tmp_path.name}"
-    first = convert(jobs, target, settings, Collector(), False, grey_chain)
+    first = convert(jobs, target, settings, Collector(), None, grey_chain)
     memory = fsspec.filesystem("memory")
     root = f"/out-{tmp_path.name}/"
     names = {entry.removeprefix(root) for entry in memory.find(root)}
@@ -244,7 +244,7 @@ def test_remote_destination_and_cache(videos: Path, home: Path, tmp_path: Path) 
     rows = {f"manifest/{o.row.public_id}/{o.row.input_id}.json" for o in first.outcomes}
     assert names == {"manifest.parquet", "manifest.jsonl", "manifest/tables.json", *videos_out, *rows}
     assert memory.find(f"/cache-{tmp_path.name}/identifying")
-    assert convert(jobs, target, settings, Collector(), False, grey_chain).untouched
+    assert convert(jobs, target, settings, Collector(), None, grey_chain).untouched
 
 
 def test_unwritable_destination_is_wrong_use(videos: Path, home: Path, tmp_path: Path) -> None:

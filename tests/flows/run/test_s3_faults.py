@@ -47,7 +47,7 @@ def noting(source: Path, info: VideoInfo, context: Context) -> StageResult:
 
 def run(base: str, chain: Stages = noting) -> list[tuple[str, str]]:
     jobs = find(f"{base}/raw", VIDEO_SUFFIXES)
-    summary = convert(jobs, f"{base}/out", Settings(), Collector(), False, chain)
+    summary = convert(jobs, f"{base}/out", Settings(), Collector(), None, chain)
     return [(outcome.row.verdict.value, outcome.row.reason) for outcome in summary.outcomes]
 
 
