@@ -12,14 +12,17 @@ from typing import Any
 import cv2
 import numpy as np
 
+from infra.media.decode import open_frames
 from infra.media.frame import YuvFrame
+from infra.media.probe import probe_video
 from infra.media.turn import OpenFrames
+from infra.settings import Settings
 from models.detection import turned
 from models.interfaces.capabilities import Face, Floats, Image, Mesh
 from models.interfaces.twins import AT_REST, AnimatedFace, DrivingMotion, Patch, Strength, Twin
 from models.landmarks import pose, topology
 from models.masks.bisenet import LABELS
-from tasks.analysis import faces, framing
+from tasks.analysis import faces, framing, scenes
 from tasks.analysis.analysis import Analysis
 from tasks.analysis.attributes import PeopleAttributes
 from tasks.analysis.faces import Scan
@@ -180,6 +183,16 @@ def found_in(pictures: Sequence[Image]) -> Tracks:
     mesh_network = contracts.load("landmarker", "mesh")
     networks = faces.FaceNetworks(detector, confirming, mesh_network)
     return faces.run(opener(pictures), size, OneScene(), networks, FaceSettings())[1]
+
+
+def scenes_of(source: Path, settings: Settings) -> tuple[Scene, ...]:
+    """The scenes of a clip, in a pass of its own."""
+    info = probe_video(source)
+    consumer = scenes.consumer_for(settings, source, info)
+    with open_frames(source, info) as frames:
+        for frame in frames:
+            consumer.push(frame.index, frame.small_bgr(settings.scene_side))
+    return consumer.finish(info.frame_count)
 
 
 def first_frames(path: Path, count: int) -> list[Image]:

@@ -10,13 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import ToolError
-from infra.media.decode import open_frames
 from infra.media.probe import probe_video
-from infra.media.video_info import VideoInfo
 from infra.settings import SceneBackend, Settings
-from tasks.analysis import scenes
 from tasks.analysis.scenes import SceneConsumer, merge_similar
-from tasks.records import Scene
+from tests.tasks.support import scenes_of
 
 # Found by looking: every frame that begins a new shot in googlework_short.mp4.
 CUTS = [17, 36, 54, 73, 93, 111, 130, 149, 167, 186, 204, 222, 291, 432, 540, 609, 710, 769, 819, 949]
@@ -28,7 +25,7 @@ CUTS = [17, 36, 54, 73, 93, 111, 130, 149, 167, 186, 204, 222, 291, 432, 540, 60
 def test_many_cuts(backend: SceneBackend, missed: int, extra: int, clip: Callable[[str], Path]) -> None:
     source = clip("googlework_short.mp4")
     info = probe_video(source)
-    found = found_in(source, info, backend)
+    found = scenes_of(source, Settings(scene_backend=backend))
     starts = {scene.first for scene in found} - {0}
     assert len(set(CUTS) - starts) <= missed
     assert len(starts - set(CUTS)) <= extra
@@ -37,21 +34,11 @@ def test_many_cuts(backend: SceneBackend, missed: int, extra: int, clip: Callabl
     assert all(one.last + 1 == two.first for one, two in itertools.pairwise(found))
 
 
-def found_in(source: Path, info: VideoInfo, backend: SceneBackend) -> tuple[Scene, ...]:
-    """The scenes of a clip, in a pass of its own."""
-    settings = Settings(scene_backend=backend)
-    consumer = scenes.consumer_for(settings, source, info)
-    with open_frames(source, info) as frames:
-        for frame in frames:
-            consumer.push(frame.index, frame.small_bgr(settings.scene_side))
-    return consumer.finish(info.frame_count)
-
-
 @pytest.mark.parametrize("backend", list(SceneBackend))
 def test_one_cut_in_a_variable_rate_video(backend: SceneBackend, clip: Callable[[str], Path]) -> None:
     source = clip("pyfeat_face_noface.mov")
     info = probe_video(source)
-    starts = [scene.first for scene in found_in(source, info, backend)]
+    starts = [scene.first for scene in scenes_of(source, Settings(scene_backend=backend))]
     assert starts[1] == 72
     assert info.seconds(72) == pytest.approx(2.4)
     assert all(start < 75 for start in starts)

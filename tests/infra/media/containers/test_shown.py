@@ -17,8 +17,8 @@ from infra.media.containers.hevc import has_layers
 from infra.media.decode import open_frames
 from infra.media.probe import probe_video
 from infra.settings import SceneBackend, Settings
-from tasks.analysis import scenes
 from tests.infra import containers
+from tests.tasks.support import scenes_of
 
 Run = Callable[..., None]
 # Red on the right; on the left a green that is transparent.
@@ -104,9 +104,9 @@ def test_the_scene_filter_sees_what_is_shown(ffmpeg: Run, tmp_path: Path) -> Non
     jump = LAYERED.replace("b=0", "b='255*lt(X,32)*gt(N,4)'").replace("g='255*lt(X,32)'", "g='255*lt(X,32)*lt(N,5)'")
     settings = Settings(scene_backend=SceneBackend.FFMPEG)
     ffmpeg("-f", "lavfi", "-i", jump, "-c:v", "qtrle", "-pix_fmt", "argb", path)
-    assert len(scenes.run(path, probe_video(path), settings)) == 1
+    assert len(scenes_of(path, settings)) == 1
     ffmpeg("-f", "lavfi", "-i", jump, "-c:v", "qtrle", "-pix_fmt", "rgb24", path)
-    assert len(scenes.run(path, probe_video(path), settings)) == 2
+    assert len(scenes_of(path, settings)) == 2
 
 
 def test_an_opaque_picture_is_decoded_as_it_is(plain: Path) -> None:
