@@ -15,16 +15,14 @@ from typing import Any
 import fsspec
 import pytest
 
+from flows.recipes.catalogue import named
 from tests.integration.topology import ROOT, Topology, children, end, wait_for
 
 # Workers are killed and must be missed before others take over, in each test several times. A signal, unlike the method
 # that ends the process, lets the topology end its database, server and store.
 pytestmark = pytest.mark.timeout(1800, method="signal")
 
-STAGES = (
-    "probe", "faces", "identities", "samples", "attributes", "motion", "references", "controls", "twin", "reassemble",
-    "sound", "audit", "publish",
-)  # fmt: skip
+STAGES = ("probe", *(one.timed_as for one in named("", "video").stages), "publish")
 FRAMES = 5
 FEW = 4
 """Clips of the smaller dataset, where what is looked at does not depend on their number."""
@@ -33,9 +31,9 @@ SMALL = ("--shard-seconds", "0.4")
 MORTAL = """
 import os, signal, sys
 from pathlib import Path
-import flows.run.progress as progress
+from flows.recipes.clock import Clock
 plan = Path(sys.argv[1])
-real = progress.Clock.stage
+real = Clock.stage
 def stage(clock, name, total=0):
     owner = clock._who[1]
     try:
@@ -48,7 +46,7 @@ def once(clock, name, total=0):
     if (plan / f"killed-{clock._who[1]}").exists():
         return real(clock, name, total)
     return stage(clock, name, total)
-progress.Clock.stage = once
+Clock.stage = once
 from flows.cli.main import app
 app(["worker", "--unsupervised", "--no-datasets", "--threads", "1", "--name", sys.argv[2]])
 """
