@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from flows.recipes import refusals
 from flows.recipes.redaction_regions import RedactionRegions
 from flows.recipes.twin_assignment import Kept, TwinAssignment
 from infra.errors import Withheld
@@ -28,7 +29,6 @@ from tasks.audit.preaudit import PreauditRequest, PreauditResult
 from tasks.audit.recognisers import Reference
 from tasks.audit.report import Report
 from tasks.audit.result import known_people
-from tasks.generation import controls as control_strangers
 from tasks.generation.controls import Controls
 from tasks.generation.gallery import Gallery
 from tasks.generation.site import Site
@@ -49,17 +49,6 @@ SMALL_ATTEMPTS = 2
 MARGIN, MARGIN_TRIES = 0.05, 2
 """Share of a general threshold by which a twin must exceed it in the preaudit, where that counts, while so many tries
 are left: a try that the preaudit rejects costs seconds, one that the audit rejects a render."""
-
-NO_CANDIDATE_FITS = "No synthetic person fits and is far enough from the source."
-BOUND = (
-    "The twin that this person has in other videos of the dataset does not pass here; "
-    "convert it with --identity-scope video for a twin of its own."
-)
-_ENDS: dict[str, str] = {
-    Reason.SETTLED_OTHERWISE: "Other videos of the dataset took this twin first; convert the video again.",
-    Reason.TWIN_NOT_SEEN: "Where the twin was painted the audit does not see its face; tries are used up.",
-}
-_USED_UP = "The audit recognises the source in the result; tries are used up."
 
 
 @dataclass
@@ -340,7 +329,7 @@ class RetryPolicy:
         person.twin = None
         if self._withholds and not person.small:
             bound = self._assignment.bound(person.identity)
-            raise Withheld(reason, BOUND if bound else _ENDS.get(reason, _USED_UP))
+            raise Withheld(reason, refusals.BOUND if bound else refusals.rejected(reason))
 
     def _restart(self, person: _Person) -> None:
         person.first = True
@@ -351,7 +340,9 @@ class RetryPolicy:
         person.open, person.twin = False, None
         if self._withholds and not person.small:
             last = person.records[-1]
-            raise Withheld(last.reason, BOUND if self._assignment.bound(person.identity) else why(last))
+            raise Withheld(
+                last.reason, refusals.BOUND if self._assignment.bound(person.identity) else refusals.why(last)
+            )
 
     def _record(self, person: _Person, tried: AttemptRecord) -> None:
         person.records.append(tried)
@@ -457,30 +448,3 @@ class Attempt:
             case Report(), Rendered(), _:
                 return self.policy.audit_rejected(found, about.painted)
         raise TypeError(f"An attempt cannot judge {type(found).__name__} of {type(about).__name__}.")
-
-
-def why(last: AttemptRecord) -> str:
-    """Say why no attempt at a twin was accepted, in words and distances.
-
-    Args:
-        last: The last attempt.
-
-    Returns:
-        One or two sentences.
-    """
-    if last.reason in control_strangers.MEANINGS:
-        return control_strangers.MEANINGS[last.reason]
-    if last.reason == Reason.TOO_CLOSE:
-        return (
-            f"Every twin that was tried can be taken for the source: its distance is {last.distance:.2f} where more "
-            f"than {last.threshold:.2f} is asked for; up to there a general matcher takes two people for one. "
-            "Under --surroundings strict any two pictures decide, under accept the score over all, and no more is "
-            "asked than half of the strangers in this footage reach, or two thirds of what a general matcher asks."
-        )
-    if last.reason != Reason.TOO_CLOSE_IN_PLACE:
-        return NO_CANDIDATE_FITS
-    return (
-        f"Every twin that was tried came too near to the source: at a distance of {last.distance:.2f} where more "
-        f"than {last.threshold:.2f} is asked for. In this footage the source's own pictures lie within "
-        f"{last.genuine:.2f} of one another, strangers of the same kind at {last.strangers:.2f}."
-    )

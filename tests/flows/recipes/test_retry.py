@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.recipes import retry
+from flows.recipes import refusals, retry
 from infra.errors import Withheld
 from infra.settings import IdentityScope, OnFailure, Surroundings
 from tasks.generation import controls as control_strangers
@@ -322,12 +322,12 @@ def test_what_the_surroundings_give_away_is_told(script: Callable[..., Script], 
 
 def test_what_was_tried_in_vain_is_told_in_words_and_distances() -> None:
     near = AttemptRecord(1, 5, 1.4, 0.31, 0.33, False, "too_close_in_place", genuine=0.09, strangers=0.56)
-    said = retry.why(near)
+    said = refusals.why(near)
     assert all(number in said for number in ("0.31", "0.33", "0.09", "0.56"))
-    seen = retry.why(replace(near, reason="too_close", distance=0.58))
+    seen = refusals.why(replace(near, reason="too_close", distance=0.58))
     assert "--surroundings strict" in seen and "accept" in seen and "general matcher" in seen
     assert "0.58" in seen and "0.33" in seen
-    assert retry.why(replace(near, reason="no_candidate")) == retry.NO_CANDIDATE_FITS
+    assert refusals.why(replace(near, reason="no_candidate")) == refusals.NO_CANDIDATE_FITS
 
 
 def test_one_person_s_retry_leaves_the_others_alone(script: Callable[..., Script]) -> None:
