@@ -118,6 +118,7 @@ class RetryPolicy:
         ]
         self._covers = RedactionRegions(faces.video.size, faces.video.frames, faces.scan.scenes)
         self._strays_left, self._audits = STRAY_ROUNDS, 0
+        self.passed: Rendered | None = None
         self._patches = None if folder is None else PaintedPatches(folder)
 
     def attempts(self) -> Iterator[Attempt]:
@@ -446,5 +447,7 @@ class Attempt:
             case PreauditResult(), Candidate(), _Person() as person:
                 return self.policy.preaudit_rejected(person, found)
             case Report(), Rendered(), _:
-                return self.policy.audit_rejected(found, about.painted)
+                rejected = self.policy.audit_rejected(found, about.painted)
+                self.policy.passed = None if rejected else about
+                return rejected
         raise TypeError(f"An attempt cannot judge {type(found).__name__} of {type(about).__name__}.")

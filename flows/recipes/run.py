@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 from flows.recipes.retry import Attempt, RetryPolicy
 from flows.recipes.runner import StageRunner
+from infra.errors import Withheld
+from infra.reasons import Reason
 from tasks.analysis.analysis import Analysis
 from tasks.generation.site import Site
+from tasks.output.reassemble import Rendered
 
 
 class RecipeRun(StageRunner):
     """Runs a recipe on one input."""
+
+    _policy: RetryPolicy | None = None
 
     def attempts(self, faces: Analysis, fronts: tuple[Site | None, ...]) -> Iterator[Attempt]:
         """Yield attempts for as long as the last one was rejected; see `flows.recipes.retry.RetryPolicy`.
@@ -30,7 +35,26 @@ class RecipeRun(StageRunner):
             identities=len(faces.people),
             turned=faces.scan.turn,
         )
-        policy = RetryPolicy(
+        self._policy = policy = RetryPolicy(
             self.settings, context.public_id, context.people, faces, fronts, context.found, context.folder
         )
         yield from policy.attempts()
+
+    def require_audited(self, result: Rendered) -> Rendered:
+        """Let a result pass that the audit found clean: the gate for every recipe, whatever it does.
+
+        Args:
+            result: What the recipe returned.
+
+        Returns:
+            The same result.
+
+        Raises:
+            Withheld: `audit_incomplete` for a result that was not audited, or changed since.
+        """
+        if self._policy is None or self._policy.passed is not result:
+            raise Withheld(
+                Reason.AUDIT_INCOMPLETE,
+                "The recipe returned a result that passed no audit; nothing is published.",
+            )
+        return result

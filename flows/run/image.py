@@ -101,6 +101,7 @@ def run_recipe(recipe: Recipe, picture: Image, context: Context) -> tuple[Image,
     source = frame_source.of_picture(LocalFile(Path(), context.digest), picture)
     with RecipeRun(context, 1, recipe.stages).working() as run:
         passed = recipe(run, source)
+        run.require_audited(passed.result)
     context.painted = passed.result.painted
     with source.written(context.folder)() as frames:
         (frame,) = frames

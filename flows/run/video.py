@@ -81,7 +81,7 @@ def run_recipe(recipe: Recipe, source: Path, info: VideoInfo, context: Context) 
     video = frame_source.of_video(LocalFile(source, context.digest), info, context.settings)
     with RecipeRun(context, video.frames, recipe.stages).working() as run:
         passed = recipe(run, video)
-    finished = passed.result.file
+        finished = run.require_audited(passed.result).file
     if finished is None:
         raise ValueError(f"The recipe {recipe.name} made no file.")
     context.painted = passed.result.painted

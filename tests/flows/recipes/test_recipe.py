@@ -16,15 +16,18 @@ from flows.recipes.catalogue import named
 from flows.recipes.clock import Clock
 from flows.recipes.context import Context
 from flows.recipes.recipe import Passed, stages_of
+from flows.recipes.run import RecipeRun
 from flows.recipes.runner import StageRunner
 from flows.run.fingerprint import fingerprint
-from infra.errors import DeclarationError, UsageError
+from infra.errors import DeclarationError, UsageError, Withheld
 from infra.settings import Settings
 from infra.storage.cache import Cache
 from infra.storage.store import Store
 from models.selection.identifiers import _EARLIER
 from tasks.generation.gallery import Gallery
+from tasks.output.reassemble import RenderPlan
 from tasks.stage import Work, stage
+from tests.flows.script import STRAY, Script, report
 from tests.flows.support import Collector
 
 
@@ -220,3 +223,21 @@ def test_recorded_identifiers_of_backends_never_change() -> None:
         "attributes", "audit", "controls", "faces", "frontal", "identities", "motion", "reassemble", "rehearse",
         "samples", "scenes", "twin", "verify",
     ]))  # fmt: skip
+
+
+def test_no_recipe_gets_a_result_past_the_gate_that_was_not_audited(tmp_path: Path) -> None:
+    script = Script(tmp_path, [report()])
+    run = RecipeRun(script.context, 8)
+    result = script.render(RenderPlan(1, (), ()))
+    with pytest.raises(Withheld) as never:
+        run.require_audited(result)
+    assert never.value.reason == "audit_incomplete"
+    attempts = run.attempts(script.faces, (None,))
+    assert not next(attempts).rejects(report(), result)
+    assert run.require_audited(result) is result
+    with pytest.raises(Withheld):
+        run.require_audited(replace(result))
+    # A result that was rejected takes the leave of an earlier one away.
+    assert next(attempts).rejects(report(strays=(STRAY,)), result)
+    with pytest.raises(Withheld):
+        run.require_audited(result)
