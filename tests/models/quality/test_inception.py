@@ -18,7 +18,7 @@ from tests.reference import inception_file
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / inception_file.NAME
-    monkeypatch.setattr(inception.weights, "path", lambda name: path)
+    monkeypatch.setattr(inception.weight_files, "path", lambda name: path)
     return path
 
 
