@@ -103,6 +103,6 @@ def run_recipe(recipe: Recipe, picture: Image, context: Context) -> tuple[Image,
         passed = recipe(run, source)
         run.require_audited(passed.result)
     context.painted = passed.result.painted
-    with source.written(context.folder)() as frames:
-        (frame,) = frames
-    return frame.to_bgr(), passed.verdict, passed.reason
+    if source.picture is None:
+        raise ValueError("What was written is no picture.")
+    return source.picture(), passed.verdict, passed.reason

@@ -57,6 +57,7 @@ class FrameSource:
         faces: How faces are found.
         turn: Degrees clockwise by which the frames are turned against the file's.
         info: Of a video; None for a picture.
+        picture: The (H, W, 3) uint8 BGR picture that was written, to the bit; None for a video.
     """
 
     file: LocalFile
@@ -70,6 +71,7 @@ class FrameSource:
     faces: FaceSettings = field(default_factory=FaceSettings)
     turn: int = 0
     info: VideoInfo | None = None
+    picture: Callable[[], Image] | None = None
 
     def digest(self) -> str:
         """Return what stands for it in cache keys."""
@@ -151,10 +153,10 @@ def of_picture(file: LocalFile, picture: Image) -> FrameSource:
     """
     kept = _Keep()
 
-    def written() -> AbstractContextManager[Iterator[YuvFrame]]:
+    def result() -> Image:
         if kept.frame is None:
             raise ValueError("Nothing was written.")
-        return frames_of(kept.frame.to_bgr())
+        return kept.frame.to_bgr()
 
     return FrameSource(
         file=file,
@@ -163,7 +165,8 @@ def of_picture(file: LocalFile, picture: Image) -> FrameSource:
         frames=1,
         scenes=_OneScene,
         sink=lambda folder, settings: contextlib.nullcontext(kept),
-        written=lambda folder: written,
+        written=lambda folder: lambda: frames_of(result()),
+        picture=result,
         limits=MotionLimits(least_frames=1),
         faces=FaceSettings(stretch=0),
     )
