@@ -13,7 +13,7 @@ from flows.evaluation.measure import Files, Measurer
 from flows.evaluation.pairs import Pair
 from flows.recipes.context import TaskWrapper
 from flows.run.cancelled import Cancelled
-from flows.run.input_run import failure_code, log_unexpected
+from flows.run.recording import failure_code, log_unexpected
 from infra.errors import AnonflowError, SpaceError, StoreUnavailable
 from infra.storage.faults import full_disk
 from tasks.evaluation.measure.records import Measured

@@ -26,7 +26,7 @@ from flows.prefect.prefect_scheduler import PrefectScheduler
 from flows.prefect.tasks import as_task, runner_for, videos_as_tasks
 from flows.recheck.dataset_recheck import DatasetRecheck
 from flows.run.cancelled import LeaseLost
-from flows.run.input_run import log_unexpected
+from flows.run.recording import log_unexpected
 from infra.errors import AnonflowError
 from infra.privacy import key_path, load_key
 from infra.settings import OnFailure, Settings

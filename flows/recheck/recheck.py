@@ -24,7 +24,7 @@ from flows.recheck.sources import Against, Sources
 from flows.recipes.context import TaskWrapper, run_plain
 from flows.recipes.networks import ProfileNetworks
 from flows.run import sources
-from flows.run.input_run import log_unexpected
+from flows.run.recording import log_unexpected
 from flows.run.sources import Job
 from infra.errors import AnonflowError, MediaError, SpaceError, ToolError, UsageError
 from infra.media.containers import hidden

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from flows.recipes.context import Context
 from flows.recipes.recipe import Recipe
 from flows.recipes.run import RecipeRun
-from flows.run.input_run import InputRun, Media, convert_input
+from flows.run.input_run import InputRun, convert_input
+from flows.run.recording import Media
 from flows.run.session import Outcome, Services
 from flows.run.sources import Job
 from infra.media.containers.hidden import check_picture

@@ -6,35 +6,28 @@ Never raises for a bad input; every doubt ends unpublished.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import errno
 import logging
 import shutil
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from flows.manifest import face_records
 from flows.manifest.rows import VideoRow
-from flows.recipes.catalogue import named
 from flows.recipes.clock import Clock
 from flows.recipes.context import Context, TaskWrapper, run_plain
 from flows.run.cancelled import LeaseLost
-from flows.run.fingerprint import backends, fingerprint, version
+from flows.run.recording import Media, failure_code, log_unexpected, new_row, of_input, record, tidy
 from flows.run.session import Outcome, Services
 from flows.run.sources import Job, fetch
 from flows.run.watchdog import HUNG
 from infra.errors import (
     AnonflowError,
     MediaError,
-    SpaceError,
     StoreError,
-    StoreUnavailable,
-    TimeLimitError,
-    ToolError,
     Withheld,
 )
 from infra.privacy import digest_file, public_id
@@ -56,13 +49,6 @@ GIVEN_UP: dict[str, str] = {
     CRASHED: f"The process ended {CRASHES} times in the middle of this input, perhaps for want of memory. {_AGAIN}",
     HUNG: f"The process hung in the middle of this input and was ended. {_AGAIN}",
     TIME_LIMIT: f"The input took longer than it may; see --time-limit. {_AGAIN}",
-}
-_CODES = {
-    ToolError: Reason.TOOL,
-    SpaceError: Reason.NO_SPACE,
-    StoreError: Reason.STORE,
-    StoreUnavailable: Reason.STORE_UNAVAILABLE,
-    TimeLimitError: TIME_LIMIT,
 }
 
 
@@ -111,19 +97,6 @@ class InputRun:
             self.note(reason=known, message=f"Unexpected {type(error).__name__}; see the log.")
 
 
-@dataclass(frozen=True)
-class Media:
-    """A kind of input.
-
-    Attributes:
-        name: "video" or "picture", as recipes say.
-        place: Where the result of a public id lies in the destination.
-    """
-
-    name: str
-    place: Callable[[str], str]
-
-
 def convert_input(
     job: Job,
     settings: Settings,
@@ -168,7 +141,7 @@ def convert_input(
             output = media.place(row.public_id)
             earlier = None if settings.overwrite else services.manifest.finished(row.public_id, row.fingerprint, output)
             if earlier is not None:
-                return record(_of_input(earlier, row, services), services, reused=True)
+                return record(of_input(earlier, row, services), services, reused=True)
             row, settings, decided = _already_decided(row, settings, services, claim)
             cache = Cache(services.store)
             if decided:
@@ -249,118 +222,3 @@ def _watched(case: InputRun, services: Services) -> contextlib.AbstractContextMa
     if services.watchdog is None:
         return contextlib.nullcontext()
     return services.watchdog.watching(case.row.public_id, case.context.clock)
-
-
-def _of_input(earlier: VideoRow, row: VideoRow, services: Services) -> VideoRow:
-    """An earlier row of the same content, for the input of `row`."""
-    stamp = services.destination.stamp(earlier.output) if earlier.output else None
-    return replace(
-        earlier,
-        input_id=row.input_id,
-        ordinal=row.ordinal,
-        source_stamp=row.source_stamp,
-        output_stamp=stamp or "",
-        run=row.run,
-    )
-
-
-def tidy(row: VideoRow, output: str, settings: Settings, services: Services, cache: Cache) -> VideoRow:
-    """Remove what must not stay: an earlier result that this verdict contradicts, and identifying objects.
-
-    Args:
-        row: Of the input.
-        output: Where an earlier result may lie.
-        settings: Of the run.
-        services: Of the run.
-        cache: Holds the identifying objects.
-
-    Returns:
-        The row, with a note for a person where something could not be removed.
-    """
-    try:
-        if not row.output:
-            services.destination.remove(output)
-            services.destination.remove(face_records.path_of(row.public_id))
-        if not settings.keep_intermediates:
-            cache.purge(row.public_id)
-    except (OSError, StoreError) as error:
-        log.error("%s: leftovers could not be removed (%s)", row.public_id, type(error).__name__)
-        note = "An earlier result or identifying objects could not be removed; remove them by hand."
-        return replace(row, message=f"{row.message} {note}".strip())
-    return row
-
-
-def record(row: VideoRow, services: Services, reused: bool = False) -> Outcome:
-    """Write a row to the manifest and tell the reporter.
-
-    Args:
-        row: The row.
-        services: Of the run.
-        reused: Nothing had to be done.
-
-    Returns:
-        The outcome.
-    """
-    if not reused:
-        row = replace(row, finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
-    if row.output and not row.output_stamp:
-        row = replace(row, output_stamp=services.destination.stamp(row.output) or "")
-    row = services.manifest.record(row)
-    services.reporter.finished(row, reused)
-    return Outcome(row, reused)
-
-
-def new_row(owner: str, job: Job, settings: Settings, services: Services, media: Media) -> VideoRow:
-    """Return a row that says failed for an unexpected reason, until something better is known.
-
-    Args:
-        owner: Public id of the input.
-        job: The input.
-        settings: Of the run.
-        services: What all inputs share.
-        media: What kind of input it is.
-
-    Returns:
-        The row.
-    """
-    return VideoRow(
-        public_id=owner,
-        input_id=job.input_id(services.key),
-        ordinal=job.ordinal,
-        verdict=Verdict.FAILED,
-        reason=Reason.UNEXPECTED,
-        backends=backends(settings),
-        profile=settings.profile,
-        recipe=named(settings.recipe, media.name).name,
-        seed=settings.seed,
-        fingerprint=fingerprint(settings),
-        source_stamp=job.stamp_id(services.key),
-        run=services.run,
-        software=version(),
-    )
-
-
-def failure_code(error: AnonflowError) -> str:
-    """Return the stable short code of an error for the manifest.
-
-    Args:
-        error: The error.
-
-    Returns:
-        The code.
-    """
-    if isinstance(error, MediaError):
-        return error.reason
-    return _CODES.get(type(error), type(error).__name__.removesuffix("Error").lower())
-
-
-def log_unexpected(owner: str, error: Exception) -> None:
-    """Log an unforeseen exception by type and places in the code only: its text and values may quote the source.
-
-    Args:
-        owner: What failed; named without identifying it.
-        error: The exception.
-    """
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    log.error("%s failed: %s at %s", owner, type(error).__name__, places)

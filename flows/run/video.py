@@ -8,7 +8,8 @@ from flows.recipes.context import Context, StageResult, TaskWrapper, run_plain
 from flows.recipes.recipe import Recipe
 from flows.recipes.run import RecipeRun
 from flows.recipes.runner import StageRunner
-from flows.run.input_run import InputRun, Media, convert_input
+from flows.run.input_run import InputRun, convert_input
+from flows.run.recording import Media
 from flows.run.session import Outcome, Services
 from flows.run.sources import Job
 from infra.media.video_info import VideoInfo

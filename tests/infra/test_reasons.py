@@ -160,7 +160,7 @@ def hidden_codes() -> set[str]:
 
 def failures() -> set[str]:
     """The codes of errors that have none of their own."""
-    from flows.run.input_run import failure_code
+    from flows.run.recording import failure_code
 
     own = {errors.AnonflowError, errors.MediaError, errors.Withheld, errors.AttemptFailed}
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
