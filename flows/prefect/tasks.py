@@ -139,9 +139,12 @@ def convert_in_flow(jobs: list[Job], settings: Settings, services: Services) -> 
         The verdicts, in order of the inputs.
     """
     session = _Session({job.ordinal: job for job in jobs}, settings, services)
-    _SESSION.set(session)
-    _STARTED.set(_Count())
-    convert_inputs.with_options(task_runner=runner_for(settings))(return_state=True)
+    tokens = _SESSION.set(session), _STARTED.set(_Count())
+    try:
+        convert_inputs.with_options(task_runner=runner_for(settings))(return_state=True)
+    finally:
+        _SESSION.reset(tokens[0])
+        _STARTED.reset(tokens[1])
     if session.raised:
         raise session.raised[0]
     return Summary(tuple(outcome for _, outcome in sorted(session.outcomes.items()) if outcome is not None))

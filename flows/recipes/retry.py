@@ -18,6 +18,7 @@ from flows.recipes import refusals
 from flows.recipes.redaction_regions import RedactionRegions
 from flows.recipes.twin_assignment import Kept, TwinAssignment
 from infra.errors import Withheld
+from infra.privacy import digest_file
 from infra.reasons import Reason
 from infra.settings import OnFailure, Settings
 from models.interfaces.twins import Strength, Twin
@@ -118,7 +119,7 @@ class RetryPolicy:
         ]
         self._covers = RedactionRegions(faces.video.size, faces.video.frames, faces.scan.scenes)
         self._strays_left, self._audits = STRAY_ROUNDS, 0
-        self.passed: Rendered | None = None
+        self.passed: tuple[Rendered, str] | None = None
         self._patches = None if folder is None else PaintedPatches(folder)
 
     def attempts(self) -> Iterator[Attempt]:
@@ -252,6 +253,22 @@ class RetryPolicy:
             return True
         person.looks, person.open = found.twin, False
         return False
+
+    def result_rejected(self, report: Report, result: Rendered) -> bool:
+        """Judge a result, and note which one passed, by the digest of its file at that moment.
+
+        Args:
+            report: What the audit found.
+            result: The result.
+
+        Returns:
+            Whether another attempt is needed.
+        """
+        self.passed = None
+        rejected = self.audit_rejected(report, result.painted)
+        if not rejected:
+            self.passed = result, "" if result.file is None else digest_file(result.file)
+        return rejected
 
     def audit_rejected(self, report: Report, painted: FaceEdits) -> bool:
         """Judge a result, and bind its twins to their people if it passed.
@@ -447,7 +464,5 @@ class Attempt:
             case PreauditResult(), Candidate(), _Person() as person:
                 return self.policy.preaudit_rejected(person, found)
             case Report(), Rendered(), _:
-                rejected = self.policy.audit_rejected(found, about.painted)
-                self.policy.passed = None if rejected else about
-                return rejected
+                return self.policy.result_rejected(found, about)
         raise TypeError(f"An attempt cannot judge {type(found).__name__} of {type(about).__name__}.")

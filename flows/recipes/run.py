@@ -40,21 +40,21 @@ class RecipeRun(StageRunner):
         )
         yield from policy.attempts()
 
-    def require_audited(self, result: Rendered) -> Rendered:
+    def require_audited(self, result: Rendered) -> tuple[Rendered, str]:
         """Let a result pass that the audit found clean: the gate for every recipe, whatever it does.
 
         Args:
             result: What the recipe returned.
 
         Returns:
-            The same result.
+            The same result, and the SHA-256 of its file as it passed, empty for a picture.
 
         Raises:
-            Withheld: `audit_incomplete` for a result that was not audited, or changed since.
+            Withheld: `audit_incomplete` for a result that was not audited.
         """
-        if self._policy is None or self._policy.passed is not result:
+        passed = None if self._policy is None else self._policy.passed
+        if passed is None or passed[0] is not result:
             raise Withheld(
-                Reason.AUDIT_INCOMPLETE,
-                "The recipe returned a result that passed no audit; nothing is published.",
+                Reason.AUDIT_INCOMPLETE, "The recipe returned a result that passed no audit; nothing is published."
             )
-        return result
+        return passed

@@ -6,7 +6,6 @@ import contextvars
 import dataclasses
 import enum
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -158,7 +157,7 @@ class StageRunner:
         if callable(own := getattr(value, "digest", None)):
             return str(own())
         if value is None or isinstance(value, bool | int | float | str | enum.Enum | Fraction):
-            return json.dumps(value.value if isinstance(value, enum.Enum) else str(value))
+            return f"{type(value).__name__}:{value!r}"
         if isinstance(value, np.ndarray):
             header = f"{value.dtype.str}{value.shape}".encode()
             return hashlib.sha256(header + np.ascontiguousarray(value).tobytes()).hexdigest()
@@ -181,9 +180,12 @@ class StageRunner:
 
     def _load_ahead(self) -> None:
         """Load networks before they are used. What cannot be loaded raises where it is used, with the stage's name."""
-        for role in dict.fromkeys(role for stage in self._ahead for role in stage.roles):
-            with suppress(AnonflowError):
-                profiles.load_role(self.settings, role)
+        known = profiles.roles(self.settings)
+        for role in dict.fromkeys(role for stage in self._ahead for role in stage.roles if role in known):
+            # Detectors are made for the size of picture that a stage looks at, which it alone knows.
+            if known[role].capability != "detector":
+                with suppress(AnonflowError):
+                    profiles.load_role(self.settings, role)
 
 
 def _joined(parts: Iterator[str] | Any) -> str:

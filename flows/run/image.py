@@ -102,8 +102,8 @@ def run_recipe(recipe: Recipe, picture: Image, context: Context) -> tuple[Image,
     source = frame_source.of_picture(LocalFile(Path(), context.digest), picture)
     with RecipeRun(context, 1, recipe.stages).working() as run:
         passed = recipe(run, source)
-        run.require_audited(passed.result)
+        result = run.require_audited(passed.result)[0].picture
+    if result is None:
+        raise ValueError(f"The recipe {recipe.name} made no picture.")
     context.painted = passed.result.painted
-    if source.picture is None:
-        raise ValueError("What was written is no picture.")
-    return source.picture(), passed.verdict, passed.reason
+    return result, passed.verdict, passed.reason

@@ -13,7 +13,6 @@ from flows.run.recording import Media
 from flows.run.session import Outcome, Services
 from flows.run.sources import Job
 from infra.media.video_info import VideoInfo
-from infra.privacy import digest_file
 from infra.settings import Settings
 from tasks.analysis import frame_source
 from tasks.analysis.frame_source import LocalFile
@@ -82,9 +81,10 @@ def run_recipe(recipe: Recipe, source: Path, info: VideoInfo, context: Context) 
     video = frame_source.of_video(LocalFile(source, context.digest), info, context.settings)
     with RecipeRun(context, video.frames, recipe.stages).working() as run:
         passed = recipe(run, video)
-        finished = run.require_audited(passed.result).file
-    if finished is None:
+        result, digest = run.require_audited(passed.result)
+    if result.file is None:
         raise ValueError(f"The recipe {recipe.name} made no file.")
-    context.painted = passed.result.painted
-    context.found(audio_streams=len(info.audio), audio_copied=passed.result.audio_copied)
-    return StageResult(AuditedFile(finished, digest_file(finished)), passed.verdict, passed.reason)
+    context.painted = result.painted
+    context.found(audio_streams=len(info.audio), audio_copied=result.audio_copied)
+    # The file's digest as the audit left it: what was changed since is refused when it is published.
+    return StageResult(AuditedFile(result.file, digest), passed.verdict, passed.reason)

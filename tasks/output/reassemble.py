@@ -58,12 +58,14 @@ class Rendered:
         frames: Opens its frames, turned as the input's were for processing.
         painted: What was done to the faces.
         file: Where it lies; None while it has no file.
+        picture: (H, W, 3) uint8 BGR, of a still that is a result; None for a video.
         audio_copied: Whether the sound was copied bit by bit.
     """
 
     frames: OpenFrames
     painted: FaceEdits
     file: Path | None = None
+    picture: Image | None = None
     audio_copied: bool = False
 
 
@@ -84,7 +86,8 @@ def reassemble(work: Work, faces: Analysis, plan: RenderPlan) -> Rendered:
         painted = run(
             faces, TurnedSink(sink, -video.turn), plan, work.load("motion"), work.settings.threads, work.advance
         )
-    return Rendered(open_turned(video.written(work.folder), video.turn), painted)
+    picture = None if video.picture is None else video.picture()
+    return Rendered(open_turned(video.written(work.folder), video.turn), painted, picture=picture)
 
 
 _PART = 0.3

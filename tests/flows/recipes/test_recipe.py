@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from dataclasses import dataclass, replace
@@ -135,6 +136,7 @@ def test_equal_data_has_one_digest_and_other_data_another(tmp_path: Path) -> Non
     others = [replace(base, value=2), replace(base, table=np.arange(3.0)), replace(base, table=np.arange(4))]
     assert len({run.digest(one) for one in (base, *others)}) == 4
     assert run.digest([1, "a"]) == run.digest((1, "a")) != run.digest((1, "b"))
+    assert len({run.digest(one) for one in (1, "1", 1.0, True, None, "None", "True")}) == 7
 
 
 def test_the_recipe_of_the_paper_fits_on_a_page() -> None:
@@ -215,8 +217,6 @@ def test_an_unknown_recipe_says_which_there_are() -> None:
 
 def test_recorded_identifiers_of_backends_never_change() -> None:
     """Results of earlier versions were recorded under these."""
-    import hashlib
-
     stood = "".join(f"{key}={value};" for key, value in sorted(_EARLIER.items()))
     assert hashlib.sha256(stood.encode()).hexdigest()[:16] == "36afaf9e5e687644"
     assert json.dumps(sorted(named("", "video").versions())) == json.dumps(sorted([
@@ -228,16 +228,25 @@ def test_recorded_identifiers_of_backends_never_change() -> None:
 def test_no_recipe_gets_a_result_past_the_gate_that_was_not_audited(tmp_path: Path) -> None:
     script = Script(tmp_path, [report()])
     run = RecipeRun(script.context, 8)
-    result = script.render(RenderPlan(1, (), ()))
+    file = tmp_path / "finished.mp4"
+    file.write_bytes(b"audited")
+    result = replace(script.render(RenderPlan(1, (), ())), file=file)
     with pytest.raises(Withheld) as never:
         run.require_audited(result)
     assert never.value.reason == "audit_incomplete"
     attempts = run.attempts(script.faces, (None,))
     assert not next(attempts).rejects(report(), result)
-    assert run.require_audited(result) is result
+    # What is published must have the bytes that were audited, whatever the file holds by then.
+    file.write_bytes(b"another")
+    assert run.require_audited(result) == (result, hashlib.sha256(b"audited").hexdigest())
     with pytest.raises(Withheld):
         run.require_audited(replace(result))
-    # A result that was rejected takes the leave of an earlier one away.
+    # A result that is rejected takes the leave of an earlier one away, also where the policy gives up.
     assert next(attempts).rejects(report(strays=(STRAY,)), result)
+    with pytest.raises(Withheld):
+        run.require_audited(result)
+    assert not next(attempts).rejects(report(), result)
+    with pytest.raises(Withheld):
+        next(attempts).rejects(report(0), result)
     with pytest.raises(Withheld):
         run.require_audited(result)

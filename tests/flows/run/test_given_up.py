@@ -17,7 +17,7 @@ import pytest
 
 from flows.recipes.clock import Clock
 from flows.recipes.context import Context, StageResult
-from flows.run import input_run, sources, watchdog
+from flows.run import input_run, recording, sources, watchdog
 from flows.run.cancelled import Cancelled
 from flows.run.watchdog import Watchdog
 from infra.errors import MediaError, StoreUnavailable
@@ -232,8 +232,8 @@ def test_cancelling_forgets_no_crash_and_counts_none(films: Path, home: Path, tm
 
 
 def test_own_errors_keep_their_codes() -> None:
-    assert input_run.failure_code(MediaError("truncated", "x")) == "truncated"
-    assert input_run.failure_code(StoreUnavailable("x")) == "store_unavailable"
+    assert recording.failure_code(MediaError("truncated", "x")) == "truncated"
+    assert recording.failure_code(StoreUnavailable("x")) == "store_unavailable"
 
 
 FAKE = """#!{python}
