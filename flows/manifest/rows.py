@@ -37,8 +37,7 @@ class Evidence:
         twins_shared: Twins that another video may show too, since no other was left.
         surroundings: Share of pairs of a painted control stranger and the source that a general matcher at 1 % false
             accepts takes for one person, the largest over networks and people; None when no person was measured. It is
-            what
-            hair, ears, head and light give away, independent of the face.
+            what hair, ears, head and light give away, independent of the face.
         audio_streams: Of the source.
         audio_copied: Whether every audio stream has the very packets of the source.
     """

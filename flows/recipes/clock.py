@@ -78,8 +78,7 @@ class Clock:
 
         Yields:
             A function that is called with the number of units done. It raises TimeLimitError when the video has had
-            more than
-            `allowed_s` seconds.
+            more than `allowed_s` seconds.
         """
 
         def advance(done: int) -> None:

@@ -76,8 +76,7 @@ def candidates(people: Catalogue, job: TwinJob) -> list[int]:
 
     Raises:
         Withheld: `no_candidate`: no entry fits, or, unless `job.allow_any_candidate`, those who would probably pass are
-            all too
-            near to others.
+            all too near to others.
     """
     if job.prefer >= 0:
         return [job.prefer]

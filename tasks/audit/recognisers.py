@@ -74,11 +74,9 @@ class AuditRecogniser:
         embedder: The embedder.
         threshold: Cosine distance under which 1 % of all pairs of strangers lie.
         quick: The same network at a lower precision, asked first; its answer counts only where it is far from every
-            limit,
-            so that the verdict is the embedder's own. None: there is no quicker way on this machine.
+            limit, so that the verdict is the embedder's own. None: there is no quicker way on this machine.
         strict: A face that a general matcher takes for a source by any single sample is recognised, however near
-            strangers
-            in the same place are.
+            strangers in the same place are.
     """
 
     embedder: Embedder
@@ -134,8 +132,7 @@ class AuditNetworks:
     Attributes:
         search: Looks for faces that were left.
         witness: The audit's own detector, asked on an upright crop of each face (`framing.UPRIGHT` pixels wide) whether
-            it
-            sees one there.
+            it sees one there.
         landmarker: Frames faces for the judges.
         judges: Compare faces.
     """

@@ -70,8 +70,7 @@ class Report:
         lost: Replaced faces that the second detector did not find (they are still compared, where they were painted).
         strays: Faces that were left.
         recognised_tracks: Tracks with a recognised frame, or of a person whom a general matcher takes for a source by
-            the
-            score over all frames.
+            the score over all frames.
         untrue_tracks: Tracks on which too many of the replaced faces were lost, or are not the twin's.
     """
 

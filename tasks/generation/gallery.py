@@ -203,8 +203,7 @@ class Gallery:
 
         Returns:
             False when it must not be: another person has this candidate, or another one was bound for this person in
-            the
-            meantime.
+            the meantime.
         """
         if not shared and self._refused(place, twin):
             return False
