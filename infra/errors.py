@@ -16,7 +16,7 @@ class UsageError(AnonflowError):
 
 
 class DeclarationError(AnonflowError):
-    """A stage or a recipe is declared wrongly: a mistake in the program, found when it is loaded."""
+    """A stage or a recipe is declared wrongly: a mistake in the program, found when it is loaded or first run."""
 
 
 class WeightsError(AnonflowError):

@@ -370,6 +370,12 @@ class Reason(StrEnum):
         "The audit saw more or fewer frames than the result must have.",
         "Run the same command again; where that does not help, re-encode the source first.",
     )
+    NOT_AUDITED = (
+        "not_audited",
+        (Where.WITHHELD,),
+        "A recipe returned a result that had passed no audit.",
+        _BUG,
+    )
     NO_SAFE_TWIN = (
         "no_safe_twin",
         (Where.REDACTED,),

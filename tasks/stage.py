@@ -208,7 +208,7 @@ def stage(
         if "return" not in function.__annotations__:
             raise DeclarationError(f"{where} declares a stage without an output; annotate what it returns.")
         known = _DECLARED.get(recorded)
-        if known is not None and known.function.__module__ != function.__module__:
+        if known is not None and known.function.__qualname__ != function.__qualname__:
             raise DeclarationError(f"{where} and another stage are both recorded as {recorded!r}; choose another name.")
         made = Stage(
             name, recorded, version, section, roles, parameters, cached, covers, counted_as or recorded,

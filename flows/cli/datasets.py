@@ -104,13 +104,20 @@ def trigger(
         raise UsageError("--fid belongs to --evaluate.")
     if pull and not recheck:
         raise UsageError("--pull belongs to --recheck.")
+    if chosen and (evaluate or recheck):
+        raise UsageError("Options of the recipe belong to a conversion, not to --evaluate or --recheck.")
     if evaluate:
         _start(name, watch, "evaluate", fid=fid or None)
         return
     if recheck:
         _start(name, watch, "recheck", pull=pull or None)
         return
+    from flows.recipes.catalogue import named
+    from models.selection import profiles
+
     settings = Settings(**chosen)
+    named(settings.recipe, "video")
+    profiles.roles(settings)
     profile, policy = chosen.pop("profile", None), chosen.pop("on_failure", None)
     changes = json.loads(json.dumps(settings.parameters(*chosen)))
     _start(

@@ -15,9 +15,9 @@ from flows.cli import datasets, evaluate, explain, recheck, recipes, upkeep
 from flows.cli.cache import cache_app
 from flows.cli.models import models_app
 from flows.cli.options import (
-    RECIPE,
     CacheUrl,
     Destination,
+    Failure,
     Overwrite,
     Seed,
     Source,
@@ -135,7 +135,7 @@ def demo(
     destination: Annotated[str, typer.Option(help="Folder for the result and the comparison.")] = "out/demo",
     seed: Seed = 0,
     overwrite: Overwrite = False,
-    on_failure: Annotated[OnFailure, RECIPE["on_failure"][2]] = OnFailure.WITHHOLD,
+    on_failure: Failure = OnFailure.WITHHOLD,
     *,
     backends: Backends,
 ) -> None:

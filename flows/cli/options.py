@@ -10,17 +10,35 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.settings import HardFrames, IdentityScope, MotionCrop, OnFailure, SceneBackend, Surroundings
+from infra.settings import OnFailure, RecipeSettings
 from models.selection.backends import BACKENDS, CHOOSABLE
+
+_FIELDS = {"scenes": "scene_backend"}
+"""Options whose setting has another name."""
+RECIPE = {
+    "recipe": typer.Option(help="Order of the stages; see `anonflow recipes`."),
+    "profile": typer.Option(help="Table of networks to use."),
+    "seed": typer.Option(help="Seed of every random choice."),
+    "identity_scope": typer.Option(help="How far one person keeps one twin."),
+    "on_failure": typer.Option(help="What to do with a face that cannot be replaced safely."),
+    "surroundings": typer.Option(help="Whether single frames may match the source for its hair, head and light."),
+    "max_attempts": typer.Option(help="Tries at a twin per person."),
+    "scenes": typer.Option(help="What finds shot boundaries."),
+    "motion_crop": typer.Option(help="What LivePortrait's crops are fitted to."),
+    "hard_frames": typer.Option(help="What to do with frames beyond the limits of a motion network."),
+    "crf": typer.Option(help="Quality of the result; smaller is better and larger."),
+}
+"""Option -> description of everything that changes a result and that users may choose; types and defaults are those of
+`infra.settings.RecipeSettings`."""
 
 Source = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A file, a folder, or a CSV/Parquet table with a uri column.")
 ]
 Destination = Annotated[str, typer.Argument(metavar="DESTINATION", help="A folder or fsspec address for the results.")]
-Profile = Annotated[str, typer.Option(help="Table of networks to use.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random choice.")]
+Profile = Annotated[str, RECIPE["profile"]]
+Seed = Annotated[int, RECIPE["seed"]]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Convert again what the manifest already lists.")]
-Failure = Annotated[OnFailure, typer.Option(help="What to do with a face that cannot be replaced safely.")]
+Failure = Annotated[OnFailure, RECIPE["on_failure"]]
 TimeLimit = Annotated[
     float, typer.Option(help="Seconds of work per second of a video (half an hour at least); 0 for any number.")
 ]
@@ -51,31 +69,6 @@ _PANEL = "Networks, instead of what the profile says"
 
 _Wrapped = Callable[[Callable[..., None]], Callable[..., None]]
 
-RECIPE: dict[str, tuple[Any, Any, Any]] = {
-    "recipe": (str, "", typer.Option(help="Order of the stages; see `anonflow recipes`.")),
-    "profile": (str, "embedded", typer.Option(help="Table of networks to use.")),
-    "seed": (int, 0, typer.Option(help="Seed of every random choice.")),
-    "identity_scope": (IdentityScope, IdentityScope.VIDEO, typer.Option(help="How far one person keeps one twin.")),
-    "on_failure": (
-        OnFailure, OnFailure.WITHHOLD, typer.Option(help="What to do with a face that cannot be replaced safely."),
-    ),
-    "surroundings": (
-        Surroundings, Surroundings.ACCEPT,
-        typer.Option(help="Whether single frames may match the source for its hair, head and light."),
-    ),
-    "max_attempts": (int, 5, typer.Option(help="Tries at a twin per person.")),
-    "scenes": (SceneBackend, SceneBackend.PYSCENEDETECT, typer.Option(help="What finds shot boundaries.")),
-    "motion_crop": (MotionCrop, MotionCrop.MESH, typer.Option(help="What LivePortrait's crops are fitted to.")),
-    "hard_frames": (
-        HardFrames, HardFrames.MESH,
-        typer.Option(help="What to do with frames beyond the limits of a motion network."),
-    ),
-    "crf": (int, 16, typer.Option(help="Quality of the result; smaller is better and larger.")),
-}  # fmt: skip
-"""Option -> (type, default, description) of everything that changes a result and that users may choose."""
-_FIELDS = {"scenes": "scene_backend"}
-"""Options whose setting has another name."""
-
 
 def recipe_options(only_given: bool = False) -> _Wrapped:
     """Give a command every option that changes a result, whose values it gets as its parameter `chosen`.
@@ -96,16 +89,8 @@ def recipe_options(only_given: bool = False) -> _Wrapped:
             return {"chosen": values | ({"backends": backends} if backends else {})}
         return {"chosen": values | {"backends": backends}}
 
-    added = [
-        Parameter(
-            name,
-            Parameter.KEYWORD_ONLY,
-            default=None if only_given else default,
-            annotation=Annotated[(kind | None) if only_given else kind, option],
-        )
-        for name, (kind, default, option) in RECIPE.items()
-    ]
-    return _with_options([*added, *map(_network, CHOOSABLE)], "chosen", gather)
+    added = [*(_setting(name, only_given) for name in RECIPE), *map(_network, CHOOSABLE)]
+    return _with_options(added, "chosen", gather)
 
 
 def networks(*roles: str) -> _Wrapped:
@@ -144,6 +129,13 @@ def _with_options(
         return run
 
     return decorate
+
+
+def _setting(name: str, only_given: bool) -> Parameter:
+    default = getattr(RecipeSettings(), _FIELDS.get(name, name))
+    kind: Any = type(default) | None if only_given else type(default)
+    annotation = Annotated[kind, RECIPE[name]]
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None if only_given else default, annotation=annotation)
 
 
 def _network(role: str) -> Parameter:

@@ -165,7 +165,7 @@ def names(store: Store) -> list[str]:
 
 
 def changed(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a dataset with some of the recipe's changed for one run.
+    """Return the settings of a dataset with some of the recipe's changed for one run; backends role by role.
 
     Args:
         settings: Of the definition, as JSON values.
@@ -175,14 +175,16 @@ def changed(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]
         The settings, as JSON values.
 
     Raises:
-        UsageError: For a name that is none of the recipe's settings, so that nothing else, an address say, becomes a
-            parameter of a flow run; and for values out of range.
+        UsageError: For a name that is none of the recipe's settings (where anything lies is for the definition to say),
+            and for values out of range.
     """
     unknown = sorted(set(changes) - {field.name for field in fields(RecipeSettings)})
     if unknown:
         raise UsageError(f"A run may change settings of the recipe only, not {', '.join(unknown)}.")
-    settings_from(settings | changes)
-    return settings | changes
+    backends = dict(settings.get("backends", ())) | dict(changes.get("backends", ()))
+    merged = settings | changes | {"backends": [list(pair) for pair in backends.items()]}
+    settings_from(merged)
+    return merged
 
 
 def settings_from(values: dict[str, Any]) -> Settings:

@@ -98,6 +98,12 @@ def _remedy(row: VideoRow) -> str:
     return reason.remedy
 
 
+_AFTERWARDS = frozenset(
+    {Reason.REHEARSAL_TOO_CLOSE, Reason.AUDIT_RECOGNISED, Reason.TWIN_NOT_SEEN, Reason.SETTLED_OTHERWISE, Reason.TAKEN}
+)
+"""Reasons of a try whose verification had passed."""
+
+
 def _tries(attempts: Sequence[Mapping[str, Any]]) -> list[str]:
     """One line for each try. Those of a person are numbered upwards, so a lower number is the next person's."""
     lines: list[str] = []
@@ -123,7 +129,7 @@ def _attempt(attempt: Mapping[str, Any]) -> str:
         return f"{said} There is no distance: nothing could be compared."
     if accepted:
         said += f" Its distance from the source is {distance:.2f}, where more than {threshold:.2f} is asked for."
-    elif distance > threshold:
+    elif distance > threshold and reason in _AFTERWARDS:
         said += f" Before that its distance of {distance:.2f} was enough: more than {threshold:.2f} is asked for."
     else:
         said += f" Its distance from the source is {distance:.2f}; more than {threshold:.2f} is asked for."

@@ -28,7 +28,7 @@ from flows.run.convert import Summary, convert_jobs
 from flows.run.session import Outcome, Services
 from flows.run.sources import Job
 from flows.run.video import convert_video
-from infra.errors import Withheld
+from infra.errors import UsageError, Withheld
 from infra.privacy import install
 from infra.settings import Settings
 from models.selection import profiles
@@ -51,6 +51,7 @@ class _Session:
         settings: Of the run.
         services: What all inputs share.
         outcomes: By ordinal, of those that are done.
+        summary: Of the whole run, once it has ended.
         raised: Errors that end the run.
     """
 
@@ -58,6 +59,7 @@ class _Session:
     settings: Settings
     services: Services
     outcomes: dict[int, Outcome | None] = field(default_factory=dict)
+    summary: Summary | None = None
     raised: list[Exception] = field(default_factory=list)
 
 
@@ -92,7 +94,7 @@ def convert_inputs() -> State[None]:
         summary = convert_jobs(list(session.jobs.values()), session.settings, session.services, videos_as_tasks)
     except Exception as error:
         return failed(error, session.raised)
-    session.outcomes.update({outcome.row.ordinal: outcome for outcome in summary.outcomes})
+    session.summary = summary
     artifacts.attempt(lambda: artifacts.verdicts([outcome.row for outcome in summary.outcomes]))
     return Completed(message=_recorded())
 
@@ -147,7 +149,9 @@ def convert_in_flow(jobs: list[Job], settings: Settings, services: Services) -> 
         _STARTED.reset(tokens[1])
     if session.raised:
         raise session.raised[0]
-    return Summary(tuple(outcome for _, outcome in sorted(session.outcomes.items()) if outcome is not None))
+    if session.summary is None:
+        raise UsageError("Prefect did not start the flow run, so nothing was converted; look at it in Prefect's pages.")
+    return session.summary
 
 
 def runner_for(settings: Settings) -> Any:

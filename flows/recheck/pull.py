@@ -26,7 +26,7 @@ class Puller:
     """Pulls results. Use it as a context; at its end the tables of the manifest follow."""
 
     def __init__(self, destination: Store, manifest: Manifest, store: Store, scratch: Path) -> None:
-        self._destination, self._ledger, self._store, self._scratch = destination, manifest, store, scratch
+        self._destination, self._manifest, self._store, self._scratch = destination, manifest, store, scratch
         self._leases = Leases(store)
 
     def __enter__(self) -> Puller:
@@ -37,7 +37,7 @@ class Puller:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._leases.__exit__(kind, error, trace)
-        self._ledger.flush()
+        self._manifest.flush()
 
     def pull(self, rows: Sequence[VideoRow], reason: str) -> bool:
         """Move a result into the store and set its rows to withheld.
@@ -58,13 +58,13 @@ class Puller:
         """
         row = rows[0]
         with self._leases.holding(row.public_id) as claim:
-            present = [other for other in self._ledger.rows() if other.output == row.output]
+            present = [other for other in self._manifest.rows() if other.output == row.output]
             if claim is None or not {other.output_sha256 for other in present} <= {one.output_sha256 for one in rows}:
                 log.warning("%s is being converted, so it was not pulled; run the recheck again.", row.public_id)
                 return False
             self._keep(row.public_id, row.output)
             for other in present:
-                self._ledger.record(other.pulled(reason))
+                self._manifest.record(other.pulled(reason))
             self._remove(row.public_id, row.output)
             return True
 
@@ -82,7 +82,7 @@ class Puller:
 
     def _pulled(self, public_id: str, output: str) -> bool:
         """Whether the rows of a content say that it was pulled, and none that this file is its result."""
-        rows = [row for row in self._ledger.rows() if row.public_id == public_id]
+        rows = [row for row in self._manifest.rows() if row.public_id == public_id]
         return any(row.review == PULLED for row in rows) and not any(row.output == output for row in rows)
 
     def _keep(self, public_id: str, output: str) -> None:

@@ -61,7 +61,7 @@ class Context:
         folder: Private scratch, removed afterwards.
         show: Makes each stage visible to an orchestrator.
         evidence: Filled in as the stages go, so that a row tells it for every verdict.
-        painted: What the last reassembly did to the faces, which is what a published result shows.
+        painted: What was done to the faces of the result that passed; None before there is one.
     """
 
     public_id: str

@@ -47,7 +47,7 @@ def picture(run: RecipeRun, video: FrameSource) -> Passed:
     fronts = select_frontal(run, faces)  # 3.2 (2) frontal selection
     for attempt in run.attempts(faces, fronts):  # 3.5 (5) the only retry loop
         if person := attempt.person:
-            controls = measure_controls(run, faces, attempt.site, person)
+            controls = attempt.controls or measure_controls(run, faces, attempt.site, person)
             if attempt.rejects(controls):
                 continue
             twin = inpaint(run, faces, attempt.site, person, controls, attempt.request)  # 3.4 inpainting

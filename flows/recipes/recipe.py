@@ -1,7 +1,7 @@
 """What a recipe is: the stages of one paper, in order, as a plain function that calls them.
 
 The decorator `recipe` reads the stages off the function itself, so that nothing lists them twice, and refuses a
-function that calls anything but stages.
+function that calls another function than a stage. Methods of what it is given, and types, it may call.
 """
 
 from __future__ import annotations
@@ -119,10 +119,12 @@ def stages_of(chain: Callable[..., Any]) -> tuple[Stage[Any, Any], ...]:
     (function,) = ast.parse(textwrap.dedent(inspect.getsource(chain))).body
     nodes = [node for line in function.body for node in ast.walk(line)]  # type: ignore[attr-defined]
     for call in (node.func for node in nodes if isinstance(node, ast.Call)):
-        if isinstance(call, ast.Name) and inspect.isfunction(known.get(call.id)):
+        plain = isinstance(call, ast.Name) and inspect.isfunction(known.get(call.id))
+        of_module = isinstance(call, ast.Attribute) and inspect.ismodule(known.get(ast.unparse(call.value)))
+        if plain or of_module:
             raise DeclarationError(
-                f"The recipe {chain.__name__} calls {call.id}, which is not declared as a stage; put the decorator "
-                "`tasks.stage.stage` on it."
+                f"The recipe {chain.__name__} calls {ast.unparse(call)}, which is not declared as a stage; put the "
+                "decorator `tasks.stage.stage` on it."
             )
     names = [
         (node.lineno, node.col_offset, node.id)

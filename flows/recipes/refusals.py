@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from infra.reasons import Reason
-from tasks.generation import controls as control_strangers
 from tasks.records import AttemptRecord
 
 NO_CANDIDATE_FITS = "No synthetic person fits and is far enough from the source."
@@ -39,8 +38,8 @@ def why(last: AttemptRecord) -> str:
     Returns:
         One or two sentences.
     """
-    if last.reason in control_strangers.MEANINGS:
-        return control_strangers.MEANINGS[last.reason]
+    if (known := Reason.of(last.reason)) in (Reason.NO_CONTROLS, Reason.INDISTINCT):
+        return known.meaning
     if last.reason == Reason.TOO_CLOSE:
         return (
             f"Every twin that was tried can be taken for the source: its distance is {last.distance:.2f} where more "

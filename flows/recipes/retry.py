@@ -63,6 +63,7 @@ class _Person:
         limit: Attempts that it has in all.
         open: Whether it needs a twin.
         first: Whether the next attempt is the first of a search, or of its next level of uniqueness.
+        begun: Number of records when the search began.
         granted: Attempts that no failure of its own cost.
         twin: What is shown.
         strength: Of it.
@@ -77,6 +78,7 @@ class _Person:
     limit: int
     open: bool
     first: bool = True
+    begun: int = 0
     granted: int = 0
     twin: Twin | None = None
     strength: Strength = field(default_factory=lambda: strength_of(1))
@@ -145,8 +147,9 @@ class RetryPolicy:
                 {one.index: one.twin for one in self._people if one.twin is not None},
                 [record.candidate for record in person.records],
             )
-            same = number > 1 and strength_of(number) == strength_of(number - 1)
-            if self._assignment.bound(person.identity) and same:
+            tried = [(one.candidate, one.number) for one in person.records[-1:]]
+            again = tried == [(request.prefer, number - 1)] and strength_of(number) == strength_of(number - 1)
+            if self._assignment.bound(person.identity) and again:
                 # The only twin there is, as strong as the last time: its result is known.
                 self._give_up(person)
                 continue
@@ -227,6 +230,8 @@ class RetryPolicy:
             return True
         kept = self._assignment.keep(person.identity, candidate.twin)
         if kept is Kept.SEARCH_AGAIN:
+            # The dataset changed meanwhile, so this search begins anew, with all its tries.
+            del person.records[person.begun :]
             self._restart(person)
             return True
         if kept is Kept.TAKEN:
@@ -265,6 +270,8 @@ class RetryPolicy:
             Whether another attempt is needed.
         """
         self.passed = None
+        info = self._faces.video.info
+        self._note(audio_streams=0 if info is None else len(info.audio), audio_copied=result.audio_copied)
         rejected = self.audit_rejected(report, result.painted)
         if not rejected:
             self.passed = result, "" if result.file is None else digest_file(result.file)
@@ -350,12 +357,13 @@ class RetryPolicy:
             raise Withheld(reason, refusals.BOUND if bound else refusals.rejected(reason))
 
     def _restart(self, person: _Person) -> None:
-        person.first = True
+        person.first, person.begun = True, len(person.records)
         self._assignment.restart(person.identity)
 
     def _give_up(self, person: _Person) -> None:
         """No twin was found: cover the face, or withhold where the setting says so and the face is not small."""
         person.open, person.twin = False, None
+        self._note(twins_shared=self._assignment.shared)
         if self._withholds and not person.small:
             last = person.records[-1]
             raise Withheld(
@@ -410,6 +418,11 @@ class Attempt:
         if self.of is None or self.of.site is None:
             raise ValueError("This attempt is about no person.")
         return self.of.site
+
+    @property
+    def controls(self) -> Controls | None:
+        """What was measured of the person by an earlier attempt; None before the first."""
+        return None if self.of is None else self.of.controls
 
     @property
     def request(self) -> TwinRequest:

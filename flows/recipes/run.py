@@ -50,11 +50,11 @@ class RecipeRun(StageRunner):
             The same result, and the SHA-256 of its file as it passed, empty for a picture.
 
         Raises:
-            Withheld: `audit_incomplete` for a result that was not audited.
+            Withheld: `not_audited` for a result that was not audited.
         """
         passed = None if self._policy is None else self._policy.passed
         if passed is None or passed[0] is not result:
             raise Withheld(
-                Reason.AUDIT_INCOMPLETE, "The recipe returned a result that passed no audit; nothing is published."
+                Reason.NOT_AUDITED, "The recipe returned a result that passed no audit; nothing is published."
             )
         return passed

@@ -6,6 +6,7 @@ import contextvars
 import dataclasses
 import enum
 import hashlib
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -65,10 +66,8 @@ class StageRunner:
         self.context = context
         self.frames = frames
         self._ahead = ahead
-        self._digests: dict[int, tuple[Any, str]] = {}
-        self._made: dict[str, Any] = {}
+        self._digests: dict[int, tuple[Callable[[], Any], str]] = {}
         self._beside: ThreadPoolExecutor | None = None
-        self._loading: Future[None] | None = None
 
     @property
     def settings(self) -> Settings:
@@ -80,7 +79,7 @@ class StageRunner:
         """Keep a second thread for the length of the block, which loads networks and runs what `beside` gives it."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="beside") as pool:
             self._beside = pool
-            self._loading = pool.submit(self._load_ahead)
+            pool.submit(self._load_ahead)
             try:
                 yield self
             finally:
@@ -120,10 +119,9 @@ class StageRunner:
         hashes = profiles.digests(self.settings, roles)
         parameters = dict(stage.parameters(self.settings))
         key = Key(stage.recorded, stage.version, self.context.public_id, given, parameters, hashes)
-        if stage.cached and key.digest in self._made:
-            return self._made[key.digest]
+        # The last one says most: an attempt names its person, too.
         labels = [value.label for value in inputs.values() if getattr(value, "label", "")]
-        label = " ".join([stage.name, *dict.fromkeys(labels)])
+        label = " ".join([stage.name, *labels[-1:]])
 
         def make(advance: Advance) -> tuple[T, str]:
             work = StageWork(stage, self.context, advance)
@@ -134,8 +132,6 @@ class StageRunner:
 
         value, digest = self.context.stage(stage.timed_as, make, self.frames, label, stage)
         self._remember(value, digest)
-        if stage.cached:
-            self._made[key.digest] = value
         return value
 
     def digest(self, value: Any) -> str:
@@ -152,15 +148,16 @@ class StageRunner:
             DeclarationError: For anything else.
         """
         known = self._digests.get(id(value))
-        if known is not None:
+        if known is not None and known[0]() is value:
             return known[1]
         if callable(own := getattr(value, "digest", None)):
             return str(own())
         if value is None or isinstance(value, bool | int | float | str | enum.Enum | Fraction):
             return f"{type(value).__name__}:{value!r}"
         if isinstance(value, np.ndarray):
-            header = f"{value.dtype.str}{value.shape}".encode()
-            return hashlib.sha256(header + np.ascontiguousarray(value).tobytes()).hexdigest()
+            hasher = hashlib.sha256(f"{value.dtype.str}{value.shape}".encode())
+            hasher.update(np.ascontiguousarray(value).data)
+            return hasher.hexdigest()
         if isinstance(value, Mapping):
             return _joined(f"{name!r}:{self.digest(one)}" for name, one in value.items())
         if isinstance(value, list | tuple):
@@ -170,13 +167,22 @@ class StageRunner:
         raise DeclarationError(f"A {type(value).__name__} cannot be part of a cache key; give it a method `digest`.")
 
     def _remember(self, value: Any, digest: str) -> None:
-        """Know an output by its digest; the parts of a tuple too, which may not be plain data."""
+        """Know an output by its digest, and its parts: what is passed on need not be plain data, nor be read again."""
         # Small integers and the like are shared objects, which must stand for themselves.
-        if dataclasses.is_dataclass(value) or isinstance(value, tuple):
-            self._digests[id(value)] = (value, digest)
         if isinstance(value, tuple):
+            self._digests[id(value)] = (lambda: value), digest
             for number, one in enumerate(value):
                 self._remember(one, f"{digest}[{number}]")
+        elif dataclasses.is_dataclass(value):
+            self._know(value, digest)
+            for field in dataclasses.fields(value):
+                if dataclasses.is_dataclass(part := getattr(value, field.name)):
+                    self._know(part, f"{digest}.{field.name}")
+
+    def _know(self, value: Any, digest: str) -> None:
+        """Know an object for as long as it is used elsewhere: the twins of rejected attempts are large."""
+        place = id(value)
+        self._digests[place] = weakref.ref(value, lambda _: self._digests.pop(place, None)), digest
 
     def _load_ahead(self) -> None:
         """Load networks before they are used. What cannot be loaded raises where it is used, with the stage's name."""

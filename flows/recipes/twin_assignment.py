@@ -139,7 +139,7 @@ class TwinAssignment:
         Args:
             person: Whose twin it is.
         """
-        self._states[person.index].level = 0
+        self._states[person.index].level, self._states[person.index].shared = 0, False
 
     def give_way(self, person: Identity) -> bool:
         """Ask for less uniqueness from now on, where no candidate was left.

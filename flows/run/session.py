@@ -25,7 +25,7 @@ class Services:
     Attributes:
         store: Private store.
         destination: Where results go.
-        ledger: Rows of the destination.
+        manifest: Rows of the destination.
         people: Who appeared in this dataset.
         key: Makes keyed ids.
         scratch: Private folder on local disk.

@@ -85,6 +85,5 @@ def run_recipe(recipe: Recipe, source: Path, info: VideoInfo, context: Context) 
     if result.file is None:
         raise ValueError(f"The recipe {recipe.name} made no file.")
     context.painted = result.painted
-    context.found(audio_streams=len(info.audio), audio_copied=result.audio_copied)
     # The file's digest as the audit left it: what was changed since is refused when it is published.
     return StageResult(AuditedFile(result.file, digest), passed.verdict, passed.reason)

@@ -74,7 +74,9 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "yunet": Backend("models.detection.yunet:YuNet", ("yunet",)),
         "centerface": Backend("models.detection.centerface:CenterFace", ("centerface",)),
         "retinaface-resnet50": Backend(
-            "models.detection.retinaface_resnet50:RetinaFaceResNet50", ("retinaface-pytorch", "retinaface-resnet50")
+            "models.detection.retinaface_resnet50:RetinaFaceResNet50",
+            ("retinaface-pytorch", "retinaface-resnet50"),
+            gpu=True,
         ),
     },
     "landmarker": {"mesh": Backend("models.landmarks.mesh:MeshLandmarker", ("face-landmarker",))},

@@ -1,6 +1,6 @@
 """Preaudit: the audit's question, put to all sampled frames before the whole video is rendered.
 
-A twin that the audit will reject is found out in seconds instead of a round. It replaces nothing: what passes is
+A twin that the audit will reject is found out in seconds instead of a render. It replaces nothing: what passes is
 rendered, encoded and audited on every frame all the same. It also learns what the audit must see where the twin is.
 """
 

@@ -71,7 +71,7 @@ class Report:
         strays: Faces that were left.
         recognised_tracks: Tracks with a recognised frame, or of a person whom a general matcher takes for a source by
             the score over all frames.
-        untrue_tracks: Tracks on which too many of the replaced faces were lost, or are not the twin's.
+        twin_missing_tracks: Tracks on which too many of the replaced faces were lost, or are not the twin's.
     """
 
     frames: int
@@ -156,7 +156,13 @@ def report(
         )
     lost = sum(not one.seen for one in compared)
     return Report(
-        count, len(compared), tuple(scores), lost, tuple(strays), tuple(sorted(recognised)), _untrue(compared, painted)
+        count,
+        len(compared),
+        tuple(scores),
+        lost,
+        tuple(strays),
+        tuple(sorted(recognised)),
+        _twin_missing(compared, painted),
     )
 
 
@@ -169,7 +175,7 @@ def _taken(track: NDArray[np.int64], found: Sequence[Likeness], people: Mapping[
     return {int(one) for own in near for one in track[own]}
 
 
-def _untrue(compared: Sequence[Compared], painted: FaceEdits) -> tuple[int, ...]:
+def _twin_missing(compared: Sequence[Compared], painted: FaceEdits) -> tuple[int, ...]:
     """The tracks of whose painted faces more than `_UNTRUE` are none, or are not the twin to some judge."""
     track = np.array([painted.track[one.row] for one in compared], dtype=np.int64)
     wrong = np.array([not one.seen or any(said.unlike for said in one.likeness) for one in compared], bool)

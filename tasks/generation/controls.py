@@ -34,10 +34,6 @@ from tasks.stage import Work, stage
 VERSION = 3
 TOO_FEW, INDISTINCT = Reason.NO_CONTROLS, Reason.INDISTINCT
 """Reasons where there are not enough control strangers, and where an embedder does not tell them from the source."""
-MEANINGS: dict[str, str] = {
-    INDISTINCT: "A network does not tell this person from strangers in this footage: too small, blurred or covered.",
-    TOO_FEW: "Too few synthetic people fit this face to measure a twin by.",
-}
 COUNT = 8
 """Control strangers of an identity."""
 _FEW = 4
@@ -206,7 +202,7 @@ def run(
     embedders, landmarker = tools.embedders, tools.landmarker
     people, seen, shown = _painted(site, job_of(site, identity, appearance, embedders[0].name, seed), tools)
     if len(people) < COUNT:
-        raise Withheld(TOO_FEW, MEANINGS[TOO_FEW])
+        raise Withheld(TOO_FEW, TOO_FEW.meaning)
     general = tuple(calibration(embedder.name).far_1 for embedder in embedders)
     measured, pairs = [], []
     for k, (embedder, source) in enumerate(zip(embedders, sources, strict=True)):

@@ -12,6 +12,8 @@ from models.interfaces.capabilities import Floats
 from models.interfaces.twins import Patch, Strength, Twin
 from tasks.records import RedactionRegion, Track
 
+MOST_BYTES = 256 << 20
+"""Of painted faces that are kept for one input; what is over that is painted again. Scratch may be memory."""
 _Kept = tuple[int, int, int, tuple[int, ...], Floats, Floats]
 """Offset in the file, x, y, shape of the pixels, box, points."""
 _Shown = tuple[Twin, Strength] | None
@@ -83,8 +85,10 @@ class PaintedPatches:
             return None
         offset, x, y, shape, box, points = kept
         window = np.array([x, y, x + shape[1], y + shape[0]], np.float32)
+        # A region may cover a neighbour whose painted pixels lie under this patch, too.
+        if any(region.first <= frame <= region.last for region in self._new_regions):
+            return None
         near = [one.boxes[frame - one.first] for one in beside if one.index in self._changed]
-        near += [region.box for region in self._new_regions if region.first <= frame <= region.last]
         if any(_touches(window, _wide(other)) for other in near):
             return None
         with self._lock:
@@ -94,7 +98,7 @@ class PaintedPatches:
         return Patch(x, y, np.frombuffer(data, np.uint8).reshape(shape), points, box)
 
     def keep(self, track: int, frame: int, patch: Patch) -> None:
-        """Keep a patch for the next render.
+        """Keep a patch for the next render, as long as there is room.
 
         Args:
             track: Whose face.
@@ -104,6 +108,9 @@ class PaintedPatches:
         with self._lock:
             file = self._opened()
             offset = file.seek(0, 2)
+            if offset + patch.pixels.nbytes > MOST_BYTES:
+                self._kept.pop((track, frame), None)
+                return
             file.write(np.ascontiguousarray(patch.pixels).tobytes())
             shape = tuple(int(side) for side in patch.pixels.shape)
             self._kept[track, frame] = (offset, patch.x, patch.y, shape, patch.box, patch.points)

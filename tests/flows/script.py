@@ -70,6 +70,7 @@ class Script:
         self.renders: list[RenderPlan] = []
         self.rehearsals = list(rehearsals)
         self.rehearsed: list[int] = []
+        self.audio_copied = False
         self.margins: list[float] = []
         store = Store(f"file://{folder}/store")
         clock = Clock(1, "video", Collector())
@@ -130,7 +131,7 @@ class Script:
             np.zeros((count, 4), np.float32),
             np.zeros((count, 5, 2), np.float32),
         )
-        return Rendered(support.opener([]), painted)
+        return Rendered(support.opener([]), painted, audio_copied=self.audio_copied)
 
     def audit(self) -> Report:
         """What the audit of the last render says."""

@@ -160,9 +160,8 @@ def test_a_video_shows_every_stage_that_its_recipe_calls_in_order(
     # References are embedded beside the stages that follow.
     assert shown.index("sample faces") < shown.index(aside.name) < shown.index("select frontal frames")
     shown.remove(aside.name)
-    numbered = {"inpaint", "verify anonymity", "preaudit"}
+    numbered, once = {"inpaint", "verify anonymity", "preaudit"}, {"measure control strangers", "reassemble", "audit"}
     assert shown == [
-        f"{name} 1 attempt 1" if name in numbered else f"{name} 1" if name in ("reassemble", "audit") else name
-        for name in wanted
+        f"{name} 1 attempt 1" if name in numbered else f"{name} 1" if name in once else name for name in wanted
     ]
     assert all(tags == ["cpu"] for name, tags in seen["tags"].items() if name not in ("video 1", "video 1: publish"))

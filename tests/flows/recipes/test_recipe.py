@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import threading
+import weakref
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,20 @@ def sum_up(work: Work, counted: Counted, labelled: Any = None) -> Counted:
     return Counted(counted.value + int(counted.table.sum()), counted.table)
 
 
+@dataclass(frozen=True)
+class Pair:
+    """An output of two parts."""
+
+    first: Counted
+    second: Counted
+
+
+@stage("pair up", "test-pair", 1)
+def pair_up(work: Work, number: int) -> Pair:
+    """Has parts."""
+    return Pair(Counted(number, np.zeros(2)), Counted(number, np.ones(2)))
+
+
 @stage("use what is not declared", "test-undeclared", 1)
 def undeclared(work: Work) -> Counted:
     """Loads a network that its key does not know."""
@@ -90,10 +106,10 @@ def test_a_stage_is_run_once_for_equal_inputs_stored_shown_and_timed(tmp_path: P
     shown: list[tuple[str, Any]] = []
     run, collector = runner(tmp_path, shown)
     first = count_up(run, 4)
-    assert (first.value, calls) == (5, [4]) and count_up(run, 4) is first and calls == [4]
+    assert (first.value, calls) == (5, [4]) and count_up(run, 4).value == 5 and calls == [4]
     assert sum_up(run, first).value == 8 and count_up(run, 5).value == 6 and calls == [4, -1, 5]
-    assert shown == [("count up", count_up), ("sum up", sum_up), ("count up", count_up)]
-    assert [name for _, _, name in collector.stages] == ["test-count", "test-sum", "test-count"]
+    assert shown == [("count up", count_up), ("count up", count_up), ("sum up", sum_up), ("count up", count_up)]
+    assert [name for _, _, name in collector.stages] == ["test-count", "test-count", "test-sum", "test-count"]
     assert set(run.context.clock.timings.as_dict()) == {"test-count", "test-sum"}
     # Another process finds it in the store; other settings that it reads make it again.
     again, _ = runner(tmp_path)
@@ -119,6 +135,22 @@ def test_an_input_with_a_label_numbers_the_stage(tmp_path: Path) -> None:
     run, _ = runner(tmp_path, shown)
     sum_up(run, Counted(1, np.zeros(1)), Labelled(2))
     assert shown[0][0] == "sum up attempt 2"
+
+
+def test_what_was_made_is_let_go_when_no_stage_uses_it_any_more(tmp_path: Path) -> None:
+    run, _ = runner(tmp_path)
+    made = count_up(run, 4)
+    still = weakref.ref(made)
+    assert run.digest(made) == run.digest(made)
+    del made
+    gc.collect()
+    assert still() is None and not run._digests
+
+
+def test_a_part_of_an_output_is_known_by_it(tmp_path: Path) -> None:
+    run, _ = runner(tmp_path)
+    whole = pair_up(run, 4)
+    assert run.digest(whole.first) == f"{run.digest(whole)}.first" != run.digest(whole.second)
 
 
 def test_what_cannot_be_part_of_a_key_is_refused(tmp_path: Path) -> None:
@@ -180,6 +212,12 @@ def test_what_a_recipe_calls_must_be_a_stage() -> None:
     with pytest.raises(DeclarationError, match="calls plain, which is not declared as a stage; put the decorator"):
         stages_of(calls_plain)
 
+    def calls_module(run: Any, video: Any) -> Passed:
+        return json.loads(count_up(run, 3))  # type: ignore[no-any-return, arg-type]
+
+    with pytest.raises(DeclarationError, match=r"calls json\.loads, which is not declared"):
+        stages_of(calls_module)
+
     def calls_stages(run: Any, video: Any) -> Passed:
         late = run.beside(sum_up, count_up(run, 3))
         return Passed(late.result(), None, "")  # type: ignore[arg-type]
@@ -233,7 +271,7 @@ def test_no_recipe_gets_a_result_past_the_gate_that_was_not_audited(tmp_path: Pa
     result = replace(script.render(RenderPlan(1, (), ())), file=file)
     with pytest.raises(Withheld) as never:
         run.require_audited(result)
-    assert never.value.reason == "audit_incomplete"
+    assert never.value.reason == "not_audited"
     attempts = run.attempts(script.faces, (None,))
     assert not next(attempts).rejects(report(), result)
     # What is published must have the bytes that were audited, whatever the file holds by then.

@@ -335,3 +335,43 @@ def test_one_person_s_retry_leaves_the_others_alone(script: Callable[..., Script
     assert made.run()[0] is Verdict.PUBLISHED
     assert [(one.identity, one.number) for one in made.asked] == [(0, 1), (1, 1), (2, 1), (3, 1), (2, 2)]
     assert made.rehearsed == [1, 101, 201, 301, 202] and len(made.renders) == 2
+
+
+def test_a_search_that_the_dataset_overtook_begins_anew_with_all_its_tries(script: Callable[..., Script]) -> None:
+    """Another video records another twin for the person while the third try is verified; nothing of this is a try."""
+    made = script([CLEAN], failing=(1, 2), identity_scope=IdentityScope.DATASET, max_attempts=4)
+    policy, numbers = made.policy(), []
+    (one,) = made.faces.people
+    for attempt in policy.attempts():
+        numbers.append((attempt.request.number, attempt.request.prefer))
+        twin, verified = made.twin(attempt.request)
+        if len(numbers) == 3:
+            assert made.gallery.keep(GalleryEntry("video:0", -1), one.pooled, support.twin(77))
+        if attempt.rejects(verified, twin):
+            continue
+        break
+    assert numbers == [(1, -1), (2, -1), (3, -1), (1, 77), (2, -1), (3, -1)]
+    assert [a["number"] for a in made.context.evidence.attempts] == [1, 2, 3]
+
+
+def test_a_bound_twin_is_tried_once_however_many_tries_went_before(script: Callable[..., Script]) -> None:
+    """At the end of the schedule attempts are equally strong, but this twin was never tried."""
+    made = script([KNOWN] * 7 + [CLEAN], identity_scope=IdentityScope.DATASET, max_attempts=9)
+    one, render = made.faces.people[0], made.render
+
+    def late(plan: RenderPlan) -> Rendered:
+        if len(made.renders) == 6:
+            assert made.gallery.bind([(GalleryEntry("video:0", -1), one.pooled, support.twin(55))]) == []
+        return render(plan)
+
+    made.render = late  # type: ignore[method-assign]
+    assert made.run()[0] is Verdict.PUBLISHED
+    assert made.context.evidence.attempts[-1]["candidate"] == 55
+
+
+def test_what_is_known_of_the_sound_is_told_whatever_the_verdict(script: Callable[..., Script]) -> None:
+    made = script([KNOWN], max_attempts=1)
+    made.audio_copied = True
+    with pytest.raises(Withheld):
+        made.run()
+    assert made.context.evidence.audio_copied

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from infra.media.frame import YuvFrame
 from models.interfaces.twins import Strength
 from tasks.generation.twin import TwinResult
+from tasks.output import patches as kept_patches
 from tasks.output import reassemble
 from tasks.output.patches import PaintedPatches
 from tasks.output.reassemble import RenderPlan
@@ -226,3 +227,21 @@ def test_a_person_who_is_alone_is_painted_anew(tmp_path: Path) -> None:
         reassemble.run(faces, support.Sink(), RenderPlan(number, tuple(results(0)), (), patches), painter)
         assert len(painter.rows) == found.frame_count
     assert not any(tmp_path.iterdir())
+
+
+def test_no_more_is_kept_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = support.tracks(support.track(0, x=80, side=60), support.track(1, x=240, side=60))
+    people = support.people(found)
+    opened = support.opener(support.noise(found.frame_count))
+    faces = support.analysis(found, people, support.drivings(found, people), opened)
+    monkeypatch.setattr(kept_patches, "MOST_BYTES", 100_000)
+    patches, twins = PaintedPatches(tmp_path), tuple(results(0, 1))
+    asked = []
+    for number in (1, 2):
+        whole, part, painter = support.Sink(), support.Sink(), Noting()
+        reassemble.run(faces, whole, RenderPlan(number, twins, ()), support.Painter(), 2)
+        reassemble.run(faces, part, RenderPlan(number, twins, (), patches), painter, 2)
+        assert all(np.array_equal(a.data, b.data) for a, b in zip(whole.frames, part.frames, strict=True))
+        asked.append(len(painter.rows))
+    assert 0 < asked[1] < asked[0] == 2 * found.frame_count
+    assert (tmp_path / "patches.bin").stat().st_size <= 100_000
