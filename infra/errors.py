@@ -15,6 +15,10 @@ class UsageError(AnonflowError):
     """The command or a setting is wrong; nothing was started."""
 
 
+class UnderWay(UsageError):
+    """Another process does the same work at this moment, so there is nothing to do here."""
+
+
 class DeclarationError(AnonflowError):
     """A stage or a recipe is declared wrongly: a mistake in the program, found when it is loaded or first run."""
 
@@ -49,6 +53,10 @@ class StoreError(AnonflowError):
 class StoreUnavailable(StoreError):
     """A store did not answer, refused, or is full. Says nothing about its objects: they are neither missing nor
     damaged, and the same call may succeed later."""
+
+
+class ServerUnavailable(AnonflowError):
+    """The Prefect server did not answer, or refused."""
 
 
 class TimeLimitError(AnonflowError):

@@ -469,6 +469,19 @@ class Reason(StrEnum):
     )
 
 
+STANDING = frozenset(
+    {
+        Reason.EMPTY, Reason.TRUNCATED, Reason.TOO_LARGE, Reason.TOO_SMALL, Reason.NOT_MEDIA, Reason.NOT_PICTURE,
+        Reason.PLAYLIST, Reason.NO_VIDEO, Reason.SEVERAL_PICTURES, Reason.UNCLEAR_ALPHA, Reason.SIZE_CHANGES,
+        Reason.BAD_TIMESTAMPS, Reason.BAD_STRUCTURE, Reason.FRAME_MISMATCH, Reason.UNSUPPORTED_ROTATION,
+        Reason.UNSUPPORTED_HDR, Reason.UNSUPPORTED_LAYERS, Reason.UNSUPPORTED_CROP, Reason.UNSUPPORTED_EDITS,
+        Reason.TIME_LIMIT, Reason.CRASHED, Reason.HUNG,
+    }
+)  # fmt: skip
+"""Reasons of a failure that lie in the input, or for which it was given up: the same file with the same settings and
+code would fail again. All others, the store's and the machine's, may be over at the next run."""
+
+
 def as_markdown() -> str:
     """Write the page docs/reasons.md.
 

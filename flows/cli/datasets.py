@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from flows.cli.options import Fid, People, Person, TimeLimit, recipe_options
 from infra.errors import UsageError
 from infra.settings import Settings
 
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from flows.dataset.store_layout import RunRecord
-    from infra.storage.store import Store
-
 Name = Annotated[str, typer.Argument(metavar="DATASET", help="Name of a dataset; it is shown in Prefect.")]
-_WATCH_S = 3.0
-_PATIENCE_S = 600.0
-_ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 @recipe_options()
@@ -34,7 +23,12 @@ def deploy(
     source: Annotated[str, typer.Argument(metavar="[SOURCE]", help="Its videos: a folder or a table.")] = "",
     destination: Annotated[str, typer.Argument(metavar="[DESTINATION]", help="Where its results go.")] = "",
     time_limit: TimeLimit = 300.0,
-    schedule: Annotated[str | None, typer.Option(help="Cron expression in UTC; an empty one ends it.")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Cron expression in UTC; an empty one ends it. See also `anonflow schedule`.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Give a name that is known another SOURCE or DESTINATION.")
+    ] = False,
     person: Person = "",
     people: People = "",
     pool: Annotated[str, typer.Option(help="Work pool whose workers convert shards.")] = "anonflow",
@@ -49,12 +43,19 @@ def deploy(
     _need_server()
     from flows.dataset import definition
     from flows.evaluation import pairs
-    from flows.prefect import registration
+    from flows.prefect import registration, schedules, server
     from flows.recipes.catalogue import named
+    from flows.run import sources
     from infra.storage.store import Store
     from models.selection import profiles
 
-    console = Console()
+    console = Console(highlight=False)
+    if schedule is not None and not name:
+        raise UsageError("A schedule belongs to a dataset; name one.")
+    # All that can be wrong is found out before anything is stored or registered.
+    if schedule:
+        schedules.cron_schedule(schedule)
+    server.check()
     if name:
         if not source or not destination:
             raise UsageError("A dataset needs a name, a SOURCE and a DESTINATION.")
@@ -66,16 +67,23 @@ def deploy(
             value if not value or "://" in value else str(Path(value).absolute())
             for value in (source, destination, people)
         )
+        sources.check(here, "SOURCE")
         defined = definition.define(name, here, there, settings, person, table)
-        definition.save(Store(Settings().cache_url), defined)
-        console.print(f"dataset {name} is defined", highlight=False)
+        store: Store = Store(Settings().cache_url)
+        if not replace:
+            definition.refuse_another(store, defined)
+        definition.save(store, defined)
+        console.print(f"dataset {name} is defined")
     for full_name in registration.register(pool, shards_at_a_time):
-        console.print(f"registered {full_name}", highlight=False)
-    if schedule is not None:
-        if not name:
-            raise UsageError("A schedule belongs to a dataset; name one.")
-        registration.schedule(name, schedule)
-        console.print(f"{name}: {f'runs at {schedule} (UTC)' if schedule else 'runs when triggered'}", highlight=False)
+        console.print(f"registered {full_name}")
+    schedules.move_all_shared()
+    if name:
+        registration.register_dataset(name, definition.described(defined))
+        console.print(f"registered convert-dataset/{name}")
+        if schedule is not None:
+            schedules.schedule(name, schedule)
+        times = ", ".join(schedules.schedules_of(name).schedules)
+        console.print(f"{name}: {f'runs at {times}' if times else 'runs when triggered'}")
 
 
 @recipe_options(only_given=True)
@@ -142,82 +150,64 @@ def _start(name: str, watch: bool, verb: str = "convert", **parameters: Any) -> 
     _need_server()
     from prefect.exceptions import ObjectNotFound
 
+    from flows.cli.watch import watch_to_the_end
     from flows.dataset import definition
-    from flows.prefect import registration
+    from flows.prefect import runs, server
     from infra.storage.store import Store
 
-    console = Console()
+    console = Console(highlight=False)
     definition.load(Store(Settings().cache_url), name)
     given = {key: value for key, value in parameters.items() if value is not None}
     try:
-        flow_run = registration.trigger(name, verb, **given)
+        flow_run = runs.trigger(name, verb, **given)
     except ObjectNotFound:
         raise UsageError("The deployments are not registered; run `anonflow deploy`.") from None
-    console.print(f"queued as flow run {flow_run}", highlight=False)
-    if watch and not _watched(console, name, flow_run):
+    console.print(f"queued as flow run {flow_run} {server.page('flow-run', flow_run)}".rstrip(), soft_wrap=True)
+    if watch and not watch_to_the_end(console, name, flow_run):
         raise typer.Exit(1)
 
 
-def _watched(console: Console, name: str, flow_run: UUID) -> bool:
-    """Tell what becomes of a flow run until it ends well; one that takes over from a dead worker is followed."""
-    import httpx
-
-    from flows.prefect import registration
-
-    said, silent = "", 0
-    while True:
-        try:
-            flow_run, state = registration.latest(name, flow_run)
-            silent = 0
-        except httpx.HTTPError:
-            silent += 1
-            if silent * _WATCH_S > _PATIENCE_S:
-                raise UsageError("The Prefect server does not answer; the run goes on without it.") from None
-            time.sleep(_WATCH_S)
-            continue
-        line = ": ".join(part for part in (state.name, state.message) if part) if state else ""
-        if line != said:
-            console.print(line, markup=False, highlight=False)
-            said = line
-        if state is not None and state.type.value in _ENDED:
-            return state.type.value == "COMPLETED"
-        time.sleep(_WATCH_S)
-
-
-def status(name: Annotated[str, typer.Argument(metavar="[DATASET]", help="Only this one.")] = "") -> None:
-    """Show every dataset: its last run, and what its manifest counts."""
+def schedule(
+    name: Name,
+    cron: Annotated[str, typer.Option(metavar="CRON", help="Run at these times: '0 22 * * *' is daily at ten.")] = "",
+    timezone: Annotated[str, typer.Option(help="Of the times of --cron.")] = "UTC",
+    pause: Annotated[bool, typer.Option("--pause", help="Make no runs until --resume.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Make runs again.")] = False,
+    none: Annotated[bool, typer.Option("--none", help="Take all schedules of the dataset away.")] = False,
+) -> None:
+    """Say when a dataset is converted by itself; without options, show it. Other datasets keep their schedules."""
+    if sum((bool(cron), pause, resume, none)) > 1:
+        raise UsageError("Choose one of --cron, --pause, --resume and --none.")
+    _need_server()
     from flows.dataset import definition
-    from flows.dataset.store_layout import coordinated, evaluated, last_run
+    from flows.prefect import schedules
     from infra.storage.store import Store
 
-    store = Store(Settings().cache_url)
-    table = Table(title="datasets")
-    for column in ("dataset", "last run", "inputs", "published", "redacted", "withheld", "failed"):
-        table.add_column(column, overflow="fold")
-    for known in [name] if name else definition.names(store):
-        dataset = definition.load(store, known)
-        record, counts = last_run(store, known), _counts(dataset.destination)
-        ended = "running" if coordinated(store, known) else _ended(record)
-        ended += ", being evaluated" if evaluated(store, known) else ""
-        numbers = [str(counts.get(verdict, 0)) for verdict in ("published", "redacted", "withheld", "failed")]
-        inputs = str(record.inputs) if record else ""
-        table.add_row(known, ended, inputs, *numbers)
-    Console().print(table)
+    definition.load(Store(Settings().cache_url), name)
+    if cron or none:
+        schedules.schedule(name, cron, timezone)
+    if pause or resume:
+        schedules.pause(name, pause)
+    known, console = schedules.schedules_of(name), Console(highlight=False)
+    said = f"runs at {', '.join(known.schedules)}" if known.schedules else "runs when triggered"
+    console.print(f"{name}: {said}{', but is paused' * known.paused}", markup=False)
+    for time in known.upcoming:
+        console.print(f"next: {time:%Y-%m-%d %H:%M} UTC")
 
 
-def _ended(record: RunRecord | None) -> str:
-    if record is None:
-        return "never"
-    return f"{record.finished_at[:16]}{f', {record.lost} lost' if record.lost else ''}"
+def stop(name: Name) -> None:
+    """Cancel what runs or waits of a dataset; what is done stays, and the next run goes on from there.
 
-
-def _counts(destination: str) -> dict[str, int]:
-    from collections import Counter
-
-    from flows.manifest.manifest import Manifest
+    Runs end after the step that they are at. What a schedule has planned for later stays; see `anonflow schedule`.
+    """
+    _need_server()
+    from flows.cli.watch import wait_for_the_end
+    from flows.dataset import definition
     from infra.storage.store import Store
 
-    return Counter(row.verdict.value for row in Manifest(Store(destination, private=False)).rows())
+    store: Store = Store(Settings().cache_url)
+    definition.load(store, name)
+    wait_for_the_end(Console(highlight=False), store, name)
 
 
 def worker(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from flows.cli import datasets, evaluate, explain, recheck, recipes, upkeep
+from flows.cli import datasets, evaluate, explain, recheck, recipes, status, upkeep
 from flows.cli.cache import cache_app
 from flows.cli.models import models_app
 from flows.cli.options import (
@@ -48,8 +48,8 @@ app.command(rich_help_panel="Proof")(evaluate.report)
 app.command(rich_help_panel="Proof")(recheck.recheck)
 app.command(rich_help_panel="Proof")(explain.explain)
 app.command()(recipes.recipes)
-_RUNS = (datasets.deploy, datasets.trigger, datasets.status, datasets.retry_failed, datasets.worker)
-for _command in (*_RUNS, upkeep.plan, upkeep.purge):
+_RUNS = (datasets.deploy, datasets.schedule, datasets.trigger, datasets.stop, status.status, datasets.retry_failed)
+for _command in (*_RUNS, datasets.worker, upkeep.plan, upkeep.purge):
     app.command(rich_help_panel="Datasets, workers and stores")(_command)
 
 

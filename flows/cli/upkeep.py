@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -71,33 +72,63 @@ def plan(
 def purge(
     name: Name,
     prove: Annotated[bool, typer.Option("--prove", help="List what is left; exit code 1 when there is any.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
 ) -> None:
-    """Remove for good all that the store and Prefect know about a dataset. What was published stays."""
-    from flows.dataset import purge
+    """Remove for good all that the store and Prefect know about a dataset. What was published stays.
+
+    On a terminal it asks first. With --prove it also looks for what is left of a dataset that was purged before.
+    """
+    from flows.dataset import definition, purge
     from infra.privacy import key_path, load_key
     from infra.storage.store import Store
     from infra.storage.upkeep import leftovers
     from infra.storage.upkeep import purge as erase
 
     console, url = Console(soft_wrap=True, highlight=False), Settings().cache_url
-    store = Store(url)
+    store: Store = Store(url)
+    there = name in definition.names(store)
+    if not there and not prove:
+        definition.load(store, name)
     purge.refuse_while_running(store, name)
-    doomed = purge.prefixes_of(store, name, load_key(key_path(url)))
-    erase(store, purge.followed_up(name))
-    if os.environ.get("PREFECT_API_URL"):
-        from flows.prefect import registration
+    doomed = purge.prefixes_of(store, name, load_key(key_path(url))) if there else purge.known_by_name(name)
+    left = leftovers(store, doomed)
+    if there:
+        if not yes and sys.stdin.isatty():
+            typer.confirm(
+                f"All that is known about the people of {name} goes, {len(left.objects)} objects: who has which "
+                "twin, what networks saw, the report, the definition, its runs and schedules in Prefect. Results stay. "
+                "Go on?",
+                abort=True,
+            )
+        erase(store, purge.followed_up(name))
+    server = bool(os.environ.get("PREFECT_API_URL"))
+    if not server:
+        console.print("PREFECT_API_URL is not set: nothing was looked for at a Prefect server")
+    elif there:
+        from flows.prefect import runs
 
-        console.print(f"{registration.forget(name)} flow runs deleted")
+        console.print(f"{runs.forget(name)} flow runs deleted, with the deployment and its schedules")
+    if there:
+        removed = len(left.objects)
+        left = erase(store, doomed)
+        console.print(f"{removed - len(left.objects)} objects removed from the store")
     else:
-        console.print("PREFECT_API_URL is not set: nothing was deleted at a Prefect server")
-    left = erase(store, doomed)
-    console.print(f"{len(doomed)} places purged")
+        console.print(f"There is no dataset {name} in the store.")
+    known = _left_at_server(name) if server else []
     if prove:
         left = leftovers(store, doomed)
         for path in left.objects:
             console.print(f"left: {path}", markup=False)
         for path, number in (*left.versions, *left.uploads):
             console.print(f"left: {path} {number}", markup=False)
-        console.print("nothing is left" if left.none else "something is left, see above")
-    if not left.none:
+        for what in known:
+            console.print(f"left at the Prefect server: {what}", markup=False)
+        console.print("nothing is left" if left.none and not known else "something is left, see above")
+    if not left.none or known:
         raise typer.Exit(1)
+
+
+def _left_at_server(name: str) -> list[str]:
+    from flows.prefect import runs
+
+    return runs.left(name)

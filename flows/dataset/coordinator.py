@@ -11,27 +11,28 @@ import contextlib
 import json
 import logging
 import secrets
-import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from flows.dataset import definition, shards
 from flows.dataset.definition import Dataset
 from flows.dataset.durations import lengths
+from flows.dataset.run_progress import Board, RunProgress
 from flows.dataset.scheduler import Scheduler, State
 from flows.dataset.shards import Shard
-from flows.dataset.store_layout import RunRecord, folder_of, lease_of, present_path, record_path, shard_lease
+from flows.dataset.store_layout import RunRecord, folder_of, lease_of, present_path, save_record, shard_lease
 from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from flows.run import sources
-from flows.run.cancelled import Cancelled
+from flows.run.cancelled import Cancelled, Stop
 from flows.run.convert import dataset_id, forget
 from flows.run.fingerprint import fingerprint
 from flows.run.sources import Job
-from infra.errors import UsageError
+from infra.errors import UnderWay
 from infra.settings import Settings
 from infra.storage.lease import TTL_S, Leases, boottime
 from infra.storage.store import Store
@@ -44,19 +45,6 @@ log = logging.getLogger("anonflow")
 FRUITLESS = 4
 """So many times in a row a shard may end without a single new row before the run gives it up. A video that kills its
 worker is given up by itself after two."""
-
-
-class Board(Protocol):
-    """Where a person sees how far a run is."""
-
-    def show(self, done: int, total: int, description: str) -> None:
-        """Show that so many of so many inputs have their verdict.
-
-        Args:
-            done: Inputs with a verdict.
-            total: All inputs of the run.
-            description: What is shown beside it.
-        """
 
 
 @dataclass(frozen=True)
@@ -88,6 +76,7 @@ class _Watched:
     done_before: int = 0
     silent_since: float | None = None
     deaths: int = 0
+    cancelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,9 +109,9 @@ class Coordinator:
         store: Store,
         key: bytes,
         scheduler: Scheduler,
-        board: Callable[[str], Board],
+        board: Board,
         policy: Policy | None = None,
-        cancelled: threading.Event | None = None,
+        stop: Stop | None = None,
         takeover: Takeover | None = None,
     ) -> None:
         """Args:
@@ -130,19 +119,20 @@ class Coordinator:
         store: Private store.
         key: Makes keyed ids.
         scheduler: Hands shards to workers.
-        board: Makes the board from a first description, once it is known how much there is to do.
+        board: Shows how far the run is.
         policy: How the run is cut and watched, as usual when None.
-        cancelled: Ends the run when set.
+        stop: Ends the run when set.
         takeover: What a coordinator that takes over from this one must know.
         """
         self._dataset, self._store, self._key = dataset, store, key
         self._scheduler, self._board, self._policy = scheduler, board, policy or Policy()
-        self._cancelled = cancelled or threading.Event()
+        self._stop = stop or Stop()
         mine = takeover or Takeover()
         self._handle, self._parameters = mine.handle, mine.parameters
         self._before, self._leases_before = "", list[str]()
         self._settings: Settings = dataset.with_settings()
         self._manifest = Manifest(Store(dataset.destination, private=False))
+        self._progress, self._noted = RunProgress(0, 0), dict[str, Any]()
         self.run_id = secrets.token_hex(6)
 
     def run(self) -> Concluded:
@@ -152,8 +142,10 @@ class Coordinator:
             The run that has ended.
 
         Raises:
-            UsageError: When another coordinator is at work or nothing is found.
-            Cancelled: When stopped.
+            UnderWay: When another coordinator is at work.
+            UsageError: When nothing is found.
+            Cancelled: When its process ends; another coordinator goes on. What a person cancelled ends in order, as
+                the record says.
         """
         self._store.check_exclusive()
         with Leases(self._store) as leases, self._alone(leases):
@@ -167,20 +159,26 @@ class Coordinator:
             definition.save_snapshot(self._store, folder, self._dataset)
             for piece in pieces:
                 shards.save(self._store, folder, piece)
-            lost = self._watch([_Watched(p, frozenset(ids[j.ordinal] for j in p.jobs)) for p in pieces], leases)
+            self._progress = RunProgress(len(jobs), unchanged, shards=len(pieces))
+            try:
+                self._watch([_Watched(p, frozenset(ids[j.ordinal] for j in p.jobs)) for p in pieces], leases)
+            except Cancelled:
+                if not self._stop.withdrawn:
+                    raise
+                self._call_off(pieces, leases)
             for name in [*self._leases_before, *(shard_lease(self.run_id, piece.number) for piece in pieces)]:
                 if leases.dead(name):
                     leases.forget(name)
-            return self._conclude(started, set(ids.values()), unchanged, len(pieces), lost)
+            return self._conclude(started, set(ids.values()))
 
     @contextlib.contextmanager
     def _alone(self, leases: Leases) -> Iterator[None]:
         lease = lease_of(self._dataset.name)
-        with leases.holding(lease, self._cancelled) as mine, leases.holding(f"run-{self.run_id}") as run:
-            if self._cancelled.is_set():
+        with leases.holding(lease, self._stop) as mine, leases.holding(f"run-{self.run_id}") as run:
+            if self._stop.is_set():
                 raise Cancelled
             if mine is None or run is None:
-                raise UsageError("Another run of this dataset is being coordinated; see `anonflow status`.")
+                raise UnderWay("Another run of this dataset is under way, and goes on; see `anonflow status`.")
             yield
 
     def _take_over(self) -> None:
@@ -197,8 +195,7 @@ class Coordinator:
             listed = self._store.list_tree(folder_of(self._before))
             self._leases_before += [shard_lease(self._before, n) for n in range(1, len(listed))]
             remove_for_good(self._store, folder_of(before["run"]))
-        present = {"run": self.run_id, "handle": self._handle, "parameters": self._parameters}
-        self._store.write_named(present_path(self._dataset.name), json.dumps(present).encode())
+        self._note()
 
     def _left(self, jobs: Sequence[Job], leases: Leases) -> tuple[list[Job], int]:
         """Jobs that need work, and the number of those that need none."""
@@ -216,22 +213,16 @@ class Coordinator:
         seconds = [length.seconds for length in lengths(left)] if left else []
         return shards.cut(left, seconds, self._policy.shard_s, self._policy.most)
 
-    def _watch(self, waiting: list[_Watched], leases: Leases) -> int:
-        """Submit all shards and wait for their rows; returns how many inputs were given up without one."""
-        total, lost = sum(len(watched.inputs) for watched in waiting), 0
-        if not waiting:
-            return 0
-        board = self._board(f"{total} inputs in {len(waiting)} shards")
+    def _watch(self, waiting: list[_Watched], leases: Leases) -> None:
+        """Submit all shards and wait for their rows."""
+        self._told()
         for watched in waiting:
             self._submit(watched)
         while waiting:
             self._pause()
             self._sweep(leases)
             rows = [row for row in self._manifest.rows() if row.run == self.run_id]
-            done = {row.input_id for row in rows}
-            count = Counter(row.verdict.value for row in rows)
-            board.show(len(done), total, ", ".join(f"{n} {verdict}" for verdict, n in sorted(count.items())))
-            still = []
+            done, lost, still = {row.input_id for row in rows}, self._progress.lost, []
             for watched in waiting:
                 if watched.inputs <= done:
                     continue
@@ -240,7 +231,27 @@ class Coordinator:
                     continue
                 still.append(watched)
             waiting = still
-        return lost
+            self._told(rows=rows, over=self._progress.shards - len(waiting), lost=lost)
+
+    def _told(self, **changes: Any) -> None:
+        """Show how far the run is, and note it for `anonflow status`."""
+        self._progress = replace(self._progress, **changes)
+        self._board.show(self._progress)
+        counts = {"inputs": self._progress.total, "done": self._progress.done, "verdicts": self._progress.verdicts}
+        if counts != self._noted:
+            self._note(**counts)
+            self._noted = counts
+
+    def _note(self, **counts: Any) -> None:
+        present = {"run": self.run_id, "handle": self._handle, "parameters": self._parameters, **counts}
+        self._store.write_named(present_path(self._dataset.name), json.dumps(present).encode())
+
+    def _call_off(self, pieces: Sequence[Shard], leases: Leases) -> None:
+        """End the shards, and wait until none is worked on: each ends at its next step."""
+        self._scheduler.call_off(self.run_id)
+        names, until = [shard_lease(self.run_id, piece.number) for piece in pieces], boottime() + self._policy.silence_s
+        while any([leases.alive(name) for name in names]) and boottime() < until:  # noqa: C419 - each must be asked
+            time.sleep(min(self._policy.poll_s, 1.0))
 
     def _sweep(self, leases: Leases) -> None:
         """Let no shard of the run before this one seem to run when its worker is dead."""
@@ -259,9 +270,10 @@ class Coordinator:
             watched.silent_since = None
             return False
         state = self._scheduler.state(watched.handle)
+        watched.cancelled = state is State.CANCELLED
         if state is not State.RUNNING:
             watched.silent_since = None
-            return state is State.OVER
+            return state is not State.WAITING
         # A worker that has not taken its lease yet may still be loading; one that left its lease behind is dead.
         if watched.silent_since is None:
             watched.silent_since = boottime()
@@ -274,7 +286,10 @@ class Coordinator:
         return True
 
     def _again(self, watched: _Watched, done: int) -> bool:
-        """Submit a shard again unless that has been fruitless too often."""
+        """Submit a shard again unless a person cancelled it, or that has been fruitless too often."""
+        if watched.cancelled:
+            log.warning("Shard %d was cancelled; what is left of it waits for the next run.", watched.shard.number)
+            return False
         watched.fruitless = 0 if done > watched.done_before else watched.fruitless + 1
         watched.done_before, watched.silent_since = done, None
         if watched.fruitless >= FRUITLESS:
@@ -290,21 +305,27 @@ class Coordinator:
         watched.handle = self._scheduler.submit(name, run, shard.number, shard.of, watched.attempt)
 
     def _pause(self) -> None:
-        if self._cancelled.wait(self._policy.poll_s):
+        if self._stop.wait(self._policy.poll_s):
             raise Cancelled
 
-    def _conclude(self, started: str, ids: set[str], unchanged: int, pieces: int, lost: int) -> Concluded:
+    def _conclude(self, started: str, ids: set[str]) -> Concluded:
         self._manifest.flush()
         rows = [row for row in self._manifest.rows() if row.input_id in ids]
+        progress, withdrawn = self._progress, self._stop.withdrawn
         verdicts = dict(Counter(row.verdict.value for row in rows))
+        left = len(ids) - len(rows) if withdrawn else progress.lost
         record = RunRecord(
-            self._dataset.name, self.run_id, started, _now(), len(ids), unchanged, pieces, verdicts, lost
-        )
-        self._store.write_named(record_path(self._dataset.name), json.dumps(asdict(record)).encode())
+            self._dataset.name, self.run_id, started, _now(), len(ids), progress.unchanged, progress.shards, verdicts,
+            left, withdrawn,
+        )  # fmt: skip
+        save_record(self._store, record)
+        mine = [row for row in rows if row.run == self.run_id]
+        self._board.show(replace(progress, rows=mine, over=progress.shards, lost=left))
         # What a run knows about people goes when it has ended; what was lost will be looked for anew.
         remove_for_good(self._store, folder_of(self.run_id))
         self._store.remove(present_path(self._dataset.name))
-        if not self._settings.keep_intermediates:
+        # Who has which twin is needed by whoever goes on.
+        if not (self._settings.keep_intermediates or withdrawn):
             dataset = dataset_id(self._key, self._dataset.destination, self._settings)
             forget(Gallery(self._store, self._settings.identity_scope, dataset))
         return Concluded(record, rows)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
+from flows.recipes.catalogue import named
 from infra.errors import UsageError
 from infra.settings import (
     HardFrames,
@@ -38,6 +39,9 @@ _ENUMS: dict[str, type[StrEnum]] = {
 _ALWAYS = frozenset({"name", "source", "destination", "settings"})
 # These belong to the machine that works, not to the dataset.
 _OF_WORKER = frozenset({"workers", "threads", "cache_url", "overwrite"})
+
+
+_DONE = {OnFailure.WITHHOLD: "not published with its video", OnFailure.REDACT: "covered"}
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,51 @@ def save(store: Store, dataset: Dataset) -> None:
         dataset: The definition.
     """
     store.write_named(path_of(dataset.name), _json(dataset))
+
+
+def refuse_another(store: Store, dataset: Dataset) -> None:
+    """Refuse to give a name that is known another source or destination, which may be another person's dataset.
+
+    Args:
+        store: Private store.
+        dataset: The definition that would replace the known one.
+
+    Raises:
+        UsageError: When it does.
+    """
+    if dataset.name not in names(store):
+        return
+    before = load(store, dataset.name)
+    changed = [
+        what
+        for what, old, new in (
+            ("SOURCE", before.source, dataset.source),
+            ("DESTINATION", before.destination, dataset.destination),
+        )
+        if old != new
+    ]
+    if changed:
+        raise UsageError(
+            f"There is a dataset {dataset.name} with another {' and another '.join(changed)}. Choose another name, or "
+            "change that one with --replace."
+        )
+
+
+def described(dataset: Dataset) -> str:
+    """Say what a dataset's deployment does, without where anything lies.
+
+    Args:
+        dataset: The dataset.
+
+    Returns:
+        Some sentences for the server's pages.
+    """
+    settings = dataset.with_settings()
+    return (
+        f"Converts every video of the dataset {dataset.name} that has no verdict yet. Recipe "
+        f"{named(settings.recipe, 'video').name}, profile {settings.profile}, seed {settings.seed}, twins per "
+        f"{settings.identity_scope.value}; a face that cannot be replaced safely is {_DONE[settings.on_failure]}."
+    )
 
 
 def load(store: Store, name: str) -> Dataset:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from flows.dataset.scheduler import Scheduler
 from flows.dataset.store_layout import note_work, noted_work
 from flows.run.cancelled import Cancelled, LeaseLost
-from infra.errors import StoreError, UsageError
+from infra.errors import StoreError, UnderWay
 from infra.storage.lease import Claim, Leases
 from infra.storage.store import Store
 
@@ -32,7 +32,7 @@ class Exclusive:
         handle: By which the scheduler knows the work.
         lease: Its name among the leases.
         path: Where the store notes that it is under way.
-        busy: What a UsageError says while another worker has the lease.
+        busy: What an UnderWay says while another worker has the lease.
         """
         self._store, self._scheduler, self._stop, self._handle = store, scheduler, stop, handle
         self._lease, self._path, self._busy = lease, path, busy
@@ -48,7 +48,7 @@ class Exclusive:
             What `work` returns.
 
         Raises:
-            UsageError: While another worker has the lease.
+            UnderWay: While another worker has the lease.
             LeaseLost: When another worker has taken over.
             Cancelled: When stopped.
             Exception: What the work raises.
@@ -57,7 +57,7 @@ class Exclusive:
             mine = leases.claim_patiently(self._lease, self._stop)
             self._check_cancelled(leases, mine)
             if mine is None:
-                raise UsageError(self._busy)
+                raise UnderWay(self._busy)
             try:
                 before, _ = noted_work(self._store, self._path)
                 if before not in ("", self._handle):

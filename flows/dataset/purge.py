@@ -81,6 +81,22 @@ def followed_up(name: str) -> list[str]:
     return [*leases, present_path(name), evaluation_path(name), recheck_path(name)]
 
 
+def known_by_name(name: str) -> list[str]:
+    """Return the folders and objects that hold something about a dataset whose definition is gone.
+
+    Not guaranteed: that what its videos left is among them, which lies under public ids; a purge removes the definition
+    last, so where it is gone all else was removed.
+
+    Args:
+        name: Of the dataset.
+
+    Returns:
+        The paths.
+    """
+    kept = [record_path(name), report_folder(name), f"{Prefix.IDENTIFYING.value}/{evaluation_of(name)}"]
+    return [*kept, *followed_up(name), definition.path_of(name)]
+
+
 def refuse_while_running(store: Store, name: str) -> None:
     """Refuse while a coordinator works on a dataset, or a worker evaluates or rechecks it.
 

@@ -7,11 +7,12 @@ from typing import Protocol
 
 
 class State(StrEnum):
-    """Of a submitted shard, as far as the scheduler knows."""
+    """Of a submitted shard, as far as the scheduler knows; CANCELLED by a person, so that it is not submitted again."""
 
     WAITING = "waiting"
     RUNNING = "running"
     OVER = "over"
+    CANCELLED = "cancelled"
 
 
 class Scheduler(Protocol):
@@ -50,6 +51,13 @@ class Scheduler(Protocol):
 
     def drop(self, run: str) -> None:
         """Drop the shards of a run that still wait; they need not be converted any more.
+
+        Args:
+            run: Id of the run.
+        """
+
+    def call_off(self, run: str) -> None:
+        """Cancel the shards of a run: those that wait at once, those that run at their next step.
 
         Args:
             run: Id of the run.

@@ -10,6 +10,7 @@ from functools import partial
 
 from flows.dataset import definition, shards
 from flows.dataset.store_layout import folder_of, shard_lease
+from flows.manifest.explanation import in_a_line
 from flows.manifest.rows import VideoRow
 from flows.recipes.catalogue import named
 from flows.recipes.context import Stages
@@ -19,8 +20,11 @@ from infra.errors import UsageError
 from infra.settings import Settings
 from infra.storage.lease import Leases
 from infra.storage.store import Store
+from tasks.records import Verdict
 
 log = logging.getLogger("anonflow")
+
+_LEVELS = {Verdict.FAILED: logging.ERROR, Verdict.WITHHELD: logging.WARNING}
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Machine:
 
 
 class LogReporter:
-    """Writes each verdict to a logger, by public id."""
+    """Writes each verdict to a logger, by public id, with its reason and what to do."""
 
     def __init__(self, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
         self._logger = logger
@@ -69,13 +73,13 @@ class LogReporter:
         """
 
     def finished(self, row: VideoRow, reused: bool) -> None:
-        """Log the verdict and its reason.
+        """Log the verdict.
 
         Args:
             row: Of the video.
             reused: Not used.
         """
-        self._logger.info("%s %s%s", row.public_id, row.verdict.value, f" ({row.reason})" if row.reason else "")
+        self._logger.log(_LEVELS.get(row.verdict, logging.INFO), "%s", in_a_line(row))
 
     def unchanged(self, count: int) -> None:
         """Log how many videos are unchanged, if any.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from infra.storage.inventory import store_time
@@ -18,7 +18,13 @@ where the store is."""
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What the store says about the last run of a dataset; safe to show. Times are UTC, ISO 8601."""
+    """What the store says about the last run of a dataset; safe to show. Times are UTC, ISO 8601.
+
+    Attributes:
+        verdicts: Of all inputs of the dataset, those of earlier runs too.
+        lost: Inputs that the run left without a verdict.
+        cancelled: Whether a person cancelled it.
+    """
 
     dataset: str
     run: str
@@ -29,6 +35,7 @@ class RunRecord:
     shards: int
     verdicts: dict[str, int]
     lost: int
+    cancelled: bool = False
 
 
 def folder_of(run: str) -> str:
@@ -278,6 +285,35 @@ def last_run(store: Store, dataset: str) -> RunRecord | None:
     """
     value = store.read_json(record_path(dataset))
     return RunRecord(**value) if value is not None else None
+
+
+def save_record(store: Store, record: RunRecord) -> None:
+    """Store the record of the last run of a dataset.
+
+    Args:
+        store: Private store.
+        record: Of the run.
+    """
+    values = asdict(record)
+    # Commands of a version that knows no cancelled runs can read the others.
+    if not record.cancelled:
+        del values["cancelled"]
+    store.write_named(record_path(record.dataset), json.dumps(values).encode())
+
+
+def under_way(store: Store, dataset: str) -> tuple[int, int, dict[str, int]]:
+    """Return how far the run is that is under way.
+
+    Args:
+        store: Private store.
+        dataset: Its name.
+
+    Returns:
+        (inputs of the dataset, how many have their verdict from this run, how many of each verdict); zeros where it is
+        not known yet.
+    """
+    value = store.read_json(present_path(dataset)) or {}
+    return int(value.get("inputs", 0)), int(value.get("done", 0)), dict(value.get("verdicts", {}))
 
 
 def pulled_folder(public_id: str) -> str:

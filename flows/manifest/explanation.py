@@ -192,3 +192,17 @@ def _count(number: int, what: str) -> str:
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
+
+
+def in_a_line(row: VideoRow) -> str:
+    """Say in a line what became of an input, why, and what to do.
+
+    Args:
+        row: Of the input.
+
+    Returns:
+        The line; it names the input by its public id alone.
+    """
+    known = Reason.of(row.reason)
+    why = f" ({row.reason})" if row.reason else ""
+    return f"{row.public_id} {row.verdict.value}{why}" + (f": {known.meaning} {known.remedy}" if known else "")

@@ -1,4 +1,4 @@
-"""What a person sees of a run in Prefect: tables of verdicts and of times, and how far it is.
+"""What a person sees of a run in Prefect's pages: tables of verdicts and of times, and reports in words.
 
 Everything here is keyed by public id and made of verdicts, reasons, counts and seconds; nothing tells of a person.
 """
@@ -9,17 +9,12 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
-from prefect.artifacts import (
-    create_markdown_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.events import emit_event
 
 from flows.manifest.rows import VideoRow
+from infra.reasons import Reason
 from tasks.evaluation.report.content import Content
 from tasks.records import Verdict
 
@@ -39,12 +34,25 @@ def verdicts(rows: Sequence[VideoRow], suffix: str = "") -> None:
         rows: Of the inputs.
         suffix: Tells the datasets' artifacts apart.
     """
+    table, said = verdict_table(rows)
+    create_table_artifact(key=VERDICTS + suffix, table=table, description=said)
+
+
+def verdict_table(rows: Sequence[VideoRow]) -> tuple[list[dict[str, Any]], str]:
+    """Make a table with a line per input, those that need a look first, and the whole in a line.
+
+    Args:
+        rows: Of the inputs.
+
+    Returns:
+        (lines, the whole in a line).
+    """
     order = (Verdict.FAILED, Verdict.WITHHELD, Verdict.REDACTED, Verdict.PUBLISHED)
     shown = sorted(rows, key=lambda row: (order.index(row.verdict), row.place))[:MOST_LINES]
     count = Counter(row.verdict.value for row in rows)
     said = ", ".join(f"{count[verdict.value]} {verdict.value}" for verdict in reversed(order))
     more = f" The first {MOST_LINES} of {len(rows)}; the manifest has all." if len(rows) > MOST_LINES else ""
-    create_table_artifact(key=VERDICTS + suffix, table=[_line(row) for row in shown], description=f"{said}.{more}")
+    return [_line(row) for row in shown], f"{said}.{more}"
 
 
 def times(rows: Iterable[VideoRow], suffix: str = "") -> None:
@@ -80,12 +88,11 @@ def times(rows: Iterable[VideoRow], suffix: str = "") -> None:
     )
 
 
-def report(name: str, destination: str, rows: Sequence[VideoRow], suffix: str = "") -> None:
-    """Show a page that says in words what became of a dataset, and where its tables lie.
+def report(name: str, rows: Sequence[VideoRow], suffix: str = "") -> None:
+    """Show a page that says in words what became of a dataset.
 
     Args:
         name: Of the dataset.
-        destination: Where its results lie.
         rows: Of the inputs.
         suffix: Tells the datasets' artifacts apart.
     """
@@ -96,9 +103,9 @@ def report(name: str, destination: str, rows: Sequence[VideoRow], suffix: str = 
         f"{len(rows)} inputs: {count[Verdict.PUBLISHED]} published, {count[Verdict.REDACTED]} redacted, "
         f"{count[Verdict.WITHHELD]} withheld, {count[Verdict.FAILED]} failed.",
         "",
-        *(f"- {number} {verdict}: {reason}" for (verdict, reason), number in reasons.most_common()),
+        *(f"- {number} {verdict}: {reason}. {_meaning(reason)}" for (verdict, reason), number in reasons.most_common()),
         "",
-        f"Manifest: `{destination}/manifest.parquet` and `.jsonl`.",
+        "`manifest.parquet` and `manifest.jsonl` lie beside the results; `anonflow explain` tells more of a public id.",
     ]
     create_markdown_artifact(key=REPORT + suffix, markdown="\n".join(lines))
 
@@ -153,31 +160,6 @@ def alarm(name: str, rows: Sequence[VideoRow], most: float) -> bool:
     return True
 
 
-class Progress:
-    """The progress artifact of a dataset run."""
-
-    def __init__(self, description: str, suffix: str = "") -> None:
-        self._key, self._description = PROGRESS + suffix, description
-        self._id: UUID | None = None
-
-    def show(self, done: int, total: int, description: str) -> None:
-        """Show how many of how many inputs have their verdict, if the server listens.
-
-        Args:
-            done: Inputs with a verdict.
-            total: All inputs of the run.
-            description: What is shown beside it.
-        """
-        attempt(lambda: self._show(100.0 * done / total if total else 100.0, description))
-
-    def _show(self, percent: float, description: str) -> None:
-        if self._id is None:
-            made: Any = create_progress_artifact(percent, key=self._key, description=self._description)
-            self._id = made
-        else:
-            update_progress_artifact(self._id, percent, description=description)
-
-
 def attempt(show: Callable[[], object]) -> None:
     """Show something; what cannot be shown must not end the run, and the manifest has it all.
 
@@ -188,6 +170,11 @@ def attempt(show: Callable[[], object]) -> None:
         show()
     except Exception as error:
         log.warning("Prefect could not be shown how far the run is (%s).", type(error).__name__)
+
+
+def _meaning(code: str) -> str:
+    known = Reason.of(code)
+    return f"{known.meaning} {known.remedy}" if known is not None else ""
 
 
 def _line(row: VideoRow) -> dict[str, Any]:

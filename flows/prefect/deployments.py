@@ -7,13 +7,15 @@ Parameters say which dataset, run and shard by names and numbers; where anything
 from __future__ import annotations
 
 import logging
-import threading
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any, Literal
+from uuid import UUID
 
 from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import State
+from prefect.exceptions import Abort
+from prefect.states import Cancelled as PrefectCancelled
 from prefect.states import Completed, Failed
 
 from flows.dataset import definition
@@ -23,11 +25,12 @@ from flows.evaluation.dataset_report import Evaluation
 from flows.evaluation.evaluate import EVERY
 from flows.prefect import artifacts
 from flows.prefect.prefect_scheduler import PrefectScheduler
+from flows.prefect.run_page import Logger, RunPage
 from flows.prefect.tasks import as_task, runner_for, videos_as_tasks
 from flows.recheck.dataset_recheck import DatasetRecheck
-from flows.run.cancelled import LeaseLost
+from flows.run.cancelled import Cancelled, LeaseLost, Stop
 from flows.run.recording import log_unexpected
-from infra.errors import AnonflowError
+from infra.errors import AnonflowError, UnderWay
 from infra.privacy import key_path, load_key
 from infra.settings import OnFailure, Settings
 from infra.storage.store import Store
@@ -35,12 +38,21 @@ from tasks.records import Verdict
 
 log = logging.getLogger("anonflow")
 
-Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
-
-STOP: ContextVar[threading.Event | None] = ContextVar("anonflow_stop", default=None)
-"""Set by a worker that runs flows in its own process, to stop them."""
+STOP: ContextVar[Stop | None] = ContextVar("anonflow_stop", default=None)
+"""Of the flow run; set by a worker that runs flows in its own process, to stop them."""
 WATCHED: ContextVar[bool] = ContextVar("anonflow_watched", default=False)
 """Whether the process is started anew when it ends."""
+
+
+_SUSPENDED = "Paused in order; what is done stays."
+
+
+class HandedOn(Abort):
+    """The process ends in order, and the flow run is to be run again by another."""
+
+
+class Suspended(Abort):
+    """A person paused the flow run at the server, which runs it again when it is resumed."""
 
 
 @flow(
@@ -73,41 +85,47 @@ def convert_dataset(
         How the run ended.
     """
     logger = get_run_logger()
-    store, suffix = Store(Settings().cache_url), f"-{dataset}"
+    suffix, stop, page = f"-{dataset}", STOP.get() or Stop(), RunPage(dataset, logger)
     try:
+        store = Store(Settings().cache_url)
         defined = definition.load(store, dataset)
         named = {"profile": profile, "on_failure": OnFailure(policy) if policy else None}
         chosen = {name: value for name, value in named.items() if value is not None}
         defined = replace(defined, settings=definition.changed(defined.settings, (changes or {}) | chosen))
-        stop = STOP.get() or threading.Event()
+        parameters = {
+            "profile": profile,
+            "policy": policy,
+            "only_failed": only_failed,
+            "changes": changes,
+            "shard_seconds": shard_seconds,
+            "alarm_share": alarm_share,
+        }
         coordinator = Coordinator(
             defined,
             store,
             load_key(key_path(Settings().cache_url)),
-            PrefectScheduler(stop, () if profile is None else (f"profile:{profile}",)),
-            lambda description: artifacts.Progress(description, suffix),
+            PrefectScheduler(stop, () if profile is None else (f"profile:{profile}",), _own_id()),
+            page,
             Policy(only_failed=only_failed, shard_s=shard_seconds),
             stop,
-            Takeover(
-                str(runtime.flow_run.id or ""),
-                {
-                    "profile": profile,
-                    "policy": policy,
-                    "only_failed": only_failed,
-                    "changes": changes,
-                    "shard_seconds": shard_seconds,
-                    "alarm_share": alarm_share,
-                },
-            ),
+            Takeover(str(_own_id() or ""), parameters),
         )
         done = coordinator.run()
+    except Cancelled:
+        return _stopped(stop)
+    except UnderWay as error:
+        return _skipped(error, logger)
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
-    artifacts.attempt(lambda: artifacts.verdicts(done.rows, suffix))
+    page.conclude(done.rows)
     artifacts.attempt(lambda: artifacts.times(done.rows, suffix))
-    artifacts.attempt(lambda: artifacts.report(dataset, defined.destination, done.rows, suffix))
+    artifacts.attempt(lambda: artifacts.report(dataset, done.rows, suffix))
     count = {verdict.value: done.record.verdicts.get(verdict.value, 0) for verdict in Verdict}
     said = ", ".join(f"{number} {verdict}" for verdict, number in count.items())
+    if stop.suspended:
+        raise Suspended(_SUSPENDED)
+    if done.record.cancelled:
+        return PrefectCancelled(message=f"Cancelled: {said}, {done.record.lost} left for the next run.")
     artifacts.attempt(lambda: artifacts.alarm(dataset, done.rows, alarm_share))
     if done.record.lost:
         return Failed(message=f"{said}; {done.record.lost} inputs without a verdict, see the workers' logs.")
@@ -132,9 +150,11 @@ def convert_shard_flow(dataset: str, run: str, number: int) -> State[None]:
         How the conversion ended.
     """
     logger = get_run_logger()
-    stop = STOP.get() or threading.Event()
+    stop = STOP.get() or Stop()
     try:
-        summary = convert_shard(run, number, videos_as_tasks, Machine.from_environment(), log, stop, WATCHED.get())
+        summary = convert_shard(run, number, videos_as_tasks, Machine.from_environment(), logger, stop, WATCHED.get())
+    except Cancelled:
+        return _stopped(stop)
     except Exception as error:
         return _failed(f"Shard {number}", error, logger)
     if summary is None:
@@ -162,19 +182,24 @@ def evaluate_dataset(dataset: str, every: int = EVERY, fid: bool = False) -> Sta
         How the evaluation ended.
     """
     logger = get_run_logger()
+    stop = STOP.get() or Stop()
     try:
-        store, stop = Store(Settings().cache_url), STOP.get() or threading.Event()
+        store = Store(Settings().cache_url)
         run = Evaluation(
             definition.load(store, dataset),
             store,
             PrefectScheduler(stop),
             Machine.from_environment(),
             stop,
-            str(runtime.flow_run.id or ""),
+            str(_own_id() or ""),
         )
         content = run.run(every, as_task, fid)
     except LeaseLost:
         return Completed(name="Left", message="Another worker has taken this evaluation over.")
+    except Cancelled:
+        return _stopped(stop)
+    except UnderWay as error:
+        return _skipped(error, logger)
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
     artifacts.attempt(lambda: artifacts.evaluation(content, f"-{dataset}"))
@@ -199,24 +224,47 @@ def recheck_dataset(dataset: str, pull: bool = False, against_source: bool = Tru
         How the recheck ended.
     """
     logger = get_run_logger()
+    stop = STOP.get() or Stop()
     try:
-        store, stop = Store(Settings().cache_url), STOP.get() or threading.Event()
+        store = Store(Settings().cache_url)
         run = DatasetRecheck(
             definition.load(store, dataset),
             store,
             PrefectScheduler(stop),
             Machine.from_environment(),
             stop,
-            str(runtime.flow_run.id or ""),
+            str(_own_id() or ""),
         )
         done = run.run(pull, against_source, as_task)
     except LeaseLost:
         return Completed(name="Left", message="Another worker has taken this recheck over.")
+    except Cancelled:
+        return _stopped(stop)
+    except UnderWay as error:
+        return _skipped(error, logger)
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
     lines = [(one.public_id, ", ".join(one.reasons) + (" (pulled)" if one.pulled else "")) for one in done.failing]
     artifacts.attempt(lambda: artifacts.recheck(lines, done.said, f"-{dataset}"))
     return Failed(message=done.said) if done.failing else Completed(message=done.said)
+
+
+def _own_id() -> UUID | None:
+    return UUID(str(runtime.flow_run.id)) if runtime.flow_run.id else None
+
+
+def _stopped(stop: Stop) -> State[None]:
+    """How a flow run ends that was stopped. One whose process ends gets no state here: its worker hands it on."""
+    if stop.suspended:
+        raise Suspended(_SUSPENDED)
+    if stop.withdrawn:
+        return PrefectCancelled(message="Cancelled; what is not finished is left for the next run.")
+    raise HandedOn("Stopped in order, to be gone on with by another worker.")
+
+
+def _skipped(error: UnderWay, logger: Logger) -> State[None]:
+    logger.warning("Skipped: %s", error)
+    return Completed(name="Skipped", message=str(error))
 
 
 def _failed(what: str, error: Exception, logger: Logger) -> State[None]:

@@ -28,7 +28,7 @@ class _Session:
     settings: Settings
     told: Told
     made: list[Content] = field(default_factory=list)
-    raised: list[Exception] = field(default_factory=list)
+    raised: list[BaseException] = field(default_factory=list)
 
 
 _SESSION: ContextVar[_Session] = ContextVar("anonflow_evaluation")

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
+from prefect import Task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -23,7 +24,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import Cancelled as PrefectCancelled
-from prefect.states import Crashed
+from prefect.states import Cancelling, Crashed, Pending
 
 from flows.dataset.scheduler import State
 from flows.run.cancelled import Cancelled
@@ -40,21 +41,24 @@ _RUNNING = ("RUNNING", "CANCELLING")
 T = TypeVar("T")
 
 
-def _cancelled() -> Any:
-    return PrefectCancelled(message="Its run was taken over by another.")
-
-
 class PrefectScheduler:
     """Submits shards to the server at PREFECT_API_URL.
 
     Args:
         cancelled: Ends waiting for the server when set.
         tags: Put on every flow run.
+        parent: Id of the flow run that submits, on whose page the shards are shown.
         patience_s: Seconds for which a server that does not answer is asked again.
     """
 
-    def __init__(self, cancelled: threading.Event, tags: tuple[str, ...] = (), patience_s: float = PATIENCE_S) -> None:
-        self._cancelled, self._tags, self._patience_s = cancelled, tags, patience_s
+    def __init__(
+        self,
+        cancelled: threading.Event,
+        tags: tuple[str, ...] = (),
+        parent: UUID | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._cancelled, self._tags, self._parent, self._patience_s = cancelled, tags, parent, patience_s
 
     def submit(self, dataset: str, run: str, number: int, of: int, attempt: int) -> str:
         """Queue a shard; see `flows.dataset.scheduler.Scheduler`.
@@ -78,12 +82,14 @@ class PrefectScheduler:
                 deployment = client.read_deployment_by_name(SHARD_DEPLOYMENT)
             except ObjectNotFound:
                 raise UsageError(f"{SHARD_DEPLOYMENT} is not registered; run `anonflow deploy`.") from None
+            name = f"shard {number}/{of}" + (f" · again {attempt - 1}" if attempt > 1 else "")
             created = client.create_flow_run_from_deployment(
                 deployment.id,
                 parameters={"dataset": dataset, "run": run, "number": number},
-                name=f"convert · {dataset} · shard {number}/{of}" + (f" · again {attempt - 1}" if attempt > 1 else ""),
+                name=f"convert · {dataset} · {name}",
                 tags=["anonflow", f"dataset:{dataset}", f"run:{run}", *self._tags],
                 idempotency_key=f"{run}-{number}-{attempt}",
+                parent_task_run_id=self._stand_in(client, name, f"{run}-{number}-{attempt}"),
             )
             return str(created.id)
 
@@ -104,6 +110,8 @@ class PrefectScheduler:
                 kind = str(client.read_flow_run(UUID(handle)).state_type.value)
             except ObjectNotFound:
                 return State.OVER
+            if kind == "CANCELLED":
+                return State.CANCELLED
             return State.WAITING if kind in _WAITING else State.RUNNING if kind in _RUNNING else State.OVER
 
         return self._asked(read)
@@ -129,16 +137,41 @@ class PrefectScheduler:
             run: Id of the run.
         """
 
-        def cancel(client: Any) -> None:
-            tagged = FlowRunFilter(
-                tags=FlowRunFilterTags(all_=[f"run:{run}"]),
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])),
-            )
-            while found := client.read_flow_runs(flow_run_filter=tagged, limit=200):
-                for flow_run in found:
-                    client.set_flow_run_state(flow_run.id, _cancelled(), force=True)
+        self._asked(lambda client: self._cancel_waiting(client, run, "Its run was taken over by another."))
 
-        self._asked(cancel)
+    def call_off(self, run: str) -> None:
+        """Cancel the flow runs of a run's shards; those that run end at their next step.
+
+        Args:
+            run: Id of the run.
+        """
+
+        def cancel(client: Any) -> None:
+            self._cancel_waiting(client, run, "Its run was cancelled.")
+            for flow_run in client.read_flow_runs(flow_run_filter=_of(run, StateType.RUNNING), limit=200):
+                client.set_flow_run_state(flow_run.id, Cancelling(message="Its run was cancelled."))
+
+        # The coordinator is cancelled itself, and does not wait long for a server that is away.
+        with contextlib.suppress(Cancelled):
+            self._asked(cancel)
+
+    @staticmethod
+    def _cancel_waiting(client: Any, run: str, why: str) -> None:
+        state: Any = PrefectCancelled(message=why)
+        while found := client.read_flow_runs(
+            flow_run_filter=_of(run, StateType.SCHEDULED, StateType.PENDING), limit=200
+        ):
+            for flow_run in found:
+                client.set_flow_run_state(flow_run.id, state, force=True)
+
+    def _stand_in(self, client: Any, name: str, key: str) -> UUID | None:
+        """The task run of the parent that stands for a shard; its state follows the shard's. One for each key."""
+        if self._parent is None:
+            return None
+        stand_in = Task(name="convert-shard", fn=_nothing, task_run_name=name)
+        stand_in.task_key = SHARD_DEPLOYMENT
+        made = client.create_task_run(stand_in, self._parent, dynamic_key=key, name=name, state=Pending())
+        return UUID(str(made.id))
 
     def running(self, run: str) -> list[tuple[str, int]]:
         """Return the shards of a run that seem to run.
@@ -149,10 +182,7 @@ class PrefectScheduler:
         Returns:
             Handle and number of each.
         """
-        tagged = FlowRunFilter(
-            tags=FlowRunFilterTags(all_=[f"run:{run}"]),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING])),
-        )
+        tagged = _of(run, StateType.RUNNING, StateType.CANCELLING)
         found = self._asked(lambda client: client.read_flow_runs(flow_run_filter=tagged, limit=200))
         return [(str(flow_run.id), int(flow_run.parameters["number"])) for flow_run in found]
 
@@ -170,3 +200,14 @@ class PrefectScheduler:
             if self._cancelled.wait(_PAUSE_S):
                 raise Cancelled
             waited += _PAUSE_S
+
+
+def _of(run: str, *states: StateType) -> FlowRunFilter:
+    return FlowRunFilter(
+        tags=FlowRunFilterTags(all_=[f"run:{run}"]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))),
+    )
+
+
+def _nothing() -> None:
+    """Of a task run that only stands for a flow run."""

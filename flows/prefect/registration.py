@@ -1,4 +1,7 @@
-"""Work pools, queues and deployments at a Prefect server: what `anonflow deploy` makes, and prefect.yaml describes."""
+"""Work pools, queues and deployments at a Prefect server: what `anonflow deploy` makes, and prefect.yaml describes.
+
+Each dataset has a deployment of its own, `convert-dataset/NAME`, with its own schedules; see `flows.prefect.schedules`.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
-from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterKey,
-    FlowRunFilter,
-    FlowRunFilterDeploymentId,
-    FlowRunFilterTags,
-)
-from prefect.client.schemas.objects import State, StateType
-from prefect.client.schemas.schedules import CronSchedule
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables
 
-from flows.prefect.artifacts import EVALUATION, PROGRESS, RECHECK, REPORT, TIMES, VERDICTS
 from flows.prefect.deployments import convert_dataset, convert_shard_flow, evaluate_dataset, recheck_dataset
+from flows.prefect.server import connected
+from infra.errors import UsageError
 
 POOL, DATASETS, SHARDS = "anonflow", "datasets", "shards"
 
@@ -64,134 +58,99 @@ def deployments(shard_pool: str = POOL) -> tuple[tuple[Any, Deployed], ...]:
 def register(shard_pool: str = POOL, shards_at_a_time: int | None = None) -> list[str]:
     """Make or update pool, queues and deployments.
 
-    Raises what Prefect's client raises when the server cannot be reached, or has no pool called `shard_pool`.
-
     Args:
         shard_pool: Pool whose workers convert shards.
         shards_at_a_time: Limit over all workers, which also bounds the load on the storage; None for no limit.
 
     Returns:
         The deployments' full names.
-    """
-    with get_client(sync_client=True) as client:
-        _pool(client)
-        _queue(client, DATASETS, None)
-        _queue(client, SHARDS, shards_at_a_time)
-        made = []
-        for function, deployed in deployments(shard_pool):
-            client.create_deployment(
-                flow_id=client.create_flow(function),
-                name=deployed.name,
-                entrypoint=deployed.entrypoint,
-                work_pool_name=deployed.pool,
-                work_queue_name=deployed.queue,
-                description=function.description,
-                parameter_openapi_schema=function.parameters.model_dump(),
-                enforce_parameter_schema=True,
-                tags=["anonflow"],
-            )
-            made.append(f"{function.name}/{deployed.name}")
-        return made
-
-
-def schedule(dataset: str, cron: str, timezone: str = "UTC") -> None:
-    """Run a dataset at the times of a cron expression, instead of an earlier schedule of it.
-
-    Args:
-        dataset: Its name.
-        cron: The expression; an empty one ends the schedule.
-        timezone: Of the times.
-    """
-    with get_client(sync_client=True) as client:
-        deployment = _unscheduled(client, dataset)
-        if cron:
-            made = DeploymentScheduleCreate(
-                schedule=CronSchedule(cron=cron, timezone=timezone), active=True, parameters={"dataset": dataset}
-            )
-            client.create_deployment_schedules(deployment.id, [made])
-
-
-def _unscheduled(client: Any, dataset: str) -> Any:
-    """The deployment, after the dataset's schedules were taken away from it."""
-    deployment = client.read_deployment_by_name("convert-dataset/convert-dataset")
-    for known in deployment.schedules:
-        if known.parameters.get("dataset") == dataset:
-            client.delete_deployment_schedule(deployment.id, known.id)
-    return deployment
-
-
-def trigger(dataset: str, verb: str = "convert", key: str | None = None, **parameters: Any) -> UUID:
-    """Queue a run of a dataset now.
-
-    Args:
-        dataset: Its name.
-        verb: convert, evaluate or recheck.
-        key: Runs with the same key are one.
-        **parameters: Of the flow.
-
-    Returns:
-        The flow run's id, of the earlier one when there was one with this key.
 
     Raises:
-        ObjectNotFound: When nothing is registered.
+        UsageError: When the server has no pool called `shard_pool`.
+        ServerUnavailable: When it does not answer.
     """
-    with get_client(sync_client=True) as client:
-        deployment = client.read_deployment_by_name(f"{verb}-dataset/{verb}-dataset")
-        created = client.create_flow_run_from_deployment(
-            deployment.id,
-            parameters={"dataset": dataset, **parameters},
-            name=f"{verb} · {dataset}",
-            tags=["anonflow", f"dataset:{dataset}"],
-            idempotency_key=key,
-        )
-        return created.id
+    with connected() as client:
+        _pool(client)
+        try:
+            client.read_work_pool(shard_pool)
+        except ObjectNotFound:
+            raise UsageError(
+                f"The server has no work pool {shard_pool}; make it with `prefect work-pool create`."
+            ) from None
+        _queue(client, DATASETS, None)
+        _queue(client, SHARDS, shards_at_a_time)
+        for function, deployed in deployments(shard_pool):
+            _deploy(client, function, deployed, function.description)
+        return [f"{function.name}/{deployed.name}" for function, deployed in deployments(shard_pool)]
 
 
-def latest(dataset: str, flow_run: UUID) -> tuple[UUID, State[Any] | None]:
-    """Return the flow run of a dataset that matters now, given an earlier one.
+def register_dataset(dataset: str, description: str) -> UUID:
+    """Make or update the deployment of a dataset; its schedules stay as they are.
 
     Args:
         dataset: Its name.
-        flow_run: Id of the earlier flow run.
+        description: What the server's pages say of it; safe to show.
 
     Returns:
-        (id, state) of that flow run itself, or of the one that took over after its worker had died.
+        Id of the deployment.
+
+    Raises:
+        UsageError: For the name of the deployment that all datasets share.
+        ServerUnavailable: When the server does not answer.
     """
-    with get_client(sync_client=True) as client:
-        present = client.read_flow_run(flow_run)
-        tagged = FlowRunFilter(
-            tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]),
-            deployment_id=FlowRunFilterDeploymentId(any_=[present.deployment_id] if present.deployment_id else None),
-        )
-        newest = client.read_flow_runs(flow_run_filter=tagged, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
-        if newest and present.state_type in (StateType.RUNNING, StateType.CRASHED):
-            return newest[0].id, newest[0].state
-        return flow_run, present.state
+    if dataset == convert_dataset.name:
+        raise UsageError(f"A dataset cannot be called {dataset}: choose another name.")
+    with connected() as client:
+        return _of_dataset(client, dataset, description)
 
 
-def forget(dataset: str) -> int:
-    """Delete the flow runs and artifacts of a dataset at the server.
-
-    Not guaranteed: that the server's own log and event tables forget them at once; they hold names and numbers only.
+def deployment_of(client: SyncPrefectClient, dataset: str) -> Any:
+    """Return the deployment of a dataset, which is made where an earlier version of anonflow defined the dataset.
 
     Args:
+        client: Of the server.
         dataset: Its name.
 
     Returns:
-        How many flow runs there were.
+        The deployment.
     """
-    with get_client(sync_client=True) as client:
-        tagged, count = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"])), 0
-        while found := client.read_flow_runs(flow_run_filter=tagged, limit=200):
-            for flow_run in found:
-                client.delete_flow_run(flow_run.id)
-            count += len(found)
-        for key in (VERDICTS, TIMES, PROGRESS, REPORT, EVALUATION, RECHECK):
-            wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[f"{key}-{dataset}"]))
-            for artifact in client.read_artifacts(artifact_filter=wanted):
-                client.delete_artifact(artifact.id)
-        _unscheduled(client, dataset)
-        return count
+    try:
+        return client.read_deployment_by_name(f"{convert_dataset.name}/{dataset}")
+    except ObjectNotFound:
+        return client.read_deployment(_of_dataset(client, dataset, "Converts the videos of this dataset."))
+
+
+def _of_dataset(client: SyncPrefectClient, dataset: str, description: str) -> UUID:
+    deployed = Deployed(dataset, deployments()[0][1].entrypoint, POOL, DATASETS)
+    return _deploy(client, convert_dataset, deployed, description, {"dataset": dataset}, (f"dataset:{dataset}",))
+
+
+def _deploy(
+    client: SyncPrefectClient,
+    function: Any,
+    deployed: Deployed,
+    description: str,
+    parameters: dict[str, Any] | None = None,
+    tags: tuple[str, ...] = (),
+) -> UUID:
+    """Make or update a deployment. To make one that is there would take its schedules away."""
+    values: dict[str, Any] = {
+        "entrypoint": deployed.entrypoint,
+        "work_pool_name": deployed.pool,
+        "work_queue_name": deployed.queue,
+        "description": description,
+        "parameters": parameters or {},
+        "enforce_parameter_schema": True,
+        "tags": ["anonflow", *tags],
+    }
+    schema = function.parameters.model_dump()
+    try:
+        known = client.read_deployment_by_name(f"{function.name}/{deployed.name}")
+    except ObjectNotFound:
+        flow = client.create_flow(function)
+        return client.create_deployment(flow_id=flow, name=deployed.name, parameter_openapi_schema=schema, **values)
+    client.update_deployment(known.id, DeploymentUpdate(parameter_openapi_schema=schema, **values))
+    return known.id
 
 
 def _pool(client: Any) -> None:

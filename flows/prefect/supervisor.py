@@ -10,6 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from flows.prefect.stops import Stops
 
 log = logging.getLogger("anonflow")
 
@@ -17,6 +23,12 @@ PROMPT_S = 60.0
 """A process that lives for less counts as one that cannot start."""
 LONGEST_PAUSE_S = 60.0
 SUPERVISED = "ANONFLOW_SUPERVISED"
+"""Tells a worker's process the process id of its supervisor."""
+LOOK_S = 1.0
+GRACE_S = 7.0
+"""Seconds that a process has to end in order after its supervisor was killed."""
+ORPHANED = 76
+"""Exit status of a process that could not end in order within them."""
 
 
 def supervise(commands: Sequence[Sequence[str]], longest_pause_s: float = LONGEST_PAUSE_S) -> int:
@@ -77,7 +89,7 @@ class _Kept(threading.Thread):
                 if self._stopping.is_set():
                     return
                 begun = time.monotonic()
-                environment = os.environ | {SUPERVISED: "1"}
+                environment = os.environ | {SUPERVISED: str(os.getpid())}
                 self._child = subprocess.Popen(self._command, env=environment, start_new_session=True)
             status = self._child.wait()
             if self._stopping.is_set() or status == 0:
@@ -86,6 +98,30 @@ class _Kept(threading.Thread):
             pause = 1.0 if time.monotonic() - begun >= PROMPT_S else min(pause * 2, self._longest_pause_s)
             log.warning("A worker's process ended (status %d); started anew in %.0f s.", status, pause)
             self._stopping.wait(pause)
+
+
+async def end_with_supervisor(stops: Stops, scope: anyio.CancelScope) -> None:
+    """End this process when its supervisor was killed: in order where that is quick, else at once.
+
+    Nobody would stop it or start it anew otherwise, and a new worker would run beside it.
+
+    Args:
+        stops: Of its flow runs.
+        scope: Of its loops.
+    """
+    supervisor = int(os.environ[SUPERVISED])
+    if supervisor == 1:
+        # In a container its end is the end of all; and earlier versions said no more than this.
+        return
+    while os.getppid() == supervisor:
+        await anyio.sleep(LOOK_S)
+    log.warning("The supervisor of this worker was killed; ending.")
+    # What is under way when the time is up is as after any other kill: the next process goes on with it.
+    overdue = threading.Timer(GRACE_S, os._exit, (ORPHANED,))
+    overdue.daemon = True
+    overdue.start()
+    stops.end()
+    scope.cancel()
 
 
 def worker_command(arguments: Sequence[str]) -> list[str]:

@@ -1,37 +1,46 @@
 """Videos and their stages as Prefect tasks: a thin view. The manifest stays the record; results never pass through
 Prefect.
 
-Parameters and names are ordinals, stages and attempts; artifacts (`flows.prefect.artifacts`) tell of public ids alone.
+Parameters are ordinals; names and messages tell of ordinals, public ids, stages, attempts, verdicts and reasons.
 What a task works on is handed to it in the process, so that nothing of it reaches the server.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import FunctionType
 from typing import Any, TypeVar
 
+import httpx
 from prefect import Task, flow, get_client, runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.context import TaskRunContext
+from prefect.exceptions import PrefectException
+from prefect.states import Cancelled as PrefectCancelled
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.manifest.explanation import in_a_line
+from flows.manifest.rows import VideoRow
 from flows.prefect import artifacts
+from flows.run.cancelled import Cancelled
 from flows.run.convert import Summary, convert_jobs
 from flows.run.session import Outcome, Services
 from flows.run.sources import Job
 from flows.run.video import convert_video
-from infra.errors import UsageError, Withheld
+from infra.errors import AnonflowError, UsageError, Withheld
 from infra.privacy import install
 from infra.settings import Settings
 from models.selection import profiles
+from tasks.records import Verdict
 from tasks.stage import Stage
 
 T = TypeVar("T")
@@ -53,6 +62,7 @@ class _Session:
         outcomes: By ordinal, of those that are done.
         summary: Of the whole run, once it has ended.
         raised: Errors that end the run.
+        ids: Public ids by ordinal, of inputs whose content is known.
     """
 
     jobs: dict[int, Job]
@@ -60,7 +70,8 @@ class _Session:
     services: Services
     outcomes: dict[int, Outcome | None] = field(default_factory=dict)
     summary: Summary | None = None
-    raised: list[Exception] = field(default_factory=list)
+    raised: list[BaseException] = field(default_factory=list)
+    ids: dict[int, str] = field(default_factory=dict)
 
 
 class _Count:
@@ -111,20 +122,43 @@ def convert_one(ordinal: int) -> State[None]:
     """
     session = _SESSION.get()
     install(session.services.privacy)
+    own_name = _OwnName()
 
     def show(name: str, work: Callable[[], T], kind: Stage[Any, Any] | str = "") -> T:
+        own_name.tell()
         tags = {resource(session.settings, kind)} if isinstance(kind, Stage) else set()
-        return as_task(f"video {ordinal}: {name}", work, kind, tags)
+        return as_task(f"{session.ids.get(ordinal, f'video {ordinal}')}: {name}", work, kind, tags)
+
+    def identified(known: int, public_id: str) -> None:
+        session.ids[known] = public_id
+        own_name.set(f"video {known} · {public_id}")
 
     try:
-        outcome = convert_video(session.jobs[ordinal], session.settings, session.services, show)
+        services = replace(session.services, identified=identified)
+        outcome = convert_video(session.jobs[ordinal], session.settings, services, show)
         session.outcomes[ordinal] = outcome
-    except Exception as error:
+    except (Exception, Cancelled) as error:
         session.services.cancelled.set()
         return failed(error, session.raised)
     if outcome is None:
         return Completed(name="Left", message="Another process is working on it.")
-    return Completed(message=f"{outcome.row.public_id} {outcome.row.verdict.value}")
+    return verdict_state(outcome.row)
+
+
+def verdict_state(row: VideoRow) -> State[None]:
+    """Return the state of a video that has its verdict: red when it failed, grey when it was withheld, else green.
+
+    Args:
+        row: Of the video.
+
+    Returns:
+        The state; its message says what became of the video, why, and what to do.
+    """
+    if row.verdict is Verdict.FAILED:
+        return Failed(message=in_a_line(row))
+    if row.verdict is Verdict.WITHHELD:
+        return PrefectCancelled(name="Withheld", message=in_a_line(row))
+    return Completed(name=row.verdict.value.capitalize(), message=in_a_line(row))
 
 
 def convert_in_flow(jobs: list[Job], settings: Settings, services: Services) -> Summary:
@@ -189,7 +223,6 @@ def videos_as_tasks(jobs: list[Job], settings: Settings, services: Services) -> 
             future.wait()
             if session.raised:
                 raise session.raised[0]
-            future.result()
     except BaseException:
         services.cancelled.set()
         raise
@@ -239,14 +272,13 @@ def as_task(name: str, work: Callable[[], T], kind: Stage[Any, Any] | str = "", 
         What the work returns.
     """
     made: list[T] = []
-    raised: list[Exception] = []
+    raised: list[BaseException] = []
 
     def run() -> State[None]:
         try:
             made.append(work())
-        except Exception as error:
-            ended = failed(error, raised)
-            return Completed(name="Withheld", message=error.reason) if isinstance(error, Withheld) else ended
+        except (Exception, Cancelled) as error:
+            return failed(error, raised)
         return Completed()
 
     chosen = task_named(kind.name if isinstance(kind, Stage) else kind or name)
@@ -277,11 +309,11 @@ def resource(settings: Settings, stage: Stage[Any, Any]) -> str:
     return "gpu" if any(entry.gpu for entry in entries) else "cpu"
 
 
-def failed(error: Exception, raised: list[Exception]) -> State[None]:
-    """Note an error, and the state in which a run ends with it.
+def failed(error: BaseException, raised: list[BaseException]) -> State[None]:
+    """Note an error, and return the state in which a run ends with it.
 
     Prefect would send an exception's text to its server and log it, and the text of an unforeseen one may quote the
-    source; so the state says its type alone.
+    source; so its type alone is told. The texts of our own errors are safe.
 
     Args:
         error: The error.
@@ -291,7 +323,33 @@ def failed(error: Exception, raised: list[Exception]) -> State[None]:
         The state.
     """
     raised.append(error)
-    return Failed(message=type(error).__name__)
+    if isinstance(error, Withheld):
+        return PrefectCancelled(name="Withheld", message=f"{error.reason}: {error}")
+    if isinstance(error, Cancelled):
+        return PrefectCancelled(message="Stopped.")
+    return Failed(message=str(error) if isinstance(error, AnonflowError) else f"Unexpected {type(error).__name__}.")
+
+
+class _OwnName:
+    """The name of the task run that calls this."""
+
+    def __init__(self) -> None:
+        self._run = TaskRunContext.get()
+        self._untold = False
+
+    def set(self, name: str) -> None:
+        """Change the name; the server hears of it with the next state of the task run at the latest."""
+        if self._run is not None:
+            self._run.task_run.name = name
+            self._untold = True
+
+    def tell(self) -> None:
+        """Let the server show the name now, if it has recorded the task run already."""
+        if self._run is None or not self._untold:
+            return
+        with contextlib.suppress(httpx.HTTPError, PrefectException, OSError), get_client(sync_client=True) as client:
+            client.set_task_run_name(self._run.task_run.id, self._run.task_run.name)
+            self._untold = False
 
 
 def _count() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -17,9 +16,11 @@ from typing import Any
 import anyio
 import anyio.abc
 import anyio.to_thread
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import Abort
 from prefect.flow_engine import run_flow_sync
 from prefect.states import AwaitingRetry
+from prefect.states import Cancelled as PrefectCancelled
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from flows.dataset.definition import names as known_datasets
@@ -31,7 +32,10 @@ from flows.dataset.store_layout import (
     present_run,
     recheck_of,
 )
-from flows.prefect import deployments, registration
+from flows.prefect import deployments, registration, runs, schedules
+from flows.prefect.server import connected
+from flows.prefect.stops import Stops
+from flows.prefect.supervisor import end_with_supervisor
 from flows.run.cancelled import Cancelled
 from infra.errors import StoreUnavailable
 from infra.settings import Settings
@@ -71,17 +75,15 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
     _display_name = "anonflow"
     _description = "Runs anonflow's flows in one long-lived process, which keeps its networks loaded."
 
-    def __init__(
-        self, *arguments: Any, stop: threading.Event | None = None, watched: bool = False, **rest: Any
-    ) -> None:
+    def __init__(self, *arguments: Any, stops: Stops | None = None, watched: bool = False, **rest: Any) -> None:
         """Args:
         *arguments: Of Prefect's worker.
-        stop: Ends the running flows at their next step.
+        stops: End the running flows at their next step.
         watched: Whether this process is started anew when it ends, so that it may be ended for a video that hangs.
         **rest: Of Prefect's worker.
         """
         super().__init__(*arguments, **rest)
-        self._stop, self._watched = stop or threading.Event(), watched
+        self._stops, self._watched = stops or Stops(), watched
 
     async def run(
         self,
@@ -112,17 +114,30 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
         if flow is None:
             await self._propose_crashed_state(flow_run, "This worker runs anonflow's own flows only.")
             return False
-        context = copy_context()
-        context.run(deployments.STOP.set, self._stop)
-        context.run(deployments.WATCHED.set, self._watched)
-        try:
-            work = partial(run_flow_sync, flow, flow_run=flow_run, parameters=flow_run.parameters, return_type="state")
-            await anyio.to_thread.run_sync(context.run, work)
-        except Cancelled:
-            # The next process that polls goes on: a coordinator where its shards are, a worker after the last finished
-            # video.
-            await self.client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
+        with self._stops.of(flow_run.id) as stop:
+            context = copy_context()
+            context.run(deployments.STOP.set, stop)
+            context.run(deployments.WATCHED.set, self._watched)
+            parameters = flow_run.parameters
+            work = partial(run_flow_sync, flow, flow_run=flow_run, parameters=parameters, return_type="state")
+            try:
+                await anyio.to_thread.run_sync(context.run, work)
+            except (deployments.HandedOn, Cancelled):
+                # The next process that polls goes on: a coordinator where its shards are, a worker after the last
+                # finished video.
+                await self.client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
+            except deployments.Suspended:
+                log.info("A flow run was paused.")
+            except Abort:
+                # It was cancelled before it began, or another process has it.
+                await self._settle(flow_run)
         return True
+
+    async def _settle(self, flow_run: FlowRun) -> None:
+        now = await self.client.read_flow_run(flow_run.id)
+        if now.state_type is StateType.CANCELLING:
+            state: Any = PrefectCancelled(message="Cancelled before it began.")
+            await self.client.set_flow_run_state(flow_run.id, state, force=True)
 
 
 async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
@@ -136,7 +151,9 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
         datasets: Whether it coordinates datasets.
         watched: Whether this process may be ended for a video that hangs.
     """
-    stop = threading.Event()
+    # What a run says of itself belongs on its page; Prefect's own loggers stay as they are.
+    logging.getLogger("prefect.flow_runs").setLevel(logging.INFO)
+    stops = Stops()
     kinds = [(registration.SHARDS, 1)] * shards + [(registration.DATASETS, 8)] * datasets
     workers = [
         AnonflowWorker(
@@ -144,7 +161,7 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
             work_queues=[queue],
             name=f"{name}-{queue}",
             limit=limit,
-            stop=stop,
+            stops=stops,
             watched=watched,
         )
         for queue, limit in kinds
@@ -154,7 +171,7 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
         with anyio.open_signal_receiver(*_SIGNALS) as received:
             async for _ in received:
                 log.warning("Stopping; what is not finished is left for others.")
-                stop.set()
+                stops.end()
                 scope.cancel()
 
     async def resume() -> None:
@@ -163,16 +180,29 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
             while True:
                 try:
                     await anyio.to_thread.run_sync(partial(resume_orphans, store, leases))
+                    await anyio.to_thread.run_sync(_name_planned)
                 except StoreUnavailable as error:
                     log.warning("It cannot be told whether a run was left alone: %s", error)
                 await anyio.sleep(_RESUME_S)
 
     async with anyio.create_task_group() as group:
         group.start_soon(check_cancelled, group.cancel_scope)
+        group.start_soon(stops.watch)
+        if watched:
+            group.start_soon(end_with_supervisor, stops, group.cancel_scope)
         if datasets:
             group.start_soon(resume)
         for worker in workers:
             group.start_soon(worker.start)
+
+
+def _name_planned() -> None:
+    """A view, without which runs work as well; the next look may find the server again."""
+    try:
+        with connected() as client:
+            schedules.name_planned(client)
+    except Exception as error:
+        log.info("Planned runs could not be named (%s).", type(error).__name__)
 
 
 def resume_orphans(store: Store, leases: Leases) -> list[str]:
@@ -195,7 +225,7 @@ def resume_orphans(store: Store, leases: Leases) -> list[str]:
                 continue
             handle, parameters = present(store, name)
             try:
-                registration.trigger(name, verb, f"resume-{lease(name)}-{handle}-{deaths}", **parameters)
+                runs.trigger(name, verb, f"resume-{lease(name)}-{handle}-{deaths}", **parameters)
             except Exception as error:
                 log.warning("%s could not be resumed (%s); trying again.", name, type(error).__name__)
                 continue

@@ -132,8 +132,10 @@ def convert_input(
             refusal = (
                 error if isinstance(error, MediaError) else MediaError(Reason.MISSING, "The input cannot be read.")
             )
+            services.identified(job.ordinal, row.public_id)
             return record(replace(row, reason=refusal.reason, message=str(refusal)), services)
         row = new_row(public_id(services.key, digest), job, settings, services, media)
+        services.identified(job.ordinal, row.public_id)
         services.privacy.hide(job.uri, row.public_id)
         with _claimed(row.public_id, services) as claim:
             if claim is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class Services:
         stop: Everything that the process does ends at its next step when set.
         run: Id of the dataset run, if any.
         watchdog: Watches over videos that may hang, in a process that may be ended for it.
+        identified: Hears the ordinal and the public id of an input as soon as its content is known.
     """
 
     store: Store
@@ -53,6 +55,7 @@ class Services:
     stop: threading.Event = field(default_factory=threading.Event)
     run: str = ""
     watchdog: Watchdog | None = None
+    identified: Callable[[int, str], None] = field(default=lambda ordinal, public_id: None)
 
     def check(self) -> None:
         """Raise Cancelled when the run is to end."""

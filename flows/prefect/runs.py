@@ -1,0 +1,280 @@
+"""Flow runs of datasets at the server, as commands start, follow, stop and forget them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkQueueStatus
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelled, Cancelling
+
+from flows.prefect.artifacts import EVALUATION, PROGRESS, RECHECK, REPORT, TIMES, VERDICTS
+from flows.prefect.registration import DATASETS, POOL, SHARDS, deployment_of
+from flows.prefect.server import connected
+
+_ALL = 200
+_WAITING = (StateType.SCHEDULED, StateType.PENDING, StateType.PAUSED)
+_RUNNING = (StateType.RUNNING, StateType.CANCELLING)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A flow run of a dataset as it is now.
+
+    Attributes:
+        flow_run: Its id: another than before where another took over after its worker had died.
+        state: Its state.
+        progress: How far it is, in a line; empty where that is not known.
+        unattended: Queues that no worker asks for work: what waits in them waits in vain.
+    """
+
+    flow_run: UUID
+    state: State[Any] | None
+    progress: str = ""
+    unattended: tuple[str, ...] = ()
+
+
+def trigger(dataset: str, verb: str = "convert", key: str | None = None, **parameters: Any) -> UUID:
+    """Queue a run of a dataset now.
+
+    Args:
+        dataset: Its name.
+        verb: convert, evaluate or recheck.
+        key: Runs with the same key are one.
+        **parameters: Of the flow.
+
+    Returns:
+        The flow run's id, of the earlier one when there was one with this key.
+
+    Raises:
+        ObjectNotFound: When nothing is registered.
+        ServerUnavailable: When the server does not answer.
+    """
+    with connected() as client:
+        # What is registered for all datasets says whether `anonflow deploy` was ever run.
+        deployment = client.read_deployment_by_name(f"{verb}-dataset/{verb}-dataset")
+        if verb == "convert":
+            deployment = deployment_of(client, dataset)
+        created = client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters={"dataset": dataset, **parameters},
+            name=f"{verb} · {dataset}",
+            tags=["anonflow", f"dataset:{dataset}"],
+            idempotency_key=key,
+        )
+        return created.id
+
+
+def look(dataset: str, flow_run: UUID) -> Seen:
+    """Return the flow run of a dataset that matters now, given an earlier one.
+
+    Args:
+        dataset: Its name.
+        flow_run: Id of the earlier flow run.
+
+    Returns:
+        That flow run itself, or the one that took over after its worker had died.
+
+    Raises:
+        ServerUnavailable: When the server does not answer.
+    """
+    with connected() as client:
+        present = client.read_flow_run(flow_run)
+        if present.state_type in (StateType.RUNNING, StateType.CRASHED):
+            tagged = FlowRunFilter(
+                tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]),
+                deployment_id=FlowRunFilterDeploymentId(
+                    any_=[present.deployment_id] if present.deployment_id else None
+                ),
+                state=FlowRunFilterState(type=FlowRunFilterStateType(not_any_=[StateType.SCHEDULED])),
+            )
+            newest = client.read_flow_runs(flow_run_filter=tagged, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
+            present = newest[0] if newest else present
+        return Seen(present.id, present.state, _progress(client, dataset, present), _unattended(client, present))
+
+
+def _progress(client: SyncPrefectClient, dataset: str, flow_run: FlowRun) -> str:
+    """What the run's progress artifact says."""
+    wanted = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]),
+        key=ArtifactFilterKey(any_=[f"{PROGRESS}-{dataset}"]),
+    )
+    found = client.read_artifacts(artifact_filter=wanted, limit=1)
+    return (found[0].description or "") if found else ""
+
+
+def _unattended(client: SyncPrefectClient, flow_run: FlowRun) -> tuple[str, ...]:
+    """Of the queues of our own pool that this run needs those that no worker asks for work."""
+    if flow_run.state_type in _WAITING:
+        wanted = [flow_run.work_queue_name or DATASETS] if flow_run.work_pool_name in (POOL, None) else []
+    else:
+        waits = FlowRunFilter(
+            tags=FlowRunFilterTags(all_=list(flow_run.tags)),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        )
+        shards = client.read_flow_runs(flow_run_filter=waits, limit=_ALL)
+        wanted = [SHARDS] if any(run.work_queue_name == SHARDS for run in shards) else []
+    queues = [client.read_work_queue_by_name(name, work_pool_name=POOL) for name in wanted]
+    return tuple(queue.name for queue in queues if queue.status is not WorkQueueStatus.READY)
+
+
+def unfinished(client: SyncPrefectClient, dataset: str, planned: bool = False) -> list[FlowRun]:
+    """Return the flow runs of a dataset that have not ended.
+
+    Args:
+        client: Of the server.
+        dataset: Its name.
+        planned: Also those that a schedule has planned for later.
+
+    Returns:
+        The flow runs, those that run first.
+    """
+    tagged = FlowRunFilter(
+        tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_RUNNING, *_WAITING])),
+    )
+    found = client.read_flow_runs(flow_run_filter=tagged, limit=_ALL, sort=FlowRunSort.EXPECTED_START_TIME_ASC)
+    kept = [run for run in found if planned or not (run.auto_scheduled and run.state_name == "Scheduled")]
+    return sorted(kept, key=lambda run: run.state_type not in _RUNNING)
+
+
+def cancel(client: SyncPrefectClient, flow_runs: Sequence[FlowRun]) -> None:
+    """Cancel flow runs: those that wait at once, those that run at their next step.
+
+    Args:
+        client: Of the server.
+        flow_runs: The flow runs.
+    """
+    for run in flow_runs:
+        waits = run.state_type in _WAITING
+        if run.state_type is StateType.CANCELLING:
+            continue
+        state: State[Any] = Cancelled(message="Cancelled.") if waits else Cancelling(message="Ends at its next step.")
+        client.set_flow_run_state(run.id, state, force=waits)
+
+
+def stop(dataset: str) -> list[FlowRun]:
+    """Cancel whatever of a dataset runs or waits, but not what a schedule has planned for later.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        The flow runs that had not ended before; those that run end at their next step.
+
+    Raises:
+        ServerUnavailable: When the server does not answer.
+    """
+    with connected() as client:
+        found = unfinished(client, dataset)
+        cancel(client, found)
+        return found
+
+
+def known(dataset: str) -> list[FlowRun]:
+    """Return the flow runs of a dataset that run, wait, or are planned.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        The flow runs, those that run first.
+
+    Raises:
+        ServerUnavailable: When the server does not answer.
+    """
+    with connected() as client:
+        return unfinished(client, dataset, planned=True)
+
+
+def forget(dataset: str) -> int:
+    """Delete the deployment of a dataset with its schedules, its flow runs and its artifacts at the server.
+
+    Not guaranteed: that the server's own tables of events forget them at once; they hold names and numbers only.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        How many flow runs there were.
+
+    Raises:
+        ServerUnavailable: When the server does not answer.
+    """
+    with connected() as client:
+        for deployment in _deployments(client, dataset):
+            # With it go the runs that its schedules have planned.
+            client.delete_deployment(deployment)
+        for schedule, shared in _shared(client, dataset):
+            client.delete_deployment_schedule(shared, schedule)
+        count = 0
+        while found := _tagged(client, dataset):
+            for flow_run in found:
+                client.delete_flow_run(flow_run)
+            count += len(found)
+        while artifacts := _artifacts(client, dataset):
+            for artifact in artifacts:
+                client.delete_artifact(artifact)
+        return count
+
+
+def left(dataset: str) -> list[str]:
+    """Return what the server still knows about a dataset.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        Kinds and ids, empty when nothing is left.
+
+    Raises:
+        ServerUnavailable: When the server does not answer.
+    """
+    with connected() as client:
+        found = [("flow run", one) for one in _tagged(client, dataset)]
+        found += [("deployment", one) for one in _deployments(client, dataset)]
+        found += [("schedule", one) for one, _ in _shared(client, dataset)]
+        found += [("artifact", one) for one in _artifacts(client, dataset)]
+        return [f"{kind} {identifier}" for kind, identifier in found]
+
+
+def _tagged(client: SyncPrefectClient, dataset: str) -> list[UUID]:
+    tagged = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]))
+    return [run.id for run in client.read_flow_runs(flow_run_filter=tagged, limit=_ALL)]
+
+
+def _deployments(client: SyncPrefectClient, dataset: str) -> list[UUID]:
+    try:
+        return [client.read_deployment_by_name(f"convert-dataset/{dataset}").id]
+    except ObjectNotFound:
+        return []
+
+
+def _shared(client: SyncPrefectClient, dataset: str) -> list[tuple[UUID, UUID]]:
+    """Schedules of the dataset on the deployment for all, where earlier versions put them: (schedule, deployment)."""
+    try:
+        shared = client.read_deployment_by_name("convert-dataset/convert-dataset")
+    except ObjectNotFound:
+        return []
+    return [(one.id, shared.id) for one in shared.schedules if one.parameters.get("dataset") == dataset]
+
+
+def _artifacts(client: SyncPrefectClient, dataset: str) -> list[UUID]:
+    keys = [f"{key}-{dataset}" for key in (VERDICTS, TIMES, PROGRESS, REPORT, EVALUATION, RECHECK)]
+    found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=keys)), limit=_ALL)
+    return [one.id for one in found]

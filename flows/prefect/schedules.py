@@ -1,0 +1,190 @@
+"""When a dataset runs by itself: schedules of its deployment, which Prefect's commands and pages change too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+
+from flows.prefect.registration import deployment_of
+from flows.prefect.server import connected
+from infra.errors import UsageError
+
+SLUG = "anonflow"
+"""Tells the schedule that the command makes from those that a person made in Prefect's pages."""
+_SHARED = "convert-dataset/convert-dataset"
+
+
+@dataclass(frozen=True)
+class Schedules:
+    """When a dataset runs by itself.
+
+    Attributes:
+        schedules: In words, active ones and others.
+        paused: Whether none of them makes runs at present.
+        upcoming: When the next runs that the server has planned begin.
+    """
+
+    schedules: tuple[str, ...]
+    paused: bool
+    upcoming: tuple[datetime, ...]
+
+
+def cron_schedule(cron: str, timezone: str = "UTC") -> CronSchedule:
+    """Return a schedule.
+
+    Args:
+        cron: Five fields: minute, hour, day of the month, month, day of the week.
+        timezone: Of the times, by its IANA name.
+
+    Returns:
+        The schedule.
+
+    Raises:
+        UsageError: For what is no cron expression, or no time zone.
+    """
+    try:
+        return CronSchedule(cron=cron, timezone=timezone)
+    except ValueError:
+        raise UsageError(
+            f"{cron!r} is no cron expression, or {timezone!r} no time zone. Minute, hour, day of the month, month and "
+            "day of the week are wanted: '0 22 * * *' is every night at ten."
+        ) from None
+
+
+def schedule(dataset: str, cron: str, timezone: str = "UTC") -> None:
+    """Run a dataset at the times of a cron expression, instead of an earlier one that was given here.
+
+    Schedules of other datasets, and those that a person made in Prefect's pages, stay as they are.
+
+    Args:
+        dataset: Its name.
+        cron: The expression; an empty one takes all schedules of the dataset away.
+        timezone: Of the times.
+
+    Raises:
+        UsageError: For what is no cron expression, or no time zone.
+        ServerUnavailable: When the server does not answer.
+    """
+    wanted = cron_schedule(cron, timezone) if cron else None
+    with connected() as client:
+        _move_shared(client)
+        deployment = deployment_of(client, dataset)
+        for known in deployment.schedules:
+            if wanted is None or known.slug == SLUG:
+                client.delete_deployment_schedule(deployment.id, known.id)
+        if wanted is not None:
+            made = DeploymentScheduleCreate(schedule=wanted, active=True, slug=SLUG)
+            client.create_deployment_schedules(deployment.id, [made])
+
+
+def pause(dataset: str, paused: bool) -> None:
+    """Let the schedules of a dataset make no runs, or make them again; a run that is under way goes on.
+
+    Args:
+        dataset: Its name.
+        paused: Whether they make none.
+
+    Raises:
+        ServerUnavailable: When the server does not answer.
+    """
+    with connected() as client:
+        deployment = deployment_of(client, dataset)
+        (client.pause_deployment if paused else client.resume_deployment)(deployment.id)
+
+
+def schedules_of(dataset: str) -> Schedules:
+    """Return when a dataset runs by itself.
+
+    Args:
+        dataset: Its name.
+
+    Returns:
+        Its schedules.
+
+    Raises:
+        ServerUnavailable: When the server does not answer.
+    """
+    with connected() as client:
+        deployment = deployment_of(client, dataset)
+        planned = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),
+            state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Scheduled"])),
+        )
+        runs = client.read_flow_runs(flow_run_filter=planned, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=3)
+        said = tuple(_in_words(known) for known in deployment.schedules)
+        times = tuple(run.expected_start_time for run in runs if run.auto_scheduled and run.expected_start_time)
+        return Schedules(said, bool(deployment.paused), times)
+
+
+def name_planned(client: SyncPrefectClient) -> list[FlowRun]:
+    """Name the runs that the server has planned for datasets by their dataset; the server gives them names at random.
+
+    Args:
+        client: Of the server.
+
+    Returns:
+        The runs that were named.
+    """
+    wanted = FlowRunFilter(
+        tags=FlowRunFilterTags(all_=["anonflow"]),
+        state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Scheduled"])),
+    )
+    found = client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=200)
+    named = []
+    for run in found:
+        name = f"convert · {run.parameters.get('dataset')}"
+        if run.auto_scheduled and run.name != name:
+            client.update_flow_run(run.id, name=name)
+            named.append(run)
+    return named
+
+
+def move_all_shared() -> None:
+    """Give schedules that earlier versions put on one deployment to the deployments of their datasets.
+
+    Raises:
+        ServerUnavailable: When the server does not answer.
+    """
+    with connected() as client:
+        _move_shared(client)
+
+
+def _move_shared(client: SyncPrefectClient) -> None:
+    try:
+        shared = client.read_deployment_by_name(_SHARED)
+    except ObjectNotFound:
+        return
+    for known in shared.schedules:
+        dataset = known.parameters.get("dataset")
+        if not dataset:
+            continue
+        deployment = deployment_of(client, dataset)
+        slug = None if any(other.slug == SLUG for other in deployment.schedules) else SLUG
+        made = DeploymentScheduleCreate(schedule=known.schedule, active=known.active, slug=slug)
+        client.create_deployment_schedules(deployment.id, [made])
+        client.delete_deployment_schedule(shared.id, known.id)
+
+
+def _in_words(known: Any) -> str:
+    schedule = known.schedule
+    if isinstance(schedule, CronSchedule):
+        said = f"{schedule.cron} ({schedule.timezone or 'UTC'})"
+    else:
+        interval = getattr(schedule, "interval", None)
+        said = f"every {interval}" if interval is not None else str(getattr(schedule, "rrule", ""))
+    return said if known.active else f"{said}, not active"
