@@ -17,6 +17,7 @@ SLOW = frozenset(
         "flows/dataset/test_coordinator.py",
         "flows/evaluation/test_evaluate.py",
         "flows/manifest/test_review.py",
+        "flows/prefect/test_automations.py",
         "flows/prefect/test_schedules.py",
         "flows/prefect/test_tasks.py",
         "flows/recipes/test_diffusion.py",

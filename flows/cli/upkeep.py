@@ -22,11 +22,11 @@ def plan(
     workers: Annotated[int, typer.Option(min=1, help="Workers that would share the work.")] = 1,
     price: Annotated[float | None, typer.Option(help="Price of an hour of one worker.")] = None,
 ) -> None:
-    """Say what a conversion would take, without converting anything: videos, hours, storage, cost."""
+    """Say what a conversion would take, without converting anything: videos, time, storage, cost."""
     from collections import Counter
 
     from flows.dataset.durations import lengths
-    from flows.dataset.estimate import estimate
+    from flows.dataset.estimate import estimate, spoken
     from flows.manifest.manifest import Manifest
     from flows.run import sources
     from flows.run.fingerprint import fingerprint
@@ -48,15 +48,19 @@ def plan(
     with Console().status("reading headers"):
         found = lengths(left)
     made = estimate(left, found, len(jobs) - len(left), others, rows, profile, workers, price)
+    shards = f"{made.shards} shard{'s' * (made.shards != 1)}"
+    if 0 < made.useful < workers:
+        enough = "1 worker does" if made.useful == 1 else f"{made.useful} workers do"
+        shards += f": more than {enough} not help"
     table = Table(title="plan", show_header=False)
     lines = {
         "videos to convert": str(made.clips),
         "unchanged": str(made.unchanged),
-        "hours of video": f"{made.hours:.2f}",
+        "length of the videos": spoken(made.video_s),
         "people": "not known yet" if made.identities is None else f"{made.identities} in what is done",
-        "hours of work": f"{made.work_hours:.1f} (by {made.basis})",
-        "hours until done": f"{made.wall_hours:.1f} with {workers} worker{'s' * (workers > 1)}",
-        "shards": str(made.shards),
+        "work of one worker": f"{spoken(made.work_s)} (by {made.basis})",
+        "time until done": f"{spoken(made.wall_s)} with {workers} worker{'s' * (workers > 1)}",
+        "shards": shards,
         "source": f"{made.source_bytes / 1e9:.2f} GB",
         "results": f"about {made.result_bytes / 1e9:.2f} GB",
         "without readable headers": str(made.unreadable),

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
 ROOT = Path(__file__).resolve().parents[2]
 USER = "anonflow"
 _TUNING = {
@@ -118,11 +120,11 @@ class Topology:
         weights = os.environ.get("ANONFLOW_WEIGHTS")
         return kept | ({"ANONFLOW_WEIGHTS": weights} if weights else {})
 
-    def start_server(self, at: int = 0) -> None:
-        """Start, or start again, the Prefect server. at: the port, for the first start."""
+    def start_server(self, at: int = 0, python: str = sys.executable) -> None:
+        """Start, or start again, the Prefect server. at: the port, for the first start; python: whose Prefect."""
         self._server_port = at or self._server_port
         port = str(self._server_port)
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+        command = [python, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
         self.server = self.start("server", command)
         wait_for("the Prefect server", lambda: answers(self._server_port, "/api/health"))
 
@@ -190,6 +192,34 @@ def running(folder: Path) -> Iterator[Topology]:
         _store(topology, stack)
         _server(topology, stack)
         yield topology
+
+
+@contextlib.contextmanager
+def only_a_server(folder: Path, database: str = "", python: str = sys.executable) -> Iterator[Topology]:
+    """Start a Prefect server alone, whose scheduler looks every second; this process speaks to it meanwhile.
+
+    database: its address; SQLite in the folder when empty. python: whose Prefect.
+    """
+    topology, home = Topology(folder), folder / "prefect"
+    (port,) = free_ports(1)
+    api = f"http://127.0.0.1:{port}/api"
+    topology.environment = topology.inherited() | {
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_DATABASE_CONNECTION_URL": database or f"sqlite+aiosqlite:///{home / 'server.db'}",
+        "PREFECT_API_URL": api,
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    home.mkdir()
+    try:
+        topology.start_server(port, python)
+        with temporary_settings({PREFECT_API_URL: api}):
+            yield topology
+    finally:
+        if topology.server is not None:
+            end(topology.server)
 
 
 def _postgres(topology: Topology, stack: contextlib.ExitStack) -> None:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from prefect.events.schemas.automations import AutomationCore
 
 from flows.manifest.rows import VideoRow
 from flows.prefect import artifacts
 from tasks.records import Verdict
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def row(n: int, verdict: Verdict, reason: str = "", **seconds: float) -> VideoRow:
@@ -79,17 +74,6 @@ def test_the_alarm_is_rung_above_the_share_only(made: list[dict[str, Any]]) -> N
     assert not artifacts.alarm("talks", ROWS, 0.7) and not artifacts.alarm("talks", [], 0.0) and made == []
     assert artifacts.alarm("talks", ROWS, 0.5)
     assert made[0]["event"] == artifacts.ALARM and made[0]["payload"]["share"] == 0.6667
-
-
-def test_the_example_automation_listens_to_the_alarm(made: list[dict[str, Any]]) -> None:
-    (described,) = yaml.safe_load((ROOT / "infra" / "automations" / "withheld.yaml").read_text("utf-8"))["automations"]
-    automation = AutomationCore.model_validate(described)
-    assert automation.trigger.expect == {artifacts.ALARM}  # type: ignore[union-attr]
-    artifacts.alarm("talks", ROWS, 0.5)
-    (pattern,) = described["trigger"]["match"].values()
-    assert made[0]["resource"]["prefect.resource.id"].startswith(pattern.removesuffix("*"))
-    body = described["actions"][0]["body"]
-    assert all(f"event.payload['{key}']" in body for key in ("inputs", "withheld or failed"))
 
 
 def test_nothing_shown_holds_attributes_or_distances(made: list[dict[str, Any]]) -> None:

@@ -7,45 +7,15 @@ appears shows that server, database layer and schedule fit together.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.prefect import registration
-from tests.integration.topology import Topology, end, free_ports
+from tests.integration.topology import Topology
 
 _PATIENCE_S = 60.0
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topology]:
-    """A Prefect server on SQLite, on loopback, whose scheduler looks every second; this process speaks to it."""
-    started = Topology(tmp_path)
-    (port,) = free_ports(1)
-    api = f"http://127.0.0.1:{port}/api"
-    home = tmp_path / "prefect"
-    started.environment = started.inherited() | {
-        "PREFECT_HOME": str(home),
-        "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'server.db'}",
-        "PREFECT_API_URL": api,
-        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "1",
-        "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }
-    home.mkdir()
-    try:
-        started.start_server(port)
-        with temporary_settings({PREFECT_API_URL: api}):
-            yield started
-    finally:
-        if started.server is not None:
-            end(started.server)
 
 
 def scheduled() -> list[FlowRun]:
