@@ -1,4 +1,4 @@
-"""Stopping the flow runs of a worker's process: all of them when it ends, single ones when a person cancels or pauses them."""
+"""Stopping the flow runs of a worker's process: all when it ends, single ones when a person cancels or pauses them."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import StateType
 
-from flows.prefect import registration
+from flows.prefect import registration, schedules
 from tests.integration.topology import ROOT, Topology, only_a_server
 
 # Installs a Prefect server.
@@ -112,20 +112,20 @@ def test_schedules_of_several_datasets_give_runs_and_do_not_touch_each_other(ser
     registration.register()
     crons = {"films": "*/5 * * * *", "talks": "*/7 * * * *", "calls": "2-59/9 * * * *"}
     for dataset, cron in crons.items():
-        registration.schedule(dataset, cron)
+        schedules.schedule(dataset, cron)
     found = becomes(lambda found: found.keys() == crons.keys(), server)
     assert all(at.minute % 5 == 0 for at in found["films"])
     assert all(at.minute % 7 == 0 for at in found["talks"])
     assert all(at.minute % 9 == 2 for at in found["calls"])
 
-    registration.schedule("talks", "30 3 * * *")
+    schedules.schedule("talks", "30 3 * * *")
     found = becomes(
         lambda now: now.keys() == crons.keys() and all((at.hour, at.minute) == (3, 30) for at in now["talks"]), server
     )
     assert all(at.minute % 5 == 0 for at in found["films"])
     assert all(at.minute % 9 == 2 for at in found["calls"])
 
-    registration.schedule("calls", "")
+    schedules.schedule("calls", "")
     found = becomes(lambda now: now.keys() == {"films", "talks"}, server)
     assert all((at.hour, at.minute) == (3, 30) for at in found["talks"])
     # The scheduler looks every second: runs that are gone for good do not come back.

@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
 
-from flows.prefect import registration
+from flows.prefect import registration, schedules
 from tests.integration.topology import Topology
 
 _PATIENCE_S = 60.0
@@ -28,12 +28,12 @@ def scheduled() -> list[FlowRun]:
 def test_a_schedule_gives_runs(server: Topology) -> None:
     registration.register()
     assert not scheduled()
-    registration.schedule("films", "*/5 * * * *")
+    schedules.schedule("films", "*/5 * * * *")
     until = time.monotonic() + _PATIENCE_S
     while not (found := scheduled()) and time.monotonic() < until:
         time.sleep(0.5)
     log = (server.folder / "server.log").read_text("utf-8", errors="replace")
     assert found, f"no run was planned in {_PATIENCE_S:g} s; the server says:\n{log[-4000:]}"
     assert {run.parameters["dataset"] for run in found} == {"films"}
-    registration.schedule("films", "")
+    schedules.schedule("films", "")
     assert not scheduled()
