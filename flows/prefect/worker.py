@@ -85,6 +85,11 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
         super().__init__(*arguments, **rest)
         self._stops, self._watched = stops or Stops(), watched
 
+    async def _get_scheduled_flow_runs(self) -> list[Any]:
+        """Leave a run that is still ending here, since it was resumed at once: Prefect's worker would fail at it."""
+        here = self.limiter.statistics().borrowers
+        return [entry for entry in await super()._get_scheduled_flow_runs() if entry.flow_run.id not in here]
+
     async def run(
         self,
         flow_run: FlowRun,

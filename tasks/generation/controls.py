@@ -29,7 +29,7 @@ from tasks.generation.limits import InPlace, Source
 from tasks.generation.painting import Trial, show, spread
 from tasks.generation.site import Site
 from tasks.generation.strength import seed_of, strength_of
-from tasks.stage import Work, stage
+from tasks.stage import Advance, Work, stage
 
 VERSION = 3
 TOO_FEW, INDISTINCT = Reason.NO_CONTROLS, Reason.INDISTINCT
@@ -151,7 +151,7 @@ def measure_controls(work: Work, faces: Analysis, site: Site, person: Identity) 
     )
     seed = seed_of(work.settings.seed, f"{work.public_id}:{person.index}")
     try:
-        return run(site, person, faces.appearance(person), limits.sources_of(faces, person), tools, seed)
+        return run(site, person, faces.appearance(person), limits.sources_of(faces, person), tools, seed, work.advance)
     except Withheld as doubt:
         return Controls("", (), (), (), (), (), 0.0, doubt.reason)
 
@@ -182,6 +182,7 @@ def run(
     sources: Sequence[Source],
     tools: Tools,
     seed: int,
+    advance: Advance = lambda done: None,
 ) -> Controls:
     """Measure one identity in place.
 
@@ -192,6 +193,7 @@ def run(
         sources: What each embedder sees of it.
         tools: By what it is measured.
         seed: Of the identity, by which the strangers are drawn.
+        advance: Called with the number of strangers that were painted, which takes seconds for each.
 
     Returns:
         What was measured.
@@ -200,7 +202,7 @@ def run(
         Withheld: `no_controls` where fewer than `COUNT` people could be painted.
     """
     embedders, landmarker = tools.embedders, tools.landmarker
-    people, seen, shown = _painted(site, job_of(site, identity, appearance, embedders[0].name, seed), tools)
+    people, seen, shown = _painted(site, job_of(site, identity, appearance, embedders[0].name, seed), tools, advance)
     if len(people) < COUNT:
         raise Withheld(TOO_FEW, TOO_FEW.meaning)
     general = tuple(calibration(embedder.name).far_1 for embedder in embedders)
@@ -220,13 +222,15 @@ def run(
     )
 
 
-def _painted(site: Site, job: TwinJob, tools: Tools) -> tuple[list[Twin], list[tuple[Floats, ...]], tuple[Sample, ...]]:
+def _painted(
+    site: Site, job: TwinJob, tools: Tools, advance: Advance
+) -> tuple[list[Twin], list[tuple[Floats, ...]], tuple[Sample, ...]]:
     """Control strangers, what each embedder sees of them, and the samples into which all of them were painted."""
     some, strength = spread(site.samples), strength_of(1)
     people: list[Twin] = []
     seen: list[tuple[Floats, ...]] = []
     shown: tuple[Sample, ...] | None = None
-    for twin in tools.strangers.strangers(job, COUNT):
+    for tried, twin in enumerate(tools.strangers.strangers(job, COUNT), start=1):
         trial = Trial(site.fit(_halved(twin), tools.motion, strength), site.drivings, tools.motion, strength)
         one = show(trial, some, tools.landmarker, tools.embedders, tools.workers)
         # All are compared on the same samples; where one person cannot be painted, none can.
@@ -234,6 +238,7 @@ def _painted(site: Site, job: TwinJob, tools: Tools) -> tuple[list[Twin], list[t
         if one.samples and one.samples == shown:
             people.append(twin)
             seen.append(one.vectors)
+        advance(tried)
     return people, seen, shown or ()
 
 

@@ -54,7 +54,14 @@ def lines() -> list[Requirement]:
 
 def installed(folder: Path, *options: str | Path) -> str:
     """Python of a new environment with a Prefect server."""
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", folder / "bin" / "python"]
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--python",
+        folder / "bin" / "python",
+    ]
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True, timeout=120)
     subprocess.run([*pip, "install", "--quiet", *options, *map(str, lines())], check=True, timeout=480)
     return str(folder / "bin" / "python")

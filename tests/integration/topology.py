@@ -143,11 +143,11 @@ class Topology:
         """The command line of a worker."""
         return [sys.executable, "-m", "flows.cli.main", "worker", "--threads", "1"]
 
-    def anonflow(self, *arguments: str, seconds: float = 900.0) -> subprocess.CompletedProcess[str]:
+    def anonflow(self, *arguments: str, seconds: float = 900.0, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
             [sys.executable, "-m", "flows.cli.main", *arguments],
-            env=self.environment,
+            env=self.environment | environment,
             cwd=ROOT,
             capture_output=True,
             text=True,
