@@ -40,7 +40,7 @@ def place(folder: Path, fill: Callable[[Path], None]) -> None:
 
 
 def _place(target: Path, fill: Callable[[Path], None]) -> None:
-    _check(target)
+    check(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     # Beside the target, since a rename cannot leave a file system. What a killed process left goes with the next.
     desk = target.with_name(f".{target.name}.parts")
@@ -50,16 +50,26 @@ def _place(target: Path, fill: Callable[[Path], None]) -> None:
             new.mkdir(mode=0o700)
             fill(new)
             Disk(new, private=True).write(MARKER, _SAYS)
-            _check(target)
+            check(target)
             _swap(new, target, room / "old")
     finally:
         with contextlib.suppress(OSError):
             desk.rmdir()
 
 
-def _check(folder: Path) -> None:
-    """Raise UsageError unless a report may go there: nothing is there, or an empty folder, or a report and no more."""
+def check(folder: Path) -> None:
+    """Check that a report may go there: nothing is there, or an empty folder, or a report and no more.
+
+    Args:
+        folder: where the report is to go.
+
+    Raises:
+        UsageError: something else is there, or nothing can be written there.
+    """
     if not os.path.lexists(folder):
+        above = next(one for one in Path(os.path.abspath(folder)).parents if os.path.lexists(one))
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            raise UsageError("The folder for the report cannot be made where it is to lie; name another place.")
         return
     if folder.is_symlink() or not folder.is_dir():
         raise UsageError("There is a file or a link where the report is to go; name a folder that does not exist yet.")

@@ -56,7 +56,7 @@ def check(content: Content) -> None:
         UsageError: names or keys cannot be used.
         ValueError: there are pictures of the source without `content.reviewer`.
     """
-    keys, names = [page.key for page in content.pages], [page.name for page in content.pages]
+    keys = [page.key for page in content.pages]
     if not all(_KEY.fullmatch(key) for key in keys):
         raise UsageError(
             "A key of a page is no safe file name: use up to 100 letters, digits, hyphens and underscores."
@@ -64,12 +64,27 @@ def check(content: Content) -> None:
     # Some file systems do not tell upper from lower case.
     if len({key.lower() for key in keys}) < len(keys):
         raise UsageError("Two pages have the same key; give each file one of its own.")
+    check_names([page.name for page in content.pages], content.title)
+    if not content.reviewer and any(page.source_sheet for page in content.pages):
+        raise ValueError("Pictures of the source may be in a reviewer's report only.")
+
+
+def check_names(names: Sequence[str], title: str) -> None:
+    """Check the names of files and the title that a report is to have.
+
+    Args:
+        names: of all its files.
+        title: of the report.
+
+    Raises:
+        UsageError: they cannot be used.
+    """
     if len(set(names)) < len(names) or machine.DATASET in names or "" in names:
         raise UsageError("The name of a file is empty, is there twice, or is `dataset`; rename the file.")
     if not all(_is_text(name) for name in names):
         raise UsageError("The name of a file is no Unicode text; rename the file.")
-    if not content.reviewer and any(page.source_sheet for page in content.pages):
-        raise ValueError("Pictures of the source may be in a reviewer's report only.")
+    if not _is_text(title):
+        raise UsageError("The title of the report is no Unicode text; give another one.")
 
 
 def worst_first(pages: Iterable[Page]) -> list[Page]:
