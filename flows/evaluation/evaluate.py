@@ -86,7 +86,7 @@ def check(request: Request, settings: Settings) -> None:
             "An evaluation uses the profile evaluation or evaluation-fid, and looks at every frame or every few."
         )
     _check_place(request)
-    folder.check(request.out)
+    folder.check_place(request.out)
     profiles.ready(settings)
 
 
@@ -123,7 +123,7 @@ def evaluate(
     check(request, settings)
     key = load_key(key_path(settings.cache_url))
     pairing = pair_up(request.originals, request.anonymized, key, request.person, request.people, request.others)
-    page.check_names([pair.name for pair in pairing.pairs if pair.anonymized is not None], request.title)
+    folder.check_names([pair.name for pair in pairing.pairs if pair.anonymized is not None], request.title)
     filter_ = PrivacyFilter()
     for pair in (*pairing.pairs, *pairing.others):
         for job in (pair.original, *pair.copies):

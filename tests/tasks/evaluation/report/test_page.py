@@ -163,8 +163,8 @@ def test_a_title_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_report_below_a_file_is_refused_beforehand(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="another place"):
-        folders.check(tmp_path / "file" / "deep" / "report")
-    folders.check(tmp_path / "deep" / "report")
+        folders.check_place(tmp_path / "file" / "deep" / "report")
+    folders.check_place(tmp_path / "deep" / "report")
 
 
 def test_report_without_anything(tmp_path: Path) -> None:
