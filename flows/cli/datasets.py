@@ -42,7 +42,7 @@ def deploy(
     """
     _need_server()
     from flows.dataset import definition
-    from flows.evaluation import pairs
+    from flows.evaluation import who
     from flows.prefect import registration, schedules, server
     from flows.recipes.catalogue import named
     from flows.run import sources
@@ -62,7 +62,7 @@ def deploy(
         settings = Settings(**chosen, time_limit=time_limit)
         profiles.roles(settings)
         named(settings.recipe, "video")
-        pairs.who_is_who(person, people)
+        who.who_is_who(person, people)
         here, there, table = (
             value if not value or "://" in value else str(Path(value).absolute())
             for value in (source, destination, people)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.dataset.store_layout import evaluation_of
+from flows.evaluation import counts
 from flows.evaluation.adversaries import numbers as adversary_numbers
 from flows.evaluation.measure import Measurer
 from flows.evaluation.pair_work import Looked, Told, Work
@@ -26,7 +27,7 @@ from models.selection import profiles
 from tasks.evaluation.metrics import privacy
 from tasks.evaluation.metrics.definition import Figure
 from tasks.evaluation.metrics.picture.frechet import FRECHET
-from tasks.evaluation.report import compose, page
+from tasks.evaluation.report import compose, folder, page
 from tasks.evaluation.report.compose import Facts
 from tasks.evaluation.report.content import Content
 from tasks.evaluation.report.verdict import Limits
@@ -76,7 +77,8 @@ def check(request: Request, settings: Settings) -> None:
         settings: Of the evaluation.
 
     Raises:
-        UsageError: For a report without a place of its own, or settings that are not for an evaluation.
+        UsageError: For a report without a place of its own, one that cannot be written there, or settings that are not
+            for an evaluation.
         WeightsError: When weights are not in place.
     """
     if settings.profile not in (PROFILE, WITH_FID) or request.every < 1:
@@ -84,6 +86,7 @@ def check(request: Request, settings: Settings) -> None:
             "An evaluation uses the profile evaluation or evaluation-fid, and looks at every frame or every few."
         )
     _check_place(request)
+    folder.check_place(request.out)
     profiles.ready(settings)
 
 
@@ -120,14 +123,16 @@ def evaluate(
     check(request, settings)
     key = load_key(key_path(settings.cache_url))
     pairing = pair_up(request.originals, request.anonymized, key, request.person, request.people, request.others)
+    folder.check_names([pair.name for pair in pairing.pairs if pair.anonymized is not None], request.title)
     filter_ = PrivacyFilter()
     for pair in (*pairing.pairs, *pairing.others):
-        filter_.hide(pair.original.uri, f"input {pair.ordinal}")
+        for job in (pair.original, *pair.copies):
+            filter_.hide(job.uri, f"input {pair.ordinal}")
     install(filter_)
     limits = _limits(settings)
-    with scratch() as folder:
+    with scratch() as room:
         owner = evaluation_of(request.dataset) if request.dataset else ""
-        measurer = Measurer(settings, Store(settings.cache_url), key, folder, request.every, owner)
+        measurer = Measurer(settings, Store(settings.cache_url), key, room, request.every, owner)
         work = Work(measurer, limits, request.reviewer, told, show, check_cancelled)
         looked = work.all([*pairing.pairs, *pairing.others], settings.workers)
         faces = work.frechet.figure() if settings.profile == WITH_FID else None
@@ -158,21 +163,11 @@ def _concluded(
             attacks.append(privacy.attack(embedded, name, limit.far_1))
     adversaries = adversary_numbers(pairing, looked, others, limits, check_cancelled)
     shown = [one.page for one in looked if one.page is not None]
-    without = sum(pair.anonymized is None for pair in pairing.pairs)
     facts = Facts(
         title=request.title,
         made_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         software=f"anonflow {version()}",
-        counts=(
-            ("originals", len(pairing.pairs)),
-            ("people in them, as labelled", pairing.people),
-            ("anonymized files compared", len(shown)),
-            ("originals without a result", without),
-            ("anonymized files without an original", pairing.strangers),
-            ("files that could not be measured", sum(bool(one.reason) for one in looked)),
-            ("faces compared", sum(clip.faces for clip in clips if clip.shared)),
-            *_counts_of_others(pairing, others),
-        ),
+        counts=counts.of(pairing, looked, others, attacks),
         independent=(profiles.independent_attackers() or [""])[0],
         settings=(
             ("attackers", ", ".join(limits)),
@@ -182,20 +177,11 @@ def _concluded(
         ),
         reviewer=request.reviewer,
         unexamined=pairing.strangers,
+        other_inputs=pairing.other_inputs,
+        labelled=pairing.unlabelled < pairing.people,
     )
     overall = {} if faces is None else {(FRECHET, ""): faces}
     return compose.compose(facts, clips, attacks, shown, overall, adversaries)
-
-
-def _counts_of_others(pairing: Pairing, others: list[Looked]) -> tuple[tuple[str, int], ...]:
-    """Nothing where no other pictures were given."""
-    if not others:
-        return ()
-    return (
-        ("other pictures of people who are named", len(others)),
-        ("other pictures of nobody who is named", pairing.unnamed),
-        ("other pictures that could not be measured", sum(bool(one.reason) for one in others)),
-    )
 
 
 def _limits(settings: Settings) -> dict[str, Limits]:

@@ -6,7 +6,7 @@ import contextvars
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.evaluation.measure import Files, Measurer
@@ -121,9 +121,10 @@ class Work:
             self.frechet.add(measured.textures)
             self._told(pair, "")
             shown = None if pair.anonymized is None else pages.page(clip, pair.name, self._limits, *sheets)
-            return Looked(clip, shown, content=files.digests[0])
+            return Looked(clip, _with_copies(shown, pair), content=files.digests[0])
         self._told(pair, reason)
-        return Looked(reduce(Measured.empty(), pair.ordinal, {}), _unmeasured(pair, reason), reason)
+        unmeasured = _with_copies(_unmeasured(pair, reason), pair)
+        return Looked(reduce(Measured.empty(), pair.ordinal, {}), unmeasured, reason)
 
     def _sheets(self, files: Files, clip: Clip) -> tuple[Path | None, Path | None]:
         if not clip.shared:
@@ -141,6 +142,14 @@ def _number(pair: Pair, k: int) -> int:
     """Number of the k-th person of a pair: the one mostly seen is the pair's, every other has a number of their own."""
     most = 1 << 20
     return pair.person if k == 0 else most + pair.ordinal * 1000 + k
+
+
+def _with_copies(page: Page | None, pair: Pair) -> Page | None:
+    """The page, which says of how many originals the file is the result."""
+    count = len(pair.copies)
+    if page is None or not count:
+        return page
+    return replace(page, said=f"{page.said} The same content as {count} other original{'s' * (count > 1)}.")
 
 
 def _unmeasured(pair: Pair, reason: str) -> Page | None:

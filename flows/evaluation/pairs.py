@@ -1,20 +1,15 @@
-"""Which anonymized file belongs to which original, and who is on it."""
+"""Originals and what became of them, each content once, and who is on it."""
 
 from __future__ import annotations
 
-import csv
-import io
-import posixpath
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from flows.manifest.manifest import Manifest
-from flows.manifest.rows import VideoRow
-from flows.run.sources import VIDEO_SUFFIXES, Job, find, is_folder, read
-from infra.errors import StoreError, UsageError
+from flows.evaluation import copies, results, who
+from flows.evaluation.results import Results
+from flows.run.sources import VIDEO_SUFFIXES, Job, find
+from infra.errors import UsageError
 from infra.media.pictures.still import PICTURE_SUFFIXES
-from infra.storage.store import Store
 
 SUFFIXES = VIDEO_SUFFIXES | PICTURE_SUFFIXES
 
@@ -32,6 +27,7 @@ class Pair:
         surroundings: How often control strangers match the footage, as the manifest says
             (`flows.manifest.rows.Evidence`); None when it does not.
         other: Whether it is not one of the originals, but another picture of a person.
+        copies: Other originals with the same content and the same anonymized file, or with none like this one.
     """
 
     ordinal: int
@@ -41,11 +37,12 @@ class Pair:
     labelled: bool = False
     surroundings: float | None = None
     other: bool = False
+    copies: tuple[Job, ...] = field(default=(), repr=False)
 
     @property
     def picture(self) -> bool:
         """Whether it is a still."""
-        return self.original.suffix in PICTURE_SUFFIXES
+        return results.is_picture(self.original)
 
     @property
     def name(self) -> str:
@@ -57,15 +54,17 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """All pairs.
+    """All pairs. No two of them have the same anonymized file.
 
     Attributes:
         pairs: The originals with their results.
-        strangers: Anonymized files that belong to no original.
-        people: How many people the originals show.
+        strangers: See `flows.evaluation.results.Results`.
+        people: How many people the originals show, as far as it was said.
         manifest: Whether the anonymized files come with a manifest of ours.
         others: Other pictures of people who are named, counted on after the originals; they have no result.
         unnamed: How many more pictures there are, of people who are not named.
+        unlabelled: How many of `people` no label names: contents that each count as another person.
+        other_inputs: See `flows.evaluation.results.Results`.
     """
 
     pairs: tuple[Pair, ...]
@@ -74,6 +73,13 @@ class Pairing:
     manifest: bool = False
     others: tuple[Pair, ...] = ()
     unnamed: int = 0
+    unlabelled: int = 0
+    other_inputs: int = 0
+
+    @property
+    def copies(self) -> int:
+        """How many originals are looked at as copies of another one."""
+        return sum(len(pair.copies) for pair in self.pairs)
 
 
 def pair_up(
@@ -83,7 +89,8 @@ def pair_up(
 
     A destination of ours is read by its manifest, with the key that made it. Otherwise files belong together that have
     the same path but for the suffix; a file and a file always do. Without `person` and `people`, every original shows
-    another person.
+    another person. Originals of the same content show the same person; where their labels differ, nobody is named. They
+    are one pair where they have the same anonymized file, or none.
 
     Args:
         originals: Address of the originals.
@@ -98,133 +105,70 @@ def pair_up(
 
     Raises:
         UsageError: When nothing fits.
+        SpaceError: When there is no room for a copy of a remote file.
     """
     ours = find(originals, SUFFIXES, argument="ORIGINALS")
     theirs = find(anonymized, SUFFIXES, argument="ANONYMIZED")
     if others and not (person or people):
         raise UsageError("--others needs --person or --people: without, it is not known whose pictures they are.")
     more = find(others, SUFFIXES, argument="--others") if others else []
-    rows = _rows(anonymized)
-    if rows:
-        known = _by_manifest(ours, theirs, rows, key)
-    else:
-        known = {0: theirs[0]} if len(ours) == len(theirs) == 1 else _by_name(ours, theirs)
-    if not known:
-        raise UsageError(
-            "No anonymized file belongs to an original: they need the same names, or a manifest of ours and the key "
-            "that made it (ANONFLOW_KEY_FILE)."
-        )
-    numbers, labelled = _people([job.name for job in ours], [job.name for job in more], person, people)
-    measured = {row.input_id: row.surroundings for row in rows}
+    labels = who.labels([job.name for job in ours], [job.name for job in more], person, people)
+    found = results.match(ours, theirs, anonymized, key)
+    same = copies.contents(ours)
+    ours_labels = _of_contents(labels[: len(ours)], same)
+    numbers: dict[str, int] = {}
+    # No label holds a null character, so that an unnamed content is a person of its own.
+    whose = [
+        numbers.setdefault(label or f"\x00{first}", len(numbers))
+        for label, first in zip(ours_labels, same, strict=True)
+    ]
+    shown = len(numbers)
     pairs = tuple(
         Pair(
-            n + 1,
-            job,
-            known.get(n),
-            numbers[n],
-            labelled[n],
-            measured.get(job.input_id(key)) if rows and n in known else None,
+            group[0] + 1,
+            ours[group[0]],
+            found.of.get(group[0]),
+            whose[group[0]],
+            bool(ours_labels[group[0]]),
+            found.surroundings.get(group[0]),
+            copies=tuple(ours[n] for n in group[1:]),
         )
-        for n, job in enumerate(ours)
+        for group in _together(found, same)
     )
     named = tuple(
-        Pair(n + 1, job, None, numbers[n], True, other=True) for n, job in enumerate(more, len(ours)) if labelled[n]
+        Pair(len(ours) + n, job, None, numbers.setdefault(label, len(numbers)), True, other=True)
+        for n, (job, label) in enumerate(zip(more, labels[len(ours) :], strict=True), 1)
+        if label
     )
-    used = {job.uri for job in known.values()}
     return Pairing(
         pairs,
-        sum(job.uri not in used for job in theirs),
-        len(set(numbers[: len(ours)])),
-        bool(rows),
+        found.strangers,
+        shown,
+        found.manifest,
         named,
         len(more) - len(named),
+        len({first for first, label in zip(same, ours_labels, strict=True) if not label}),
+        found.other_inputs,
     )
 
 
-def _rows(anonymized: str) -> list[VideoRow]:
-    """The manifest of a destination of ours; nothing when it has none."""
-    if not is_folder(anonymized):
-        return []
-    try:
-        return Manifest(Store(anonymized, private=False), tables=False).rows()
-    except StoreError:
-        raise UsageError("The manifest of the anonymized files cannot be read.") from None
+def _of_contents(labels: Sequence[str | None], same: Sequence[int]) -> list[str | None]:
+    """For each original the one label of all with its content; None without any, and where they differ."""
+    given: dict[int, set[str]] = {}
+    for label, first in zip(labels, same, strict=True):
+        given.setdefault(first, set()).update({label} if label else ())
+    return [next(iter(given[first])) if len(given[first]) == 1 else None for first in same]
 
 
-def _by_manifest(ours: Sequence[Job], theirs: Sequence[Job], rows: Sequence[VideoRow], key: bytes) -> dict[int, Job]:
-    """Index of an original -> its result."""
-    outputs = {row.input_id: row.output for row in rows if row.output}
-    files = {job.name: job for job in theirs}
-    wanted = {n: outputs.get(job.input_id(key)) for n, job in enumerate(ours)}
-    return {n: files[output] for n, output in wanted.items() if output in files}
-
-
-def _by_name(ours: Sequence[Job], theirs: Sequence[Job]) -> dict[int, Job]:
-    """Index of an original -> the file of the same path but for the suffix."""
-    files: dict[str, Job] = {}
-    for job in theirs:
-        if files.setdefault(_stem(job), job) is not job:
-            raise UsageError("Two anonymized files differ only in their suffix, so it cannot be told whose they are.")
-    return {n: files[_stem(job)] for n, job in enumerate(ours) if _stem(job) in files}
-
-
-def _stem(job: Job) -> str:
-    return posixpath.splitext(job.name)[0]
-
-
-def _people(names: Sequence[str], more: Sequence[str], person: str, people: str) -> tuple[list[int], list[bool]]:
-    """For each original, then for each other picture: a number, the same for those of one person, and whether a label
-    names that person."""
-    pattern, table = who_is_who(person, people)
-    every = [*names, *more]
-    labels: list[str | None] = [None] * len(every)
-    if pattern is not None:
-        for n, name in enumerate(every):
-            found = pattern.search(name)
-            labels[n] = (found.group(1) or None) if found is not None else None
-    labels = [table.get(name, labels[n]) for n, name in enumerate(every)]
-    for some, place in ((labels[: len(names)], "ORIGINALS"), (labels[len(names) :], "--others")):
-        if (pattern or table) and some and all(label is None for label in some):
-            raise UsageError(
-                f"--person or --people names nobody: it is compared with paths below {place}, such as person/clip.mp4."
-            )
-    numbers: dict[str, int] = {}
-    # No label holds a null character, so that an unnamed file is a person of its own.
-    whose = [numbers.setdefault(f"\x00{n}" if label is None else label, len(numbers)) for n, label in enumerate(labels)]
-    return whose, [bool(label) for label in labels]
-
-
-def who_is_who(person: str, people: str) -> tuple[re.Pattern[str] | None, dict[str, str]]:
-    """Return the pattern and the table that tell `pair_up` who is who.
-
-    Args:
-        person: Regular expression, may be empty.
-        people: Address of the CSV table, may be empty.
-
-    Returns:
-        (pattern, file -> person).
-
-    Raises:
-        UsageError: For unusable ones.
-    """
-    if person and people:
-        raise UsageError("Say who is who by --person or by --people, not both.")
-    if not person:
-        return None, _table(people) if people else {}
-    try:
-        pattern = re.compile(person)
-    except re.error as error:
-        raise UsageError(f"--person is no regular expression ({error}).") from None
-    if not pattern.groups:
-        raise UsageError("--person needs a group in parentheses, which names the person.")
-    return pattern, {}
-
-
-def _table(address: str) -> dict[str, str]:
-    try:
-        reader = csv.DictReader(io.StringIO(read(address).decode("utf-8-sig")))
-    except (OSError, UnicodeDecodeError):
-        raise UsageError("The table of --people cannot be read.") from None
-    if not {"file", "person"} <= set(reader.fieldnames or ()):
-        raise UsageError("The table of --people needs the columns file and person.")
-    return {row["file"]: row["person"] for row in reader}
+def _together(found: Results, same: Sequence[int]) -> list[list[int]]:
+    """Indices of the originals that are one pair, by the first of each."""
+    groups: dict[tuple[int, str], list[int]] = {}
+    for n, first in enumerate(same):
+        groups.setdefault((first, found.of[n].uri if n in found.of else ""), []).append(n)
+    shared = [uri for _, uri in groups if uri]
+    if len(set(shared)) < len(shared):
+        raise UsageError(
+            "Originals of different content have the same anonymized file: one was replaced since it was converted, or "
+            "cannot be read. Convert them again, then evaluate."
+        )
+    return list(groups.values())

@@ -43,7 +43,7 @@ class Figure:
 
     Attributes:
         value: the number, NaN where it is not known.
-        low, high: its 95 % interval, bootstrapped over people.
+        low, high: its 95 % interval over people, bootstrapped unless its definition says otherwise.
         samples: how many samples it was taken from.
         people: of how many people they are.
         original: the same number on the originals alone, NaN where that means nothing.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.evaluation.metrics.adversary import reidentified
 from tasks.evaluation.metrics.clip import Clip
 from tasks.evaluation.metrics.definition import Numbers
 from tasks.evaluation.metrics.faces import Faces
@@ -15,10 +16,6 @@ from tasks.evaluation.metrics.identity import identification, linkage, verificat
 from tasks.evaluation.metrics.identity.linkage import Match
 from tasks.evaluation.metrics.identity.verification import Roc
 from tasks.evaluation.metrics.usefulness import parrot
-
-NEAR = 12
-"""Frames, half a second of most videos: when originals are named by originals, a face of the same clip so near is
-almost the same picture, and does not count."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +73,13 @@ def attack(clips: Sequence[Clip], embedder: str, threshold: float) -> Attack:
     original, anonymized = gather(clips, embedder, False), gather(clips, embedder, True)
     people = len(np.unique(original.person))
     found = identification.ranks(original, anonymized)
-    before = identification.ranks(original, original, exclude_near_frames=NEAR)
+    before = identification.ranks(original, original, exclude_near_frames=identification.NEAR)
     numbers: Numbers = {}
     rates = identification.rates(found, anonymized.person, people)
     baseline = identification.rates(before, original.person, people)
     for k, figure in rates.items():
         numbers[identification.RATES[k], embedder] = replace(figure, original=baseline[k].value)
+    numbers |= reidentified.numbers(clips, original, anonymized, embedder, threshold)
     least = identification.worst(before, original.person)
     numbers[identification.WORST, embedder] = replace(
         identification.worst(found, anonymized.person), original=least.value

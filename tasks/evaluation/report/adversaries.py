@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from tasks.evaluation.metrics.adversary import insider, outsider
+from tasks.evaluation.metrics.adversary import insider, outsider, reidentified
 from tasks.evaluation.metrics.definition import Definition, Figure, Numbers
 from tasks.evaluation.report.content import Headline, Line
 from tasks.evaluation.report.verdict import CLEARLY, FEW
 from tasks.evaluation.report.words import amount
+
+TOO_FEW = "Too few people to say."
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def table(lines: Sequence[Line]) -> Table | None:
 def headlines(numbers: Numbers, independent: str) -> tuple[Headline, ...]:
     """Say how much more often results match their person's other pictures than strangers of the kind do.
 
+    Of fewer than `FEW` people the words tell it, and the number is none: it would be taken for a result.
+
     Args:
         numbers: of the adversaries.
         independent: the embedder that took part in nothing; where it has no numbers, the first one speaks.
@@ -96,13 +100,47 @@ def headlines(numbers: Numbers, independent: str) -> tuple[Headline, ...]:
     # The share of results of just the people of whom the strangers' share is known.
     beside_them = amount(strangers.value + excess.value, "share")
     ends = f"95 % interval {_points(excess.low)} to {_points(excess.high)}" if isfinite(excess.low) else "no interval"
-    few = f" With {excess.people} people this proves little." if excess.people < FEW else ""
     words = (
         f"from how often results match strangers of their person's kind ({amount(strangers.value, 'share')}) to how "
         f"often they match other pictures of their person ({beside_them}), by {name}; {ends}. Around 0, a result gives "
-        f"away the kind and no more.{few}"
+        "away the kind and no more."
     )
+    if excess.people < FEW:
+        return (Headline("Outsiders", TOO_FEW, f"{_needed(excess)} Measured: {_points(excess.value)} points {words}"),)
     return (Headline("Outsiders", f"{_points(excess.value)} points", words),)
+
+
+def reidentification(privacy: Numbers, independent: str, labelled: bool) -> tuple[Line | None, tuple[Headline, ...]]:
+    """Say how much more often people are named than their kind and guessing explain.
+
+    Args:
+        privacy: numbers of the attacks.
+        independent: the embedder that took part in nothing.
+        labelled: whether labels say who is who.
+
+    Returns:
+        (the number as it is, what the first page says of it); of fewer than `FEW` people that is no number. Nothing
+        where that embedder attacked nothing.
+    """
+    excess = privacy.get((reidentified.EXCESS, independent))
+    if excess is None:
+        return None, ()
+    line = Line(reidentified.EXCESS, excess, independent)
+    title = "Re-identified beyond kind and guessing"
+    if not excess.known:
+        return line, (Headline(title, "Not known.", excess.note),)
+    if excess.people < FEW:
+        return line, (Headline(title, TOO_FEW, f"{_needed(excess)} What was measured is under Privacy."),)
+    explained = privacy[reidentified.EXPLAINED, independent].value
+    words = (
+        f"95 % interval {_points(excess.low)} to {_points(excess.high)}. {independent}, which took part in nothing and "
+        f"has all originals, the very footage too, names {excess.people} people rightly in "
+        f"{amount(explained + excess.value, 'share')} of cases, and as a stranger of the same apparent gender, age and "
+        f"skin tone in {amount(explained, 'share')}. Around 0, a result gives away the kind and no more."
+    )
+    if not labelled:
+        words += " No labels were given: where somebody is in several originals, the number is too low."
+    return line, (Headline(title, f"{_points(excess.value)} points", words),)
 
 
 def recognised_by_outsiders(numbers: Numbers) -> list[str]:
@@ -121,6 +159,14 @@ def recognised_by_outsiders(numbers: Numbers) -> list[str]:
         for (one, name), figure in numbers.items()
         if one == outsider.EXCESS and (figure.low > 0 or figure.value > CLEARLY)
     ]
+
+
+def _needed(excess: Figure) -> str:
+    """Why a difference of few people is no result; see `reidentified.interval`."""
+    return (
+        f"{excess.people} people have a stranger of their kind to compare with; {FEW} are needed, since of fewer an "
+        "interval is more than 25 points wide, whatever is found."
+    )
 
 
 def _embedders(numbers: Numbers) -> list[str]:

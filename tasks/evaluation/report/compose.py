@@ -14,7 +14,7 @@ from tasks.evaluation.metrics.privacy import Attack
 from tasks.evaluation.metrics.usefulness import mouth_eye_aperture
 from tasks.evaluation.report import verdict
 from tasks.evaluation.report.adversaries import headlines as headlines_of_adversaries
-from tasks.evaluation.report.adversaries import recognised_by_outsiders
+from tasks.evaluation.report.adversaries import recognised_by_outsiders, reidentification
 from tasks.evaluation.report.content import Chart, Content, Page, Series
 from tasks.evaluation.report.pages import lines
 from tasks.evaluation.report.scope import LIMITS, METHOD
@@ -31,7 +31,9 @@ class Facts:
         counts: see `Content.counts`.
         independent: the embedder that had no part in any result.
         settings: see `Content.settings`.
-        unexamined: anonymized files without an original.
+        unexamined: anonymized files that belong to no original, and of which no manifest says whose they are.
+        other_inputs: anonymized files of inputs that were not evaluated.
+        labelled: whether labels say who is who.
     """
 
     title: str
@@ -42,6 +44,8 @@ class Facts:
     settings: tuple[tuple[str, str], ...]
     reviewer: bool
     unexamined: int = 0
+    other_inputs: int = 0
+    labelled: bool = False
 
 
 def compose(
@@ -73,7 +77,10 @@ def compose(
     for one in attacks:
         privacy |= one.numbers
     held = adversaries or {}
-    outcome, said = verdict.of_dataset(pages, attacks, facts.unexamined, recognised_by_outsiders(held))
+    outcome, said = verdict.of_dataset(
+        pages, attacks, facts.unexamined, recognised_by_outsiders(held), facts.other_inputs
+    )
+    excess, beyond = reidentification(privacy, facts.independent, facts.labelled)
     kept = useful.get((mouth_eye_aperture.CORRELATION, "mouth"), Figure.unknown("No mouth moves."))
     return Content(
         title=facts.title,
@@ -83,7 +90,8 @@ def compose(
         verdict=said,
         headlines=(
             *headlines_of_adversaries(held, facts.independent),
-            *verdict.headlines(pages, attacks, kept, facts.independent),
+            *beyond,
+            *verdict.headlines(pages, kept),
         ),
         counts=facts.counts,
         privacy=tuple(lines(privacy | own)),
@@ -95,6 +103,7 @@ def compose(
         settings=facts.settings,
         reviewer=facts.reviewer,
         adversaries=tuple(lines(held)),
+        excess=excess,
     )
 
 

@@ -139,6 +139,7 @@ class Content:
         settings: (what, value) needed to do it again.
         reviewer: whether source pictures are in it, so that it says so on every page.
         adversaries: what an outsider and an insider find, see `tasks.evaluation.report.adversaries`.
+        excess: how much more often people are named than their kind and guessing explain; None where nobody attacked.
     """
 
     title: str
@@ -157,3 +158,4 @@ class Content:
     settings: tuple[tuple[str, str], ...] = ()
     reviewer: bool = False
     adversaries: tuple[Line, ...] = ()
+    excess: Line | None = None

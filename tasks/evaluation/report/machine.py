@@ -12,6 +12,7 @@ from typing import Any
 
 from infra.storage.disk import Disk
 from tasks.evaluation.report.content import Content, Line
+from tasks.evaluation.report.verdict import FEW
 
 SCHEMA = 1
 SUMMARY, TABLE = "summary.json", "metrics.parquet"
@@ -56,6 +57,7 @@ def summary(content: Content) -> bytes:
         "outcome": content.outcome.value,
         "verdict": content.verdict,
         "headlines": [{"title": h.title, "number": h.number, "words": h.words} for h in content.headlines],
+        "reidentified_beyond_kind": None if content.excess is None else _excess(content.excess),
         "counts": [{"what": what, "number": number} for what, number in content.counts],
         "settings": [{"what": what, "value": value} for what, value in content.settings],
         "privacy": [_row(line) for line in content.privacy],
@@ -120,6 +122,10 @@ def _lines(content: Content) -> Iterator[tuple[str, Line]]:
     for page in content.pages:
         for line in page.lines:
             yield page.name, line
+
+
+def _excess(line: Line) -> dict[str, Any]:
+    return _row(line) | {"people_needed": FEW, "enough_people": line.figure.people >= FEW}
 
 
 def _row(line: Line) -> dict[str, Any]:

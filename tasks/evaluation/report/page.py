@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import json
 import math
-import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -17,13 +16,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from infra.errors import UsageError
 from infra.storage.disk import Disk
 from tasks.evaluation.report import adversaries, charts, machine, words
 from tasks.evaluation.report.content import Content, Line, Outcome, Page
-from tasks.evaluation.report.folder import INDEX, VIDEOS, place
+from tasks.evaluation.report.folder import INDEX, VIDEOS, check_content, place
 
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _WORST_FIRST = (Outcome.FAIL, Outcome.LOOK, Outcome.PASS)
 
 
@@ -42,34 +39,8 @@ def write(content: Content, folder: Path) -> None:
         ValueError: there are pictures of the source without `content.reviewer`.
         StoreUnavailable: the folder cannot be written.
     """
-    check(content)
+    check_content(content)
     place(folder, lambda new: _fill(content, new))
-
-
-def check(content: Content) -> None:
-    """Check what `write` requires of content.
-
-    Args:
-        content: the report.
-
-    Raises:
-        UsageError: names or keys cannot be used.
-        ValueError: there are pictures of the source without `content.reviewer`.
-    """
-    keys, names = [page.key for page in content.pages], [page.name for page in content.pages]
-    if not all(_KEY.fullmatch(key) for key in keys):
-        raise UsageError(
-            "A key of a page is no safe file name: use up to 100 letters, digits, hyphens and underscores."
-        )
-    # Some file systems do not tell upper from lower case.
-    if len({key.lower() for key in keys}) < len(keys):
-        raise UsageError("Two pages have the same key; give each file one of its own.")
-    if len(set(names)) < len(names) or machine.DATASET in names or "" in names:
-        raise UsageError("The name of a file is empty, is there twice, or is `dataset`; rename the file.")
-    if not all(_is_text(name) for name in names):
-        raise UsageError("The name of a file is no Unicode text; rename the file.")
-    if not content.reviewer and any(page.source_sheet for page in content.pages):
-        raise ValueError("Pictures of the source may be in a reviewer's report only.")
 
 
 def worst_first(pages: Iterable[Page]) -> list[Page]:
@@ -214,14 +185,6 @@ def _entry(page: Page) -> list[Any]:
         words.clock(page.seconds),
         page.faces,
     ]
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 @cache

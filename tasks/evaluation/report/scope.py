@@ -12,9 +12,10 @@ METHOD = (
     f"its original; of every person of a file up to {PER_PERSON} faces, evenly spread, were also compared with as many "
     "of all people in all originals, as an attacker would who has all originals and wants to know who is who. "
     "One of the attackers took part in nothing: neither in making the anonymized files nor in checking them.",
-    "Intervals hold 95 % and were bootstrapped over people, since the frames of one person are no independent "
-    "samples. “Originals” is the same number on the originals themselves, “guessing” that of an attacker who has no "
-    "picture at all.",
+    "Intervals hold 95 % and are over people, bootstrapped where nothing else is said, since the frames of one person "
+    "are no independent samples. “Originals” is the same number on the originals themselves, “guessing” that of an "
+    "attacker who has no picture at all. People “of the kind” have the same apparent gender, age and skin tone, which "
+    "a twin keeps on purpose: how often a stranger of the kind is named in a person's place is what these explain.",
     "A file fails when a face of it is nearer to one of its original than 999 of 1000 pairs of different people are to "
     "each other, and needs a look when one is nearer than 99 of 100 pairs; each network's distances were measured on "
     "some dozens of people, real and synthetic, and are stored with it. As every face of a file is compared with every "

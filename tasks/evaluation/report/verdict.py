@@ -20,7 +20,6 @@ from tasks.evaluation.metrics.definition import Figure
 from tasks.evaluation.metrics.identity import identification
 from tasks.evaluation.metrics.privacy import Attack
 from tasks.evaluation.report.content import Headline, Outcome, Page
-from tasks.evaluation.report.words import amount
 
 CLEARLY, TIMES = 0.05, 3.0
 """A re-identification rate fails a dataset when the lower end of its interval is so far above guessing, or so many
@@ -124,15 +123,20 @@ def _doubts(clip: Clip) -> list[str]:
 
 
 def of_dataset(
-    pages: Sequence[Page], attacks: Sequence[Attack], unexamined: int = 0, outsiders: Sequence[str] = ()
+    pages: Sequence[Page],
+    attacks: Sequence[Attack],
+    unexamined: int = 0,
+    outsiders: Sequence[str] = (),
+    other_inputs: int = 0,
 ) -> tuple[Outcome, str]:
     """Judge a whole dataset.
 
     Args:
         pages: one for each anonymized file.
         attacks: one for each attacker.
-        unexamined: anonymized files that belong to no original.
+        unexamined: anonymized files that belong to no original, and of which no manifest says whose they are.
         outsiders: embedders by which results match other pictures of their person more often than those of strangers.
+        other_inputs: anonymized files of inputs that were not evaluated; they change nothing but the words.
 
     Returns:
         The outcome of all, in a word and in a few sentences.
@@ -148,14 +152,22 @@ def of_dataset(
         for name, figure in rates.items()
         if name not in named and (_low(figure) > figure.chance or figure.value > _allowed(figure))
     ]
-    people = min((min(one.people, rates[one.embedder].people) for one in attacks), default=0)
-    few = f" With {people} people in it, rates of re-identification prove little." if people < FEW else ""
+    _, compared = people(attacks)
+    few = (
+        f" With {compared} people whose results were compared, rates of re-identification prove little."
+        if compared < FEW
+        else ""
+    )
+    tail = few
+    if other_inputs:
+        files = "file was" if other_inputs == 1 else "files were"
+        tail += f" {other_inputs} anonymized {files} not looked at: of other inputs of this destination."
     if not pages:
         return Outcome.LOOK, "There was no anonymized file to look at."
     if failed or named:
         parts = [f"{failed} of {len(pages)} files show a face that can be recognised"] if failed else []
         parts += [f"people are named more often than by guessing ({', '.join(named)})"] if named else []
-        return Outcome.FAIL, f"Do not pass this dataset on: {' and '.join(parts)}.{few}"
+        return Outcome.FAIL, f"Do not pass this dataset on: {' and '.join(parts)}.{tail}"
     if doubtful or perhaps or unknown or unexamined or outsiders:
         parts = [f"{unexamined} anonymized files belong to no original and were not looked at"] if unexamined else []
         parts += [f"{doubtful} of {len(pages)} files need a look"] if doubtful else []
@@ -164,38 +176,38 @@ def of_dataset(
         if outsiders:
             names = ", ".join(outsiders)
             parts.append(f"results match other pictures of their person more often than those of strangers ({names})")
-        return Outcome.LOOK, f"Nobody is recognised for certain, but {' and '.join(parts)}.{few}"
+        return Outcome.LOOK, f"Nobody is recognised for certain, but {' and '.join(parts)}.{tail}"
     if few:
-        return Outcome.LOOK, f"Nobody was recognised in any of {len(pages)} files.{few}"
-    return Outcome.PASS, f"Nobody was recognised in any of {len(pages)} files, by none of {len(attacks)} attackers."
+        return Outcome.LOOK, f"Nobody was recognised in any of {len(pages)} files.{tail}"
+    nobody = f"Nobody was recognised in any of {len(pages)} files, by none of {len(attacks)} attackers."
+    return Outcome.PASS, nobody + tail
 
 
-def headlines(pages: Sequence[Page], attacks: Sequence[Attack], kept: Figure, independent: str) -> tuple[Headline, ...]:
-    """Choose the numbers that carry the verdict.
+def people(attacks: Sequence[Attack]) -> tuple[int, int]:
+    """Count people; of several attackers, the one who could embed fewest counts.
+
+    Args:
+        attacks: one for each attacker.
+
+    Returns:
+        (people with a face in the originals, people whose results were compared with them).
+    """
+    compared = [one.numbers[identification.RATES[1], one.embedder].people for one in attacks]
+    return min((one.people for one in attacks), default=0), min(compared, default=0)
+
+
+def headlines(pages: Sequence[Page], kept: Figure) -> tuple[Headline, ...]:
+    """Choose the numbers that support the verdict.
 
     Args:
         pages: one for each anonymized file.
-        attacks: one for each attacker.
         kept: figure of usefulness.
-        independent: the embedder that took part in nothing.
 
     Returns:
         The headlines; what is not known is missing.
     """
     shares = [page.nearest for page in pages if np.isfinite(page.nearest)]
     lines = []
-    own = next((one for one in attacks if one.embedder == independent), None)
-    if own is not None:
-        rate = own.numbers[identification.RATES[1], independent]
-        if rate.known and rate.chance < 1:
-            lines.append(
-                Headline(
-                    "Re-identified",
-                    amount(rate.value, "share"),
-                    f"of anonymized faces are named rightly by a network that had no part in making them. Guessing: "
-                    f"{amount(rate.chance, 'share')}; the originals: {amount(rate.original, 'share')}.",
-                )
-            )
     if shares:
         words = "the distance at which one stranger in a hundred is taken for the source. Below 1, a look is needed."
         # Rounded down: what is below 1 must not read as 1.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -17,15 +18,21 @@ import pytest
 from flows.dataset.store_layout import evaluation_of
 from flows.evaluation import measure
 from flows.evaluation.evaluate import Request, evaluate
+from flows.evaluation.pair_work import Work
 from flows.evaluation.pairs import Pair
+from flows.manifest.manifest import Manifest
+from flows.manifest.rows import VideoRow
 from flows.run.cancelled import Cancelled
+from flows.run.sources import VIDEO_SUFFIXES, Job, find
 from infra.errors import MediaError, SpaceError, StoreUnavailable, UsageError, WeightsError
+from infra.privacy import key_path, load_key
 from infra.settings import Settings
 from infra.storage.store import Store
 from models.selection import profiles
 from models.weights import weight_files
 from tasks.evaluation.metrics.picture import frechet
 from tasks.evaluation.report.content import Content, Outcome
+from tasks.records import Verdict
 from tests.reference import inception_file
 from tests.reference.clips import short_clip
 
@@ -90,6 +97,60 @@ def test_who_was_left_alone_is_recognised_and_who_is_not_there_is_not(
     assert not Store(Settings().cache_url).list_tree("identifying"), "what was measured is forgotten"
 
 
+def test_a_clip_that_lies_there_twice_is_measured_once(dataset: Path, home: Path, tmp_path: Path) -> None:
+    ours, out = tmp_path / "originals-of-mrs-miller", tmp_path / "out"
+    ours.mkdir()
+    for name, number in (("0.mp4", 0), ("1.mp4", 1), ("copy-of-miller.mp4", 0)):
+        shutil.copy(dataset / f"originals-of-mrs-miller/{number}.mp4", ours / name)
+    store, key = Store(str(out), private=False), load_key(key_path(Settings().cache_url))
+    manifest = Manifest(store)
+    results = {"0.mp4": "videos/a.mp4", "copy-of-miller.mp4": "videos/a.mp4", "1.mp4": "videos/b.mp4", "gone.mp4": ""}
+    jobs = [*find(str(ours), VIDEO_SUFFIXES), Job(9, "/gone.mp4", "gone.mp4")]
+    for job in jobs:
+        output = results[job.name] or "videos/c.mp4"
+        manifest.record(
+            VideoRow(public_id=output[7], input_id=job.input_id(key), ordinal=job.ordinal, verdict=Verdict.PUBLISHED,
+                     output=output)
+        )  # fmt: skip
+        store.write_named(output, (dataset / "anonymized/1.mp4").read_bytes())
+    manifest.flush()
+    content, told = run(dataset, tmp_path / "report", originals=str(ours), anonymized=str(out), every=3)
+    assert told == {"videos/a.mp4": "", "videos/b.mp4": ""}
+    said = {page.name: page.said for page in content.pages}
+    assert said["videos/a.mp4"].endswith(" The same content as 1 other original.")
+    assert "same content" not in said["videos/b.mp4"]
+    counts = dict(content.counts)
+    assert counts["originals"] == 3 and counts["originals that are copies of another one"] == 1
+    assert counts["anonymized files of these originals"] == 2 and counts["originals without a result"] == 0
+    assert counts["originals of different content, each counted as another person"] == 2
+    assert counts["people with a face in the originals, each file's bystanders too"] == 2
+    assert counts["anonymized files that no row of the manifest knows"] == 0
+    assert counts["anonymized files of other inputs of this destination"] == 1
+    assert "belong to no original" not in content.verdict and "1 anonymized file was not looked at" in content.verdict
+    written = b"".join(path.read_bytes() for path in (tmp_path / "report").rglob("*") if path.is_file())
+    assert b"miller" not in written
+
+
+def test_what_would_end_it_is_known_before_anything_is_measured(
+    dataset: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Work, "all", lambda *_: pytest.fail("It was measured."))
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="something else"):
+        run(dataset, tmp_path / "report")
+    with pytest.raises(UsageError, match="another place"):
+        run(dataset, tmp_path / "report" / "mine.txt" / "report")
+    with pytest.raises(UsageError, match="title"):
+        run(dataset, tmp_path / "new", title="a\udcff")
+    for folder in ("ours", "theirs"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(dataset / "anonymized/0.mp4", os.fsencode(tmp_path / folder) + b"/caf\xe9.mp4")
+        shutil.copy(dataset / "anonymized/0.mp4", tmp_path / folder / "1.mp4")
+    with pytest.raises(UsageError, match="no Unicode text"):
+        run(dataset, tmp_path / "new", originals=str(tmp_path / "ours"), anonymized=str(tmp_path / "theirs"))
+
+
 def test_source_pictures_are_for_reviewers_only(dataset: Path, home: Path, tmp_path: Path) -> None:
     one = {"originals": str(dataset / "originals-of-mrs-miller/0.mp4"), "anonymized": str(dataset / "anonymized/0.mp4")}
     content, _ = run(dataset, tmp_path / "open", every=3, **one)
@@ -126,7 +187,7 @@ def test_an_outsider_holds_other_pictures_only(stills: Path, home: Path, tmp_pat
     )  # fmt: skip
     content = evaluate(request, Settings(profile="evaluation", threads=1), lambda pair, _: told.append(pair.name))
     counts = dict(content.counts)
-    assert counts["originals"] == 2 == counts["people in them, as labelled"] and len(content.pages) == 2
+    assert counts["originals"] == 2 == counts["people by the labels given"] and len(content.pages) == 2
     assert counts["other pictures of people who are named"] == 2
     assert counts["other pictures of nobody who is named"] == 1
     found = {(line.definition.name, line.variant): line.figure for line in content.adversaries}

@@ -15,6 +15,7 @@ from infra.storage.store import Store
 from tasks.records import Verdict
 
 KEY = b"k" * 32
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def files(folder: Path, *names: str) -> Path:
@@ -115,10 +116,114 @@ def test_what_names_nobody_is_refused(tmp_path: Path, person: str, people: str, 
         pair_up(str(ours), str(theirs), KEY, person, people)
 
 
-def test_two_results_for_one_original_are_refused(tmp_path: Path) -> None:
-    ours, theirs = files(tmp_path / "a", "1.mp4", "2.mp4"), files(tmp_path / "t", "1.mp4", "1.mov")
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(["1.mp4"], ["1.mp4", "1.mov"]), (["1.mp4", "1.avi"], ["1.mp4"]), (["1.mp4", "1.avi"], ["1.mp4", "1.mov"])],
+)
+def test_files_that_differ_in_their_suffix_only_are_refused(tmp_path: Path, ours: list[str], theirs: list[str]) -> None:
+    a, b = files(tmp_path / "a", *ours, "other.mp4"), files(tmp_path / "b", *theirs, "other.mp4")
     with pytest.raises(UsageError, match="suffix"):
-        pair_up(str(ours), str(theirs), KEY)
+        pair_up(str(a), str(b), KEY)
+
+
+def test_files_with_the_very_same_names_belong_together_and_so_do_files_of_one_kind(tmp_path: Path) -> None:
+    ours = files(tmp_path / "a", "1.mp4", "1.avi", "2.mp4", "2.jpg", "3.jpg")
+    theirs = files(tmp_path / "b", "1.avi", "1.mp4", "2.mov", "2.png", "3.mp4")
+    pairing = pair_up(str(ours), str(theirs), KEY)
+    assert found(pairing) == {
+        "1.avi": "1.avi", "1.mp4": "1.mp4", "2.jpg": "2.png", "2.mp4": "2.mov", "3.jpg": None
+    }  # fmt: skip
+    assert pairing.strangers == 1
+    with pytest.raises(UsageError, match="one kind"):
+        pair_up(str(ours / "3.jpg"), str(theirs / "3.mp4"), KEY)
+
+
+def destination(folder: Path, source: Path, results: dict[str, str], **more: str) -> Manifest:
+    """A destination with a row for each named original of the source."""
+    store = Store(str(folder), private=False)
+    manifest = Manifest(store)
+    for job in find(str(source), VIDEO_SUFFIXES | {".png"}):
+        if job.name not in results:
+            continue
+        output = results[job.name]
+        verdict = Verdict.PUBLISHED if output else Verdict.WITHHELD
+        row = VideoRow(public_id=output[-8:-4] or "none", input_id=job.input_id(KEY), ordinal=job.ordinal,
+                       verdict=verdict, output=output, **more)  # fmt: skip
+        manifest.record(row)
+        if output:
+            store.write_named(output, b"result")
+    manifest.flush()
+    return manifest
+
+
+def test_a_clip_that_lies_there_twice_is_one_pair(tmp_path: Path) -> None:
+    ours = files(tmp_path / "a", "one.mp4", "two.mp4", "pic.png")
+    for name in ("one.mp4", "pic.png"):
+        (ours / "again").mkdir(exist_ok=True)
+        (ours / "again" / name).write_bytes((ours / name).read_bytes())
+    results = {"one.mp4": "videos/id_1.mp4", "two.mp4": "videos/id_2.mp4", "pic.png": "images/id_3.png"}
+    results |= {f"again/{name}": results[name] for name in ("one.mp4", "pic.png")}
+    destination(tmp_path / "b", ours, results)
+    pairing = pair_up(str(ours), str(tmp_path / "b"), KEY)
+    assert found(pairing) == {"again/one.mp4": "videos/id_1.mp4", "again/pic.png": "images/id_3.png",
+                              "two.mp4": "videos/id_2.mp4"}  # fmt: skip
+    assert [[job.name for job in pair.copies] for pair in pairing.pairs] == [["one.mp4"], ["pic.png"], []]
+    assert pairing.copies == 2 and pairing.people == pairing.unlabelled == 3 and pairing.strangers == 0
+    assert "pic" not in repr(pairing)
+
+
+def test_copies_with_results_of_their_own_are_pairs_of_one_person(tmp_path: Path) -> None:
+    ours, theirs = files(tmp_path / "a", "1.mp4", "3.mp4"), files(tmp_path / "b", "1.mp4", "2.mp4", "3.mp4")
+    (ours / "2.mp4").write_bytes((ours / "1.mp4").read_bytes())
+    pairing = pair_up(str(ours), str(theirs), KEY)
+    assert len(pairing.pairs) == 3 and pairing.copies == 0
+    assert [pair.person for pair in pairing.pairs] == [0, 0, 1] and pairing.people == 2
+    (theirs / "1.mp4").unlink()
+    (theirs / "2.mp4").unlink()
+    without = pair_up(str(ours), str(theirs), KEY)
+    assert [len(pair.copies) for pair in without.pairs] == [1, 0] and without.people == 2
+
+
+def test_the_label_of_one_copy_is_that_of_all_unless_they_differ(tmp_path: Path) -> None:
+    ours, theirs = files(tmp_path / "a", "ann/1.mp4", "bob/2.mp4", "cyd/3.mp4"), files(tmp_path / "b", "ann/1.mp4")
+    (ours / "x.mp4").write_bytes((ours / "ann/1.mp4").read_bytes())
+    (ours / "cyd/4.mp4").write_bytes((ours / "bob/2.mp4").read_bytes())
+    pairing = pair_up(str(ours), str(theirs), KEY, r"^([^/]+)/")
+    people = {pair.original.name: (pair.person, pair.labelled) for pair in pairing.pairs}
+    assert people == {"ann/1.mp4": (0, True), "bob/2.mp4": (1, False), "cyd/3.mp4": (2, True), "x.mp4": (0, True)}
+    assert (pairing.people, pairing.unlabelled) == (3, 1)
+
+
+def test_one_result_for_different_contents_is_refused_at_once(tmp_path: Path) -> None:
+    ours = files(tmp_path / "a", "one.mp4", "two.mp4")
+    destination(tmp_path / "b", ours, {"one.mp4": "videos/id_1.mp4", "two.mp4": "videos/id_1.mp4"})
+    with pytest.raises(UsageError, match="Convert them again"):
+        pair_up(str(ours), str(tmp_path / "b"), KEY)
+
+
+def test_what_the_manifest_explains_is_no_stranger(tmp_path: Path) -> None:
+    ours, others = files(tmp_path / "a", "one.mp4"), files(tmp_path / "c", "nine.mp4", "ten.mp4")
+    out = tmp_path / "b"
+    destination(out, others, {"nine.mp4": "videos/id_9.mp4", "ten.mp4": ""})
+    destination(out, ours, {"one.mp4": "videos/id_0.mp4"}, finished_at="2026-01-01T00:00:00+00:00")
+    destination(out, ours, {"one.mp4": "videos/id_1.mp4"}, finished_at="2026-01-02T00:00:00+00:00")
+    files(out, "videos/left.mp4")
+    pairing = pair_up(str(ours), str(out), KEY)
+    assert found(pairing) == {"one.mp4": "videos/id_1.mp4"}, "of a file that was replaced the last content"
+    assert (pairing.other_inputs, pairing.strangers) == (2, 1)
+    destination(out, ours, {"one.mp4": ""}, finished_at="2026-01-03T00:00:00+00:00")
+    with pytest.raises(UsageError, match="No anonymized file belongs"):
+        pair_up(str(ours), str(out), KEY)
+
+
+def test_a_table_that_names_two_people_for_one_file_is_refused(tmp_path: Path) -> None:
+    ours, theirs = files(tmp_path / "a", "1.mp4"), files(tmp_path / "t", "1.mp4")
+    (tmp_path / "who.csv").write_text("file,person\n1.mp4,Ann\n1.mp4,Ann\n")
+    assert pair_up(str(ours), str(theirs), KEY, people=str(tmp_path / "who.csv")).people == 1
+    (tmp_path / "who.csv").write_text("file,person\n1.mp4,Ann\n1.mp4,Bob\n")
+    with pytest.raises(UsageError, match="two people") as refused:
+        pair_up(str(ours), str(theirs), KEY, people=str(tmp_path / "who.csv"))
+    assert "Ann" not in str(refused.value)
 
 
 def test_other_pictures_join_by_the_names_of_their_people(tmp_path: Path) -> None:

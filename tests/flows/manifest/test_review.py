@@ -9,6 +9,7 @@ import pytest
 from flows.manifest import review as reviews
 from flows.manifest.manifest import Manifest
 from flows.manifest.review import Applied, apply
+from flows.manifest.rows import VideoRow
 from flows.recipes.context import Context, StageResult
 from infra.errors import StoreUnavailable, UsageError
 from infra.media.video_info import VideoInfo
@@ -36,6 +37,17 @@ def converted(made: Make, home: Path, tmp_path: Path) -> tuple[Path, Path]:
         source.joinpath(f"{number}.mp4").write_bytes(made(f"r{number}.mp4", frames=6 + number).read_bytes())
     run(source, tmp_path / "out")
     return source, tmp_path / "out"
+
+
+def test_a_decision_about_a_result_holds_for_all_originals_with_its_content(home: Path, tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "out"), private=False)
+    manifest = Manifest(store)
+    for n in (1, 2):
+        row = VideoRow(public_id="a", input_id=f"i{n}", ordinal=n, verdict=Verdict.PUBLISHED, output="videos/a.mp4")
+        manifest.record(row)
+    store.write_named("videos/a.mp4", b"result")
+    assert apply(decided(Decision("videos/a.mp4", Choice.REJECT)), store) == Applied({Choice.REJECT: 1}, 0, 0)
+    assert [(row.verdict, row.output) for row in Manifest(store).rows()] == [(Verdict.WITHHELD, "")] * 2
 
 
 def test_each_choice_is_carried_out_and_twice_is_as_once(converted: tuple[Path, Path]) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from flows.manifest.rows import VideoRow
 from flows.prefect import artifacts
+from tasks.evaluation.metrics.adversary import reidentified
+from tasks.evaluation.metrics.definition import Figure
+from tasks.evaluation.report.compose import Facts, compose
 from tasks.records import Verdict
+from tests.tasks.evaluation.report.clips import attack
 
 
 def row(n: int, verdict: Verdict, reason: str = "", **seconds: float) -> VideoRow:
@@ -46,6 +51,22 @@ def test_the_table_of_verdicts_begins_with_what_needs_a_look(made: list[dict[str
     assert [line["verdict"] for line in artifact["table"]] == ["failed", "withheld", "published"]
     assert artifact["description"] == "1 published, 0 redacted, 1 withheld, 1 failed."
     assert set(artifact["table"][0]) == {"public id", "verdict", "reason", "frames", "seconds"}
+
+
+def test_an_evaluation_begins_with_the_headlines_of_its_first_page(made: list[dict[str, Any]]) -> None:
+    facts = Facts("Talks", "", "", (("originals", 4),), "a", (), False)
+    numbers = {
+        (reidentified.EXPLAINED, "a"): Figure(0.03),
+        (reidentified.EXCESS, "a"): Figure(0.01, -0.05, 0.07, 9, 30),
+    }
+    one = attack("a")
+    content = compose(facts, [], [replace(one, numbers=one.numbers | numbers)], [])
+    artifacts.evaluation(content, "-talks")
+    (artifact,) = made
+    assert artifact["key"] == "anonflow-evaluation-talks" and "- 4 originals" in artifact["markdown"]
+    assert (
+        "- **Re-identified beyond kind and guessing: +1.0 points** 95 % interval -5.0 to +7.0." in artifact["markdown"]
+    )
 
 
 def test_a_long_table_is_cut_and_says_so(made: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:

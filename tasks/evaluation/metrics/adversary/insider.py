@@ -16,8 +16,7 @@ from tasks.evaluation.metrics.adversary.notes import few, joined, unvaried
 from tasks.evaluation.metrics.clip import Clip
 from tasks.evaluation.metrics.definition import Better, Definition, Figure, Numbers
 from tasks.evaluation.metrics.faces import Faces
-from tasks.evaluation.metrics.identity.identification import TIE
-from tasks.evaluation.metrics.privacy import NEAR
+from tasks.evaluation.metrics.identity.identification import NEAR, TIE
 
 _SOURCE = "Own: what hair, ears, head and light give away whatever the face"
 MATCHED = Definition(

@@ -14,6 +14,10 @@ SAME_AGE = 10.0
 """Years that two people of one kind may differ by in apparent age."""
 SAME_TONE = 20.0
 """Degrees of ITA that their skin tones may differ by; 10 to 20 are one class."""
+WORDS = (
+    f"the same apparent gender, age within {SAME_AGE:g} years and, where measured, skin tone within {SAME_TONE:g} "
+    "degrees of ITA, as networks see their originals"
+)
 
 
 @dataclass(frozen=True)
@@ -56,19 +60,20 @@ class Kinds:
         return np.where((self.people[place] == wanted)[:, None], self.looks[place], np.nan)
 
 
-def of(clips: Sequence[Clip]) -> Kinds:
+def of(clips: Sequence[Clip], bystanders: bool = False) -> Kinds:
     """Work out the kinds of the people who are mostly seen in the files.
 
     Args:
         clips: the files.
+        bystanders: of everybody else in them, too.
 
     Returns:
         Medians over the files of each person.
     """
     files: dict[int, list[NDArray[np.floating]]] = {}
     for clip in clips:
-        if clip.person in clip.looks:
-            files.setdefault(clip.person, []).append(clip.looks[clip.person])
+        for person in clip.looks if bystanders else {clip.person} & clip.looks.keys():
+            files.setdefault(person, []).append(clip.looks[person])
     people = sorted(files)
     looks = [_medians(np.array(files[person], np.float64)) for person in people]
     return Kinds(np.array(people, np.int64), np.array(looks, np.float64).reshape(len(people), 3))

@@ -29,10 +29,6 @@ _PAIRS = (
     "every person counts the same. Only people who are named by a label take part, each by the faces of whom the file "
     "mostly shows, and never a picture from the result's own file."
 )
-_KIND = (
-    f"the same apparent gender, age within {kinds.SAME_AGE:g} years and, where measured, skin tone within "
-    f"{kinds.SAME_TONE:g} degrees of ITA, as networks see their originals"
-)
 
 
 def _share(name: str, title: str, meaning: str, better: Better = Better.LOWER) -> Definition:
@@ -51,7 +47,7 @@ MATCHED = _share(
 STRANGERS = _share(
     "outsider_strangers_matched",
     "Outsider: results that match strangers of the kind",
-    f"The same with originals of other people of the person's kind ({_KIND}); every stranger counts the same.",
+    f"The same with originals of other people of the person's kind ({kinds.WORDS}); every stranger counts the same.",
     Better.NEITHER,
 )
 EXCESS = _share(

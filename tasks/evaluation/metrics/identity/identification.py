@@ -16,6 +16,9 @@ from tasks.evaluation.metrics.faces import Faces
 AT = (1, 5, 20)
 TIE = 1e-6
 """Cosine similarities that differ by no more are tied; float32 products of equal unit vectors differ by about 1e-7."""
+NEAR = 12
+"""Frames, half a second of most videos: when originals are named by originals, a face of the same clip so near is
+almost the same picture, and does not count."""
 _CELLS = 1 << 23
 """Most similarities that are held at a time."""
 

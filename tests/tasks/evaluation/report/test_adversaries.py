@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.evaluation.metrics.adversary import insider, outsider
+from tasks.evaluation.metrics.adversary import insider, outsider, reidentified
 from tasks.evaluation.metrics.definition import Figure, Numbers
 from tasks.evaluation.report import adversaries, page, pages, verdict
 from tasks.evaluation.report.compose import compose
-from tasks.evaluation.report.content import Outcome
+from tasks.evaluation.report.content import Line, Outcome
 from tests.tasks.evaluation.report.clips import LIMITS, attack, clip
 from tests.tasks.evaluation.report.support import content
 from tests.tasks.evaluation.report.test_compose import FACTS
@@ -42,13 +42,40 @@ def test_the_headline_is_the_difference_to_strangers_with_its_interval() -> None
     assert found.title == "Outsiders" and found.number == "+20.6 points"
     for word in ("+5.0 to +35.0", "27.0", "6.4", "by a"):
         assert word in found.words
-    assert "little" not in found.words
     (few,) = adversaries.headlines(numbers(Figure(0.0, samples=2, people=1)), "other")
-    assert (
-        few.number == "+0.0 points" and "no interval" in few.words and "With 1 people this proves little" in few.words
-    )
+    assert few.number == adversaries.TOO_FEW and "1 people" in few.words and "20 are needed" in few.words
+    assert "Measured: +0.0 points" in few.words and "no interval" in few.words
     both = numbers(LEAK, "a") | numbers(NONE, "b")
     assert adversaries.headlines(both, "b")[0].number == "-0.4 points", "by the embedder that took part in nothing"
+
+
+def beyond(excess: Figure, explained: float = 0.04, embedder: str = "a") -> Numbers:
+    return {(reidentified.EXPLAINED, embedder): Figure(explained), (reidentified.EXCESS, embedder): excess}
+
+
+def test_the_first_page_says_what_is_left_of_re_identification_when_the_kind_is_taken_out() -> None:
+    line, (found,) = adversaries.reidentification(beyond(LEAK), "a", labelled=True)
+    assert line == Line(reidentified.EXCESS, LEAK, "a") and found.number == "+20.6 points"
+    assert found.words.startswith("95 % interval +5.0 to +35.0.")
+    for word in ("30 people rightly in 24.6", "skin tone in 4.0", "the very footage too"):
+        assert word in found.words
+    assert "labels" not in found.words
+    assert "No labels were given" in adversaries.reidentification(beyond(LEAK), "a", labelled=False)[1][0].words
+
+
+@pytest.mark.parametrize(("people", "said"), [(19, True), (20, False)])
+def test_of_few_people_the_first_page_gives_no_number(people: int, said: bool) -> None:
+    figure = replace(LEAK, people=people)
+    line, (found,) = adversaries.reidentification(beyond(figure), "a", labelled=True)
+    assert (found.number == adversaries.TOO_FEW) is said and ("20 are needed" in found.words) is said
+    assert line is not None and line.figure is figure, "what was measured is kept"
+
+
+def test_where_nobody_attacked_or_nobody_is_alike_there_is_no_number() -> None:
+    assert adversaries.reidentification(beyond(LEAK), "b", labelled=True) == (None, ())
+    unknown = Figure.unknown(reidentified.NO_STRANGERS)
+    line, (found,) = adversaries.reidentification(beyond(unknown), "a", labelled=True)
+    assert found.number == "Not known." and found.words == reidentified.NO_STRANGERS and line is not None
 
 
 def test_what_is_not_known_is_said_and_is_no_zero() -> None:

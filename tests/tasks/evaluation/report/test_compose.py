@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tasks.evaluation.metrics import detection
+from tasks.evaluation.metrics.adversary import reidentified
 from tasks.evaluation.metrics.definition import Figure
 from tasks.evaluation.metrics.identity import deidentification, identification
 from tasks.evaluation.metrics.identity.verification import Roc
 from tasks.evaluation.metrics.privacy import Attack
 from tasks.evaluation.metrics.usefulness import mouth_eye_aperture
-from tasks.evaluation.report import charts, page, pages
+from tasks.evaluation.report import charts, machine, page, pages
 from tasks.evaluation.report.compose import Facts, compose
 from tasks.evaluation.report.compose import charts as drawn
-from tasks.evaluation.report.content import Content, Outcome
+from tasks.evaluation.report.content import Content, Line, Outcome
 from tests.tasks.evaluation.report.clips import LIMITS, attack, clip, rate
 
 FACTS = Facts("Title", "2026-11-03T09:12:44+00:00", "anonflow 0", (("files", 3),), "a", (("seed", "0"),), False)
@@ -40,12 +42,27 @@ def composed(*attacks: Attack, files: int = 3) -> Content:
 def test_everything_finds_its_place() -> None:
     found = composed(attack("a"), attack("b", rate(0.3, 0.2)))
     assert found.outcome is Outcome.FAIL and "(b)" in found.verdict
-    assert [line.title for line in found.headlines] == ["Re-identified", "Nearest frame of all", "Speech kept"]
+    assert [line.title for line in found.headlines] == ["Nearest frame of all", "Speech kept"]
     assert (found.title, found.counts, found.settings, found.reviewer) == ("Title", FACTS.counts, FACTS.settings, False)
     assert len(found.pages) == 3 and found.method and found.limits
     privacy = {(line.definition, line.variant): line.figure for line in found.privacy}
     assert privacy[identification.RATES[1], "b"].value == 0.3 and privacy[identification.RATES[1], "a"].value == 0.02
     assert [line.variant for line in found.privacy[:2]] == ["a", "b"], "those of one metric together"
+
+
+def test_the_excess_is_on_the_first_page_in_the_summary_and_among_the_numbers(tmp_path: Path) -> None:
+    excess = Figure(0.01, -0.05, 0.07, 600, 30, chance=0.0)
+    numbers = {(reidentified.EXPLAINED, "a"): Figure(0.03), (reidentified.EXCESS, "a"): excess}
+    one = attack("a")
+    found = composed(replace(one, numbers=one.numbers | numbers))
+    assert found.excess == Line(reidentified.EXCESS, excess, "a") and found.excess in found.privacy
+    assert found.headlines[0].number == "+1.0 points"
+    summary = json.loads(machine.summary(found))["reidentified_beyond_kind"]
+    wanted = {"name": "re_at_1_excess", "variant": "a", "value": 0.01, "low": -0.05, "high": 0.07, "people": 30}
+    assert wanted.items() <= summary.items() and summary["enough_people"] is True and summary["people_needed"] == 20
+    few = replace(one, numbers=one.numbers | numbers | {(reidentified.EXCESS, "a"): replace(excess, people=3)})
+    assert json.loads(machine.summary(composed(few)))["reidentified_beyond_kind"]["enough_people"] is False
+    assert json.loads(machine.summary(composed()))["reidentified_beyond_kind"] is None
 
 
 def test_files_without_a_result_are_in_no_mean() -> None:

@@ -155,6 +155,18 @@ def test_names_that_cannot_be_used(name: str, tmp_path: Path) -> None:
         page.write(_named(support.content(2), name=name), tmp_path / "report")
 
 
+def test_a_title_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="title"):
+        page.write(replace(support.content(2), title="a\udcff"), tmp_path / "report")
+
+
+def test_a_report_below_a_file_is_refused_beforehand(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="another place"):
+        folders.check_place(tmp_path / "file" / "deep" / "report")
+    folders.check_place(tmp_path / "deep" / "report")
+
+
 def test_report_without_anything(tmp_path: Path) -> None:
     empty = replace(support.content(0), headlines=(), counts=(), privacy=(), usefulness=(), charts=(), settings=())
     page.write(empty, tmp_path / "deep" / "report")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tasks.evaluation.metrics.clip import Clip, reduce
 from tasks.evaluation.metrics.definition import Figure
 from tasks.evaluation.report.content import Outcome, Page
-from tasks.evaluation.report.verdict import Limits, headlines, nearest, of_dataset, of_file
+from tasks.evaluation.report.verdict import Limits, headlines, nearest, of_dataset, of_file, people
 from tests.tasks.evaluation.metrics.support import measured
 from tests.tasks.evaluation.report.clips import LIMITS, attack, clip, rate
 
@@ -201,26 +201,20 @@ def test_nobody_asked_and_nothing_compared_is_no_pass() -> None:
 
 
 def test_headlines() -> None:
-    found = headlines([page(share=1.5), page(share=1.2), page(share=NAN)], [attack("b"), attack("a")],
-                      Figure(0.913), "a")  # fmt: skip
+    found = headlines([page(share=1.5), page(share=1.2), page(share=NAN)], Figure(0.913))
     assert [(line.title, line.number) for line in found] == [
-        ("Re-identified", "2.0\N{NO-BREAK SPACE}%"),
         ("Nearest frame of all", "1.20 ×"),
         ("Speech kept", "0.91"),
     ]
-    assert "Guessing: 2.0" in found[0].words and "originals: 90.0" in found[0].words
 
 
 @pytest.mark.parametrize(("share", "number"), [(0.9999, "0.99 ×"), (1.0, "1.00 ×"), (1.999, "1.99 ×"), (0.0, "0.00 ×")])
 def test_what_is_below_one_does_not_read_as_one(share: float, number: str) -> None:
-    assert headlines([page(share=share)], [], Figure.unknown(""), "a")[0].number == number
+    assert headlines([page(share=share)], Figure.unknown(""))[0].number == number
 
 
 def test_headlines_of_what_is_not_known_are_left_out() -> None:
-    unknown = attack("a", Figure.unknown("Nothing to measure."))
-    alone = attack("a", rate(1.0, NAN, chance=1.0), people=1)
-    for one in (unknown, alone, attack("b")):
-        assert headlines([page(share=NAN)], [one], Figure.unknown(""), "a") == ()
+    assert headlines([page(share=NAN)], Figure.unknown("")) == ()
 
 
 @pytest.mark.parametrize(
@@ -240,6 +234,21 @@ def test_files_that_belong_to_no_original_keep_a_dataset_from_passing() -> None:
     outcome, said = of_dataset((page(),), (attack(),), 2)
     assert outcome is Outcome.LOOK and "2 anonymized files belong to no original" in said
     assert of_dataset((page(),), (attack(),))[0] is Outcome.PASS
+
+
+def test_files_of_other_inputs_are_told_and_alarm_nobody() -> None:
+    outcome, said = of_dataset((page(),), (attack(),), other_inputs=3)
+    assert outcome is Outcome.PASS
+    assert said.endswith(" 3 anonymized files were not looked at: of other inputs of this destination.")
+    assert " 1 anonymized file was not" in of_dataset((page(Outcome.FAIL),), (attack(),), other_inputs=1)[1]
+    both = of_dataset((page(),), (attack(),), 1, (), 3)
+    assert both[0] is Outcome.LOOK and "1 anonymized files belong to no original" in both[1]
+
+
+def test_the_people_of_the_verdict_are_those_whose_results_were_compared() -> None:
+    some = [attack("a", rate(0.0, 0.0, people=7), people=9), attack("b", rate(0.0, 0.0, people=8), people=9)]
+    assert people(some) == (9, 7) and people([]) == (0, 0)
+    assert "With 7 people whose results were compared" in of_dataset((page(),), some)[1]
 
 
 def test_two_people_are_named_by_chance_too_often_to_fail_for_it() -> None:
