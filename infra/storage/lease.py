@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -50,6 +51,7 @@ class Claim:
     poison: str
     lower: tuple[str, ...] = field(repr=False)
     beaten: float = field(repr=False)
+    token: str = field(repr=False)
     beat: int = 0
     lost: bool = False
     guard: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -100,10 +102,12 @@ class Leases:
         if numbers and self.alive(name, numbers[-1]):
             return None
         number, begun = (numbers[-1] + 1 if numbers else 0), boottime()
-        if not self._store.create_named(_path(name, number), self._content(0)):
+        # The next holder of a number that was given back must not look like the one before it, long silent.
+        token = secrets.token_hex(8)
+        if not self._store.create_named(_path(name, number), self._content(token, 0)):
             return None
         lower = tuple(_path(name, n) for n in numbers)
-        claim = Claim(name, number, len(numbers), self.poisoned(name), lower, begun)
+        claim = Claim(name, number, len(numbers), self.poisoned(name), lower, begun, token)
         with self._lock:
             self._held[name] = claim
             if self._thread is None:
@@ -281,8 +285,8 @@ class Leases:
         content = latest[1] or {}
         return content.get("machine") == self._self["machine"] and not _ended(content, self._self["machine"])
 
-    def _content(self, beat: int) -> bytes:
-        return json.dumps(self._self | {"beat": beat}, sort_keys=True).encode()
+    def _content(self, token: str, beat: int) -> bytes:
+        return json.dumps(self._self | {"claim": token, "beat": beat}, sort_keys=True).encode()
 
     def _keep(self) -> None:
         while not self._stopped.wait(self._ttl_s / _BEATS):
@@ -300,7 +304,7 @@ class Leases:
                 claim.lost = True
                 return
             claim.beat += 1
-            self._store.write_named(_path(claim.name, claim.number), self._content(claim.beat))
+            self._store.write_named(_path(claim.name, claim.number), self._content(claim.token, claim.beat))
             claim.beaten = begun
 
 

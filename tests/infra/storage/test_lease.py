@@ -192,6 +192,16 @@ def test_a_holder_that_cannot_reach_the_store_stops_relying_on_its_lease(
         assert not leases.held(claim)
 
 
+def test_the_next_holder_in_one_process_is_not_taken_for_the_one_before_it(store: Store) -> None:
+    """A worker coordinates a short run, then another: to whoever watches, the lease looks as it did long ago."""
+    with Leases(store) as holder, Leases(store, ttl_s=0.3) as watcher:
+        for _ in range(2):
+            claim = holder.claim("coordinator")
+            assert claim is not None and watcher.alive("coordinator") and watcher.dead("coordinator") == 0
+            holder.release(claim)
+            time.sleep(0.5)
+
+
 def test_poison_stays_until_it_is_forgotten(store: Store) -> None:
     with Leases(store) as leases:
         claim = leases.claim("video")
