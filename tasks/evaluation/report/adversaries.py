@@ -133,13 +133,13 @@ def reidentification(privacy: Numbers, independent: str, labelled: bool) -> tupl
         return line, (Headline(title, TOO_FEW, f"{_needed(excess)} What was measured is under Privacy."),)
     explained = privacy[reidentified.EXPLAINED, independent].value
     words = (
-        f"95 % interval {_points(excess.low)} to {_points(excess.high)}. {independent}, which took part in nothing and "
-        f"has all originals, the very footage too, names {excess.people} people rightly in "
-        f"{amount(explained + excess.value, 'share')} of cases, and as a stranger of the same apparent gender, age and "
-        f"skin tone in {amount(explained, 'share')}. Around 0, a result gives away the kind and no more."
+        f"95 % interval {_points(excess.low)} to {_points(excess.high)}, {excess.people} people. {independent}, which "
+        f"took part in nothing, names {amount(explained + excess.value, 'share')} rightly, and "
+        f"{amount(explained, 'share')} as a stranger of the same apparent gender, age and skin tone. Around 0, results "
+        "give away the kind and no more."
     )
     if not labelled:
-        words += " No labels were given: where somebody is in several originals, the number is too low."
+        words += " Without labels it is too low where somebody is in several originals."
     return line, (Headline(title, f"{_points(excess.value)} points", words),)
 
 

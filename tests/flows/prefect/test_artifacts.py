@@ -65,7 +65,8 @@ def test_an_evaluation_begins_with_the_headlines_of_its_first_page(made: list[di
     (artifact,) = made
     assert artifact["key"] == "anonflow-evaluation-talks" and "- 4 originals" in artifact["markdown"]
     assert (
-        "- **Re-identified beyond kind and guessing: +1.0 points** 95 % interval -5.0 to +7.0." in artifact["markdown"]
+        "- **Re-identified beyond kind and guessing: +1.0 points** 95 % interval -5.0 to +7.0, 30 people."
+        in artifact["markdown"]
     )
 
 
