@@ -24,8 +24,8 @@ from flows.prefect.registration import deployment_of
 from flows.prefect.server import connected
 from infra.errors import UsageError
 
-SLUG = "anonflow"
-"""Tells the schedule that the command makes from those that a person made in Prefect's pages."""
+OURS = "anonflow: "
+"""Begins the names of schedules that the command makes, by which it tells them from those made in Prefect's pages."""
 _SHARED = "convert-dataset/convert-dataset"
 
 
@@ -85,10 +85,10 @@ def schedule(dataset: str, cron: str, timezone: str = "UTC") -> None:
         _move_shared(client)
         deployment = deployment_of(client, dataset)
         for known in deployment.schedules:
-            if wanted is None or known.slug == SLUG:
+            if wanted is None or _ours(known):
                 client.delete_deployment_schedule(deployment.id, known.id)
         if wanted is not None:
-            made = DeploymentScheduleCreate(schedule=wanted, active=True, slug=SLUG)
+            made = DeploymentScheduleCreate(schedule=wanted, active=True, slug=OURS + cron)
             client.create_deployment_schedules(deployment.id, [made])
 
 
@@ -174,10 +174,18 @@ def _move_shared(client: SyncPrefectClient) -> None:
         if not dataset:
             continue
         deployment = deployment_of(client, dataset)
-        slug = None if any(other.slug == SLUG for other in deployment.schedules) else SLUG
+        if any(_ours(other) for other in deployment.schedules):
+            # Deployed since then, with a schedule that is newer.
+            client.delete_deployment_schedule(shared.id, known.id)
+            continue
+        slug = OURS + getattr(known.schedule, "cron", "")
         made = DeploymentScheduleCreate(schedule=known.schedule, active=known.active, slug=slug)
         client.create_deployment_schedules(deployment.id, [made])
         client.delete_deployment_schedule(shared.id, known.id)
+
+
+def _ours(known: Any) -> bool:
+    return (known.slug or "").startswith(OURS)
 
 
 def _in_words(known: Any) -> str:

@@ -209,7 +209,7 @@ def test_an_evaluation_outlives_its_worker(topology: Topology, films: Path, tmp_
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "report" / "summary.json").read_text())
     counts = {count["what"]: count["number"] for count in summary["counts"]}
-    assert counts["anonymized files compared"] == len(published(topology, "stopped"))
+    assert counts["anonymized files of these originals"] == len(published(topology, "stopped"))
     assert b"Jane" not in b"".join(path.read_bytes() for path in (tmp_path / "report").rglob("*") if path.is_file())
     left = {path.split("/")[3] for path in _found(topology, "store/identifying")}
     assert left == {"definitions", "report-stopped"} and _found(topology, "store/safe/leases") == {}

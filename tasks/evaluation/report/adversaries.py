@@ -127,10 +127,9 @@ def reidentification(privacy: Numbers, independent: str, labelled: bool) -> tupl
         return None, ()
     line = Line(reidentified.EXCESS, excess, independent)
     title = "Re-identified beyond kind and guessing"
-    if not excess.known:
-        return line, (Headline(title, "Not known.", excess.note),)
     if excess.people < FEW:
-        return line, (Headline(title, TOO_FEW, f"{_needed(excess)} What was measured is under Privacy."),)
+        words = f"{_needed(excess)} What was measured is under Privacy." if excess.known else excess.note
+        return line, (Headline(title, TOO_FEW, words),)
     explained = privacy[reidentified.EXPLAINED, independent].value
     words = (
         f"95 % interval {_points(excess.low)} to {_points(excess.high)}, {excess.people} people. {independent}, which "

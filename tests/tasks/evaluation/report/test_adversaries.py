@@ -74,7 +74,7 @@ def test_where_nobody_attacked_or_nobody_is_alike_there_is_no_number() -> None:
     assert adversaries.reidentification(beyond(LEAK), "b", labelled=True) == (None, ())
     unknown = Figure.unknown(reidentified.NO_STRANGERS)
     line, (found,) = adversaries.reidentification(beyond(unknown), "a", labelled=True)
-    assert found.number == "Not known." and found.words == reidentified.NO_STRANGERS and line is not None
+    assert found.number == adversaries.TOO_FEW and found.words == reidentified.NO_STRANGERS and line is not None
 
 
 def test_what_is_not_known_is_said_and_is_no_zero() -> None:
