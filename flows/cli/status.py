@@ -49,8 +49,8 @@ def _row(store: Store, name: str, runs: list[FlowRun]) -> list[str]:
     inputs, verdicts = (str(record.inputs), record.verdicts) if record else ("", {})
     now = []
     if coordinated(store, name):
-        total, done, of_run = under_way(store, name)
-        now.append(f"running, {done} of {total} videos so far" if total else "running")
+        total, todo, done, of_run = under_way(store, name)
+        now.append(f"running, {done} of {todo} videos so far" if total else "running")
         inputs, verdicts = (str(total), of_run) if total else (inputs, verdicts)
     if evaluated(store, name):
         now.append("being evaluated")
