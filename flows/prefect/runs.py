@@ -15,6 +15,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterState,
+    FlowRunFilterStateName,
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
@@ -95,13 +96,17 @@ def look(dataset: str, flow_run: UUID) -> Seen:
     """
     with connected() as client:
         present = client.read_flow_run(flow_run)
-        if present.state_type in (StateType.RUNNING, StateType.CRASHED):
+        # Whoever takes over marks the run before it as crashed; others that begin meanwhile are skipped.
+        if present.state_type is StateType.CRASHED:
             tagged = FlowRunFilter(
                 tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]),
                 deployment_id=FlowRunFilterDeploymentId(
                     any_=[present.deployment_id] if present.deployment_id else None
                 ),
-                state=FlowRunFilterState(type=FlowRunFilterStateType(not_any_=[StateType.SCHEDULED])),
+                state=FlowRunFilterState(
+                    type=FlowRunFilterStateType(not_any_=[StateType.SCHEDULED]),
+                    name=FlowRunFilterStateName(not_any_=["Skipped"]),
+                ),
             )
             newest = client.read_flow_runs(flow_run_filter=tagged, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
             present = newest[0] if newest else present

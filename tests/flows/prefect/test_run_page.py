@@ -116,9 +116,7 @@ def test_the_table_is_written_seldom_but_at_the_end(server: Server) -> None:
 def test_a_run_without_work_is_at_its_end(server: Server) -> None:
     RunPage("talks", LOGGER).show(RunProgress(4, 4))
     assert server.shown("anonflow-progress-talks")["percent"] == 100.0
-    assert server.shown("anonflow-progress-talks")["description"] == (
-        "0 of 0 videos; 4 unchanged since an earlier run"
-    )
+    assert server.shown("anonflow-progress-talks")["description"] == ("0 of 0 videos; 4 unchanged since an earlier run")
 
 
 def test_a_log_names_only_so_many(
