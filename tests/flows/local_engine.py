@@ -106,6 +106,4 @@ def coordinate(
 ) -> Concluded:
     """Run a dataset to its end on threads."""
     store, key = Store(Settings().cache_url), load_key(key_path(Settings().cache_url))
-    return Coordinator(
-        dataset, store, key, scheduler or LocalEngine(), board or Shown(), policy, stop, takeover
-    ).run()
+    return Coordinator(dataset, store, key, scheduler or LocalEngine(), board or Shown(), policy, stop, takeover).run()
