@@ -54,12 +54,13 @@ def deploy(
     # All that can be wrong is found out before anything is stored or registered.
     if schedule:
         schedules.cron_schedule(schedule)
-    registration.check(pool, name)
     if name:
         defined = _defined(name, source, destination, Settings(**chosen, time_limit=time_limit), person, people)
         store: Store = Store(Settings().cache_url)
         if not replace:
             definition.refuse_another(store, defined)
+    registration.check(pool, name)
+    if name:
         definition.save(store, defined)
         console.print(f"dataset {name} is defined")
     for full_name in registration.register(pool, shards_at_a_time):
