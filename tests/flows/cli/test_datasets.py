@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -32,7 +33,7 @@ Asked = list[tuple[Any, ...]]
 
 
 @pytest.fixture
-def store(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """The private store; commands are told of a server that nothing answers at."""
     monkeypatch.setenv("PREFECT_API_URL", NOWHERE)
     monkeypatch.setenv("COLUMNS", "240")
