@@ -206,7 +206,6 @@ def test_status_says_what_runs_waits_and_is_planned(
         "idle": [],
         "busy": [
             flow_run("convert · busy", Running()),
-            flow_run("convert · busy · shard 2/2", Scheduled()),
             flow_run("convert · busy", Scheduled(), 9, planned=True),
             flow_run("convert · busy", Scheduled(), 4, planned=True),
         ],

@@ -72,12 +72,13 @@ def enter(client: SyncPrefectClient, flow_run: UUID, state: Any) -> None:
     client.set_flow_run_state(flow_run, state, force=True)
 
 
-def test_a_schedule_gives_runs_that_are_named_by_their_dataset(client: SyncPrefectClient, server: Topology) -> None:
+def test_a_schedule_gives_runs(client: SyncPrefectClient, server: Topology) -> None:
     deploy("films", "*/5 * * * *")
     found = eventually(server, lambda: planned("films"))
     assert {run.parameters["dataset"] for run in found} == {"films"}
     schedules.name_planned(client)
     assert {run.name for run in planned("films")} == {"convert · films"}
+    runs.trigger("films")
     upcoming = schedules.schedules_of("films").upcoming
     assert len(upcoming) == 3 and list(upcoming) == sorted(upcoming)
     schedules.pause("films", True)
@@ -227,11 +228,17 @@ def test_purging_forgets_one_dataset_and_no_other(client: SyncPrefectClient, ser
     assert runs.forget("never") == 0
 
 
-def test_shards_are_submitted_cancelled_and_called_off(client: SyncPrefectClient) -> None:
+def test_shards_are_submitted_cancelled_and_called_off(
+    client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parent = runs.trigger("shards")
     scheduler, run = PrefectScheduler(Stop(), ("profile:x",), parent), uuid4().hex[:12]
     handles = [scheduler.submit("shards", run, number, 4, 1) for number in (1, 2, 3, 4)]
     assert [scheduler.submit("shards", run, number, 4, 1) for number in (1, 2, 3, 4)] == handles
+    monkeypatch.setattr(runs, "_ALL", 1)
+    assert [found.id for found in runs.known("shards")] == [parent], "however many shards wait"
+    enter(client, parent, Running())
+    assert runs.look("shards", parent).unattended == ("shards",)
     one = client.read_flow_run(UUID(handles[0]))
     assert one.name == "convert · shards · shard 1/4" and {f"run:{run}", "profile:x"} <= set(one.tags)
     assert one.parent_task_run_id is not None, "it is shown on the page of its run"
