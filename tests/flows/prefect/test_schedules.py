@@ -137,7 +137,7 @@ def test_schedules_of_earlier_versions_move_to_their_datasets(client: SyncPrefec
     client.create_deployment_schedules(shared, earlier)
     assert len(runs.left("old")) == 2
     for _ in range(2):
-        deploy("another")
+        schedules.move_all_shared()
         assert client.read_deployment(shared).schedules == []
         assert set(schedules.schedules_of("old").schedules) == {"0 4 * * * (UTC)", "0 5 * * * (UTC), not active"}
         assert schedules.schedules_of("older").schedules == ("0 6 * * * (UTC)",)
@@ -163,7 +163,7 @@ def test_a_run_is_queued_at_the_deployment_of_its_dataset(client: SyncPrefectCli
 
 
 def test_stop_cancels_what_runs_or_waits_but_not_what_is_planned(client: SyncPrefectClient, server: Topology) -> None:
-    deploy("stopped", "*/5 * * * *")
+    schedules.schedule("stopped", "*/5 * * * *")
     waiting, running, paused, over, others = (runs.trigger(name) for name in (*["stopped"] * 4, "other"))
     enter(client, running, Running())
     enter(client, paused, Paused())
@@ -205,7 +205,7 @@ def test_a_run_is_followed_to_the_one_that_took_over(client: SyncPrefectClient) 
 
 def test_purging_forgets_one_dataset_and_no_other(client: SyncPrefectClient, server: Topology) -> None:
     for name in ("gone", "kept"):
-        deploy(name, "*/5 * * * *")
+        schedules.schedule(name, "*/5 * * * *")
         run = runs.trigger(name)
         enter(client, run, Running())
         eventually(server, lambda name=name: planned(name))
