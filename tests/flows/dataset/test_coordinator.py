@@ -18,11 +18,14 @@ from flows.dataset.scheduler import State
 from flows.dataset.store_layout import last_run
 from flows.recipes.context import Context, StageResult
 from flows.run.cancelled import Cancelled, Stop
+from flows.run.convert import dataset_id
 from infra.errors import StoreUnavailable, UnderWay, UsageError, Withheld
 from infra.media.video_info import VideoInfo
+from infra.privacy import key_path, load_key
 from infra.settings import Settings
 from infra.storage.lease import Leases
 from infra.storage.store import Store
+from tasks.generation.gallery import Gallery
 from tests.flows.local_engine import QUICK, LocalEngine, Shown, coordinate, define
 from tests.flows.support import grey_chain
 
@@ -139,6 +142,9 @@ def test_what_a_person_cancels_or_pauses_ends_in_order(
         assert store_layout.coordinated(store(), "films")
         stop.withdraw(suspended)
 
+    settings, key = dataset.with_settings(), load_key(key_path(Settings().cache_url))
+    people = Gallery(store(), settings.identity_scope, dataset_id(key, dataset.destination, settings)).path
+    store().write_named(people, b"{}")
     scheduler, shown = LocalEngine(endless), Shown()
     canceller = threading.Thread(target=cancel)
     canceller.start()
@@ -151,6 +157,7 @@ def test_what_a_person_cancels_or_pauses_ends_in_order(
     assert store().list_tree("safe/leases") == [] and not store_layout.coordinated(store(), "films")
     assert store_layout.present_run(store(), "films") == ("", {})
     assert [path for path in store().list_tree("identifying") if path.startswith("identifying/run-")] == []
+    assert people in store().list_tree("identifying"), "whoever goes on must know who has which twin"
     following = LocalEngine()
     rest = coordinate(dataset, following)
     assert rest.record.verdicts == {"published": 4, "failed": 1} and not rest.record.cancelled
