@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.console import Console
 from flows.cli.options import Fid, People, Person, TimeLimit, recipe_options
 from infra.errors import UsageError
 from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.dataset.definition import Dataset
 
 Name = Annotated[str, typer.Argument(metavar="DATASET", help="Name of a dataset; it is shown in Prefect.")]
 
@@ -42,12 +45,8 @@ def deploy(
     """
     _need_server()
     from flows.dataset import definition
-    from flows.evaluation import who
-    from flows.prefect import registration, schedules, server
-    from flows.recipes.catalogue import named
-    from flows.run import sources
+    from flows.prefect import registration, schedules
     from infra.storage.store import Store
-    from models.selection import profiles
 
     console = Console(highlight=False)
     if schedule is not None and not name:
@@ -55,23 +54,13 @@ def deploy(
     # All that can be wrong is found out before anything is stored or registered.
     if schedule:
         schedules.cron_schedule(schedule)
-    server.check()
     if name:
-        if not source or not destination:
-            raise UsageError("A dataset needs a name, a SOURCE and a DESTINATION.")
-        settings = Settings(**chosen, time_limit=time_limit)
-        profiles.roles(settings)
-        named(settings.recipe, "video")
-        who.who_is_who(person, people)
-        here, there, table = (
-            value if not value or "://" in value else str(Path(value).absolute())
-            for value in (source, destination, people)
-        )
-        sources.check(here, "SOURCE")
-        defined = definition.define(name, here, there, settings, person, table)
+        defined = _defined(name, source, destination, Settings(**chosen, time_limit=time_limit), person, people)
         store: Store = Store(Settings().cache_url)
         if not replace:
             definition.refuse_another(store, defined)
+    registration.check(pool, name)
+    if name:
         definition.save(store, defined)
         console.print(f"dataset {name} is defined")
     for full_name in registration.register(pool, shards_at_a_time):
@@ -83,7 +72,27 @@ def deploy(
         if schedule is not None:
             schedules.schedule(name, schedule)
         times = ", ".join(schedules.schedules_of(name).schedules)
-        console.print(f"{name}: {f'runs at {times}' if times else 'runs when triggered'}")
+        console.print(f"{name}: {f'runs at {times}' if times else 'runs when triggered'}", markup=False)
+
+
+def _defined(name: str, source: str, destination: str, settings: Settings, person: str, people: str) -> Dataset:
+    """A definition that a run can work with."""
+    from flows.dataset import definition
+    from flows.evaluation import who
+    from flows.recipes.catalogue import named
+    from flows.run import sources
+    from models.selection import profiles
+
+    if not source or not destination:
+        raise UsageError("A dataset needs a name, a SOURCE and a DESTINATION.")
+    profiles.roles(settings)
+    named(settings.recipe, "video")
+    who.who_is_who(person, people)
+    here, there, table = (
+        value if not value or "://" in value else str(Path(value).absolute()) for value in (source, destination, people)
+    )
+    sources.check(here, "SOURCE")
+    return definition.define(name, here, there, settings, person, table)
 
 
 @recipe_options(only_given=True)

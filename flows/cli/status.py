@@ -49,8 +49,8 @@ def _row(store: Store, name: str, runs: list[FlowRun]) -> list[str]:
     inputs, verdicts = (str(record.inputs), record.verdicts) if record else ("", {})
     now = []
     if coordinated(store, name):
-        total, done, of_run = under_way(store, name)
-        now.append(f"running, {done} of {total} videos so far" if total else "running")
+        total, todo, done, of_run = under_way(store, name)
+        now.append(f"running, {done} of {todo} videos so far" if total else "running")
         inputs, verdicts = (str(total), of_run) if total else (inputs, verdicts)
     if evaluated(store, name):
         now.append("being evaluated")
@@ -58,7 +58,7 @@ def _row(store: Store, name: str, runs: list[FlowRun]) -> list[str]:
         now.append("being rechecked")
     waiting = [run for run in runs if run.state_type and run.state_type.value in ("SCHEDULED", "PENDING")]
     planned = [run for run in waiting if run.auto_scheduled and run.state_name == "Scheduled"]
-    queued = {run.name.partition(" · ")[0] for run in waiting if run not in planned and " · shard " not in run.name}
+    queued = {run.name.partition(" · ")[0] for run in waiting if run not in planned}
     now += [f"{verb} queued" for verb in sorted(queued)]
     times = sorted(run.expected_start_time for run in planned if run.expected_start_time)
     last = ""

@@ -169,7 +169,7 @@ class Coordinator:
             for name in [*self._leases_before, *(shard_lease(self.run_id, piece.number) for piece in pieces)]:
                 if leases.dead(name):
                     leases.forget(name)
-            return self._conclude(started, set(ids.values()))
+            return self._conclude(started, jobs)
 
     @contextlib.contextmanager
     def _alone(self, leases: Leases) -> Iterator[None]:
@@ -200,7 +200,7 @@ class Coordinator:
     def _left(self, jobs: Sequence[Job], leases: Leases) -> tuple[list[Job], int]:
         """Jobs that need work, and the number of those that need none."""
         if self._policy.only_failed:
-            failed = {row.input_id: row.public_id for row in self._manifest.rows() if row.verdict is Verdict.FAILED}
+            failed = {row.input_id: row.public_id for row in self._rows(jobs) if row.verdict is Verdict.FAILED}
             left = [job for job in jobs if job.input_id(self._key) in failed]
             for job in left:
                 leases.forget(failed[job.input_id(self._key)])
@@ -237,7 +237,8 @@ class Coordinator:
         """Show how far the run is, and note it for `anonflow status`."""
         self._progress = replace(self._progress, **changes)
         self._board.show(self._progress)
-        counts = {"inputs": self._progress.total, "done": self._progress.done, "verdicts": self._progress.verdicts}
+        now = self._progress
+        counts = {"inputs": now.total, "todo": now.todo, "done": now.done, "verdicts": now.verdicts}
         if counts != self._noted:
             self._note(**counts)
             self._noted = counts
@@ -308,14 +309,21 @@ class Coordinator:
         if self._stop.wait(self._policy.poll_s):
             raise Cancelled
 
-    def _conclude(self, started: str, ids: set[str]) -> Concluded:
+    def _rows(self, jobs: Sequence[Job]) -> list[VideoRow]:
+        """One row for each input that has any: the manifest also keeps those of what a file held before it changed."""
+        stamps = {job.input_id(self._key): job.stamp_id(self._key) for job in jobs}
+        rows = [row for row in self._manifest.rows() if row.input_id in stamps]
+        rows.sort(key=lambda row: (row.source_stamp == stamps[row.input_id], row.run == self.run_id, row.finished_at))
+        return sorted({row.input_id: row for row in rows}.values(), key=lambda row: row.place)
+
+    def _conclude(self, started: str, jobs: Sequence[Job]) -> Concluded:
         self._manifest.flush()
-        rows = [row for row in self._manifest.rows() if row.input_id in ids]
+        rows = self._rows(jobs)
         progress, withdrawn = self._progress, self._stop.withdrawn
         verdicts = dict(Counter(row.verdict.value for row in rows))
-        left = len(ids) - len(rows) if withdrawn else progress.lost
+        left = len(jobs) - len(rows) if withdrawn else progress.lost
         record = RunRecord(
-            self._dataset.name, self.run_id, started, _now(), len(ids), progress.unchanged, progress.shards, verdicts,
+            self._dataset.name, self.run_id, started, _now(), len(jobs), progress.unchanged, progress.shards, verdicts,
             left, withdrawn,
         )  # fmt: skip
         save_record(self._store, record)

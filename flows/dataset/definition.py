@@ -276,7 +276,9 @@ def _read(store: Store, path: str, missing: str) -> Dataset:
         dataset = Dataset(**value)
         settings_from(dataset.settings)
     except (TypeError, ValueError):
-        raise UsageError("The definition of the dataset is damaged; define it again with `anonflow deploy`.") from None
+        raise UsageError(
+            "The definition of the dataset is damaged; define it again with `anonflow deploy --replace`."
+        ) from None
     return dataset
 
 

@@ -301,7 +301,7 @@ def save_record(store: Store, record: RunRecord) -> None:
     store.write_named(record_path(record.dataset), json.dumps(values).encode())
 
 
-def under_way(store: Store, dataset: str) -> tuple[int, int, dict[str, int]]:
+def under_way(store: Store, dataset: str) -> tuple[int, int, int, dict[str, int]]:
     """Return how far the run is that is under way.
 
     Args:
@@ -309,11 +309,12 @@ def under_way(store: Store, dataset: str) -> tuple[int, int, dict[str, int]]:
         dataset: Its name.
 
     Returns:
-        (inputs of the dataset, how many have their verdict from this run, how many of each verdict); zeros where it is
-        not known yet.
+        (inputs of the dataset, how many of them this run has to bring to their verdict, how many it has brought there,
+        how many of each verdict); zeros where it is not known yet.
     """
     value = store.read_json(present_path(dataset)) or {}
-    return int(value.get("inputs", 0)), int(value.get("done", 0)), dict(value.get("verdicts", {}))
+    inputs, todo, done = (int(value.get(name, 0)) for name in ("inputs", "todo", "done"))
+    return inputs, todo, done, dict(value.get("verdicts", {}))
 
 
 def pulled_folder(public_id: str) -> str:

@@ -55,6 +55,25 @@ def deployments(shard_pool: str = POOL) -> tuple[tuple[Any, Deployed], ...]:
     )
 
 
+def check(shard_pool: str, dataset: str = "") -> None:
+    """Find out what would keep `register` and `register_dataset` from their work, before anything is stored.
+
+    Args:
+        shard_pool: Pool whose workers convert shards.
+        dataset: Name of a dataset that is to have a deployment, if any.
+
+    Raises:
+        UsageError: When the server has no such pool, or for the name of the deployment that all datasets share.
+        ServerUnavailable: When the server does not answer.
+    """
+    if dataset == convert_dataset.name:
+        raise UsageError(f"A dataset cannot be called {dataset}: choose another name.")
+    with connected() as client:
+        client.hello()
+        if shard_pool != POOL:
+            _check_pool(client, shard_pool)
+
+
 def register(shard_pool: str = POOL, shards_at_a_time: int | None = None) -> list[str]:
     """Make or update pool, queues and deployments.
 
@@ -71,12 +90,7 @@ def register(shard_pool: str = POOL, shards_at_a_time: int | None = None) -> lis
     """
     with connected() as client:
         _pool(client)
-        try:
-            client.read_work_pool(shard_pool)
-        except ObjectNotFound:
-            raise UsageError(
-                f"The server has no work pool {shard_pool}; make it with `prefect work-pool create`."
-            ) from None
+        _check_pool(client, shard_pool)
         _queue(client, DATASETS, None)
         _queue(client, SHARDS, shards_at_a_time)
         for function, deployed in deployments(shard_pool):
@@ -95,11 +109,8 @@ def register_dataset(dataset: str, description: str) -> UUID:
         Id of the deployment.
 
     Raises:
-        UsageError: For the name of the deployment that all datasets share.
         ServerUnavailable: When the server does not answer.
     """
-    if dataset == convert_dataset.name:
-        raise UsageError(f"A dataset cannot be called {dataset}: choose another name.")
     with connected() as client:
         return _of_dataset(client, dataset, description)
 
@@ -161,6 +172,13 @@ def _pool(client: Any) -> None:
         variables = BaseVariables.model_json_schema()
         job = {"job_configuration": template, "variables": variables}
         client.create_work_pool(WorkPoolCreate(name=POOL, type=POOL, base_job_template=job))
+
+
+def _check_pool(client: Any, name: str) -> None:
+    try:
+        client.read_work_pool(name)
+    except ObjectNotFound:
+        raise UsageError(f"The server has no work pool {name}; make it with `prefect work-pool create`.") from None
 
 
 def _queue(client: Any, name: str, limit: int | None) -> None:

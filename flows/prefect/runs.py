@@ -12,9 +12,12 @@ from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
     ArtifactFilterKey,
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterState,
+    FlowRunFilterStateName,
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
@@ -95,17 +98,23 @@ def look(dataset: str, flow_run: UUID) -> Seen:
     """
     with connected() as client:
         present = client.read_flow_run(flow_run)
-        if present.state_type in (StateType.RUNNING, StateType.CRASHED):
+        # Whoever takes over marks the run before it as crashed; others that begin meanwhile are skipped.
+        if present.state_type is StateType.CRASHED:
             tagged = FlowRunFilter(
                 tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]),
                 deployment_id=FlowRunFilterDeploymentId(
                     any_=[present.deployment_id] if present.deployment_id else None
                 ),
-                state=FlowRunFilterState(type=FlowRunFilterStateType(not_any_=[StateType.SCHEDULED])),
+                state=FlowRunFilterState(
+                    type=FlowRunFilterStateType(not_any_=[StateType.SCHEDULED]),
+                    name=FlowRunFilterStateName(not_any_=["Skipped"]),
+                ),
             )
             newest = client.read_flow_runs(flow_run_filter=tagged, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)
             present = newest[0] if newest else present
-        return Seen(present.id, present.state, _progress(client, dataset, present), _unattended(client, present))
+        return Seen(
+            present.id, present.state, _progress(client, dataset, present), _unattended(client, dataset, present)
+        )
 
 
 def _progress(client: SyncPrefectClient, dataset: str, flow_run: FlowRun) -> str:
@@ -118,13 +127,13 @@ def _progress(client: SyncPrefectClient, dataset: str, flow_run: FlowRun) -> str
     return (found[0].description or "") if found else ""
 
 
-def _unattended(client: SyncPrefectClient, flow_run: FlowRun) -> tuple[str, ...]:
+def _unattended(client: SyncPrefectClient, dataset: str, flow_run: FlowRun) -> tuple[str, ...]:
     """Of the queues of our own pool that this run needs those that no worker asks for work."""
     if flow_run.state_type in _WAITING:
         wanted = [flow_run.work_queue_name or DATASETS] if flow_run.work_pool_name in (POOL, None) else []
     else:
         waits = FlowRunFilter(
-            tags=FlowRunFilterTags(all_=list(flow_run.tags)),
+            tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
         )
         shards = client.read_flow_runs(flow_run_filter=waits, limit=_ALL)
@@ -133,24 +142,26 @@ def _unattended(client: SyncPrefectClient, flow_run: FlowRun) -> tuple[str, ...]
     return tuple(queue.name for queue in queues if queue.status is not WorkQueueStatus.READY)
 
 
-def unfinished(client: SyncPrefectClient, dataset: str, planned: bool = False) -> list[FlowRun]:
-    """Return the flow runs of a dataset that have not ended.
+def unfinished(client: SyncPrefectClient, dataset: str, flows: Sequence[str] = ()) -> list[FlowRun]:
+    """Return the flow runs of a dataset that have not ended, also those that a schedule has planned for later.
 
     Args:
         client: Of the server.
         dataset: Its name.
-        planned: Also those that a schedule has planned for later.
+        flows: Only runs of these flows; of all flows when empty.
 
     Returns:
-        The flow runs, those that run first.
+        The flow runs, at most 200, those that run first.
     """
     tagged = FlowRunFilter(
         tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_RUNNING, *_WAITING])),
     )
-    found = client.read_flow_runs(flow_run_filter=tagged, limit=_ALL, sort=FlowRunSort.EXPECTED_START_TIME_ASC)
-    kept = [run for run in found if planned or not (run.auto_scheduled and run.state_name == "Scheduled")]
-    return sorted(kept, key=lambda run: run.state_type not in _RUNNING)
+    named = FlowFilter(name=FlowFilterName(any_=list(flows))) if flows else None
+    found = client.read_flow_runs(
+        flow_filter=named, flow_run_filter=tagged, limit=_ALL, sort=FlowRunSort.EXPECTED_START_TIME_ASC
+    )
+    return sorted(found, key=lambda run: run.state_type not in _RUNNING)
 
 
 def cancel(client: SyncPrefectClient, flow_runs: Sequence[FlowRun]) -> None:
@@ -181,13 +192,15 @@ def stop(dataset: str) -> list[FlowRun]:
         ServerUnavailable: When the server does not answer.
     """
     with connected() as client:
-        found = unfinished(client, dataset)
+        # What is planned comes last, so that it hides nothing of what is to be cancelled.
+        every = unfinished(client, dataset)
+        found = [run for run in every if not (run.auto_scheduled and run.state_name == "Scheduled")]
         cancel(client, found)
         return found
 
 
 def known(dataset: str) -> list[FlowRun]:
-    """Return the flow runs of a dataset that run, wait, or are planned.
+    """Return the flow runs of a dataset that run, wait, or are planned, without the shards of a run.
 
     Args:
         dataset: Its name.
@@ -199,7 +212,7 @@ def known(dataset: str) -> list[FlowRun]:
         ServerUnavailable: When the server does not answer.
     """
     with connected() as client:
-        return unfinished(client, dataset, planned=True)
+        return unfinished(client, dataset, [f"{verb}-dataset" for verb in ("convert", "evaluate", "recheck")])
 
 
 def forget(dataset: str) -> int:

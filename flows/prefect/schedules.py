@@ -27,6 +27,8 @@ from infra.errors import UsageError
 OURS = "anonflow: "
 """Begins the names of schedules that the command makes, by which it tells them from those made in Prefect's pages."""
 _SHARED = "convert-dataset/convert-dataset"
+_PLANNED = "auto-scheduled"
+"""Tag that the server gives to runs that it has planned."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,12 @@ def schedules_of(dataset: str) -> Schedules:
         deployment = deployment_of(client, dataset)
         planned = FlowRunFilter(
             deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),
+            tags=FlowRunFilterTags(all_=[_PLANNED]),
             state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Scheduled"])),
         )
         runs = client.read_flow_runs(flow_run_filter=planned, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=3)
         said = tuple(_in_words(known) for known in deployment.schedules)
-        times = tuple(run.expected_start_time for run in runs if run.auto_scheduled and run.expected_start_time)
+        times = tuple(run.expected_start_time for run in runs if run.expected_start_time)
         return Schedules(said, bool(deployment.paused), times)
 
 
@@ -141,14 +144,14 @@ def name_planned(client: SyncPrefectClient) -> list[FlowRun]:
         The runs that were named.
     """
     wanted = FlowRunFilter(
-        tags=FlowRunFilterTags(all_=["anonflow"]),
+        tags=FlowRunFilterTags(all_=["anonflow", _PLANNED]),
         state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Scheduled"])),
     )
     found = client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=200)
     named = []
     for run in found:
         name = f"convert · {run.parameters.get('dataset')}"
-        if run.auto_scheduled and run.name != name:
+        if run.name != name:
             client.update_flow_run(run.id, name=name)
             named.append(run)
     return named

@@ -38,6 +38,11 @@ def connected() -> Iterator[SyncPrefectClient]:
             raise ServerUnavailable(
                 f"The Prefect server at PREFECT_API_URL refuses the request ({status}); set PREFECT_API_AUTH_STRING."
             ) from None
+        if status == 404:
+            raise ServerUnavailable(
+                "At PREFECT_API_URL nothing answers as a Prefect server does (404); correct the address, which ends in "
+                "/api."
+            ) from None
         if status >= 500:
             raise ServerUnavailable(
                 f"The Prefect server at PREFECT_API_URL fails ({status}); its own log says why."
@@ -48,16 +53,6 @@ def connected() -> Iterator[SyncPrefectClient]:
             f"No Prefect server answers at PREFECT_API_URL ({type(error).__name__}). Start one, for instance with "
             "`prefect server start`, or correct the address, which ends in /api."
         ) from None
-
-
-def check() -> None:
-    """Find out whether a server answers, before anything is begun.
-
-    Raises:
-        ServerUnavailable: When none does.
-    """
-    with connected() as client:
-        client.hello().raise_for_status()
 
 
 def page(kind: Literal["flow-run", "deployment"], identifier: UUID) -> str:

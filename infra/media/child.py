@@ -133,7 +133,7 @@ def run(program: str, arguments: Sequence[str], limits: ChildLimits, max_output:
         Exit status, standard output and the end of its messages.
 
     Raises:
-        ToolError: it cannot start, runs past wall_s, or writes more than max_output bytes.
+        ToolError: it cannot start, runs past wall_s, is ended by a signal, or writes more than max_output bytes.
     """
     parts: list[bytes] = []
     total = 0
@@ -164,7 +164,7 @@ def feed(program: str, arguments: Sequence[str], limits: ChildLimits, take: Call
         Exit status and the end of its messages, see `Finished`.
 
     Raises:
-        ToolError: it cannot start or runs past wall_s.
+        ToolError: it cannot start, runs past wall_s, or is ended by a signal.
     """
     with started(program, arguments, limits) as (process, log):
         assert process.stdout is not None
@@ -185,4 +185,7 @@ def feed(program: str, arguments: Sequence[str], limits: ChildLimits, take: Call
             timer.cancel()
         if expired.is_set():
             raise ToolError(f"{program} ran longer than {limits.wall_s:g} s and was ended.")
+        if status < 0:
+            # What it wrote until then says nothing about the file.
+            raise ToolError(f"{program} was ended by signal {-status}.")
         return status, messages_of(log)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import queue
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,20 +56,22 @@ def open_frames(
         reader = _Reader(process.stdout, info, queued)
         reader.start()
         try:
-            yield _frames(reader, info)
+            yield _frames(reader, info, process)
         finally:
             reader.stop()
             process.kill()
             reader.join()
 
 
-def _frames(reader: _Reader, info: VideoInfo) -> Iterator[YuvFrame]:
+def _frames(reader: _Reader, info: VideoInfo, process: subprocess.Popen[bytes]) -> Iterator[YuvFrame]:
     count = 0
     while (frame := reader.take()) is not None:
         yield frame
         count += 1
     if reader.failure is not None:
         raise ToolError(f"The decoder's output could not be read after frame {count}.") from reader.failure
+    if count < info.frame_count and (status := process.wait(_SILENCE_S)) < 0:
+        raise ToolError(f"The decoder was ended by signal {-status} after frame {count}.")
     if count != info.frame_count or reader.surplus:
         raise MediaError(
             Reason.FRAME_MISMATCH,

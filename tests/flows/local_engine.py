@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from pathlib import Path
 from flows.dataset import definition
 from flows.dataset.coordinator import Concluded, Coordinator, Policy, Takeover
 from flows.dataset.definition import Dataset
+from flows.dataset.run_progress import RunProgress
 from flows.dataset.scheduler import State
 from flows.dataset.shard_run import Machine, convert_shard
 from flows.recipes.context import Stages
+from flows.run.cancelled import Cancelled, Stop
 from flows.run.convert import run_in_threads
 from infra.privacy import key_path, load_key
 from infra.settings import Settings
@@ -24,7 +27,7 @@ QUICK = Policy(poll_s=0.05, silence_s=0.5)
 
 class LocalEngine:
     """chain: between probe and publish. lose: (shard, attempt) -> whether that run vanishes, and how the engine then
-    says it is (RUNNING looks alive for ever, as after a kill)."""
+    says it is (RUNNING looks alive for ever, as after a kill; CANCELLED as by a person)."""
 
     def __init__(
         self, chain: Stages = grey_chain, lose: Callable[[int, int], State | None] = lambda number, attempt: None
@@ -34,6 +37,7 @@ class LocalEngine:
         self.abandoned: list[str] = []
         self.stop = threading.Event()
         self.dropped: list[str] = []
+        self.called_off: list[str] = []
         self._threads: dict[str, threading.Thread] = {}
         self._lost: dict[str, State] = {}
 
@@ -47,7 +51,9 @@ class LocalEngine:
 
         def work() -> None:
             machine, logger = Machine(), logging.getLogger("anonflow")
-            convert_shard(run, number, run_in_threads, machine, logger, self.stop, False, self.chain)
+            # A shard that is cancelled ends without a word, as a flow run does.
+            with contextlib.suppress(Cancelled):
+                convert_shard(run, number, run_in_threads, machine, logger, self.stop, False, self.chain)
 
         self._threads[handle] = threading.Thread(target=work)
         self._threads[handle].start()
@@ -65,6 +71,10 @@ class LocalEngine:
     def drop(self, run: str) -> None:
         self.dropped.append(run)
 
+    def call_off(self, run: str) -> None:
+        self.called_off.append(run)
+        self.stop.set()
+
     def running(self, run: str) -> list[tuple[str, int]]:
         return [("zombie", 1)] if run in self.dropped and "zombie" not in self.abandoned else []
 
@@ -73,10 +83,10 @@ class Shown:
     """A board that remembers."""
 
     def __init__(self) -> None:
-        self.said: list[tuple[int, int, str]] = []
+        self.said: list[RunProgress] = []
 
-    def show(self, done: int, total: int, description: str) -> None:
-        self.said.append((done, total, description))
+    def show(self, progress: RunProgress) -> None:
+        self.said.append(progress)
 
 
 def define(source: Path, destination: Path, name: str = "films", **settings: object) -> Dataset:
@@ -91,11 +101,9 @@ def coordinate(
     scheduler: LocalEngine | None = None,
     policy: Policy = QUICK,
     board: Shown | None = None,
-    handle: str = "",
+    takeover: Takeover | None = None,
+    stop: Stop | None = None,
 ) -> Concluded:
     """Run a dataset to its end on threads."""
-    store, shown = Store(Settings().cache_url), board or Shown()
-    key = load_key(key_path(Settings().cache_url))
-    return Coordinator(
-        dataset, store, key, scheduler or LocalEngine(), lambda said: shown, policy, takeover=Takeover(handle)
-    ).run()
+    store, key = Store(Settings().cache_url), load_key(key_path(Settings().cache_url))
+    return Coordinator(dataset, store, key, scheduler or LocalEngine(), board or Shown(), policy, stop, takeover).run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +12,20 @@ from pathlib import Path
 import pytest
 
 from flows.dataset import store_layout
-from flows.dataset.coordinator import FRUITLESS, Coordinator, Takeover
+from flows.dataset.coordinator import FRUITLESS, Takeover
+from flows.dataset.run_progress import RunProgress
 from flows.dataset.scheduler import State
 from flows.dataset.store_layout import last_run
 from flows.recipes.context import Context, StageResult
-from flows.run.cancelled import Cancelled
-from infra.errors import UsageError, Withheld
+from flows.run.cancelled import Cancelled, Stop
+from flows.run.convert import dataset_id
+from infra.errors import StoreUnavailable, UnderWay, UsageError, Withheld
 from infra.media.video_info import VideoInfo
+from infra.privacy import key_path, load_key
 from infra.settings import Settings
 from infra.storage.lease import Leases
 from infra.storage.store import Store
+from tasks.generation.gallery import Gallery
 from tests.flows.local_engine import QUICK, LocalEngine, Shown, coordinate, define
 from tests.flows.support import grey_chain
 
@@ -58,21 +63,37 @@ def test_every_input_gets_one_row_and_nothing_identifying_stays(films: Path, hom
     assert len(list((tmp_path / "out" / "videos").iterdir())) == 3, "equal content is published once"
     assert store().list_tree("identifying") == ["identifying/definitions/films.json"]
     assert store().list_tree("safe/leases") == []
-    assert shown.said[-1][:2] == (5, 5)
+    assert [seen.done for seen in shown.said] == sorted(seen.done for seen in shown.said)
+    assert shown.said[0].said == f"0 of 5 videos; 0 of {done.record.shards} shards ended"
+    assert shown.said[-1].said == (
+        f"5 of 5 videos: 4 published, 1 failed; {done.record.shards} of {done.record.shards} shards ended"
+    )
     assert last_run(store(), "films") == done.record
+    assert "cancelled" not in json.loads(store().read_named(store_layout.record_path("films")) or b"")
 
 
-def test_a_second_run_submits_only_what_is_new_or_failed(films: Path, home: Path, tmp_path: Path) -> None:
+def test_a_second_run_submits_only_what_is_new_or_may_go_well_now(films: Path, home: Path, tmp_path: Path) -> None:
     dataset = define(films, tmp_path / "out")
-    coordinate(dataset)
-    (films / "d.mp4").unlink()
-    scheduler = LocalEngine()
-    again = coordinate(dataset, scheduler)
-    assert scheduler.submitted == [] and (again.record.unchanged, again.record.shards) == (4, 0)
-    (films / "f.mp4").write_bytes((films / "b.mp4").read_bytes() + b"\0" * 8)
+
+    def full(source: Path, info: VideoInfo, context: Context) -> StageResult:
+        if info.width == 176:
+            raise StoreUnavailable("The store is full.")
+        return grey_chain(source, info, context)
+
+    first = coordinate(dataset, LocalEngine(full))
+    assert {row.reason for row in first.rows} == {"", "not_media", "store_unavailable"}
+    scheduler, shown = LocalEngine(), Shown()
+    again = coordinate(dataset, scheduler, board=shown)
+    assert again.record.verdicts == {"published": 4, "failed": 1}
+    assert (again.record.unchanged, scheduler.submitted) == (4, [(1, 1)]), "what is no video stays none"
+    assert shown.said[-1].said == "1 of 1 videos: 1 published; 1 of 1 shards ended; 4 unchanged since an earlier run"
     third = coordinate(dataset, scheduler)
-    assert (third.record.unchanged, third.record.inputs, len(scheduler.submitted)) == (4, 5, 1)
-    assert third.record.verdicts["published"] == 5
+    assert (third.record.unchanged, third.record.shards, len(scheduler.submitted)) == (5, 0, 1)
+    (films / "f.mp4").write_bytes((films / "b.mp4").read_bytes() + b"\0" * 8)
+    (films / "d.mp4").write_text("another that is no video")
+    fourth = coordinate(dataset, scheduler)
+    assert (fourth.record.unchanged, fourth.record.inputs, len(scheduler.submitted)) == (4, 6, 2)
+    assert fourth.record.verdicts == {"published": 5, "failed": 1}
 
 
 @pytest.mark.parametrize("seems", [State.RUNNING, State.OVER])
@@ -92,12 +113,78 @@ def test_a_shard_that_never_gets_anywhere_is_given_up_and_told(films: Path, home
     assert coordinate(define(films, tmp_path / "out")).record.lost == 0
 
 
+def test_a_shard_that_a_person_cancelled_waits_for_the_next_run(films: Path, home: Path, tmp_path: Path) -> None:
+    dataset = define(films, tmp_path / "out")
+    scheduler = LocalEngine(lose=lambda number, attempt: State.CANCELLED if number == 1 else None)
+    done = coordinate(dataset, scheduler, TINY)
+    assert [attempt for number, attempt in scheduler.submitted] == [1] * done.record.shards
+    assert done.record.lost > 0 and not done.record.cancelled
+    assert sum(done.record.verdicts.values()) == 5 - done.record.lost
+    assert store().list_tree("identifying") == ["identifying/definitions/films.json"]
+    assert coordinate(dataset).record.verdicts == {"published": 4, "failed": 1}
+
+
+@pytest.mark.parametrize("suspended", [False, True])
+def test_what_a_person_cancels_or_pauses_ends_in_order(
+    suspended: bool, films: Path, home: Path, tmp_path: Path
+) -> None:
+    dataset, stop, begun = define(films, tmp_path / "out"), Stop(), threading.Event()
+    given = Takeover("mine", {"policy": "redact"})
+
+    def endless(source: Path, info: VideoInfo, context: Context) -> StageResult:
+        if info.width == 144:
+            begun.set()
+            context.stage("twin", lambda advance: [advance(1) for _ in iter(lambda: time.sleep(0.02), 0)])
+        return grey_chain(source, info, context)
+
+    def cancel() -> None:
+        begun.wait(60)
+        assert store_layout.coordinated(store(), "films")
+        stop.withdraw(suspended)
+
+    settings, key = dataset.with_settings(), load_key(key_path(Settings().cache_url))
+    people = Gallery(store(), settings.identity_scope, dataset_id(key, dataset.destination, settings)).path
+    store().write_named(people, b"{}")
+    scheduler, shown = LocalEngine(endless), Shown()
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
+    done = coordinate(dataset, scheduler, board=shown, takeover=given, stop=stop)
+    canceller.join()
+    assert done.record.cancelled and scheduler.called_off == [done.record.run]
+    assert 0 < done.record.lost == 5 - sum(done.record.verdicts.values())
+    assert (shown.said[-1].lost, shown.said[-1].done) == (done.record.lost, 5 - done.record.lost)
+    assert last_run(store(), "films") == done.record
+    assert store().list_tree("safe/leases") == [] and not store_layout.coordinated(store(), "films")
+    assert store_layout.present_run(store(), "films") == ("", {})
+    assert [path for path in store().list_tree("identifying") if path.startswith("identifying/run-")] == []
+    assert people in store().list_tree("identifying"), "whoever goes on must know who has which twin"
+    following = LocalEngine()
+    rest = coordinate(dataset, following)
+    assert rest.record.verdicts == {"published": 4, "failed": 1} and not rest.record.cancelled
+    assert (following.abandoned, following.dropped) == ([], []), "there is nothing to take over"
+    assert store().list_tree("identifying") == ["identifying/definitions/films.json"]
+
+
+def test_the_store_tells_how_far_a_run_is(films: Path, home: Path, tmp_path: Path) -> None:
+    dataset, seen = define(films, tmp_path / "out"), list[tuple[int, int, int, dict[str, int]]]()
+
+    class Looking(Shown):
+        def show(self, progress: RunProgress) -> None:
+            seen.append(store_layout.under_way(store(), "films"))
+
+    coordinate(dataset)
+    (films / "f.mp4").write_bytes((films / "b.mp4").read_bytes() + b"\0" * 8)
+    coordinate(dataset, board=Looking())
+    assert seen[0] == (0, 0, 0, {}) and seen[-1] == (6, 1, 1, {"published": 1})
+    assert store_layout.under_way(store(), "films") == (0, 0, 0, {})
+
+
 def test_two_coordinators_never_work_on_one_dataset(films: Path, home: Path, tmp_path: Path) -> None:
     dataset = define(films, tmp_path / "out")
     with (
         Leases(store()) as leases,
         leases.holding(store_layout.lease_of("films")),
-        pytest.raises(UsageError, match="Another run"),
+        pytest.raises(UnderWay, match="Another run"),
     ):
         coordinate(dataset)
     with pytest.raises(UsageError, match="SOURCE"):
@@ -125,21 +212,17 @@ def test_two_workers_on_one_shard_convert_each_video_once(films: Path, home: Pat
 def test_a_stopped_coordinator_leaves_its_shards_and_the_next_one_goes_on(
     films: Path, home: Path, tmp_path: Path
 ) -> None:
-    from infra.privacy import key_path, load_key
-
-    dataset, cancelled = define(films, tmp_path / "out"), threading.Event()
+    dataset, stop = define(films, tmp_path / "out"), Stop()
     scheduler = LocalEngine(lose=lambda number, attempt: State.WAITING)
-    key = load_key(key_path(Settings().cache_url))
 
-    class Stop(Shown):
-        def show(self, done: int, total: int, description: str) -> None:
-            cancelled.set()
+    class Ending(Shown):
+        def show(self, progress: RunProgress) -> None:
+            stop.set()
 
     given = {"policy": "redact"}
     with pytest.raises(Cancelled):
-        Coordinator(
-            dataset, store(), key, scheduler, lambda said: Stop(), QUICK, cancelled, Takeover("first", given)
-        ).run()
+        coordinate(dataset, scheduler, board=Ending(), takeover=Takeover("first", given), stop=stop)
+    assert scheduler.called_off == [], "another coordinator goes on with them"
     assert store_layout.present_run(store(), "films")[1] == given
     (left,) = {path.split("/")[1] for path in store().list_tree("identifying") if "shard-" in path}
     following = LocalEngine()

@@ -215,7 +215,7 @@ def test_the_dead_are_followed_up_with_what_they_began_with(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     triggered: list[tuple[object, ...]] = []
-    monkeypatch.setattr(worker.registration, "trigger", lambda *given, **rest: triggered.append((*given, rest)))
+    monkeypatch.setattr(worker.runs, "trigger", lambda *given, **rest: triggered.append((*given, rest)))
     define(tmp_path / "Jane", tmp_path / "out")
     store_layout.note_work(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
     with Leases(store) as leases:
@@ -241,7 +241,7 @@ def test_a_server_that_does_not_answer_is_asked_again(
     def refuse(*_: object, **__: object) -> None:
         raise ConnectionError("to a place that is nobody's business")
 
-    monkeypatch.setattr(worker.registration, "trigger", refuse)
+    monkeypatch.setattr(worker.runs, "trigger", refuse)
     define(tmp_path / "Jane", tmp_path / "out")
     die(store)
     with Leases(store) as leases:

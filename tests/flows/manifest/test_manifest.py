@@ -187,6 +187,27 @@ def test_settled_asks_for_final_rows_whose_result_lies_there_untouched(store: St
     assert set(manifest.current_results("f")) == {("good-1", "s"), ("withheld-1", "s")}
 
 
+@pytest.mark.parametrize(
+    ("reason", "stands"),
+    [
+        *((reason, True) for reason in ("empty", "not_media", "truncated", "unsupported_hdr", "crashed", "hung")),
+        *((reason, True) for reason in ("time_limit", "bad_timestamps", "no_video")),
+        *((reason, False) for reason in ("missing", "source_unavailable", "source_changed", "no_space", "tool")),
+        *((reason, False) for reason in ("store", "store_unavailable", "out_of_memory", "weights", "unexpected")),
+        *((reason, False) for reason in ("usage", "redo", "of another version")),
+    ],
+)
+def test_a_failure_stands_where_it_lies_in_the_input(reason: str, stands: bool, store: Store) -> None:
+    manifest = Manifest(store)
+    failed = row("a", fingerprint="f", source_stamp="s", verdict=Verdict.FAILED, reason=reason)
+    manifest.record(failed)
+    assert manifest.current_results("f") == ({("a-1", "s"): failed} if stands else {})
+    assert manifest.current_results("g") == {}, "other settings, or another version, may convert it"
+    assert manifest.finished("a", "f", "videos/a.mp4") is None, "who asks for it again gets another try"
+    manifest.record(replace(failed, source_stamp=""))
+    assert manifest.current_results("f") == {}, "it cannot be told whether it is the same file"
+
+
 def test_what_was_rejected_is_not_done_while_it_lies_there(store: Store) -> None:
     """Removing it was interrupted: whoever looks next must not pass it by."""
     manifest = Manifest(store)

@@ -10,6 +10,7 @@ import pytest
 
 from flows.manifest.rows import VideoRow
 from flows.prefect import artifacts
+from infra.reasons import Reason
 from tasks.evaluation.metrics.adversary import reidentified
 from tasks.evaluation.metrics.definition import Figure
 from tasks.evaluation.report.compose import Facts, compose
@@ -86,10 +87,13 @@ def test_the_table_of_times_says_where_the_hours_went(made: list[dict[str, Any]]
 
 
 def test_the_report_says_in_words_what_became_of_a_dataset(made: list[dict[str, Any]]) -> None:
-    artifacts.report("talks", "s3://clean/talks", ROWS)
-    text = made[0]["markdown"]
+    artifacts.report("talks", ROWS, "-talks")
+    (artifact,) = made
+    text = artifact["markdown"]
+    assert artifact["key"] == "anonflow-report-talks" and text.startswith("# talks\n")
     assert "3 inputs: 1 published, 0 redacted, 1 withheld, 1 failed." in text
-    assert "- 1 withheld: too_close" in text and "s3://clean/talks/manifest.parquet" in text
+    assert f"- 1 withheld: too_close. {Reason.TOO_CLOSE.meaning} {Reason.TOO_CLOSE.remedy}" in text
+    assert f"- 1 failed: not_media. {Reason.NOT_MEDIA.meaning} {Reason.NOT_MEDIA.remedy}" in text
 
 
 def test_the_alarm_is_rung_above_the_share_only(made: list[dict[str, Any]]) -> None:
@@ -111,26 +115,6 @@ def test_nothing_shown_holds_attributes_or_distances(made: list[dict[str, Any]])
     )
     for show in (artifacts.verdicts, artifacts.times):
         show([secret])
-    artifacts.report("talks", "out", [secret])
+    artifacts.report("talks", [secret])
     text = json.dumps(made)
     assert not any(word in text for word in ("0.123456", "0.654321", "0.111111", "stamp-of-source"))
-
-
-def test_a_server_that_does_not_listen_does_not_end_a_run(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    said: list[str] = []
-
-    def down(*_: Any, **given: Any) -> Any:
-        raise ConnectionError("http://server/Jane")
-
-    monkeypatch.setattr(artifacts, "create_progress_artifact", down)
-    progress = artifacts.Progress("5 inputs", "-talks")
-    progress.show(1, 5, "1 published")
-    assert "ConnectionError" in caplog.text and "Jane" not in caplog.text
-    monkeypatch.setattr(artifacts, "create_progress_artifact", lambda percent, **given: said.append(f"made {percent}"))
-    monkeypatch.setattr(
-        artifacts, "update_progress_artifact", lambda key, percent, **given: said.append(f"now {percent}")
-    )
-    progress.show(2, 5, "2 published")
-    assert said == ["made 40.0"]

@@ -32,7 +32,7 @@ def test_a_killed_process_is_started_anew_until_it_ends_well(tmp_path: Path) -> 
     script = (
         "import os, signal, sys\n"
         "with open(sys.argv[1], 'a') as file:\n"
-        "    file.write(os.environ['ANONFLOW_SUPERVISED'])\n"
+        "    file.write('1' if int(os.environ['ANONFLOW_SUPERVISED']) == os.getppid() else '0')\n"
         "if os.stat(sys.argv[1]).st_size < 3:\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -62,6 +62,43 @@ def test_signals_are_passed_on_and_waited_for(number: int, tmp_path: Path) -> No
     child.send_signal(number)
     assert child.wait(30) == 0
     assert [place.read_text() for place in places] == ["in order"] * 2
+
+
+ORPHAN = """
+import os, signal, sys, time
+import anyio, anyio.to_thread
+from flows.prefect.stops import Stops
+from flows.prefect.supervisor import end_with_supervisor
+from uuid import uuid4
+
+async def main():
+    stops = Stops()
+    with stops.of(uuid4()) as stop:
+        async with anyio.create_task_group() as group:
+            group.start_soon(end_with_supervisor, stops, group.cancel_scope)
+            print(os.getpid(), flush=True)
+            if sys.argv[1] == "hangs":
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(time.sleep, 60)
+            await anyio.sleep_forever()
+        print("in order" if stop.is_set() and not stop.withdrawn else "not told", flush=True)
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.parametrize(("how", "said"), [("listens", "in order\n"), ("hangs", "")])
+def test_what_a_killed_supervisor_kept_running_ends_within_ten_seconds(how: str, said: str) -> None:
+    supervisor = supervised(ORPHAN, how)
+    assert supervisor.stdout is not None
+    worker = int(supervisor.stdout.readline())
+    supervisor.kill()
+    supervisor.wait()
+    begun = time.monotonic()
+    # The pipe is closed when the last process that holds it has ended.
+    assert supervisor.stdout.read() == said
+    assert time.monotonic() - begun < 10
+    assert not Path(f"/proc/{worker}").exists() or "(zombie)" in Path(f"/proc/{worker}/status").read_text()
 
 
 def test_one_process_holds_a_thing_until_it_ends(home: Path) -> None:

@@ -6,15 +6,16 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import datasets
+from flows.cli import watch
 from flows.cli.main import app
 from flows.dataset import purge, store_layout
 from flows.dataset.shard_run import Machine
-from flows.prefect import registration, worker
+from flows.prefect import runs, worker
 from flows.recheck import dataset_recheck
 from flows.recheck.dataset_recheck import DatasetRecheck
 from flows.recheck.recheck import Rechecked, Request
@@ -109,7 +110,7 @@ def test_the_dead_are_followed_up_and_their_flow_run_is_ended(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     triggered: list[tuple[object, ...]] = []
-    monkeypatch.setattr(registration, "trigger", lambda *given, **rest: triggered.append((*given, rest)))
+    monkeypatch.setattr(runs, "trigger", lambda *given, **rest: triggered.append((*given, rest)))
     scheduler = LocalEngine()
     run = prepared(store, tmp_path, scheduler)
     die(store)
@@ -130,8 +131,8 @@ def test_trigger_queues_a_recheck(
 ) -> None:
     queued: list[tuple[object, ...]] = []
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    monkeypatch.setattr(registration, "trigger", lambda *given, **rest: queued.append((*given, rest)))
-    monkeypatch.setattr(datasets, "_watched", lambda *_: False)
+    monkeypatch.setattr(runs, "trigger", lambda *given, **rest: queued.append((*given, rest)) or uuid4())
+    monkeypatch.setattr(watch, "watch_to_the_end", lambda *_: False)
     define(tmp_path / "Jane", tmp_path / "out")
     result = CliRunner().invoke(app, ["trigger", "films", "--recheck", *options, "--watch"])
     assert queued == [("films", "recheck", parameters)]

@@ -106,6 +106,13 @@ def test_one_verdict_each(folder: Path, done: Done) -> None:
     assert by_name["three.mp4"].audio_copied
 
 
+def test_what_cannot_be_converted_is_looked_at_once(folder: Path, done: Done) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        use_home(done.home, patch)
+        again, reporter = run(folder, done.out, settings=Settings(workers=2))
+    assert again.untouched and again.failed == len(BAD) and reporter.rows == []
+
+
 def test_nothing_identifying_is_left_behind(done: Done) -> None:
     left = [path for path in (done.home / "anonflow").rglob("*") if path.is_file()]
     assert [path.name for path in left] == ["store.key"]

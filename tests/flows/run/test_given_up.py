@@ -70,7 +70,7 @@ def test_two_crashes_give_a_video_up_until_it_is_retried(films: Path, home: Path
     assert reasons(out, films) == ["published", "failed crashed"], "also not tried by the next run"
     with Leases(Store(Settings().cache_url)) as leases:
         leases.forget(summary.outcomes[1].row.public_id)
-    assert reasons(out, films) == ["published", "published"]
+    assert reasons(out, films, overwrite=True) == ["published", "published"]
 
 
 def test_one_crash_is_forgiven(films: Path, home: Path, tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_what_takes_too_long_ends_at_its_next_step_and_is_not_tried_again(
     with Leases(Store(Settings().cache_url)) as leases:
         for name in {path.split("/")[2] for path in Store(Settings().cache_url).list_tree("safe/leases")}:
             leases.forget(name)
-    assert reasons(out, films) == ["published", "published"]
+    assert reasons(out, films, overwrite=True) == ["published", "published"]
 
 
 def test_a_video_that_hangs_is_marked_and_the_process_ends(home: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_decoder_that_dies_or_hangs_costs_one_video(
     monkeypatch.setattr("infra.media.decode._SILENCE_S", 2.0)
     out = tmp_path / "out"
     first = reasons(out, films)
-    assert not once.exists() and sorted(first)[0].startswith("failed ") and sorted(first)[1] == "published", first
+    assert not once.exists() and sorted(first) == ["failed tool", "published"]
     assert len(list((out / "videos").iterdir())) == 1
     assert reasons(out, films) == ["published", "published"]
     assert identifying() == []

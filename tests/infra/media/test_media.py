@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from fractions import Fraction
@@ -276,6 +277,21 @@ def test_wrong_frame_count_raises(made: Callable[..., Path]) -> None:
         with pytest.raises(MediaError) as caught, open_frames(source, wrong) as frames:
             assert len(list(frames)) <= count
         assert caught.value.reason == "frame_mismatch"
+
+
+def test_a_tool_that_is_killed_says_nothing_about_the_file(
+    made: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = made("plain.mp4")
+    info = probe_video(source)
+    for name in ("ffprobe", "ffmpeg"):
+        (tmp_path / name).write_text("#!/bin/sh\nkill -9 $$\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(ToolError, match="signal 9"):
+        probe_video(source)
+    with pytest.raises(ToolError, match="signal 9 after frame 0"), open_frames(source, info) as frames:
+        list(frames)
 
 
 def test_leaving_early_ends_the_child(made: Callable[..., Path]) -> None:
