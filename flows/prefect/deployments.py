@@ -126,7 +126,9 @@ def convert_dataset(
         raise Suspended(_SUSPENDED)
     if done.record.cancelled:
         return PrefectCancelled(message=f"Cancelled: {said}, {done.record.lost} left for the next run.")
-    artifacts.attempt(lambda: artifacts.alarm(dataset, done.rows, alarm_share))
+    # A run that found nothing to do has nothing new to tell.
+    if done.record.inputs > done.record.unchanged:
+        artifacts.attempt(lambda: artifacts.alarm(dataset, done.rows, alarm_share))
     if done.record.lost:
         return Failed(message=f"{said}; {done.record.lost} inputs without a verdict, see the workers' logs.")
     return Completed(message=said)

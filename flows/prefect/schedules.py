@@ -177,11 +177,9 @@ def _move_shared(client: SyncPrefectClient) -> None:
         if not dataset:
             continue
         deployment = deployment_of(client, dataset)
-        if any(_ours(other) for other in deployment.schedules):
-            # Deployed since then, with a schedule that is newer.
-            client.delete_deployment_schedule(shared.id, known.id)
-            continue
-        slug = OURS + getattr(known.schedule, "cron", "")
+        # Earlier versions made one of a dataset; more were made in Prefect's pages.
+        mine = not any(_ours(other) for other in deployment.schedules)
+        slug = OURS + getattr(known.schedule, "cron", "") if mine else None
         made = DeploymentScheduleCreate(schedule=known.schedule, active=known.active, slug=slug)
         client.create_deployment_schedules(deployment.id, [made])
         client.delete_deployment_schedule(shared.id, known.id)

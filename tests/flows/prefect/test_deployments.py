@@ -115,9 +115,9 @@ def test_work_that_another_took_over_is_left(flow: str, work: Work) -> None:
     assert (state.type, state.name) == (StateType.COMPLETED, "Left")
 
 
-def concluded(lost: int = 0, cancelled: bool = False) -> Concluded:
+def concluded(lost: int = 0, cancelled: bool = False, unchanged: int = 0) -> Concluded:
     counts = {"published": 3, "withheld": 1}
-    return Concluded(RunRecord("films", "r", "a", "b", 4 + lost, 0, 1, counts, lost, cancelled), [])
+    return Concluded(RunRecord("films", "r", "a", "b", 4 + lost, unchanged, 1, counts, lost, cancelled), [])
 
 
 def test_a_run_says_what_became_of_its_inputs(work: Work) -> None:
@@ -131,6 +131,12 @@ def test_a_run_says_what_became_of_its_inputs(work: Work) -> None:
         StateType.FAILED,
         "3 published, 0 redacted, 1 withheld, 0 failed; 2 inputs without a verdict, see the workers' logs.",
     )
+
+
+def test_a_run_that_found_nothing_to_do_rings_no_alarm(work: Work) -> None:
+    work.does = lambda: concluded(unchanged=4)
+    assert FLOWS["convert"]().message == "3 published, 0 redacted, 1 withheld, 0 failed"
+    assert work.shown == ["times", "report"]
 
 
 def test_a_run_that_was_cancelled_says_what_is_left_and_rings_no_alarm(work: Work) -> None:
