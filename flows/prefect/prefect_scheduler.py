@@ -117,7 +117,7 @@ class PrefectScheduler:
         return self._asked(read)
 
     def abandon(self, handle: str) -> None:
-        """Mark a flow run as crashed, so that it does not look as if it ran; one that was deleted does not.
+        """Mark a flow run as crashed, so that it does not look as if it ran; one that has ended, or is gone, does not.
 
         Args:
             handle: Id of the flow run.
@@ -126,7 +126,9 @@ class PrefectScheduler:
 
         def mark(client: Any) -> None:
             with contextlib.suppress(ObjectNotFound):
-                client.set_flow_run_state(UUID(handle), crashed, force=True)
+                state = client.read_flow_run(UUID(handle)).state
+                if state is None or not state.is_final():
+                    client.set_flow_run_state(UUID(handle), crashed, force=True)
 
         self._asked(mark)
 

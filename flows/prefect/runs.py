@@ -33,6 +33,7 @@ from flows.prefect.server import connected
 _ALL = 200
 _WAITING = (StateType.SCHEDULED, StateType.PENDING, StateType.PAUSED)
 _RUNNING = (StateType.RUNNING, StateType.CANCELLING)
+_OVER = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,17 @@ def look(dataset: str, flow_run: UUID) -> Seen:
 
 
 def _progress(client: SyncPrefectClient, dataset: str, flow_run: FlowRun) -> str:
-    """What the run's progress artifact says."""
+    """What the run's progress artifact says, or how many files an evaluation or a recheck has looked at."""
     wanted = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]),
         key=ArtifactFilterKey(any_=[f"{PROGRESS}-{dataset}"]),
     )
     found = client.read_artifacts(artifact_filter=wanted, limit=1)
-    return (found[0].description or "") if found else ""
+    if found:
+        return found[0].description or ""
+    ended = {"flow_runs": {"id": {"any_": [str(flow_run.id)]}}, "task_runs": {"state": {"type": {"any_": _OVER}}}}
+    done = int(client.request("POST", "/task_runs/count", json=ended).json())
+    return f"{done} files looked at" if done else ""
 
 
 def _unattended(client: SyncPrefectClient, dataset: str, flow_run: FlowRun) -> tuple[str, ...]:

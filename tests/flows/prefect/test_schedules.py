@@ -255,7 +255,13 @@ def test_shards_are_submitted_cancelled_and_called_off(
     scheduler.call_off(run)
     kinds = [client.read_flow_run(UUID(handle)).state_type for handle in handles]
     assert kinds == [StateType.CANCELLING, StateType.CANCELLED, StateType.CRASHED, StateType.CANCELLED]
+    for handle in handles:
+        scheduler.abandon(handle)
+    # What a person cancelled stays so.
+    kinds = [client.read_flow_run(UUID(handle)).state_type for handle in handles]
+    assert kinds == [StateType.CRASHED, StateType.CANCELLED, StateType.CRASHED, StateType.CANCELLED]
     client.delete_flow_run(UUID(handles[3]))
+    scheduler.abandon(handles[3])
     assert scheduler.state(handles[3]) is State.OVER
 
 
