@@ -60,6 +60,8 @@ def _row(store: Store, name: str, runs: list[FlowRun]) -> list[str]:
     planned = [run for run in waiting if run.auto_scheduled and run.state_name == "Scheduled"]
     queued = {run.name.partition(" · ")[0] for run in waiting if run not in planned}
     now += [f"{verb} queued" for verb in sorted(queued)]
+    paused = {run.name.partition(" · ")[0] for run in runs if run.state_type and run.state_type.value == "PAUSED"}
+    now += [f"{verb} paused" for verb in sorted(paused)]
     times = sorted(run.expected_start_time for run in planned if run.expected_start_time)
     last = ""
     if record:

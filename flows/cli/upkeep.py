@@ -94,39 +94,41 @@ def purge(
     if not there and not prove:
         definition.load(store, name)
     purge.refuse_while_running(store, name)
-    doomed = purge.prefixes_of(store, name, load_key(key_path(url))) if there else purge.known_by_name(name)
-    left = leftovers(store, doomed)
-    if there:
-        if not yes and sys.stdin.isatty():
-            typer.confirm(
-                f"All that is known about the people of {name} goes, {len(left.objects)} objects: who has which "
-                "twin, what networks saw, the report, the definition, its runs and schedules in Prefect. Results stay. "
-                "Go on?",
-                abort=True,
-            )
-        erase(store, purge.followed_up(name))
+    if there and not yes and sys.stdin.isatty():
+        typer.confirm(
+            f"All that is known about the people of {name} goes: who has which twin, what networks saw, the report, "
+            "the definition, its runs and schedules in Prefect. Results stay. Go on?",
+            abort=True,
+        )
+        # A schedule may have begun a run meanwhile.
+        purge.refuse_while_running(store, name)
     server = bool(os.environ.get("PREFECT_API_URL"))
     if not server:
         console.print("PREFECT_API_URL is not set: nothing was looked for at a Prefect server")
-    elif there:
-        from flows.prefect import runs
-
-        console.print(f"{runs.forget(name)} flow runs deleted, with the deployment and its schedules")
     if there:
-        removed = len(left.objects)
+        erase(store, purge.followed_up(name))
+        if server:
+            from flows.prefect import runs
+
+            console.print(f"{runs.forget(name)} flow runs deleted, with the deployment and its schedules")
+            purge.refuse_while_running(store, name)
+        doomed = purge.prefixes_of(store, name, load_key(key_path(url)))
+        before = len(leftovers(store, doomed).objects)
         left = erase(store, doomed)
-        console.print(f"{removed - len(left.objects)} objects removed from the store")
+        console.print(f"{before - len(left.objects)} objects removed from the store")
     else:
         console.print(f"There is no dataset {name} in the store.")
+        doomed = purge.known_by_name(name)
+        left = leftovers(store, doomed)
     known = _left_at_server(name) if server else []
+    for what in known:
+        console.print(f"left at the Prefect server: {what}", markup=False)
     if prove:
         left = leftovers(store, doomed)
         for path in left.objects:
             console.print(f"left: {path}", markup=False)
         for path, number in (*left.versions, *left.uploads):
             console.print(f"left: {path} {number}", markup=False)
-        for what in known:
-            console.print(f"left at the Prefect server: {what}", markup=False)
         console.print("nothing is left" if left.none and not known else "something is left, see above")
     if not left.none or known:
         raise typer.Exit(1)

@@ -103,7 +103,9 @@ def wait_for_the_end(console: Console, store: Store, dataset: str) -> None:
                     told.add(run.id)
                     console.print(f"cancelled: {run.name}", markup=False)
             # Of a worker that died nobody gives the leases back, and others would take its work up again.
-            if not found and settle(store, leases, dataset):
+            ending = all(run.state_type is not None and run.state_type.value == "CANCELLING" for run in found)
+            if ending and settle(store, leases, dataset):
+                runs.give_up(dataset)
                 console.print(f"{dataset}: nothing runs or waits any more")
                 return
             if time.monotonic() > until:

@@ -249,9 +249,12 @@ class Coordinator:
 
     def _call_off(self, pieces: Sequence[Shard], leases: Leases) -> None:
         """End the shards, and wait until none is worked on: each ends at its next step."""
-        self._scheduler.call_off(self.run_id)
         names, until = [shard_lease(self.run_id, piece.number) for piece in pieces], boottime() + self._policy.silence_s
-        while any([leases.alive(name) for name in names]) and boottime() < until:  # noqa: C419 - each must be asked
+        while boottime() < until:
+            heard = self._scheduler.call_off(self.run_id)
+            # Silence is noticed only of those that are asked for, so all are.
+            if heard and not any([leases.alive(name) for name in names]):  # noqa: C419
+                return
             time.sleep(min(self._policy.poll_s, 1.0))
 
     def _sweep(self, leases: Leases) -> None:
@@ -321,13 +324,15 @@ class Coordinator:
         rows = self._rows(jobs)
         progress, withdrawn = self._progress, self._stop.withdrawn
         verdicts = dict(Counter(row.verdict.value for row in rows))
-        left = len(jobs) - len(rows) if withdrawn else progress.lost
+        mine = [row for row in rows if row.run == self.run_id]
+        left = progress.todo - len(mine) if withdrawn else progress.lost
         record = RunRecord(
             self._dataset.name, self.run_id, started, _now(), len(jobs), progress.unchanged, progress.shards, verdicts,
             left, withdrawn,
         )  # fmt: skip
-        save_record(self._store, record)
-        mine = [row for row in rows if row.run == self.run_id]
+        # One that was paused has not ended.
+        if not self._stop.suspended:
+            save_record(self._store, record)
         self._board.show(replace(progress, rows=mine, over=progress.shards, lost=left))
         # What a run knows about people goes when it has ended; what was lost will be looked for anew.
         remove_for_good(self._store, folder_of(self.run_id))

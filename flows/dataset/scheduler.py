@@ -56,11 +56,16 @@ class Scheduler(Protocol):
             run: Id of the run.
         """
 
-    def call_off(self, run: str) -> None:
+    def call_off(self, run: str) -> bool:
         """Cancel the shards of a run: those that wait at once, those that run at their next step.
+
+        To be called again until no shard is worked on: one may begin meanwhile.
 
         Args:
             run: Id of the run.
+
+        Returns:
+            Whether the scheduler could be asked; it is not waited for.
         """
 
     def running(self, run: str) -> list[tuple[str, int]]:

@@ -273,6 +273,21 @@ def present_recheck(store: Store, dataset: str) -> tuple[str, dict[str, Any]]:
     return noted_work(store, recheck_path(dataset))
 
 
+def noted_handle(store: Store, dataset: str, verb: str) -> str:
+    """Return by which handle the scheduler knows the work that is under way, or did not end in order.
+
+    Args:
+        store: Private store.
+        dataset: Its name.
+        verb: convert, evaluate or recheck.
+
+    Returns:
+        The handle, empty when nothing is noted.
+    """
+    paths = {"convert": present_path, "evaluate": evaluation_path, "recheck": recheck_path}
+    return str((store.read_json(paths[verb](dataset)) or {}).get("handle", ""))
+
+
 def last_run(store: Store, dataset: str) -> RunRecord | None:
     """Return the record of the last run that ended.
 

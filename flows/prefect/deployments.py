@@ -21,6 +21,7 @@ from prefect.states import Completed, Failed
 from flows.dataset import definition
 from flows.dataset.coordinator import Coordinator, Policy, Takeover
 from flows.dataset.shard_run import Machine, convert_shard
+from flows.dataset.store_layout import noted_handle
 from flows.evaluation.dataset_report import Evaluation
 from flows.evaluation.evaluate import EVERY
 from flows.prefect import artifacts
@@ -114,7 +115,7 @@ def convert_dataset(
     except Cancelled:
         return _stopped(stop)
     except UnderWay as error:
-        return _skipped(error, logger)
+        return _skipped(error, logger, noted_handle(store, dataset, "convert"))
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
     page.conclude(done.rows)
@@ -201,7 +202,7 @@ def evaluate_dataset(dataset: str, every: int = EVERY, fid: bool = False) -> Sta
     except Cancelled:
         return _stopped(stop)
     except UnderWay as error:
-        return _skipped(error, logger)
+        return _skipped(error, logger, noted_handle(store, dataset, "evaluate"))
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
     artifacts.attempt(lambda: artifacts.evaluation(content, f"-{dataset}"))
@@ -243,7 +244,7 @@ def recheck_dataset(dataset: str, pull: bool = False, against_source: bool = Tru
     except Cancelled:
         return _stopped(stop)
     except UnderWay as error:
-        return _skipped(error, logger)
+        return _skipped(error, logger, noted_handle(store, dataset, "recheck"))
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
     lines = [(one.public_id, ", ".join(one.reasons) + (" (pulled)" if one.pulled else "")) for one in done.failing]
@@ -264,7 +265,10 @@ def _stopped(stop: Stop) -> State[None]:
     raise HandedOn("Stopped in order, to be gone on with by another worker.")
 
 
-def _skipped(error: UnderWay, logger: Logger) -> State[None]:
+def _skipped(error: UnderWay, logger: Logger, handle: str) -> State[None]:
+    if handle == str(_own_id()):
+        # It was paused and resumed at once, and still ends in another process.
+        raise HandedOn("Waits until it has ended elsewhere.")
     logger.warning("Skipped: %s", error)
     return Completed(name="Skipped", message=str(error))
 

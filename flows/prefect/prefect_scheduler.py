@@ -22,7 +22,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import StateType
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectException, PrefectHTTPStatusError
 from prefect.states import Cancelled as PrefectCancelled
 from prefect.states import Cancelling, Crashed, Pending
 
@@ -139,30 +139,41 @@ class PrefectScheduler:
             run: Id of the run.
         """
 
-        self._asked(lambda client: self._cancel_waiting(client, run, "Its run was taken over by another."))
+        why = "Its run was taken over by another."
 
-    def call_off(self, run: str) -> None:
-        """Cancel the flow runs of a run's shards; those that run end at their next step.
+        def cancel(client: Any) -> None:
+            self._cancel_waiting(client, run, why)
+            for flow_run in client.read_flow_runs(flow_run_filter=_of(run, StateType.PENDING), limit=200):
+                client.set_flow_run_state(flow_run.id, Cancelling(message=why))
+
+        self._asked(cancel)
+
+    def call_off(self, run: str) -> bool:
+        """Cancel the flow runs of a run's shards; see `flows.dataset.scheduler.Scheduler`.
 
         Args:
             run: Id of the run.
+
+        Returns:
+            Whether the server answered.
         """
-
-        def cancel(client: Any) -> None:
-            self._cancel_waiting(client, run, "Its run was cancelled.")
-            for flow_run in client.read_flow_runs(flow_run_filter=_of(run, StateType.RUNNING), limit=200):
-                client.set_flow_run_state(flow_run.id, Cancelling(message="Its run was cancelled."))
-
-        # The coordinator is cancelled itself, and does not wait long for a server that is away.
-        with contextlib.suppress(Cancelled):
-            self._asked(cancel)
+        why = "Its run was cancelled."
+        try:
+            with get_client(sync_client=True) as client:
+                self._cancel_waiting(client, run, why)
+                # One that is about to begin cannot begin then, and its worker ends it.
+                begun = _of(run, StateType.PENDING, StateType.RUNNING)
+                for flow_run in client.read_flow_runs(flow_run_filter=begun, limit=200):
+                    client.set_flow_run_state(flow_run.id, Cancelling(message=why))
+        except (httpx.HTTPError, OSError, PrefectException) as error:
+            log.warning("Shards could not be cancelled (%s); trying again.", type(error).__name__)
+            return False
+        return True
 
     @staticmethod
     def _cancel_waiting(client: Any, run: str, why: str) -> None:
         state: Any = PrefectCancelled(message=why)
-        while found := client.read_flow_runs(
-            flow_run_filter=_of(run, StateType.SCHEDULED, StateType.PENDING), limit=200
-        ):
+        while found := client.read_flow_runs(flow_run_filter=_of(run, StateType.SCHEDULED), limit=200):
             for flow_run in found:
                 client.set_flow_run_state(flow_run.id, state, force=True)
 

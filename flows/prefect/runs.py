@@ -33,6 +33,7 @@ from flows.prefect.server import connected
 _ALL = 200
 _WAITING = (StateType.SCHEDULED, StateType.PENDING, StateType.PAUSED)
 _RUNNING = (StateType.RUNNING, StateType.CANCELLING)
+_SHARED = FlowFilter(name=FlowFilterName(any_=[f"{verb}-dataset" for verb in ("convert", "evaluate", "recheck")]))
 _OVER = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 
 
@@ -147,13 +148,13 @@ def _unattended(client: SyncPrefectClient, dataset: str, flow_run: FlowRun) -> t
     return tuple(queue.name for queue in queues if queue.status is not WorkQueueStatus.READY)
 
 
-def unfinished(client: SyncPrefectClient, dataset: str, flows: Sequence[str] = ()) -> list[FlowRun]:
+def unfinished(client: SyncPrefectClient, dataset: str, flows: FlowFilter | None = None) -> list[FlowRun]:
     """Return the flow runs of a dataset that have not ended, also those that a schedule has planned for later.
 
     Args:
         client: Of the server.
         dataset: Its name.
-        flows: Only runs of these flows; of all flows when empty.
+        flows: Only runs of these flows; of all flows when None.
 
     Returns:
         The flow runs, at most 200, those that run first.
@@ -162,11 +163,13 @@ def unfinished(client: SyncPrefectClient, dataset: str, flows: Sequence[str] = (
         tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_RUNNING, *_WAITING])),
     )
-    named = FlowFilter(name=FlowFilterName(any_=list(flows))) if flows else None
     found = client.read_flow_runs(
-        flow_filter=named, flow_run_filter=tagged, limit=_ALL, sort=FlowRunSort.EXPECTED_START_TIME_ASC
+        flow_filter=flows, flow_run_filter=tagged, limit=_ALL, sort=FlowRunSort.EXPECTED_START_TIME_ASC
     )
-    return sorted(found, key=lambda run: run.state_type not in _RUNNING)
+    # Runs of the deployments that all datasets share carry no tag before they have begun.
+    others = client.read_flow_runs(flow_filter=_SHARED, flow_run_filter=FlowRunFilter(state=tagged.state), limit=_ALL)
+    every = {run.id: run for run in (*found, *(run for run in others if run.parameters.get("dataset") == dataset))}
+    return sorted(every.values(), key=lambda run: run.state_type not in _RUNNING)
 
 
 def cancel(client: SyncPrefectClient, flow_runs: Sequence[FlowRun]) -> None:
@@ -177,9 +180,10 @@ def cancel(client: SyncPrefectClient, flow_runs: Sequence[FlowRun]) -> None:
         flow_runs: The flow runs.
     """
     for run in flow_runs:
-        waits = run.state_type in _WAITING
         if run.state_type is StateType.CANCELLING:
             continue
+        # One that is about to begin may have a worker already, which ends it.
+        waits = run.state_type in (StateType.SCHEDULED, StateType.PAUSED)
         state: State[Any] = Cancelled(message="Cancelled.") if waits else Cancelling(message="Ends at its next step.")
         client.set_flow_run_state(run.id, state, force=waits)
 
@@ -204,6 +208,49 @@ def stop(dataset: str) -> list[FlowRun]:
         return found
 
 
+def give_up(dataset: str) -> None:
+    """Say of runs that were cancelled, and that nobody works on any more, that they are: their workers died.
+
+    Args:
+        dataset: Its name.
+
+    Raises:
+        ServerUnavailable: When the server does not answer.
+    """
+    with connected() as client:
+        for run in unfinished(client, dataset):
+            if run.state_type is StateType.CANCELLING:
+                state: State[Any] = Cancelled(message="Cancelled; its worker had died.")
+                client.set_flow_run_state(run.id, state, force=True)
+
+
+def is_called_off(handle: str) -> bool:
+    """Return whether a person cancelled or paused a flow run; one that was cancelled counts as ended from now on.
+
+    Args:
+        handle: Its id; an empty one is none.
+
+    Returns:
+        Whether a person did.
+
+    Raises:
+        ServerUnavailable: When the server does not answer.
+    """
+    try:
+        flow_run = UUID(handle)
+    except ValueError:
+        return False
+    with connected() as client:
+        try:
+            state = client.read_flow_run(flow_run).state
+        except ObjectNotFound:
+            return False
+        if state is not None and state.is_cancelling():
+            ended: State[Any] = Cancelled(message="Cancelled; its worker had died.")
+            client.set_flow_run_state(flow_run, ended, force=True)
+        return state is not None and (state.is_cancelling() or state.is_cancelled() or state.is_paused())
+
+
 def known(dataset: str) -> list[FlowRun]:
     """Return the flow runs of a dataset that run, wait, or are planned, without the shards of a run.
 
@@ -217,7 +264,7 @@ def known(dataset: str) -> list[FlowRun]:
         ServerUnavailable: When the server does not answer.
     """
     with connected() as client:
-        return unfinished(client, dataset, [f"{verb}-dataset" for verb in ("convert", "evaluate", "recheck")])
+        return unfinished(client, dataset, _SHARED)
 
 
 def forget(dataset: str) -> int:
@@ -241,7 +288,7 @@ def forget(dataset: str) -> int:
         for schedule, shared in _shared(client, dataset):
             client.delete_deployment_schedule(shared, schedule)
         count = 0
-        while found := _tagged(client, dataset):
+        while found := _of(client, dataset):
             for flow_run in found:
                 client.delete_flow_run(flow_run)
             count += len(found)
@@ -264,16 +311,22 @@ def left(dataset: str) -> list[str]:
         ServerUnavailable: When the server does not answer.
     """
     with connected() as client:
-        found = [("flow run", one) for one in _tagged(client, dataset)]
+        found = [("flow run", one) for one in _of(client, dataset)]
         found += [("deployment", one) for one in _deployments(client, dataset)]
         found += [("schedule", one) for one, _ in _shared(client, dataset)]
         found += [("artifact", one) for one in _artifacts(client, dataset)]
         return [f"{kind} {identifier}" for kind, identifier in found]
 
 
-def _tagged(client: SyncPrefectClient, dataset: str) -> list[UUID]:
+def _of(client: SyncPrefectClient, dataset: str) -> list[UUID]:
+    """Flow runs of a dataset, some of many: those with its tag, and those that were begun by a shared deployment."""
     tagged = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]))
-    return [run.id for run in client.read_flow_runs(flow_run_filter=tagged, limit=_ALL)]
+    found = [run.id for run in client.read_flow_runs(flow_run_filter=tagged, limit=_ALL)]
+    offset = 0
+    while not found and (page := client.read_flow_runs(flow_filter=_SHARED, limit=_ALL, offset=offset)):
+        found = [run.id for run in page if run.parameters.get("dataset") == dataset]
+        offset += len(page)
+    return found
 
 
 def _deployments(client: SyncPrefectClient, dataset: str) -> list[UUID]:

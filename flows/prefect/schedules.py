@@ -180,8 +180,17 @@ def _move_shared(client: SyncPrefectClient) -> None:
         # Earlier versions made one of a dataset; more were made in Prefect's pages.
         mine = not any(_ours(other) for other in deployment.schedules)
         slug = OURS + getattr(known.schedule, "cron", "") if mine else None
-        made = DeploymentScheduleCreate(schedule=known.schedule, active=known.active, slug=slug)
-        client.create_deployment_schedules(deployment.id, [made])
+        made = DeploymentScheduleCreate(
+            schedule=known.schedule,
+            active=known.active and not shared.paused,
+            parameters=known.parameters,
+            max_scheduled_runs=known.max_scheduled_runs,
+            slug=slug,
+        )
+        # An equal one was moved before: by a command that was interrupted, or out of prefect.yaml.
+        before = [(other.schedule, other.parameters) for other in deployment.schedules]
+        if (made.schedule, made.parameters) not in before:
+            client.create_deployment_schedules(deployment.id, [made])
         client.delete_deployment_schedule(shared.id, known.id)
 
 

@@ -16,17 +16,20 @@ from typing import Any
 import anyio
 import anyio.abc
 import anyio.to_thread
-from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.exceptions import Abort
+import httpx
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import Abort, Pause, PrefectException
 from prefect.flow_engine import run_flow_sync
 from prefect.states import AwaitingRetry
 from prefect.states import Cancelled as PrefectCancelled
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from flows.dataset.definition import names as known_datasets
+from flows.dataset.stopped import settle
 from flows.dataset.store_layout import (
     evaluation_of,
     lease_of,
+    noted_handle,
     present_evaluation,
     present_recheck,
     present_run,
@@ -125,23 +128,34 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
             context.run(deployments.WATCHED.set, self._watched)
             parameters = flow_run.parameters
             work = partial(run_flow_sync, flow, flow_run=flow_run, parameters=parameters, return_type="state")
+            handed_on = False
             try:
                 await anyio.to_thread.run_sync(context.run, work)
             except (deployments.HandedOn, Cancelled):
-                # The next process that polls goes on: a coordinator where its shards are, a worker after the last
-                # finished video.
-                await self.client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
-            except deployments.Suspended:
-                log.info("A flow run was paused.")
-            except Abort:
-                # It was cancelled before it began, or another process has it.
-                await self._settle(flow_run)
+                handed_on = True
+            except (Abort, Pause):
+                # It was cancelled before it began, or paused; or another process has it.
+                log.info("A flow run did not run to its end here.")
+            try:
+                await self._settle(flow_run, handed_on)
+            except (httpx.HTTPError, PrefectException) as error:
+                # It was deleted, or the server is away; whoever goes on marks it as crashed.
+                log.warning("How a flow run has ended could not be told (%s).", type(error).__name__)
         return True
 
-    async def _settle(self, flow_run: FlowRun) -> None:
-        now = await self.client.read_flow_run(flow_run.id)
-        if now.state_type is StateType.CANCELLING:
-            state: Any = PrefectCancelled(message="Cancelled before it began.")
+    async def _settle(self, flow_run: FlowRun, handed_on: bool) -> None:
+        """Give a flow run that has ended here the state that is true: the server takes only Cancelled after a cancel.
+
+        What a person asked for meanwhile holds. A run that is handed on goes on in the next process that polls: a
+        coordinator where its shards are, a worker after the last finished video.
+        """
+        now = (await self.client.read_flow_run(flow_run.id)).state
+        state: Any = None
+        if now is not None and now.is_cancelling():
+            state = PrefectCancelled(message="Cancelled.")
+        elif handed_on and (now is None or not (now.is_final() or now.is_paused())):
+            state = AwaitingRetry()
+        if state is not None:
             await self.client.set_flow_run_state(flow_run.id, state, force=True)
 
 
@@ -213,7 +227,8 @@ def _name_planned() -> None:
 def resume_orphans(store: Store, leases: Leases) -> list[str]:
     """Trigger the datasets whose coordinator, or evaluating or rechecking worker, died, unless several did in a row.
 
-    Several workers may do so at once: for each death there is one flow run.
+    What a person cancelled or paused meanwhile is not triggered. Several workers may do so at once: for each death
+    there is one flow run.
 
     Args:
         store: Private store.
@@ -230,6 +245,9 @@ def resume_orphans(store: Store, leases: Leases) -> list[str]:
                 continue
             handle, parameters = present(store, name)
             try:
+                if runs.is_called_off(noted_handle(store, name, verb)):
+                    settle(store, leases, name)
+                    continue
                 runs.trigger(name, verb, f"resume-{lease(name)}-{handle}-{deaths}", **parameters)
             except Exception as error:
                 log.warning("%s could not be resumed (%s); trying again.", name, type(error).__name__)

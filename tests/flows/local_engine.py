@@ -71,9 +71,10 @@ class LocalEngine:
     def drop(self, run: str) -> None:
         self.dropped.append(run)
 
-    def call_off(self, run: str) -> None:
+    def call_off(self, run: str) -> bool:
         self.called_off.append(run)
         self.stop.set()
+        return True
 
     def running(self, run: str) -> list[tuple[str, int]]:
         return [("zombie", 1)] if run in self.dropped and "zombie" not in self.abandoned else []

@@ -98,8 +98,8 @@ def test_what_is_left_of_a_dataset_that_is_gone_is_named(store: Store, server: d
     server["films"] = 1
     assert call("films", "--prove", code=1) == [
         "There is no dataset films in the store.",
-        f"left: {store_layout.record_path('films')}",
         "left at the Prefect server: flow run 7",
+        f"left: {store_layout.record_path('films')}",
         "something is left, see above",
     ]
 
@@ -107,7 +107,7 @@ def test_what_is_left_of_a_dataset_that_is_gone_is_named(store: Store, server: d
 @pytest.mark.usefixtures("terminal")
 def test_on_a_terminal_it_asks_first(store: Store, server: dict[str, int]) -> None:
     said = call("films", code=1, answer="n\n")
-    assert "1 objects" in said[0] and "Go on?" in " ".join(said)
+    assert "Go on?" in " ".join(said)
     assert definition.names(store) == ["films"] and server == {"films": 3}
     call("films", answer="y\n")
     assert definition.names(store) == [] and server == {}

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect.client.schemas.objects import StateType
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running, Scheduled
 from rich.console import Console
 
@@ -88,10 +89,15 @@ def test_a_server_that_stays_away_is_said(monkeypatch: pytest.MonkeyPatch) -> No
         watched(monkeypatch, ServerUnavailable("away"))
 
 
+given_up: list[str] = []
+"""Datasets whose cancelled runs were given up."""
+
+
 def stopped(monkeypatch: pytest.MonkeyPatch, store: Store, *left: list[Any]) -> list[str]:
     """The lines that are printed, given what had not ended look for look."""
     looks = list(left)
     monkeypatch.setattr(watch.runs, "stop", lambda dataset: looks.pop(0) if looks else [])
+    monkeypatch.setattr(watch.runs, "give_up", given_up.append)
     out = io.StringIO()
     watch.wait_for_the_end(Console(file=out, width=200), store, "films")
     return out.getvalue().splitlines()
@@ -103,14 +109,19 @@ def test_stopping_waits_until_all_has_ended_and_takes_the_notes_away(
     store: Store = Store(Settings().cache_url)
     note = store_layout.recheck_path("films")
     store.write_named(note, b'{"handle": "h", "parameters": {}}')
-    run = SimpleNamespace(id=ONE, name="convert · films")
-    shard = SimpleNamespace(id=OTHER, name="convert · films · shard 1/1")
+    run = SimpleNamespace(id=ONE, name="convert · films", state_type=StateType.RUNNING)
+    shard = SimpleNamespace(id=OTHER, name="convert · films · shard 1/1", state_type=StateType.RUNNING)
     assert stopped(monkeypatch, store, [run], [run, shard], [shard]) == [
         "cancelled: convert · films",
         "cancelled: convert · films · shard 1/1",
         "films: nothing runs or waits any more",
     ]
     assert store.list_tree("safe") == []
+    # Nobody ends what a dead worker had: once no lease says that somebody does, it counts as cancelled.
+    given_up.clear()
+    dead = SimpleNamespace(id=ONE, name="convert · films", state_type=StateType.CANCELLING)
+    assert stopped(monkeypatch, store, [dead])[-1] == "films: nothing runs or waits any more"
+    assert given_up == ["films"]
     with Leases(store) as leases, leases.holding(store_layout.lease_of("films")):
         monkeypatch.setattr(watch, "_STOP_S", 0.2)
         assert stopped(monkeypatch, store) == ["films: not everything has ended yet; see `anonflow status films`"]

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import anyio
 import pytest
 from prefect.client.schemas.objects import State, StateType
-from prefect.exceptions import Abort
+from prefect.exceptions import Abort, Pause
 
 from flows.dataset.coordinator import Concluded
 from flows.dataset.store_layout import RunRecord
@@ -170,7 +170,7 @@ class Server:
         return SimpleNamespace(name=self.flow)
 
     async def read_flow_run(self, flow_run: UUID) -> SimpleNamespace:
-        return SimpleNamespace(id=flow_run, state_type=self.states[flow_run])
+        return SimpleNamespace(id=flow_run, state=State(type=self.states[flow_run]))
 
     async def read_flow_runs(self, flow_run_filter: Any) -> list[SimpleNamespace]:
         asked = flow_run_filter.id.any_
@@ -183,15 +183,24 @@ class Server:
 @pytest.mark.parametrize(
     ("error", "present", "then"),
     [
+        (None, StateType.COMPLETED, []),
+        # The server takes nothing but Cancelled after a cancel, however the run has ended.
+        (None, StateType.CANCELLING, [(StateType.CANCELLED, "Cancelled", True)]),
         (HandedOn(), StateType.RUNNING, [(StateType.SCHEDULED, "AwaitingRetry", True)]),
         (Cancelled(), StateType.RUNNING, [(StateType.SCHEDULED, "AwaitingRetry", True)]),
+        # What a person asked for while the process ended holds.
+        (HandedOn(), StateType.CANCELLING, [(StateType.CANCELLED, "Cancelled", True)]),
+        (HandedOn(), StateType.PAUSED, []),
+        (HandedOn(), StateType.CANCELLED, []),
         (Suspended(), StateType.PAUSED, []),
+        # Prefect's own engine notices a pause as well.
+        (Pause(), StateType.PAUSED, []),
         (Abort(), StateType.CANCELLING, [(StateType.CANCELLED, "Cancelled", True)]),
         (Abort(), StateType.RUNNING, []),
     ],
 )
-def test_what_a_worker_makes_of_a_run_that_did_not_end(
-    error: BaseException, present: StateType, then: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+def test_what_a_worker_makes_of_a_run_that_has_ended(
+    error: BaseException | None, present: StateType, then: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow_run, stops, seen = uuid4(), Stops(), list[Stop | None]()
 
@@ -199,7 +208,8 @@ def test_what_a_worker_makes_of_a_run_that_did_not_end(
         assert flow is deployments.convert_dataset
         seen.append(deployments.STOP.get())
         stops.end()
-        raise error
+        if error is not None:
+            raise error
 
     monkeypatch.setattr(worker, "run_flow_sync", run)
     server = Server("convert-dataset", **{str(flow_run): present})
