@@ -17,7 +17,7 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Cancelled, Completed, Crashed, Paused, Pending, Running
+from prefect.states import Cancelled, Cancelling, Completed, Crashed, Paused, Pending, Running
 
 from flows.dataset.scheduler import State
 from flows.prefect import registration, runs, schedules
@@ -130,7 +130,10 @@ def test_schedules_of_earlier_versions_move_to_their_datasets(client: SyncPrefec
     crons = [("0 4 * * *", True, "old"), ("0 5 * * *", False, "old"), ("0 6 * * *", True, "older")]
     earlier = [
         DeploymentScheduleCreate(
-            schedule=schedules.cron_schedule(cron), active=active, parameters={"dataset": name}, slug=f"{name}-{cron}"
+            schedule=schedules.cron_schedule(cron),
+            active=active,
+            parameters={"dataset": name, "policy": "withhold"},
+            slug=f"{name}-{cron}",
         )
         for cron, active, name in crons
     ]
@@ -141,6 +144,8 @@ def test_schedules_of_earlier_versions_move_to_their_datasets(client: SyncPrefec
         assert client.read_deployment(shared).schedules == []
         assert set(schedules.schedules_of("old").schedules) == {"0 4 * * * (UTC)", "0 5 * * * (UTC), not active"}
         assert schedules.schedules_of("older").schedules == ("0 6 * * * (UTC)",)
+    for moved in registration.deployment_of(client, "old").schedules:
+        assert moved.parameters == {"dataset": "old", "policy": "withhold"}, "or another policy would hold"
     schedules.schedule("older", "0 7 * * *")
     assert schedules.schedules_of("older").schedules == ("0 7 * * * (UTC)",)
     assert registration.deployment_of(client, "old").parameters == {"dataset": "old"}
@@ -226,6 +231,26 @@ def test_purging_forgets_one_dataset_and_no_other(client: SyncPrefectClient, ser
     assert schedules.schedules_of("kept").schedules and planned("kept")
     schedules.schedule("kept", "")
     assert runs.forget("never") == 0
+
+
+def test_runs_of_a_shared_deployment_are_known_by_their_parameter(client: SyncPrefectClient) -> None:
+    shared = client.read_deployment_by_name("convert-dataset/convert-dataset")
+    made = client.create_flow_run_from_deployment(shared.id, parameters={"dataset": "byname"})
+    assert "dataset:byname" not in made.tags
+    assert [run.id for run in runs.known("byname")] == [made.id] and runs.left("byname") == [f"flow run {made.id}"]
+    runs.stop("byname")
+    assert client.read_flow_run(made.id).state_type is StateType.CANCELLED
+    assert runs.forget("byname") == 1 and runs.left("byname") == []
+
+
+def test_what_a_person_cancelled_or_paused_is_not_taken_up_again(client: SyncPrefectClient) -> None:
+    flow_run = runs.trigger("taken")
+    for state, called_off in ((Running(), False), (Crashed(), False), (Paused(), True), (Cancelling(), True)):
+        enter(client, flow_run, state)
+        assert runs.is_called_off(str(flow_run)) is called_off
+    assert client.read_flow_run(flow_run).state_type is StateType.CANCELLED, "nobody else would end it"
+    assert runs.is_called_off(str(flow_run))
+    assert not runs.is_called_off(str(uuid4())) and not runs.is_called_off("")
 
 
 def test_shards_are_submitted_cancelled_and_called_off(
