@@ -12,11 +12,13 @@ import signal
 from contextvars import copy_context
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import anyio
 import anyio.abc
 import anyio.to_thread
 import httpx
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Abort, Pause, PrefectException
 from prefect.flow_engine import run_flow_sync
@@ -87,6 +89,26 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
         """
         super().__init__(*arguments, **rest)
         self._stops, self._watched = stops or Stops(), watched
+        self._begun = set[UUID]()
+
+    async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
+        """Note which runs this worker is about to begin: nobody else begins them any more."""
+        with anyio.CancelScope(shield=True):
+            mine = await super()._propose_pending_state(flow_run)
+            if mine:
+                self._begun.add(flow_run.id)
+        return mine
+
+    async def give_back(self) -> None:
+        """Hand on the runs that this worker was about to begin when it was stopped; they would wait for ever."""
+        async with get_client() as client:
+            for flow_run in self._begun:
+                try:
+                    state = (await client.read_flow_run(flow_run)).state
+                    if state is not None and state.is_pending():
+                        await client.set_flow_run_state(flow_run, AwaitingRetry(), force=True)
+                except (httpx.HTTPError, PrefectException) as error:
+                    log.warning("A flow run could not be given back (%s).", type(error).__name__)
 
     async def _get_scheduled_flow_runs(self) -> list[Any]:
         """Leave a run that is still ending here, since it was resumed at once: Prefect's worker would fail at it."""
@@ -115,6 +137,7 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
         # A worker that is stopped waits for its threads, which end at their next step.
         with anyio.CancelScope(shield=True):
             ended = await self._run_here(flow_run)
+            self._begun.discard(flow_run.id)
         return AnonflowWorkerResult(identifier=identifier, status_code=0 if ended else 1)
 
     async def _run_here(self, flow_run: FlowRun) -> bool:
@@ -213,6 +236,8 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
             group.start_soon(resume)
         for worker in workers:
             group.start_soon(worker.start)
+    for worker in workers:
+        await worker.give_back()
 
 
 def _name_planned() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import anyio
 import pytest
 from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import Abort, Pause
+from prefect.workers.base import BaseWorker
 
 from flows.dataset.coordinator import Concluded
 from flows.dataset.store_layout import RunRecord
@@ -220,6 +222,32 @@ def test_what_a_worker_makes_of_a_run_that_has_ended(
     assert server.set == [(flow_run, *state) for state in then]
     (stop,) = seen
     assert stop is not None and stop.is_set() and not stop.withdrawn
+
+
+def test_a_run_that_a_stopped_worker_was_about_to_begin_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, running, refused = uuid4(), uuid4(), uuid4()
+    kinds = {begun: StateType.PENDING, running: StateType.RUNNING, refused: StateType.PENDING}
+    server = Server("convert-shard", **{str(one): kind for one, kind in kinds.items()})
+
+    async def proposed(_: Any, flow_run: Any) -> bool:
+        return bool(flow_run.id != refused)
+
+    @contextlib.asynccontextmanager
+    async def client() -> AsyncIterator[Server]:
+        yield server
+
+    monkeypatch.setattr(BaseWorker, "_propose_pending_state", proposed)
+    monkeypatch.setattr(worker, "get_client", client)
+    one = AnonflowWorker(work_pool_name="anonflow")
+
+    async def stop() -> None:
+        for flow_run in kinds:
+            await one._propose_pending_state(SimpleNamespace(id=flow_run))  # type: ignore[arg-type]
+        await one.give_back()
+
+    anyio.run(stop)
+    # Another worker has the one that was refused.
+    assert server.set == [(begun, StateType.SCHEDULED, "AwaitingRetry", True)]
 
 
 def test_single_runs_are_stopped_when_a_person_cancels_pauses_or_deletes_them() -> None:
