@@ -469,7 +469,7 @@ class Reason(StrEnum):
     )
 
 
-STANDING = frozenset(
+PERMANENT = frozenset(
     {
         Reason.EMPTY, Reason.TRUNCATED, Reason.TOO_LARGE, Reason.TOO_SMALL, Reason.NOT_MEDIA, Reason.NOT_PICTURE,
         Reason.PLAYLIST, Reason.NO_VIDEO, Reason.SEVERAL_PICTURES, Reason.UNCLEAR_ALPHA, Reason.SIZE_CHANGES,
@@ -478,8 +478,8 @@ STANDING = frozenset(
         Reason.TIME_LIMIT, Reason.CRASHED, Reason.HUNG,
     }
 )  # fmt: skip
-"""Reasons of a failure that lie in the input, or for which it was given up: the same file with the same settings and
-code would fail again. All others, the store's and the machine's, may be over at the next run."""
+"""Reasons of permanent failures, which lie in the input, or for which it was given up: the same file with the same
+settings and code would fail again. All others, the store's and the machine's, are transient."""
 
 
 def as_markdown() -> str:

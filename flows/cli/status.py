@@ -43,18 +43,19 @@ def status(name: Annotated[str, typer.Argument(metavar="[DATASET]", help="Only t
 
 
 def _row(store: Store, name: str, runs: list[FlowRun]) -> list[str]:
-    from flows.dataset.store_layout import coordinated, evaluated, last_run, rechecked, under_way
+    from flows.dataset.store_layout import last_run
+    from flows.dataset.under_way import alive_lately, progress_of
 
     record = last_run(store, name)
     inputs, verdicts = (str(record.inputs), record.verdicts) if record else ("", {})
     now = []
-    if coordinated(store, name):
-        total, todo, done, of_run = under_way(store, name)
+    if alive_lately(store, name, "convert"):
+        total, todo, done, of_run = progress_of(store, name)
         now.append(f"running, {done} of {todo} videos so far" if total else "running")
         inputs, verdicts = (str(total), of_run) if total else (inputs, verdicts)
-    if evaluated(store, name):
+    if alive_lately(store, name, "evaluate"):
         now.append("being evaluated")
-    if rechecked(store, name):
+    if alive_lately(store, name, "recheck"):
         now.append("being rechecked")
     waiting = [run for run in runs if run.state_type and run.state_type.value in ("SCHEDULED", "PENDING")]
     planned = [run for run in waiting if run.auto_scheduled and run.state_name == "Scheduled"]

@@ -26,7 +26,7 @@ def plan(
     from collections import Counter
 
     from flows.dataset.durations import lengths
-    from flows.dataset.estimate import estimate, spoken
+    from flows.dataset.estimate import duration_text, estimate
     from flows.manifest.manifest import Manifest
     from flows.run import sources
     from flows.run.fingerprint import fingerprint
@@ -56,10 +56,10 @@ def plan(
     lines = {
         "videos to convert": str(made.clips),
         "unchanged": str(made.unchanged),
-        "length of the videos": spoken(made.video_s),
+        "length of the videos": duration_text(made.video_s),
         "people": "not known yet" if made.identities is None else f"{made.identities} in what is done",
-        "work of one worker": f"{spoken(made.work_s)} (by {made.basis})",
-        "time until done": f"{spoken(made.wall_s)} with {workers} worker{'s' * (workers > 1)}",
+        "work of one worker": f"{duration_text(made.work_s)} (by {made.basis})",
+        "time until done": f"{duration_text(made.wall_s)} with {workers} worker{'s' * (workers > 1)}",
         "shards": shards,
         "source": f"{made.source_bytes / 1e9:.2f} GB",
         "results": f"about {made.result_bytes / 1e9:.2f} GB",

@@ -8,7 +8,7 @@ from uuid import UUID
 from rich.console import Console
 from rich.status import Status
 
-from flows.dataset.stopped import settle
+from flows.dataset.under_way import clear_cancelled
 from flows.prefect import runs, server
 from flows.prefect.runs import Seen
 from infra.errors import ServerUnavailable
@@ -104,7 +104,7 @@ def wait_for_the_end(console: Console, store: Store, dataset: str) -> None:
                     console.print(f"cancelled: {run.name}", markup=False)
             # Of a worker that died nobody gives the leases back, and others would take its work up again.
             ending = all(run.state_type is not None and run.state_type.value == "CANCELLING" for run in found)
-            if ending and settle(store, leases, dataset):
+            if ending and clear_cancelled(store, leases, dataset):
                 runs.give_up(dataset)
                 console.print(f"{dataset}: nothing runs or waits any more")
                 return

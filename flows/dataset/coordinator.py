@@ -8,7 +8,6 @@ the rows of its workers and goes on from there.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import secrets
 import time
@@ -25,6 +24,7 @@ from flows.dataset.run_progress import Board, RunProgress
 from flows.dataset.scheduler import Scheduler, State
 from flows.dataset.shards import Shard
 from flows.dataset.store_layout import RunRecord, folder_of, lease_of, present_path, save_record, shard_lease
+from flows.dataset.under_way import note
 from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from flows.run import sources
@@ -163,9 +163,9 @@ class Coordinator:
             try:
                 self._watch([_Watched(p, frozenset(ids[j.ordinal] for j in p.jobs)) for p in pieces], leases)
             except Cancelled:
-                if not self._stop.withdrawn:
+                if not self._stop.cancelled:
                     raise
-                self._call_off(pieces, leases)
+                self._cancel_shards(pieces, leases)
             for name in [*self._leases_before, *(shard_lease(self.run_id, piece.number) for piece in pieces)]:
                 if leases.dead(name):
                     leases.forget(name)
@@ -244,14 +244,14 @@ class Coordinator:
             self._noted = counts
 
     def _note(self, **counts: Any) -> None:
-        present = {"run": self.run_id, "handle": self._handle, "parameters": self._parameters, **counts}
-        self._store.write_named(present_path(self._dataset.name), json.dumps(present).encode())
+        path = present_path(self._dataset.name)
+        note(self._store, path, self._handle, self._parameters, run=self.run_id, **counts)
 
-    def _call_off(self, pieces: Sequence[Shard], leases: Leases) -> None:
+    def _cancel_shards(self, pieces: Sequence[Shard], leases: Leases) -> None:
         """End the shards, and wait until none is worked on: each ends at its next step."""
         names, until = [shard_lease(self.run_id, piece.number) for piece in pieces], boottime() + self._policy.silence_s
         while boottime() < until:
-            heard = self._scheduler.call_off(self.run_id)
+            heard = self._scheduler.cancel(self.run_id)
             # Silence is noticed only of those that are asked for, so all are.
             if heard and not any([leases.alive(name) for name in names]):  # noqa: C419
                 return
@@ -322,13 +322,13 @@ class Coordinator:
     def _conclude(self, started: str, jobs: Sequence[Job]) -> Concluded:
         self._manifest.flush()
         rows = self._rows(jobs)
-        progress, withdrawn = self._progress, self._stop.withdrawn
+        progress, cancelled = self._progress, self._stop.cancelled
         verdicts = dict(Counter(row.verdict.value for row in rows))
         mine = [row for row in rows if row.run == self.run_id]
-        left = progress.todo - len(mine) if withdrawn else progress.lost
+        left = progress.todo - len(mine) if cancelled else progress.lost
         record = RunRecord(
             self._dataset.name, self.run_id, started, _now(), len(jobs), progress.unchanged, progress.shards, verdicts,
-            left, withdrawn,
+            left, cancelled,
         )  # fmt: skip
         # One that was paused has not ended.
         if not self._stop.suspended:
@@ -338,7 +338,7 @@ class Coordinator:
         remove_for_good(self._store, folder_of(self.run_id))
         self._store.remove(present_path(self._dataset.name))
         # Who has which twin is needed by whoever goes on.
-        if not (self._settings.keep_intermediates or withdrawn):
+        if not (self._settings.keep_intermediates or cancelled):
             dataset = dataset_id(self._key, self._dataset.destination, self._settings)
             forget(Gallery(self._store, self._settings.identity_scope, dataset))
         return Concluded(record, rows)

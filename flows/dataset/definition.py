@@ -39,9 +39,7 @@ _ENUMS: dict[str, type[StrEnum]] = {
 _ALWAYS = frozenset({"name", "source", "destination", "settings"})
 # These belong to the machine that works, not to the dataset.
 _OF_WORKER = frozenset({"workers", "threads", "cache_url", "overwrite"})
-
-
-_DONE = {OnFailure.WITHHOLD: "not published with its video", OnFailure.REDACT: "covered"}
+_DONE = {OnFailure.WITHHOLD: "the video is withheld", OnFailure.REDACT: "it is covered"}
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ def described(dataset: Dataset) -> str:
     return (
         f"Converts every video of the dataset {dataset.name} that has no verdict yet. Recipe "
         f"{named(settings.recipe, 'video').name}, profile {settings.profile}, seed {settings.seed}, twins per "
-        f"{settings.identity_scope.value}; a face that cannot be replaced safely is {_DONE[settings.on_failure]}."
+        f"{settings.identity_scope.value}; where a face cannot be replaced safely, {_DONE[settings.on_failure]}."
     )
 
 

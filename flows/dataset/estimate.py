@@ -119,7 +119,7 @@ def estimate(
     )
 
 
-def spoken(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Say a duration in the unit that fits it.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flows.dataset.scheduler import Scheduler
-from flows.dataset.store_layout import note_work, noted_work
+from flows.dataset.under_way import note, noted
 from flows.run.cancelled import Cancelled, LeaseLost
 from infra.errors import StoreError, UnderWay
 from infra.storage.lease import Claim, Leases
@@ -59,10 +59,10 @@ class Exclusive:
             if mine is None:
                 raise UnderWay(self._busy)
             try:
-                before, _ = noted_work(self._store, self._path)
+                before, _ = noted(self._store, self._path)
                 if before not in ("", self._handle):
                     self._scheduler.abandon(before)
-                note_work(self._store, self._path, self._handle, parameters)
+                note(self._store, self._path, self._handle, parameters)
                 return work(lambda: self._check_cancelled(leases, mine))
             finally:
                 self._settle(leases, mine)

@@ -3,22 +3,8 @@
 from __future__ import annotations
 
 from flows.dataset import definition
-from flows.dataset.store_layout import (
-    coordinated,
-    evaluated,
-    evaluation_of,
-    evaluation_path,
-    folder_of,
-    lease_of,
-    present_path,
-    present_run,
-    pulled_folder,
-    recheck_of,
-    recheck_path,
-    rechecked,
-    record_path,
-    report_folder,
-)
+from flows.dataset.store_layout import evaluation_of, folder_of, pulled_folder, record_path, report_folder
+from flows.dataset.under_way import KINDS, alive_lately, leases_of, leases_of_run, notes_of, present_run
 from flows.manifest.manifest import Manifest
 from flows.run.convert import dataset_id
 from infra.errors import UsageError
@@ -51,17 +37,16 @@ def prefixes_of(store: Store, name: str, key: bytes) -> list[str]:
     # Of a video whose worker died there may be no row yet.
     owners.update(Leases(store).about(name))
     people = Gallery(store, settings.identity_scope, dataset_id(key, dataset.destination, settings))
-    run, _ = present_run(store, name)
+    run = present_run(store, name)
     found = [f"{prefix.value}/{owner}" for owner in sorted(owners) for prefix in Prefix]
     # Of an evaluation that was stopped, by a worker or by a person.
     found += [f"{Prefix.IDENTIFYING.value}/{evaluation_of(owner)}" for owner in (name, *sorted(owners))]
     found += [pulled_folder(owner) for owner in sorted(owners)]
     found += [f"{LEASES}/{owner}" for owner in sorted(owners)]
     found += [people.path.rpartition("/")[0], record_path(name), report_folder(name), *followed_up(name)]
-    # What a run left behind that did not end in order.
-    names = {path.removeprefix(f"{LEASES}/").partition("/")[0] for path in store.list_tree(LEASES)} if run else set()
-    of_run = sorted(other for other in names if other == f"run-{run}" or other.startswith(f"shard-{run}-"))
-    found += [*([folder_of(run)] if run else []), *(f"{LEASES}/{other}" for other in of_run)]
+    if run:
+        # What a run left behind that did not end in order.
+        found += [folder_of(run), *(f"{LEASES}/{lease}" for lease in leases_of_run(store, run))]
     # Last, since what was interrupted can be purged again for as long as the dataset is defined.
     return [*found, definition.path_of(name)]
 
@@ -77,8 +62,7 @@ def followed_up(name: str) -> list[str]:
     Returns:
         The paths.
     """
-    leases = [f"{LEASES}/{lease}" for lease in (lease_of(name), evaluation_of(name), recheck_of(name))]
-    return [*leases, present_path(name), evaluation_path(name), recheck_path(name)]
+    return [*(f"{LEASES}/{lease}" for lease in leases_of(name)), *notes_of(name)]
 
 
 def known_by_name(name: str) -> list[str]:
@@ -107,5 +91,5 @@ def refuse_while_running(store: Store, name: str) -> None:
     Raises:
         UsageError: When work is under way.
     """
-    if coordinated(store, name) or evaluated(store, name) or rechecked(store, name):
+    if any(alive_lately(store, name, kind) for kind in KINDS):
         raise UsageError("Work on this dataset is under way (a run, an evaluation, a recheck); stop it, or wait.")

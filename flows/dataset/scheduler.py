@@ -56,7 +56,7 @@ class Scheduler(Protocol):
             run: Id of the run.
         """
 
-    def call_off(self, run: str) -> bool:
+    def cancel(self, run: str) -> bool:
         """Cancel the shards of a run: those that wait at once, those that run at their next step.
 
         To be called again until no shard is worked on: one may begin meanwhile.

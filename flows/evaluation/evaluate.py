@@ -130,9 +130,9 @@ def evaluate(
             filter_.hide(job.uri, f"input {pair.ordinal}")
     install(filter_)
     limits = _limits(settings)
-    with scratch() as room:
+    with scratch() as place:
         owner = evaluation_of(request.dataset) if request.dataset else ""
-        measurer = Measurer(settings, Store(settings.cache_url), key, room, request.every, owner)
+        measurer = Measurer(settings, Store(settings.cache_url), key, place, request.every, owner)
         work = Work(measurer, limits, request.reviewer, told, show, check_cancelled)
         looked = work.all([*pairing.pairs, *pairing.others], settings.workers)
         faces = work.frechet.figure() if settings.profile == WITH_FID else None

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from flows.manifest.rows import HELD, VideoRow, lines, parquet
 from infra.errors import StoreError, StoreUnavailable
-from infra.reasons import STANDING
+from infra.reasons import PERMANENT
 from infra.storage.store import Store
 from tasks.records import Verdict
 
@@ -86,8 +86,8 @@ class Manifest:
     def current_results(self, fingerprint: str) -> dict[tuple[str, str], VideoRow]:
         """Return the rows of all inputs that need no work as far as listings tell.
 
-        That is quick, since neither sources nor results are read. The row is final, or failed for what lies in the
-        input itself (`infra.reasons.STANDING`); it was made by the same settings and code, and the result lies there as
+        That is quick, since neither sources nor results are read. The row is final, or its failure is
+        permanent (`infra.reasons.PERMANENT`); it was made by the same settings and code, and the result lies there as
         it was written (size and version). Rows without a stamp are left out.
 
         Args:
@@ -97,7 +97,7 @@ class Manifest:
             (input id, stamp of the source) -> row.
         """
         found = {}
-        rows = [row for row in _newest(self.rows()) if _stands(row) and row.fingerprint == fingerprint]
+        rows = [row for row in _newest(self.rows()) if _holds(row) and row.fingerprint == fingerprint]
         folders = {row.output.partition("/")[0] for row in rows if row.output}
         if any(row.review in HELD for row in rows):
             folders |= RESULTS
@@ -214,8 +214,8 @@ def path_of(public_id: str, input_id: str) -> str:
     return f"{FOLDER}/{public_id}/{input_id}.json"
 
 
-def _stands(row: VideoRow) -> bool:
-    return row.verdict in FINAL or (row.verdict is Verdict.FAILED and row.reason in STANDING)
+def _holds(row: VideoRow) -> bool:
+    return row.verdict in FINAL or (row.verdict is Verdict.FAILED and row.reason in PERMANENT)
 
 
 def _newest(rows: list[VideoRow]) -> list[VideoRow]:

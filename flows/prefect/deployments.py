@@ -21,7 +21,7 @@ from prefect.states import Completed, Failed
 from flows.dataset import definition
 from flows.dataset.coordinator import Coordinator, Policy, Takeover
 from flows.dataset.shard_run import Machine, convert_shard
-from flows.dataset.store_layout import noted_handle
+from flows.dataset.under_way import KINDS, noted
 from flows.evaluation.dataset_report import Evaluation
 from flows.evaluation.evaluate import EVERY
 from flows.prefect import artifacts
@@ -48,7 +48,7 @@ WATCHED: ContextVar[bool] = ContextVar("anonflow_watched", default=False)
 _SUSPENDED = "Paused in order; what is done stays."
 
 
-class HandedOn(Abort):
+class Requeued(Abort):
     """The process ends in order, and the flow run is to be run again by another."""
 
 
@@ -115,7 +115,7 @@ def convert_dataset(
     except Cancelled:
         return _stopped(stop)
     except UnderWay as error:
-        return _skipped(error, logger, noted_handle(store, dataset, "convert"))
+        return _skipped(error, logger, store, dataset, "convert")
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
     page.conclude(done.rows)
@@ -202,7 +202,7 @@ def evaluate_dataset(dataset: str, every: int = EVERY, fid: bool = False) -> Sta
     except Cancelled:
         return _stopped(stop)
     except UnderWay as error:
-        return _skipped(error, logger, noted_handle(store, dataset, "evaluate"))
+        return _skipped(error, logger, store, dataset, "evaluate")
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
     artifacts.attempt(lambda: artifacts.evaluation(content, f"-{dataset}"))
@@ -244,7 +244,7 @@ def recheck_dataset(dataset: str, pull: bool = False, against_source: bool = Tru
     except Cancelled:
         return _stopped(stop)
     except UnderWay as error:
-        return _skipped(error, logger, noted_handle(store, dataset, "recheck"))
+        return _skipped(error, logger, store, dataset, "recheck")
     except Exception as error:
         return _failed(f"Dataset {dataset}", error, logger)
     lines = [(one.public_id, ", ".join(one.reasons) + (" (pulled)" if one.pulled else "")) for one in done.failing]
@@ -260,15 +260,16 @@ def _stopped(stop: Stop) -> State[None]:
     """How a flow run ends that was stopped. One whose process ends gets no state here: its worker hands it on."""
     if stop.suspended:
         raise Suspended(_SUSPENDED)
-    if stop.withdrawn:
+    if stop.cancelled:
         return PrefectCancelled(message="Cancelled; what is not finished is left for the next run.")
-    raise HandedOn("Stopped in order, to be gone on with by another worker.")
+    raise Requeued("Stopped in order, to be gone on with by another worker.")
 
 
-def _skipped(error: UnderWay, logger: Logger, handle: str) -> State[None]:
+def _skipped(error: UnderWay, logger: Logger, store: Store, dataset: str, kind: str) -> State[None]:
+    handle, _ = noted(store, KINDS[kind][1](dataset))
     if handle == str(_own_id()):
         # It was paused and resumed at once, and still ends in another process.
-        raise HandedOn("Waits until it has ended elsewhere.")
+        raise Requeued("Waits until it has ended elsewhere.")
     logger.warning("Skipped: %s", error)
     return Completed(name="Skipped", message=str(error))
 

@@ -89,7 +89,7 @@ class PrefectScheduler:
                 name=f"convert · {dataset} · {name}",
                 tags=["anonflow", f"dataset:{dataset}", f"run:{run}", *self._tags],
                 idempotency_key=f"{run}-{number}-{attempt}",
-                parent_task_run_id=self._stand_in(client, name, f"{run}-{number}-{attempt}"),
+                parent_task_run_id=self._placeholder(client, name, f"{run}-{number}-{attempt}"),
             )
             return str(created.id)
 
@@ -148,7 +148,7 @@ class PrefectScheduler:
 
         self._asked(cancel)
 
-    def call_off(self, run: str) -> bool:
+    def cancel(self, run: str) -> bool:
         """Cancel the flow runs of a run's shards; see `flows.dataset.scheduler.Scheduler`.
 
         Args:
@@ -177,7 +177,7 @@ class PrefectScheduler:
             for flow_run in found:
                 client.set_flow_run_state(flow_run.id, state, force=True)
 
-    def _stand_in(self, client: Any, name: str, key: str) -> UUID | None:
+    def _placeholder(self, client: Any, name: str, key: str) -> UUID | None:
         """The task run of the parent that stands for a shard; its state follows the shard's. One for each key."""
         if self._parent is None:
             return None

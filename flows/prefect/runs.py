@@ -224,7 +224,7 @@ def give_up(dataset: str) -> None:
                 client.set_flow_run_state(run.id, state, force=True)
 
 
-def is_called_off(handle: str) -> bool:
+def is_cancelled(handle: str) -> bool:
     """Return whether a person cancelled or paused a flow run; one that was cancelled counts as ended from now on.
 
     Args:

@@ -90,4 +90,4 @@ class Stops:
             with self._lock:
                 stop = self._running.get(flow_run)
                 if stop is not None:
-                    stop.withdraw(suspended=state is StateType.PAUSED)
+                    stop.cancel(suspended=state is StateType.PAUSED)

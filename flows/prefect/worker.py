@@ -27,16 +27,7 @@ from prefect.states import Cancelled as PrefectCancelled
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from flows.dataset.definition import names as known_datasets
-from flows.dataset.stopped import settle
-from flows.dataset.store_layout import (
-    evaluation_of,
-    lease_of,
-    noted_handle,
-    present_evaluation,
-    present_recheck,
-    present_run,
-    recheck_of,
-)
+from flows.dataset.under_way import KINDS, clear_cancelled, noted, present_run
 from flows.prefect import deployments, registration, runs, schedules
 from flows.prefect.server import connected
 from flows.prefect.stops import Stops
@@ -58,12 +49,6 @@ _FLOWS = {
         deployments.recheck_dataset,
     )
 }
-_RESUMED = (
-    ("convert", lease_of, present_run),
-    ("evaluate", evaluation_of, present_evaluation),
-    ("recheck", recheck_of, present_recheck),
-)
-"""What is triggered, by whose lease it is seen that a worker died, and what says with which parameters."""
 _RESUME_S = 15.0
 _DEATHS = 5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -99,7 +84,7 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
                 self._begun.add(flow_run.id)
         return mine
 
-    async def give_back(self) -> None:
+    async def requeue_begun(self) -> None:
         """Hand on the runs that this worker was about to begin when it was stopped; they would wait for ever."""
         async with get_client() as client:
             for flow_run in self._begun:
@@ -151,22 +136,22 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
             context.run(deployments.WATCHED.set, self._watched)
             parameters = flow_run.parameters
             work = partial(run_flow_sync, flow, flow_run=flow_run, parameters=parameters, return_type="state")
-            handed_on = False
+            requeue = False
             try:
                 await anyio.to_thread.run_sync(context.run, work)
-            except (deployments.HandedOn, Cancelled):
-                handed_on = True
+            except (deployments.Requeued, Cancelled):
+                requeue = True
             except (Abort, Pause):
                 # It was cancelled before it began, or paused; or another process has it.
                 log.info("A flow run did not run to its end here.")
             try:
-                await self._settle(flow_run, handed_on)
+                await self._settle(flow_run, requeue)
             except (httpx.HTTPError, PrefectException) as error:
                 # It was deleted, or the server is away; whoever goes on marks it as crashed.
                 log.warning("How a flow run has ended could not be told (%s).", type(error).__name__)
         return True
 
-    async def _settle(self, flow_run: FlowRun, handed_on: bool) -> None:
+    async def _settle(self, flow_run: FlowRun, requeue: bool) -> None:
         """Give a flow run that has ended here the state that is true: the server takes only Cancelled after a cancel.
 
         What a person asked for meanwhile holds. A run that is handed on goes on in the next process that polls: a
@@ -176,7 +161,7 @@ class AnonflowWorker(BaseWorker[BaseJobConfiguration, BaseVariables, AnonflowWor
         state: Any = None
         if now is not None and now.is_cancelling():
             state = PrefectCancelled(message="Cancelled.")
-        elif handed_on and (now is None or not (now.is_final() or now.is_paused())):
+        elif requeue and (now is None or not (now.is_final() or now.is_paused())):
             state = AwaitingRetry()
         if state is not None:
             await self.client.set_flow_run_state(flow_run.id, state, force=True)
@@ -237,7 +222,7 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
         for worker in workers:
             group.start_soon(worker.start)
     for worker in workers:
-        await worker.give_back()
+        await worker.requeue_begun()
 
 
 def _name_planned() -> None:
@@ -264,16 +249,18 @@ def resume_orphans(store: Store, leases: Leases) -> list[str]:
     """
     resumed = []
     for name in known_datasets(store):
-        for verb, lease, present in _RESUMED:
+        for kind, (lease, path) in KINDS.items():
             deaths = leases.dead(lease(name))
             if not 0 < deaths <= _DEATHS:
                 continue
-            handle, parameters = present(store, name)
+            handle, parameters = noted(store, path(name))
             try:
-                if runs.is_called_off(noted_handle(store, name, verb)):
-                    settle(store, leases, name)
+                if runs.is_cancelled(handle):
+                    clear_cancelled(store, leases, name, [kind])
                     continue
-                runs.trigger(name, verb, f"resume-{lease(name)}-{handle}-{deaths}", **parameters)
+                # A flow run that a person runs again is another run by the same handle.
+                mark = present_run(store, name) if kind == "convert" else handle
+                runs.trigger(name, kind, f"resume-{lease(name)}-{mark}-{deaths}", **parameters)
             except Exception as error:
                 log.warning("%s could not be resumed (%s); trying again.", name, type(error).__name__)
                 continue

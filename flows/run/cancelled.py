@@ -17,19 +17,19 @@ class Stop(threading.Event):
     """Ends work at its next step when set: because its process ends, or because a person cancelled the work.
 
     Attributes:
-        withdrawn: Whether a person cancelled it, so that it is not taken up again until somebody asks for it.
+        cancelled: Whether a person cancelled it, so that it is not taken up again until somebody asks for it.
         suspended: Whether it was only paused, so that the scheduler runs it again when a person resumes it.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.withdrawn = self.suspended = False
+        self.cancelled = self.suspended = False
 
-    def withdraw(self, suspended: bool = False) -> None:
+    def cancel(self, suspended: bool = False) -> None:
         """End the work because a person cancelled it.
 
         Args:
             suspended: It was only paused.
         """
-        self.withdrawn, self.suspended = True, suspended
+        self.cancelled, self.suspended = True, suspended
         self.set()

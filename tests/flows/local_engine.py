@@ -37,7 +37,7 @@ class LocalEngine:
         self.abandoned: list[str] = []
         self.stop = threading.Event()
         self.dropped: list[str] = []
-        self.called_off: list[str] = []
+        self.cancelled_runs: list[str] = []
         self._threads: dict[str, threading.Thread] = {}
         self._lost: dict[str, State] = {}
 
@@ -71,8 +71,8 @@ class LocalEngine:
     def drop(self, run: str) -> None:
         self.dropped.append(run)
 
-    def call_off(self, run: str) -> bool:
-        self.called_off.append(run)
+    def cancel(self, run: str) -> bool:
+        self.cancelled_runs.append(run)
         self.stop.set()
         return True
 

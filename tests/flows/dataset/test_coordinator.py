@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.dataset import store_layout
+from flows.dataset import store_layout, under_way
 from flows.dataset.coordinator import FRUITLESS, Takeover
 from flows.dataset.run_progress import RunProgress
 from flows.dataset.scheduler import State
@@ -139,8 +139,8 @@ def test_what_a_person_cancels_or_pauses_ends_in_order(
 
     def cancel() -> None:
         begun.wait(60)
-        assert store_layout.coordinated(store(), "films")
-        stop.withdraw(suspended)
+        assert under_way.alive_lately(store(), "films", "convert")
+        stop.cancel(suspended)
 
     settings, key = dataset.with_settings(), load_key(key_path(Settings().cache_url))
     people = Gallery(store(), settings.identity_scope, dataset_id(key, dataset.destination, settings)).path
@@ -150,13 +150,13 @@ def test_what_a_person_cancels_or_pauses_ends_in_order(
     canceller.start()
     done = coordinate(dataset, scheduler, board=shown, takeover=given, stop=stop)
     canceller.join()
-    assert done.record.cancelled and set(scheduler.called_off) == {done.record.run}
+    assert done.record.cancelled and set(scheduler.cancelled_runs) == {done.record.run}
     assert 0 < done.record.lost == 5 - sum(done.record.verdicts.values())
     assert (shown.said[-1].lost, shown.said[-1].done) == (done.record.lost, 5 - done.record.lost)
     # One that was paused has not ended.
     assert last_run(store(), "films") == (None if suspended else done.record)
-    assert store().list_tree("safe/leases") == [] and not store_layout.coordinated(store(), "films")
-    assert store_layout.present_run(store(), "films") == ("", {})
+    assert store().list_tree("safe/leases") == [] and not under_way.alive_lately(store(), "films", "convert")
+    assert under_way.present_run(store(), "films") == ""
     assert [path for path in store().list_tree("identifying") if path.startswith("identifying/run-")] == []
     assert people in store().list_tree("identifying"), "whoever goes on must know who has which twin"
     following = LocalEngine()
@@ -171,13 +171,13 @@ def test_the_store_tells_how_far_a_run_is(films: Path, home: Path, tmp_path: Pat
 
     class Looking(Shown):
         def show(self, progress: RunProgress) -> None:
-            seen.append(store_layout.under_way(store(), "films"))
+            seen.append(under_way.progress_of(store(), "films"))
 
     coordinate(dataset)
     (films / "f.mp4").write_bytes((films / "b.mp4").read_bytes() + b"\0" * 8)
     coordinate(dataset, board=Looking())
     assert seen[0] == (0, 0, 0, {}) and seen[-1] == (6, 1, 1, {"published": 1})
-    assert store_layout.under_way(store(), "films") == (0, 0, 0, {})
+    assert under_way.progress_of(store(), "films") == (0, 0, 0, {})
 
 
 def test_two_coordinators_never_work_on_one_dataset(films: Path, home: Path, tmp_path: Path) -> None:
@@ -223,8 +223,8 @@ def test_a_stopped_coordinator_leaves_its_shards_and_the_next_one_goes_on(
     given = {"policy": "redact"}
     with pytest.raises(Cancelled):
         coordinate(dataset, scheduler, board=Ending(), takeover=Takeover("first", given), stop=stop)
-    assert scheduler.called_off == [], "another coordinator goes on with them"
-    assert store_layout.present_run(store(), "films")[1] == given
+    assert scheduler.cancelled_runs == [], "another coordinator goes on with them"
+    assert under_way.noted(store(), store_layout.present_path("films"))[1] == given
     (left,) = {path.split("/")[1] for path in store().list_tree("identifying") if "shard-" in path}
     following = LocalEngine()
     assert coordinate(dataset, following).record.verdicts["published"] == 4

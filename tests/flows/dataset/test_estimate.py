@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from flows.dataset.durations import Length
-from flows.dataset.estimate import PER_CLIP_S, PER_SECOND_S, Estimate, estimate, spoken
+from flows.dataset.estimate import PER_CLIP_S, PER_SECOND_S, Estimate, duration_text, estimate
 from flows.manifest.rows import VideoRow
 from flows.run.sources import Job
 from tasks.records import Verdict
@@ -88,4 +88,4 @@ def test_nothing_to_do_takes_no_time() -> None:
     ],
 )
 def test_durations_are_said_in_the_unit_that_fits(seconds: float, said: str) -> None:
-    assert spoken(seconds) == said
+    assert duration_text(seconds) == said

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.dataset import definition, purge, store_layout
+from flows.dataset import definition, purge, store_layout, under_way
 from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from infra.errors import UsageError
@@ -67,11 +67,11 @@ def test_a_run_under_way_is_not_purged_but_a_dead_one_is(store: Store, tmp_path:
     purge.refuse_while_running(store, "films")
     path = f"safe/leases/{store_layout.lease_of('films')}/000000"
     store.write_named(path, b'{"machine": "another"}')
-    assert store_layout.coordinated(store, "films")
+    assert under_way.alive_lately(store, "films", "convert")
     with pytest.raises(UsageError, match="under way"):
         purge.refuse_while_running(store, "films")
     # As old as the lease of a coordinator on another machine that died a while ago.
     file = Path(Settings().cache_url.removeprefix("file://")) / path
     os.utime(file, (time.time() - 2 * TTL_S,) * 2)
-    assert not store_layout.coordinated(store, "films")
+    assert not under_way.alive_lately(store, "films", "convert")
     purge.refuse_while_running(store, "films")

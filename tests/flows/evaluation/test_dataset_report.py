@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flows.dataset import exclusive, purge, store_layout
+from flows.dataset import exclusive, purge, store_layout, under_way
 from flows.dataset.shard_run import Machine
 from flows.evaluation import dataset_report, reports
 from flows.evaluation.dataset_report import Evaluation
@@ -98,8 +98,8 @@ def test_what_failed_or_was_stopped_leaves_no_crash_behind(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def fail(*_: object) -> None:
-        assert store_layout.present_evaluation(store, "films") == ("mine", {"every": 5})
-        assert store_layout.evaluated(store, "films")
+        assert under_way.noted(store, store_layout.evaluation_path("films")) == ("mine", {"every": 5})
+        assert under_way.alive_lately(store, "films", "evaluate")
         with pytest.raises(UsageError, match="under way"):
             purge.refuse_while_running(store, "films")
         raise error
@@ -107,7 +107,7 @@ def test_what_failed_or_was_stopped_leaves_no_crash_behind(
     monkeypatch.setattr(dataset_report, "evaluate", fail)
     with pytest.raises(type(error)):
         evaluation(store, tmp_path).run(5, run_plain)
-    assert store.list_tree("safe") == [] and not store_layout.evaluated(store, "films")
+    assert store.list_tree("safe") == [] and not under_way.alive_lately(store, "films", "evaluate")
     with Leases(store) as leases:
         assert worker.resume_orphans(store, leases) == []
 
@@ -135,7 +135,7 @@ def test_a_worker_that_lost_its_lease_leaves_its_successor_alone(
 
     def slow(*given: Any) -> None:
         assert store.create_named(f"{LEASE}/000001", b"{}")
-        store_layout.note_work(store, store_layout.evaluation_path("films"), "successor", {"every": 2})
+        under_way.note(store, store_layout.evaluation_path("films"), "successor", {"every": 2})
         # As its own heartbeat would find.
         monkeypatch.setattr(Leases, "held", lambda *_: False)
         given[4]()
@@ -143,7 +143,7 @@ def test_a_worker_that_lost_its_lease_leaves_its_successor_alone(
     monkeypatch.setattr(dataset_report, "evaluate", slow)
     with pytest.raises(LeaseLost):
         evaluation(store, tmp_path).run(5, run_plain)
-    assert store_layout.present_evaluation(store, "films") == ("successor", {"every": 2})
+    assert under_way.noted(store, store_layout.evaluation_path("films")) == ("successor", {"every": 2})
     assert f"{LEASE}/000001" in store.list_tree("safe")
 
 
@@ -195,7 +195,7 @@ def test_a_report_takes_the_place_of_another_only_when_it_is_complete(
 def test_whoever_takes_over_ends_the_run_of_the_dead(store: Store, tmp_path: Path) -> None:
     scheduler = LocalEngine()
     die(store)
-    store_layout.note_work(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
+    under_way.note(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
     evaluation(store, tmp_path, scheduler).run(3, run_plain)
     assert scheduler.abandoned == ["theirs"] and store.list_tree("safe") == []
 
@@ -205,7 +205,7 @@ def test_one_who_died_on_another_machine_is_taken_over_as_well(
 ) -> None:
     scheduler = LocalEngine()
     store.write_named(f"{LEASE}/000000", json.dumps({"machine": "elsewhere", "process": 1, "beat": 3}).encode())
-    store_layout.note_work(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
+    under_way.note(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
     monkeypatch.setattr(exclusive, "Leases", partial(Leases, ttl_s=0.2))
     assert evaluation(store, tmp_path, scheduler).run(3, run_plain) == "content"
     assert scheduler.abandoned == ["theirs"] and store.list_tree("safe") == []
@@ -217,7 +217,7 @@ def test_the_dead_are_followed_up_with_what_they_began_with(
     triggered: list[tuple[object, ...]] = []
     monkeypatch.setattr(worker.runs, "trigger", lambda *given, **rest: triggered.append((*given, rest)))
     define(tmp_path / "Jane", tmp_path / "out")
-    store_layout.note_work(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
+    under_way.note(store, store_layout.evaluation_path("films"), "theirs", {"every": 3})
     with Leases(store) as leases:
         assert worker.resume_orphans(store, leases) == []
         die(store)

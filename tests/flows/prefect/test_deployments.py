@@ -21,7 +21,7 @@ from flows.dataset.coordinator import Concluded
 from flows.dataset.store_layout import RunRecord
 from flows.manifest.rows import VideoRow
 from flows.prefect import deployments, worker
-from flows.prefect.deployments import HandedOn, Suspended
+from flows.prefect.deployments import Requeued, Suspended
 from flows.prefect.stops import Stops
 from flows.prefect.worker import AnonflowWorker
 from flows.run.cancelled import Cancelled, LeaseLost, Stop
@@ -50,11 +50,11 @@ class Work:
         return self.does()
 
     def raises(self, error: BaseException, **how: bool) -> None:
-        """Have it end with an error, after it was stopped. how: withdrawn, suspended, or neither."""
+        """Have it end with an error, after it was stopped. how: cancelled, suspended, or neither."""
 
         def do() -> None:
             if how:
-                self.stop.withdraw(how.get("suspended", False))
+                self.stop.cancel(how.get("suspended", False))
             raise error
 
         self.does = do
@@ -79,13 +79,13 @@ def work(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 @pytest.mark.parametrize("flow", FLOWS)
 def test_one_that_its_process_stops_is_handed_on(flow: str, work: Work) -> None:
     work.raises(Cancelled())
-    with pytest.raises(HandedOn):
+    with pytest.raises(Requeued):
         FLOWS[flow]()
 
 
 @pytest.mark.parametrize("flow", FLOWS)
 def test_one_that_a_person_cancels_is_cancelled_and_a_paused_one_waits(flow: str, work: Work) -> None:
-    work.raises(Cancelled(), withdrawn=True)
+    work.raises(Cancelled(), cancelled=True)
     state = FLOWS[flow]()
     assert (state.type, state.name) == (StateType.CANCELLED, "Cancelled")
     work.raises(Cancelled(), suspended=True)
@@ -148,7 +148,7 @@ def test_a_run_that_was_cancelled_says_what_is_left_and_rings_no_alarm(work: Wor
         StateType.CANCELLED,
         "Cancelled: 3 published, 0 redacted, 1 withheld, 0 failed, 2 left for the next run.",
     )
-    work.stop.withdraw(suspended=True)
+    work.stop.cancel(suspended=True)
     with pytest.raises(Suspended):
         FLOWS["convert"]()
     assert "alarm" not in work.shown
@@ -188,12 +188,12 @@ class Server:
         (None, StateType.COMPLETED, []),
         # The server takes nothing but Cancelled after a cancel, however the run has ended.
         (None, StateType.CANCELLING, [(StateType.CANCELLED, "Cancelled", True)]),
-        (HandedOn(), StateType.RUNNING, [(StateType.SCHEDULED, "AwaitingRetry", True)]),
+        (Requeued(), StateType.RUNNING, [(StateType.SCHEDULED, "AwaitingRetry", True)]),
         (Cancelled(), StateType.RUNNING, [(StateType.SCHEDULED, "AwaitingRetry", True)]),
         # What a person asked for while the process ended holds.
-        (HandedOn(), StateType.CANCELLING, [(StateType.CANCELLED, "Cancelled", True)]),
-        (HandedOn(), StateType.PAUSED, []),
-        (HandedOn(), StateType.CANCELLED, []),
+        (Requeued(), StateType.CANCELLING, [(StateType.CANCELLED, "Cancelled", True)]),
+        (Requeued(), StateType.PAUSED, []),
+        (Requeued(), StateType.CANCELLED, []),
         (Suspended(), StateType.PAUSED, []),
         # Prefect's own engine notices a pause as well.
         (Pause(), StateType.PAUSED, []),
@@ -221,7 +221,7 @@ def test_what_a_worker_makes_of_a_run_that_has_ended(
     assert anyio.run(one._run_here, asked)
     assert server.set == [(flow_run, *state) for state in then]
     (stop,) = seen
-    assert stop is not None and stop.is_set() and not stop.withdrawn
+    assert stop is not None and stop.is_set() and not stop.cancelled
 
 
 def test_a_run_that_a_stopped_worker_was_about_to_begin_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +243,7 @@ def test_a_run_that_a_stopped_worker_was_about_to_begin_is_given_back(monkeypatc
     async def stop() -> None:
         for flow_run in kinds:
             await one._propose_pending_state(SimpleNamespace(id=flow_run))  # type: ignore[arg-type]
-        await one.give_back()
+        await one.requeue_begun()
 
     anyio.run(stop)
     # Another worker has the one that was refused.
@@ -257,9 +257,9 @@ def test_single_runs_are_stopped_when_a_person_cancels_pauses_or_deletes_them() 
     stops = Stops()
     with stops.of(running) as one, stops.of(cancelled) as two, stops.of(paused) as three, stops.of(deleted) as four:
         anyio.run(stops.look, server)
-        seen = [(stop.is_set(), stop.withdrawn, stop.suspended) for stop in (one, two, three, four)]
+        seen = [(stop.is_set(), stop.cancelled, stop.suspended) for stop in (one, two, three, four)]
         assert seen == [(False, False, False), (True, True, False), (True, True, True), (True, True, False)]
         stops.end()
-        assert one.is_set() and not one.withdrawn
+        assert one.is_set() and not one.cancelled
     with stops.of(uuid4()) as late:
         assert late.is_set(), "its process ends"

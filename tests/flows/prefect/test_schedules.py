@@ -245,12 +245,12 @@ def test_runs_of_a_shared_deployment_are_known_by_their_parameter(client: SyncPr
 
 def test_what_a_person_cancelled_or_paused_is_not_taken_up_again(client: SyncPrefectClient) -> None:
     flow_run = runs.trigger("taken")
-    for state, called_off in ((Running(), False), (Crashed(), False), (Paused(), True), (Cancelling(), True)):
+    for state, cancelled in ((Running(), False), (Crashed(), False), (Paused(), True), (Cancelling(), True)):
         enter(client, flow_run, state)
-        assert runs.is_called_off(str(flow_run)) is called_off
+        assert runs.is_cancelled(str(flow_run)) is cancelled
     assert client.read_flow_run(flow_run).state_type is StateType.CANCELLED, "nobody else would end it"
-    assert runs.is_called_off(str(flow_run))
-    assert not runs.is_called_off(str(uuid4())) and not runs.is_called_off("")
+    assert runs.is_cancelled(str(flow_run))
+    assert not runs.is_cancelled(str(uuid4())) and not runs.is_called_off("")
 
 
 def test_shards_are_submitted_cancelled_and_called_off(
@@ -275,9 +275,9 @@ def test_shards_are_submitted_cancelled_and_called_off(
     wanted = [State.RUNNING, State.CANCELLED, State.OVER, State.WAITING]
     assert [scheduler.state(handle) for handle in handles] == wanted
     assert scheduler.running(run) == [(handles[0], 1)]
-    scheduler.call_off(uuid4().hex[:12])
+    scheduler.cancel(uuid4().hex[:12])
     assert [scheduler.state(handle) for handle in handles] == wanted
-    scheduler.call_off(run)
+    scheduler.cancel(run)
     kinds = [client.read_flow_run(UUID(handle)).state_type for handle in handles]
     assert kinds == [StateType.CANCELLING, StateType.CANCELLED, StateType.CRASHED, StateType.CANCELLED]
     for handle in handles:

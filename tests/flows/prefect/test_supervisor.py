@@ -81,7 +81,7 @@ async def main():
                 with anyio.CancelScope(shield=True):
                     await anyio.to_thread.run_sync(time.sleep, 60)
             await anyio.sleep_forever()
-        print("in order" if stop.is_set() and not stop.withdrawn else "not told", flush=True)
+        print("in order" if stop.is_set() and not stop.cancelled else "not told", flush=True)
 
 anyio.run(main)
 """

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from flows.cli import watch
 from flows.cli.main import app
-from flows.dataset import purge, store_layout
+from flows.dataset import purge, store_layout, under_way
 from flows.dataset.shard_run import Machine
 from flows.prefect import runs, worker
 from flows.recheck import dataset_recheck
@@ -94,7 +94,7 @@ def test_what_failed_or_was_stopped_leaves_no_crash_behind(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def fail(*_: object) -> None:
-        noted = store_layout.present_recheck(store, "films")
+        noted = under_way.noted(store, store_layout.recheck_path("films"))
         assert noted == ("mine", {"pull": True, "against_source": True})
         raise error
 
@@ -114,7 +114,7 @@ def test_the_dead_are_followed_up_and_their_flow_run_is_ended(
     scheduler = LocalEngine()
     run = prepared(store, tmp_path, scheduler)
     die(store)
-    store_layout.note_work(store, store_layout.recheck_path("films"), "theirs", {"pull": True, "against_source": True})
+    under_way.note(store, store_layout.recheck_path("films"), "theirs", {"pull": True, "against_source": True})
     with Leases(store) as leases:
         assert worker.resume_orphans(store, leases) == ["films"]
     begun = {"pull": True, "against_source": True}

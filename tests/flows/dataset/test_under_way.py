@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.dataset import store_layout
-from flows.dataset.stopped import settle
+from flows.dataset.under_way import clear_cancelled, present_run
 from infra.settings import Settings
 from infra.storage.lease import Leases
 from infra.storage.store import Store
@@ -42,9 +42,9 @@ def test_nothing_makes_others_go_on_and_other_datasets_stay(store: Store) -> Non
     for path in (*gone, *kept):
         store.write_named(path, b"{}")
     with Leases(store, ttl_s=0.3) as leases:
-        assert not settle(store, leases, "films"), "who is silent may live"
+        assert not clear_cancelled(store, leases, "films"), "who is silent may live"
         assert set(gone) < {*store.list_tree("safe"), *store.list_tree("identifying")}
-        while not settle(store, leases, "films"):
+        while not clear_cancelled(store, leases, "films"):
             pass
     assert {*store.list_tree("safe"), *store.list_tree("identifying")} == set(kept)
 
@@ -54,8 +54,8 @@ def test_nothing_is_taken_from_who_still_works(store: Store, lease: str) -> None
     run = json.dumps({"run": "now", "handle": "h", "parameters": {}}).encode()
     store.write_named(store_layout.present_path("films"), run)
     with Leases(store) as leases, leases.holding(lease):
-        assert not settle(store, leases, "films")
-        assert store_layout.present_run(store, "films")[0] == "now"
+        assert not clear_cancelled(store, leases, "films")
+        assert present_run(store, "films") == "now"
     with Leases(store) as leases:
-        assert settle(store, leases, "films")
-        assert settle(store, leases, "films"), "nothing is left"
+        assert clear_cancelled(store, leases, "films")
+        assert clear_cancelled(store, leases, "films"), "nothing is left"
