@@ -45,7 +45,7 @@ def deploy(
     """
     _need_server()
     from flows.dataset import definition
-    from flows.prefect import registration, schedules
+    from flows.prefect.server import registration, schedules
     from infra.storage.store import Store
 
     console = Console(highlight=False)
@@ -161,7 +161,7 @@ def _start(name: str, watch: bool, verb: str = "convert", **parameters: Any) -> 
 
     from flows.cli.watch import watch_to_the_end
     from flows.dataset import definition
-    from flows.prefect import runs, server
+    from flows.prefect.server import connection, runs
     from infra.storage.store import Store
 
     console = Console(highlight=False)
@@ -171,7 +171,7 @@ def _start(name: str, watch: bool, verb: str = "convert", **parameters: Any) -> 
         flow_run = runs.trigger(name, verb, **given)
     except ObjectNotFound:
         raise UsageError("The deployments are not registered; run `anonflow deploy`.") from None
-    console.print(f"queued as flow run {flow_run} {server.page('flow-run', flow_run)}".rstrip(), soft_wrap=True)
+    console.print(f"queued as flow run {flow_run} {connection.page('flow-run', flow_run)}".rstrip(), soft_wrap=True)
     if watch and not watch_to_the_end(console, name, flow_run):
         raise typer.Exit(1)
 
@@ -189,7 +189,7 @@ def schedule(
         raise UsageError("Choose one of --cron, --pause, --resume and --none.")
     _need_server()
     from flows.dataset import definition
-    from flows.prefect import schedules
+    from flows.prefect.server import schedules
     from infra.storage.store import Store
 
     definition.load(Store(Settings().cache_url), name)

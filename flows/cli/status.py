@@ -75,6 +75,6 @@ def _row(store: Store, name: str, runs: list[FlowRun]) -> list[str]:
 def _runs(name: str) -> list[FlowRun]:
     if not os.environ.get("PREFECT_API_URL"):
         return []
-    from flows.prefect import runs
+    from flows.prefect.server import runs
 
     return runs.known(name)

@@ -108,7 +108,7 @@ def purge(
     if there:
         erase(store, purge.followed_up(name))
         if server:
-            from flows.prefect import runs
+            from flows.prefect.server import runs
 
             console.print(f"{runs.forget(name)} flow runs deleted, with the deployment and its schedules")
             purge.refuse_while_running(store, name)
@@ -135,6 +135,6 @@ def purge(
 
 
 def _left_at_server(name: str) -> list[str]:
-    from flows.prefect import runs
+    from flows.prefect.server import runs
 
     return runs.left(name)

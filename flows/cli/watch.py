@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.status import Status
 
 from flows.dataset.under_way import clear_cancelled
-from flows.prefect import runs, server
-from flows.prefect.runs import Seen
+from flows.prefect.server import connection, runs
+from flows.prefect.server.runs import Seen
 from infra.errors import ServerUnavailable
 from infra.storage.lease import TTL_S, Leases
 from infra.storage.store import Store
@@ -60,7 +60,7 @@ def watch_to_the_end(console: Console, dataset: str, flow_run: UUID) -> bool:
                     warned.add(queue)
                     console.print(f"No worker asks for {queue}: start one with `anonflow worker`.", soft_wrap=True)
             if ended and state is not None:
-                page = server.page("flow-run", flow_run)
+                page = connection.page("flow-run", flow_run)
                 if page:
                     console.print(page, soft_wrap=True)
                 return state.type.value == "COMPLETED" and state.name != _SKIPPED

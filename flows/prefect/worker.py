@@ -28,8 +28,9 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 
 from flows.dataset.definition import names as known_datasets
 from flows.dataset.under_way import KINDS, clear_cancelled, noted, present_run
-from flows.prefect import deployments, registration, runs, schedules
-from flows.prefect.server import connected
+from flows.prefect import deployments
+from flows.prefect.server import registration, runs, schedules
+from flows.prefect.server.connection import connected
 from flows.prefect.stops import Stops
 from flows.prefect.supervisor import end_with_supervisor
 from flows.run.cancelled import Cancelled

@@ -91,7 +91,7 @@ def test_these_tests_run_on_what_is_pinned() -> None:
 
 
 def test_no_scheduler_meets_a_database_layer_that_it_cannot_use(pin: ModuleType) -> None:
-    """tests/flows/prefect/test_schedules.py shows the pair at work; this names it when somebody widens the bound."""
+    """flows/prefect/server/test_schedules.py shows the pair at work; this names it when somebody widens the bound."""
     (bound,) = [requirement for requirement in pin.wanted() if requirement.name == "sqlalchemy"]
     assert "2.0.58" in bound.specifier
     assert "2.1.9" not in bound.specifier

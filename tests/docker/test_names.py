@@ -12,7 +12,7 @@ import yaml
 from prefect.settings import Settings as PrefectSettings
 from prefect.settings.legacy import _get_valid_setting_names
 
-from flows.prefect import registration
+from flows.prefect.server import registration
 from tests.docker.support import DOCKERFILES, KUBERNETES, POOLS, ROOT, compose, containers, environment, named, pods
 from tests.test_readme_commands import commands, understood
 

@@ -24,7 +24,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import StateType
 
-from flows.prefect import registration, schedules
+from flows.prefect.server import registration, schedules
 from tests.integration.topology import ROOT, Topology, only_a_server
 
 # Installs a Prefect server.

@@ -19,7 +19,7 @@ from flows.cli import watch
 from flows.cli.main import app
 from flows.dataset import definition, store_layout
 from flows.dataset.store_layout import RunRecord
-from flows.prefect import registration, runs, schedules
+from flows.prefect.server import registration, runs, schedules
 from infra.errors import ServerUnavailable, UsageError
 from infra.settings import Settings
 from infra.storage.lease import Leases

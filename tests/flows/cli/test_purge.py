@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.dataset import definition, store_layout
-from flows.prefect import runs
+from flows.prefect.server import runs
 from infra.errors import UsageError
 from infra.settings import Settings
 from infra.storage.store import Store

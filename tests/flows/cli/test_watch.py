@@ -15,7 +15,7 @@ from rich.console import Console
 
 from flows.cli import watch
 from flows.dataset import store_layout
-from flows.prefect.runs import Seen
+from flows.prefect.server.runs import Seen
 from infra.errors import ServerUnavailable
 from infra.settings import Settings
 from infra.storage.lease import Leases
@@ -40,7 +40,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, *seen: Seen | Exception) -> tuple[b
         return one
 
     monkeypatch.setattr(watch.runs, "look", look)
-    monkeypatch.setattr(watch.server, "page", lambda kind, identifier: f"http://server/{identifier.int}")
+    monkeypatch.setattr(watch.connection, "page", lambda kind, identifier: f"http://server/{identifier.int}")
     out = io.StringIO()
     well = watch.watch_to_the_end(Console(file=out, width=200), "films", ONE)
     assert looks == [], "it ended too early"

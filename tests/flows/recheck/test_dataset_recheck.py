@@ -15,7 +15,8 @@ from flows.cli import watch
 from flows.cli.main import app
 from flows.dataset import purge, store_layout, under_way
 from flows.dataset.shard_run import Machine
-from flows.prefect import runs, worker
+from flows.prefect import worker
+from flows.prefect.server import runs
 from flows.recheck import dataset_recheck
 from flows.recheck.dataset_recheck import DatasetRecheck
 from flows.recheck.recheck import Rechecked, Request

@@ -1,6 +1,6 @@
 """Work pools, queues and deployments at a Prefect server: what `anonflow deploy` makes, and prefect.yaml describes.
 
-Each dataset has a deployment of its own, `convert-dataset/NAME`, with its own schedules; see `flows.prefect.schedules`.
+Each dataset has a deployment of its own, `convert-dataset/NAME`; its schedules are in the file beside this one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables
 
 from flows.prefect.deployments import convert_dataset, convert_shard_flow, evaluate_dataset, recheck_dataset
-from flows.prefect.server import connected
+from flows.prefect.server.connection import connected
 from infra.errors import UsageError
 
 POOL, DATASETS, SHARDS = "anonflow", "datasets", "shards"

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from flows.dataset.coordinator import Policy
-from flows.prefect import deployments, registration, worker
+from flows.prefect import deployments, worker
+from flows.prefect.server import registration
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture(scope="module")

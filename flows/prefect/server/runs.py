@@ -27,8 +27,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling
 
 from flows.prefect.artifacts import EVALUATION, PROGRESS, RECHECK, REPORT, TIMES, VERDICTS
-from flows.prefect.registration import DATASETS, POOL, SHARDS, deployment_of
-from flows.prefect.server import connected
+from flows.prefect.server.connection import connected
+from flows.prefect.server.registration import DATASETS, POOL, SHARDS, deployment_of
 
 _ALL = 200
 _WAITING = (StateType.SCHEDULED, StateType.PENDING, StateType.PAUSED)

@@ -20,8 +20,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Cancelling, Completed, Crashed, Paused, Pending, Running
 
 from flows.dataset.scheduler import State
-from flows.prefect import registration, runs, schedules
 from flows.prefect.prefect_scheduler import PrefectScheduler
+from flows.prefect.server import registration, runs, schedules
 from flows.run.cancelled import Stop
 from infra.errors import ServerUnavailable, UsageError
 from tests.integration.topology import Topology
@@ -250,7 +250,7 @@ def test_what_a_person_cancelled_or_paused_is_not_taken_up_again(client: SyncPre
         assert runs.is_cancelled(str(flow_run)) is cancelled
     assert client.read_flow_run(flow_run).state_type is StateType.CANCELLED, "nobody else would end it"
     assert runs.is_cancelled(str(flow_run))
-    assert not runs.is_cancelled(str(uuid4())) and not runs.is_called_off("")
+    assert not runs.is_cancelled(str(uuid4())) and not runs.is_cancelled("")
 
 
 def test_shards_are_submitted_cancelled_and_called_off(

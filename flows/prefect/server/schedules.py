@@ -20,8 +20,8 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from flows.prefect.registration import deployment_of
-from flows.prefect.server import connected
+from flows.prefect.server.connection import connected
+from flows.prefect.server.registration import deployment_of
 from infra.errors import UsageError
 
 OURS = "anonflow: "
