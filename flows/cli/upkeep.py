@@ -108,9 +108,9 @@ def purge(
     if there:
         erase(store, purge.followed_up(name))
         if server:
-            from flows.prefect.server import runs
+            from flows.prefect.server import purge as server_purge
 
-            console.print(f"{runs.forget(name)} flow runs deleted, with the deployment and its schedules")
+            console.print(f"{server_purge.forget(name)} flow runs deleted, with the deployment and its schedules")
             purge.refuse_while_running(store, name)
         doomed = purge.prefixes_of(store, name, load_key(key_path(url)))
         before = len(leftovers(store, doomed).objects)
@@ -135,6 +135,6 @@ def purge(
 
 
 def _left_at_server(name: str) -> list[str]:
-    from flows.prefect.server import runs
+    from flows.prefect.server import purge
 
-    return runs.left(name)
+    return purge.left(name)

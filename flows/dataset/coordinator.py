@@ -21,7 +21,8 @@ from flows.dataset import definition, shards
 from flows.dataset.definition import Dataset
 from flows.dataset.durations import lengths
 from flows.dataset.run_progress import Board, RunProgress
-from flows.dataset.scheduler import Scheduler, State
+from flows.dataset.scheduler import Scheduler
+from flows.dataset.shard_watch import ShardWatch
 from flows.dataset.shards import Shard
 from flows.dataset.store_layout import RunRecord, folder_of, lease_of, present_path, save_record, shard_lease
 from flows.dataset.under_way import note
@@ -42,10 +43,6 @@ from tasks.records import Verdict
 
 log = logging.getLogger("anonflow")
 
-FRUITLESS = 4
-"""So many times in a row a shard may end without a single new row before the run gives it up. A video that kills its
-worker is given up by itself after two."""
-
 
 @dataclass(frozen=True)
 class Policy:
@@ -64,19 +61,6 @@ class Policy:
     poll_s: float = 5.0
     silence_s: float = 1.5 * TTL_S
     only_failed: bool = False
-
-
-@dataclass
-class _Watched:
-    shard: Shard
-    inputs: frozenset[str]
-    handle: str = ""
-    attempt: int = 0
-    fruitless: int = 0
-    done_before: int = 0
-    silent_since: float | None = None
-    deaths: int = 0
-    cancelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,13 +144,20 @@ class Coordinator:
             for piece in pieces:
                 shards.save(self._store, folder, piece)
             self._progress = RunProgress(len(jobs), unchanged, shards=len(pieces))
+            name, silence_s = self._dataset.name, self._policy.silence_s
+            watches = [
+                ShardWatch(
+                    name, self.run_id, p, frozenset(ids[job.ordinal] for job in p.jobs), self._scheduler, silence_s
+                )
+                for p in pieces
+            ]
             try:
-                self._watch([_Watched(p, frozenset(ids[j.ordinal] for j in p.jobs)) for p in pieces], leases)
+                self._watch(watches, leases)
             except Cancelled:
                 if not self._stop.cancelled:
                     raise
-                self._cancel_shards(pieces, leases)
-            for name in [*self._leases_before, *(shard_lease(self.run_id, piece.number) for piece in pieces)]:
+                self._cancel_shards(watches, leases)
+            for name in [*self._leases_before, *(watch.lease for watch in watches)]:
                 if leases.dead(name):
                     leases.forget(name)
             return self._conclude(started, jobs)
@@ -213,23 +204,23 @@ class Coordinator:
         seconds = [length.seconds for length in lengths(left)] if left else []
         return shards.cut(left, seconds, self._policy.shard_s, self._policy.most)
 
-    def _watch(self, waiting: list[_Watched], leases: Leases) -> None:
+    def _watch(self, waiting: list[ShardWatch], leases: Leases) -> None:
         """Submit all shards and wait for their rows."""
         self._told()
-        for watched in waiting:
-            self._submit(watched)
+        for watch in waiting:
+            watch.submit()
         while waiting:
             self._pause()
             self._sweep(leases)
             rows = [row for row in self._manifest.rows() if row.run == self.run_id]
             done, lost, still = {row.input_id for row in rows}, self._progress.lost, []
-            for watched in waiting:
-                if watched.inputs <= done:
+            for watch in waiting:
+                if watch.inputs <= done:
                     continue
-                if self._ended(watched, leases) and not self._again(watched, len(watched.inputs & done)):
-                    lost += len(watched.inputs - done)
+                if watch.ended(leases) and not watch.submit_again(len(watch.inputs & done)):
+                    lost += len(watch.inputs - done)
                     continue
-                still.append(watched)
+                still.append(watch)
             waiting = still
             self._told(rows=rows, over=self._progress.shards - len(waiting), lost=lost)
 
@@ -247,13 +238,13 @@ class Coordinator:
         path = present_path(self._dataset.name)
         note(self._store, path, self._handle, self._parameters, run=self.run_id, **counts)
 
-    def _cancel_shards(self, pieces: Sequence[Shard], leases: Leases) -> None:
+    def _cancel_shards(self, watches: Sequence[ShardWatch], leases: Leases) -> None:
         """End the shards, and wait until none is worked on: each ends at its next step."""
-        names, until = [shard_lease(self.run_id, piece.number) for piece in pieces], boottime() + self._policy.silence_s
+        until = boottime() + self._policy.silence_s
         while boottime() < until:
             heard = self._scheduler.cancel(self.run_id)
             # Silence is noticed only of those that are asked for, so all are.
-            if heard and not any([leases.alive(name) for name in names]):  # noqa: C419
+            if heard and not any([leases.alive(watch.lease) for watch in watches]):  # noqa: C419
                 return
             time.sleep(min(self._policy.poll_s, 1.0))
 
@@ -266,47 +257,6 @@ class Coordinator:
         for handle in dead:
             self._scheduler.abandon(handle)
         self._before = self._before if len(dead) < len(seeming) else ""
-
-    def _ended(self, watched: _Watched, leases: Leases) -> bool:
-        """Whether no worker works on a shard any more."""
-        lease = shard_lease(self.run_id, watched.shard.number)
-        if leases.alive(lease):
-            watched.silent_since = None
-            return False
-        state = self._scheduler.state(watched.handle)
-        watched.cancelled = state is State.CANCELLED
-        if state is not State.RUNNING:
-            watched.silent_since = None
-            return state is not State.WAITING
-        # A worker that has not taken its lease yet may still be loading; one that left its lease behind is dead.
-        if watched.silent_since is None:
-            watched.silent_since = boottime()
-        silent = boottime() - watched.silent_since
-        if silent < self._policy.silence_s and leases.dead(lease) <= watched.deaths:
-            return False
-        watched.deaths = leases.dead(lease)
-        log.warning("Shard %d: its worker gives no sign of life.", watched.shard.number)
-        self._scheduler.abandon(watched.handle)
-        return True
-
-    def _again(self, watched: _Watched, done: int) -> bool:
-        """Submit a shard again unless a person cancelled it, or that has been fruitless too often."""
-        if watched.cancelled:
-            log.warning("Shard %d was cancelled; what is left of it waits for the next run.", watched.shard.number)
-            return False
-        watched.fruitless = 0 if done > watched.done_before else watched.fruitless + 1
-        watched.done_before, watched.silent_since = done, None
-        if watched.fruitless >= FRUITLESS:
-            log.error("Shard %d is given up: %d ends without a new row.", watched.shard.number, FRUITLESS)
-            return False
-        self._submit(watched)
-        return True
-
-    def _submit(self, watched: _Watched) -> None:
-        watched.attempt += 1
-        shard = watched.shard
-        name, run = self._dataset.name, self.run_id
-        watched.handle = self._scheduler.submit(name, run, shard.number, shard.of, watched.attempt)
 
     def _pause(self) -> None:
         if self._stop.wait(self._policy.poll_s):

@@ -27,7 +27,8 @@ from flows.evaluation.evaluate import EVERY
 from flows.prefect import artifacts
 from flows.prefect.prefect_scheduler import PrefectScheduler
 from flows.prefect.run_page import Logger, RunPage
-from flows.prefect.tasks import as_task, runner_for, videos_as_tasks
+from flows.prefect.task_runs import as_task
+from flows.prefect.tasks import runner_for, videos_as_tasks
 from flows.recheck.dataset_recheck import DatasetRecheck
 from flows.run.cancelled import Cancelled, LeaseLost, Stop
 from flows.run.recording import log_unexpected

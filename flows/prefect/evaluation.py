@@ -15,7 +15,7 @@ from prefect.states import Completed
 from flows.evaluation.evaluate import Request, evaluate
 from flows.evaluation.pair_work import Told
 from flows.prefect import artifacts
-from flows.prefect.tasks import as_task, failed
+from flows.prefect.task_runs import as_task, failed
 from infra.settings import Settings
 from tasks.evaluation.report.content import Content
 

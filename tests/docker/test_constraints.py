@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tests.docker.support import ROOT
+from tests.docker.support import ROOT, script
 
 FILES = {
     "constraints.txt": (),
@@ -26,12 +25,7 @@ each = pytest.mark.parametrize("name", FILES)
 
 @pytest.fixture(scope="module")
 def pin() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("pin", ROOT / "docker" / "pin.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("pin")
 
 
 def pinned(name: str) -> dict[str, Version]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 from pathlib import Path
@@ -11,16 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.docker.support import ROOT
+from tests.docker.support import script
 
 
 @pytest.fixture
 def drift() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("drift", ROOT / "docker" / "drift.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("drift")
 
 
 def report(**versions: str) -> dict[str, Any]:

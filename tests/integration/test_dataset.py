@@ -10,9 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import fsspec
 import pytest
 
 from flows.recipes.catalogue import named
@@ -57,18 +55,6 @@ sys.exit(supervise([[sys.executable, "-c", *sys.argv[1:]]], 2.0))
 """
 
 
-def remote(topology: Topology) -> fsspec.AbstractFileSystem:
-    names = topology.environment
-    return fsspec.filesystem(
-        "s3",
-        key=names["AWS_ACCESS_KEY_ID"],
-        secret=names["AWS_SECRET_ACCESS_KEY"],
-        endpoint_url=names["AWS_ENDPOINT_URL"],
-        use_listings_cache=False,
-        skip_instance_cache=True,
-    )
-
-
 @pytest.fixture(scope="module")
 def films(topology: Topology, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As many short clips as there are stages, each of other content, in the bucket as `raw/Jane-n.mp4`; the first ones
@@ -76,7 +62,7 @@ def films(topology: Topology, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.reference.clips import short_clip
 
     folder = tmp_path_factory.mktemp("films")
-    store = remote(topology)
+    store = topology.store()
     for number in range(len(STAGES)):
         clip = short_clip(folder / f"Jane-{number}.mp4", number, FRAMES)
         for place in ("raw", "few")[: 1 + (number < FEW)]:
@@ -108,20 +94,14 @@ def workers(topology: Topology, tmp_path: Path) -> Iterator[Callable[..., Path]]
 
 def rows(topology: Topology, destination: str, key: str = "input_id") -> dict[str, tuple[str, str, int]]:
     """Input id, or public id, -> verdict, reason, frames, out of the table of a destination."""
-    table = remote(topology).cat_file(f"anonflow/{destination}/manifest.jsonl").decode()
+    table = topology.store().cat_file(f"anonflow/{destination}/manifest.jsonl").decode()
     found = [json.loads(line) for line in table.splitlines()]
     assert len({row["input_id"] for row in found}) == len(found)
     return {row[key]: (row["verdict"], row["reason"], row["frames"]) for row in found}
 
 
 def published(topology: Topology, destination: str) -> dict[str, int]:
-    return {path.rpartition("/")[2]: size["size"] for path, size in _found(topology, f"{destination}/videos").items()}
-
-
-def _found(topology: Topology, folder: str) -> dict[str, dict[str, Any]]:
-    found = remote(topology).find(f"anonflow/{folder}", detail=True)
-    # SeaweedFS lists the folders that its objects were in.
-    return {path: details for path, details in found.items() if details["type"] == "file"}
+    return {path.rpartition("/")[2]: size["size"] for path, size in topology.objects(f"{destination}/videos").items()}
 
 
 def define(topology: Topology, name: str, source: str = "raw") -> None:
@@ -169,8 +149,8 @@ def test_killed_in_every_stage_and_compared_with_an_undisturbed_run(
     assert sorted(rough.values()) == sorted([good] * len(STAGES) + [bad])
     assert set(published(topology, "smooth")) <= set(published(topology, "rough"))
     assert len(published(topology, "rough")) == len(STAGES)
-    left = {path for path in _found(topology, "store/identifying") if "/definitions/" not in path}
-    assert left == set() and _found(topology, "store/safe/leases") == {}
+    left = {path for path in topology.objects("store/identifying") if "/definitions/" not in path}
+    assert left == set() and topology.objects("store/safe/leases") == {}
     assert list(Path(topology.environment["ANONFLOW_SCRATCH"]).glob("*-*")) == []
 
 
@@ -180,7 +160,7 @@ def test_a_worker_that_is_stopped_gives_back_what_it_holds(topology: Topology, f
         topology.start_worker(name)
     watching = trigger(topology, "stopped")
     leases = "store/safe/leases"
-    wait_for("a video under way", lambda: any("/shard-" in path for path in _found(topology, leases)), 300)
+    wait_for("a video under way", lambda: any("/shard-" in path for path in topology.objects(leases)), 300)
     assert end(topology.workers[0]) == 0
     watching.wait(900)
     assert topology.anonflow("trigger", "stopped", "--watch").returncode == 0
@@ -190,7 +170,7 @@ def test_a_worker_that_is_stopped_gives_back_what_it_holds(topology: Topology, f
     found, smooth = (rows(topology, name, "public_id") for name in ("stopped", "smooth"))
     assert len(found) == FEW and found == smooth
     # An orderly end is no crash, so nothing was counted and nothing is left.
-    assert _found(topology, leases) == {}
+    assert topology.objects(leases) == {}
 
 
 def test_an_evaluation_outlives_its_worker(topology: Topology, films: Path, tmp_path: Path) -> None:
@@ -198,7 +178,7 @@ def test_an_evaluation_outlives_its_worker(topology: Topology, films: Path, tmp_
     topology.start_worker("evaluator", [*topology.worker, "--no-datasets", "--name", "evaluator"])
     command = [sys.executable, "-m", "flows.cli.main", "trigger", "stopped", "--evaluate", "--watch"]
     watching = topology.start("trigger-evaluation", command)
-    wait_for("a measured pair", lambda: bool(_found(topology, "store/identifying/evaluation-stopped")), 300)
+    wait_for("a measured pair", lambda: bool(topology.objects("store/identifying/evaluation-stopped")), 300)
     (evaluator,) = children(topology.workers[1].pid)
     os.kill(evaluator, signal.SIGKILL)
     assert watching.wait(600) == 0
@@ -214,21 +194,21 @@ def test_an_evaluation_outlives_its_worker(topology: Topology, films: Path, tmp_
     counts = {count["what"]: count["number"] for count in summary["counts"]}
     assert counts["anonymized files of these originals"] == len(published(topology, "stopped"))
     assert b"Jane" not in b"".join(path.read_bytes() for path in (tmp_path / "report").rglob("*") if path.is_file())
-    left = {path.split("/")[3] for path in _found(topology, "store/identifying")}
-    assert left == {"definitions", "report-stopped"} and _found(topology, "store/safe/leases") == {}
+    left = {path.split("/")[3] for path in topology.objects("store/identifying")}
+    assert left == {"definitions", "report-stopped"} and topology.objects("store/safe/leases") == {}
 
 
 def test_a_recheck_outlives_its_worker_and_pulls_what_was_changed(topology: Topology, films: Path) -> None:
     # The last one, so that it is looked at after the kill.
-    table = remote(topology).cat_file("anonflow/rough/manifest.jsonl").decode().splitlines()
+    table = topology.store().cat_file("anonflow/rough/manifest.jsonl").decode().splitlines()
     victim = [row["output"].rpartition("/")[2] for row in map(json.loads, table) if row["output"]][-1]
     before = published(topology, "rough")
-    remote(topology).pipe_file(f"anonflow/rough/videos/{victim}", b"another file")
+    topology.store().pipe_file(f"anonflow/rough/videos/{victim}", b"another file")
     topology.start_worker("coordinator", [*topology.worker, "--no-shards", "--name", "coordinator"])
     topology.start_worker("rechecker", [*topology.worker, "--no-datasets", "--name", "rechecker"])
     command = [sys.executable, "-m", "flows.cli.main", "trigger", "rough", "--recheck", "--pull", "--watch"]
     watching = topology.start("trigger-recheck", command)
-    wait_for("a rechecked file", lambda: bool(_found(topology, "rough/manifest/recheck")), 300)
+    wait_for("a rechecked file", lambda: bool(topology.objects("rough/manifest/recheck")), 300)
     (rechecker,) = children(topology.workers[1].pid)
     os.kill(rechecker, signal.SIGKILL)
     assert watching.wait(600) == 1, "a file failed"
@@ -243,7 +223,7 @@ def test_a_recheck_outlives_its_worker_and_pulls_what_was_changed(topology: Topo
 
     owner = victim.removesuffix(".mp4")
     assert set(before) - set(published(topology, "rough")) == {victim}
-    assert [path for path in _found(topology, "store/identifying/pulled") if owner in path]
+    assert [path for path in topology.objects("store/identifying/pulled") if owner in path]
     assert [reason for verdict, reason, _ in rows(topology, "rough").values() if verdict == "withheld"] == [
         "output_changed"
     ]
@@ -262,16 +242,16 @@ def test_nothing_identifying_reaches_prefect(topology: Topology, films: Path) ->
 
 
 def test_purging_a_dataset_leaves_nothing(topology: Topology, films: Path) -> None:
-    remote(topology).pipe_file("anonflow/store/identifying/dataset-other/gallery/people/x", b"of another dataset")
+    topology.store().pipe_file("anonflow/store/identifying/dataset-other/gallery/people/x", b"of another dataset")
     before = int(topology.sql("select count(*) from flow_run"))
     done = topology.anonflow("purge", "rough", "--prove")
     assert done.returncode == 0 and "nothing is left" in done.stdout, done.stdout + done.stderr
     after = int(topology.sql("select count(*) from flow_run"))
     assert 0 < after < before
-    assert not [path for path in _found(topology, "store") if "rough" in path]
+    assert not [path for path in topology.objects("store") if "rough" in path]
     assert topology.anonflow("trigger", "rough").returncode == 2, "there is no such dataset any more"
     assert published(topology, "rough"), "what was published stays"
-    assert _found(topology, "store/identifying/dataset-other")
+    assert topology.objects("store/identifying/dataset-other")
 
 
 def test_the_topology_is_that_of_compose() -> None:

@@ -6,7 +6,6 @@ A new release below Prefect once kept its scheduler from making any run, and onl
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import StateType
 
 from flows.prefect.server import registration, schedules
+from tests.docker.support import script
 from tests.integration.topology import ROOT, Topology, only_a_server
 
 # Installs a Prefect server.
@@ -38,11 +38,7 @@ Planned = dict[str, set[datetime]]
 
 def pin() -> ModuleType:
     """docker/pin.py, which is no package."""
-    spec = importlib.util.spec_from_file_location("pin", ROOT / "docker" / "pin.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("pin")
 
 
 def lines() -> list[Requirement]:

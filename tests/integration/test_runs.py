@@ -89,6 +89,17 @@ def work(topology: Topology, hold: Path, name: str, *options: str, code: str = H
     topology.start_worker(name, [sys.executable, "-c", code, str(hold), "--name", name, *options], **environment)
 
 
+def begin_and_hold(topology: Topology, hold: Path, name: str, folder: Path) -> None:
+    """Begin a run of one tiny video with one worker, which stays in the middle of it."""
+    (folder / "in").mkdir()
+    tiny(folder / "in", 1)
+    define(topology, name, folder / "in")
+    work(topology, hold, "holding", code=HELD + GREY + WORK)
+    hold.write_text("reassemble")
+    assert topology.anonflow("trigger", name).returncode == 0
+    wait_for("the middle", hold.with_suffix(".reached").exists, 120)
+
+
 def runs(dataset: str) -> list[FlowRun]:
     """The flow runs of a dataset, the newest first: shards and what they belong to."""
     with get_client(sync_client=True) as client:
@@ -155,7 +166,7 @@ def test_a_run_that_is_cancelled_ends_soon_tells_the_truth_and_is_resumed(
         # The server records states of tasks a little later.
         wait_for("true states of tasks", lambda: {"CANCELLED"} <= states("called") <= {"CANCELLED", "COMPLETED"}, 20)
         assert "cancelled" in topology.anonflow("status", "called").stdout
-        left = [path for path in tree(topology, "store") if "/run-" in path or "/leases/" in path]
+        left = [path for path in topology.objects("store") if "/run-" in path or "/leases/" in path]
         assert left == [] and not (out / "videos").exists()
     done = topology.anonflow("trigger", "called", "--watch")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -171,13 +182,7 @@ def test_a_run_that_is_cancelled_ends_soon_tells_the_truth_and_is_resumed(
 def test_a_paused_run_ends_and_goes_on_when_it_is_resumed(topology: Topology, hold: Path, tmp_path: Path) -> None:
     from prefect.flow_runs import resume_flow_run, suspend_flow_run
 
-    (tmp_path / "in").mkdir()
-    tiny(tmp_path / "in", 1)
-    define(topology, "paused", tmp_path / "in")
-    work(topology, hold, "holding", code=HELD + GREY + WORK)
-    hold.write_text("reassemble")
-    assert topology.anonflow("trigger", "paused").returncode == 0
-    wait_for("the middle", hold.with_suffix(".reached").exists, 120)
+    begin_and_hold(topology, hold, "paused", tmp_path)
     run = coordinator("paused")
     suspend_flow_run(flow_run_id=run.id)
     shard = next(one for one in runs("paused") if " · shard " in one.name)
@@ -218,13 +223,7 @@ def test_workers_whose_supervisor_is_killed_end_and_leave_room_for_others(
 def test_a_run_whose_worker_was_killed_can_be_stopped_and_is_not_taken_up_again(
     topology: Topology, hold: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "in").mkdir()
-    tiny(tmp_path / "in", 1)
-    define(topology, "left", tmp_path / "in")
-    work(topology, hold, "killed", code=HELD + GREY + WORK)
-    hold.write_text("reassemble")
-    assert topology.anonflow("trigger", "left").returncode == 0
-    wait_for("the middle", hold.with_suffix(".reached").exists, 120)
+    begin_and_hold(topology, hold, "left", tmp_path)
     os.killpg(topology.workers[0].pid, signal.SIGKILL)
     topology.workers.pop().wait()
     assert {kind(run) for run in runs("left")} == {"RUNNING"}
@@ -334,23 +333,6 @@ def tiny(folder: Path, count: int, first: int = 0, frames: int = 6) -> None:
 
 def manifest(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
-
-
-def tree(topology: Topology, folder: str) -> list[str]:
-    import fsspec
-
-    names = topology.environment
-    store = fsspec.filesystem(
-        "s3",
-        key=names["AWS_ACCESS_KEY_ID"],
-        secret=names["AWS_SECRET_ACCESS_KEY"],
-        endpoint_url=names["AWS_ENDPOINT_URL"],
-        use_listings_cache=False,
-        skip_instance_cache=True,
-    )
-    return [
-        path for path, details in store.find(f"anonflow/{folder}", detail=True).items() if details["type"] == "file"
-    ]
 
 
 def ended(process: int) -> bool:

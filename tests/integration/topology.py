@@ -19,8 +19,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+import fsspec
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,6 +154,24 @@ class Topology:
             text=True,
             timeout=seconds,
         )
+
+    def store(self) -> fsspec.AbstractFileSystem:
+        """The object storage."""
+        names = self.environment
+        return fsspec.filesystem(
+            "s3",
+            key=names["AWS_ACCESS_KEY_ID"],
+            secret=names["AWS_SECRET_ACCESS_KEY"],
+            endpoint_url=names["AWS_ENDPOINT_URL"],
+            use_listings_cache=False,
+            skip_instance_cache=True,
+        )
+
+    def objects(self, folder: str) -> dict[str, dict[str, Any]]:
+        """Path -> details of all objects below a folder."""
+        found = self.store().find(f"anonflow/{folder}", detail=True)
+        # SeaweedFS lists the folders that its objects were in.
+        return {path: details for path, details in found.items() if details["type"] == "file"}
 
     def sql(self, query: str) -> str:
         """The answer of the database, as text."""

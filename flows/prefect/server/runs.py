@@ -26,14 +26,16 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling
 
-from flows.prefect.artifacts import EVALUATION, PROGRESS, RECHECK, REPORT, TIMES, VERDICTS
+from flows.prefect.artifacts import PROGRESS
 from flows.prefect.server.connection import connected
 from flows.prefect.server.registration import DATASETS, POOL, SHARDS, deployment_of
 
-_ALL = 200
+MOST = 200
+"""Objects that the server gives at a time."""
 _WAITING = (StateType.SCHEDULED, StateType.PENDING, StateType.PAUSED)
 _RUNNING = (StateType.RUNNING, StateType.CANCELLING)
-_SHARED = FlowFilter(name=FlowFilterName(any_=[f"{verb}-dataset" for verb in ("convert", "evaluate", "recheck")]))
+WHOLE = FlowFilter(name=FlowFilterName(any_=[f"{verb}-dataset" for verb in ("convert", "evaluate", "recheck")]))
+"""Flows of work on a whole dataset, not of its shards."""
 _OVER = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 
 
@@ -142,7 +144,7 @@ def _unattended(client: SyncPrefectClient, dataset: str, flow_run: FlowRun) -> t
             tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
         )
-        shards = client.read_flow_runs(flow_run_filter=waits, limit=_ALL)
+        shards = client.read_flow_runs(flow_run_filter=waits, limit=MOST)
         wanted = [SHARDS] if any(run.work_queue_name == SHARDS for run in shards) else []
     queues = [client.read_work_queue_by_name(name, work_pool_name=POOL) for name in wanted]
     return tuple(queue.name for queue in queues if queue.status is not WorkQueueStatus.READY)
@@ -164,10 +166,10 @@ def unfinished(client: SyncPrefectClient, dataset: str, flows: FlowFilter | None
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_RUNNING, *_WAITING])),
     )
     found = client.read_flow_runs(
-        flow_filter=flows, flow_run_filter=tagged, limit=_ALL, sort=FlowRunSort.EXPECTED_START_TIME_ASC
+        flow_filter=flows, flow_run_filter=tagged, limit=MOST, sort=FlowRunSort.EXPECTED_START_TIME_ASC
     )
     # Runs of the deployments that all datasets share carry no tag before they have begun.
-    others = client.read_flow_runs(flow_filter=_SHARED, flow_run_filter=FlowRunFilter(state=tagged.state), limit=_ALL)
+    others = client.read_flow_runs(flow_filter=WHOLE, flow_run_filter=FlowRunFilter(state=tagged.state), limit=MOST)
     every = {run.id: run for run in (*found, *(run for run in others if run.parameters.get("dataset") == dataset))}
     return sorted(every.values(), key=lambda run: run.state_type not in _RUNNING)
 
@@ -264,88 +266,4 @@ def known(dataset: str) -> list[FlowRun]:
         ServerUnavailable: When the server does not answer.
     """
     with connected() as client:
-        return unfinished(client, dataset, _SHARED)
-
-
-def forget(dataset: str) -> int:
-    """Delete the deployment of a dataset with its schedules, its flow runs and its artifacts at the server.
-
-    Not guaranteed: that the server's own tables of events forget them at once; they hold names and numbers only.
-
-    Args:
-        dataset: Its name.
-
-    Returns:
-        How many flow runs there were.
-
-    Raises:
-        ServerUnavailable: When the server does not answer.
-    """
-    with connected() as client:
-        for deployment in _deployments(client, dataset):
-            # With it go the runs that its schedules have planned.
-            client.delete_deployment(deployment)
-        for schedule, shared in _shared(client, dataset):
-            client.delete_deployment_schedule(shared, schedule)
-        count = 0
-        while found := _of(client, dataset):
-            for flow_run in found:
-                client.delete_flow_run(flow_run)
-            count += len(found)
-        while artifacts := _artifacts(client, dataset):
-            for artifact in artifacts:
-                client.delete_artifact(artifact)
-        return count
-
-
-def left(dataset: str) -> list[str]:
-    """Return what the server still knows about a dataset.
-
-    Args:
-        dataset: Its name.
-
-    Returns:
-        Kinds and ids, empty when nothing is left.
-
-    Raises:
-        ServerUnavailable: When the server does not answer.
-    """
-    with connected() as client:
-        found = [("flow run", one) for one in _of(client, dataset)]
-        found += [("deployment", one) for one in _deployments(client, dataset)]
-        found += [("schedule", one) for one, _ in _shared(client, dataset)]
-        found += [("artifact", one) for one in _artifacts(client, dataset)]
-        return [f"{kind} {identifier}" for kind, identifier in found]
-
-
-def _of(client: SyncPrefectClient, dataset: str) -> list[UUID]:
-    """Flow runs of a dataset, some of many: those with its tag, and those that were begun by a shared deployment."""
-    tagged = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"dataset:{dataset}"]))
-    found = [run.id for run in client.read_flow_runs(flow_run_filter=tagged, limit=_ALL)]
-    offset = 0
-    while not found and (page := client.read_flow_runs(flow_filter=_SHARED, limit=_ALL, offset=offset)):
-        found = [run.id for run in page if run.parameters.get("dataset") == dataset]
-        offset += len(page)
-    return found
-
-
-def _deployments(client: SyncPrefectClient, dataset: str) -> list[UUID]:
-    try:
-        return [client.read_deployment_by_name(f"convert-dataset/{dataset}").id]
-    except ObjectNotFound:
-        return []
-
-
-def _shared(client: SyncPrefectClient, dataset: str) -> list[tuple[UUID, UUID]]:
-    """Schedules of the dataset on the deployment for all, where earlier versions put them: (schedule, deployment)."""
-    try:
-        shared = client.read_deployment_by_name("convert-dataset/convert-dataset")
-    except ObjectNotFound:
-        return []
-    return [(one.id, shared.id) for one in shared.schedules if one.parameters.get("dataset") == dataset]
-
-
-def _artifacts(client: SyncPrefectClient, dataset: str) -> list[UUID]:
-    keys = [f"{key}-{dataset}" for key in (VERDICTS, TIMES, PROGRESS, REPORT, EVALUATION, RECHECK)]
-    found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=keys)), limit=_ALL)
-    return [one.id for one in found]
+        return unfinished(client, dataset, WHOLE)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.dataset import definition, store_layout
-from flows.prefect.server import runs
+from flows.prefect.server import purge as server_purge
 from infra.errors import UsageError
 from infra.settings import Settings
 from infra.storage.store import Store
@@ -30,8 +30,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """How many flow runs a server knows of each dataset."""
     known = {"films": 3}
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    monkeypatch.setattr(runs, "forget", lambda name: known.pop(name, 0))
-    monkeypatch.setattr(runs, "left", lambda name: ["flow run 7"] * known.get(name, 0))
+    monkeypatch.setattr(server_purge, "forget", lambda name: known.pop(name, 0))
+    monkeypatch.setattr(server_purge, "left", lambda name: ["flow run 7"] * known.get(name, 0))
     return known
 
 

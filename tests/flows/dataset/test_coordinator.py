@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from flows.dataset import store_layout, under_way
-from flows.dataset.coordinator import FRUITLESS, Takeover
+from flows.dataset.coordinator import Takeover
 from flows.dataset.run_progress import RunProgress
 from flows.dataset.scheduler import State
+from flows.dataset.shard_watch import FRUITLESS
 from flows.dataset.store_layout import last_run
 from flows.recipes.context import Context, StageResult
 from flows.run.cancelled import Cancelled, Stop

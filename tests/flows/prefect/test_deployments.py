@@ -135,13 +135,13 @@ def test_a_run_says_what_became_of_its_inputs(work: Work) -> None:
     )
 
 
-def test_a_run_that_found_nothing_to_do_rings_no_alarm(work: Work) -> None:
+def test_a_run_that_found_nothing_to_do_sends_no_alarm(work: Work) -> None:
     work.does = lambda: concluded(unchanged=4)
     assert FLOWS["convert"]().message == "3 published, 0 redacted, 1 withheld, 0 failed"
     assert work.shown == ["times", "report"]
 
 
-def test_a_run_that_was_cancelled_says_what_is_left_and_rings_no_alarm(work: Work) -> None:
+def test_a_run_that_was_cancelled_says_what_is_left_and_sends_no_alarm(work: Work) -> None:
     work.does = lambda: concluded(2, True)
     state = FLOWS["convert"]()
     assert (state.type, state.message) == (

@@ -14,7 +14,7 @@ import pytest
 from prefect.client.schemas.objects import StateType
 
 from flows.manifest.rows import VideoRow
-from flows.prefect.tasks import verdict_state
+from flows.prefect.task_runs import verdict_state
 from flows.recipes.catalogue import named
 from infra.reasons import Reason
 from tasks.records import Verdict
