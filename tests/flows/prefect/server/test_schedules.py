@@ -253,9 +253,7 @@ def test_what_a_person_cancelled_or_paused_is_not_taken_up_again(client: SyncPre
     assert not runs.is_cancelled(str(uuid4())) and not runs.is_cancelled("")
 
 
-def test_shards_are_submitted_and_cancelled(
-    client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shards_are_submitted_and_cancelled(client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch) -> None:
     parent = runs.trigger("shards")
     scheduler, run = PrefectScheduler(Stop(), ("profile:x",), parent), uuid4().hex[:12]
     handles = [scheduler.submit("shards", run, number, 4, 1) for number in (1, 2, 3, 4)]
