@@ -208,7 +208,7 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
             while True:
                 try:
                     await anyio.to_thread.run_sync(partial(resume_orphans, store, leases))
-                    await anyio.to_thread.run_sync(_name_planned)
+                    await anyio.to_thread.run_sync(_tidy_planned)
                 except StoreUnavailable as error:
                     log.warning("It cannot be told whether a run was left alone: %s", error)
                 await anyio.sleep(_RESUME_S)
@@ -226,13 +226,13 @@ async def serve(name: str, shards: bool, datasets: bool, watched: bool) -> None:
         await worker.requeue_begun()
 
 
-def _name_planned() -> None:
-    """A view, without which runs work as well; the next look may find the server again."""
+def _tidy_planned() -> None:
+    """The next look may find the server again."""
     try:
         with connected() as client:
-            schedules.name_planned(client)
+            schedules.tidy_planned(client)
     except Exception as error:
-        log.info("Planned runs could not be named (%s).", type(error).__name__)
+        log.info("Planned runs could not be looked at (%s).", type(error).__name__)
 
 
 def resume_orphans(store: Store, leases: Leases) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
@@ -92,6 +93,7 @@ def schedule(dataset: str, cron: str, timezone: str = "UTC") -> None:
         if wanted is not None:
             made = DeploymentScheduleCreate(schedule=wanted, active=True, slug=OURS + cron)
             client.create_deployment_schedules(deployment.id, [made])
+        tidy_planned(client)
 
 
 def pause(dataset: str, paused: bool) -> None:
@@ -134,8 +136,11 @@ def schedules_of(dataset: str) -> Schedules:
         return Schedules(said, bool(deployment.paused), times)
 
 
-def name_planned(client: SyncPrefectClient) -> list[FlowRun]:
-    """Name the runs that the server has planned for datasets by their dataset; the server gives them names at random.
+def tidy_planned(client: SyncPrefectClient) -> list[FlowRun]:
+    """Name the runs that the server has planned for datasets by their dataset, and remove those of no schedule.
+
+    The server gives them names at random. And where a schedule is taken away in the moment in which the server plans
+    its runs, they stay, and would begin.
 
     Args:
         client: Of the server.
@@ -148,13 +153,33 @@ def name_planned(client: SyncPrefectClient) -> list[FlowRun]:
         state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Scheduled"])),
     )
     found = client.read_flow_runs(flow_run_filter=wanted, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=200)
+    # Read after the runs: a schedule that was made meanwhile has none among them.
+    known = {one: _schedules(client, one) for one in {run.deployment_id for run in found if run.deployment_id}}
     named = []
     for run in found:
+        kept = known[run.deployment_id] if run.deployment_id else set()
+        if _schedule_of(run) not in {"", *kept}:
+            client.delete_flow_run(run.id)
+            continue
         name = f"convert · {run.parameters.get('dataset')}"
         if run.name != name:
             client.update_flow_run(run.id, name=name)
             named.append(run)
     return named
+
+
+def _schedules(client: SyncPrefectClient, deployment: UUID) -> set[str]:
+    """The schedules of a deployment; none where it is gone."""
+    try:
+        return {str(known.id) for known in client.read_deployment(deployment).schedules}
+    except ObjectNotFound:
+        return set()
+
+
+def _schedule_of(run: FlowRun) -> str:
+    """The schedule that a planned run was made for, which its key names; empty where the key is another."""
+    words = (run.idempotency_key or "").split(" ", 3)
+    return words[2] if len(words) == 4 and words[0] == "scheduled" else ""
 
 
 def move_all_shared() -> None:

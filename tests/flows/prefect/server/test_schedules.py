@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Cancelled, Cancelling, Completed, Crashed, Paused, Pending, Running
+from prefect.states import Cancelled, Cancelling, Completed, Crashed, Paused, Pending, Running, Scheduled
 
 from flows.dataset.scheduler import State
 from flows.prefect.prefect_scheduler import PrefectScheduler
@@ -76,7 +77,7 @@ def test_a_schedule_gives_runs(client: SyncPrefectClient, server: Topology) -> N
     deploy("films", "*/5 * * * *")
     found = eventually(server, lambda: planned("films"))
     assert {run.parameters["dataset"] for run in found} == {"films"}
-    schedules.name_planned(client)
+    schedules.tidy_planned(client)
     assert {run.name for run in planned("films")} == {"convert · films"}
     runs.trigger("films")
     upcoming = schedules.schedules_of("films").upcoming
@@ -89,6 +90,23 @@ def test_a_schedule_gives_runs(client: SyncPrefectClient, server: Topology) -> N
     assert not schedules.schedules_of("films").paused
     schedules.schedule("films", "")
     assert planned("films") == [] and schedules.schedules_of("films").schedules == ()
+
+
+def test_runs_that_were_planned_while_their_schedule_was_taken_away_are_removed(client: SyncPrefectClient) -> None:
+    deploy("raced", "0 4 * * *")
+    deployment = registration.deployment_of(client, "raced")
+    (kept,) = deployment.schedules
+    made = {}
+    for key in (f"scheduled {deployment.id} {uuid4()} 2099", f"scheduled {deployment.id} {kept.id} 2099", "by hand"):
+        tomorrow = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1))
+        made[key] = client.create_flow_run_from_deployment(
+            deployment.id, state=tomorrow, tags=["anonflow", "auto-scheduled"], idempotency_key=key
+        )
+    gone, *stay = made.values()
+    schedules.tidy_planned(client)
+    with pytest.raises(ObjectNotFound):
+        client.read_flow_run(gone.id)
+    assert all(client.read_flow_run(run.id).name == "convert · raced" for run in stay)
 
 
 def test_datasets_keep_their_schedules_when_another_is_deployed(client: SyncPrefectClient) -> None:
