@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +22,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from flows.prefect.server.connection import connected
 from flows.prefect.server.registration import deployment_of
@@ -30,6 +33,10 @@ OURS = "anonflow: "
 _SHARED = "convert-dataset/convert-dataset"
 _PLANNED = "auto-scheduled"
 """Tag that the server gives to runs that it has planned."""
+_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_KEY = re.compile(rf"scheduled {_ID} ({_ID}) .+")
+"""The key that the server gives to a planned run: deployment, schedule, time."""
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
@@ -157,29 +164,41 @@ def tidy_planned(client: SyncPrefectClient) -> list[FlowRun]:
     known = {one: _schedules(client, one) for one in {run.deployment_id for run in found if run.deployment_id}}
     named = []
     for run in found:
-        kept = known[run.deployment_id] if run.deployment_id else set()
-        if _schedule_of(run) not in {"", *kept}:
-            client.delete_flow_run(run.id)
-            continue
+        schedule_id = _schedule_of(run)
         name = f"convert · {run.parameters.get('dataset')}"
-        if run.name != name:
-            client.update_flow_run(run.id, name=name)
-            named.append(run)
+        with _gone_meanwhile():
+            if schedule_id and run.deployment_id and schedule_id not in known[run.deployment_id]:
+                client.delete_flow_run(run.id)
+            elif run.name != name:
+                client.update_flow_run(run.id, name=name)
+                named.append(run)
     return named
 
 
-def _schedules(client: SyncPrefectClient, deployment: UUID) -> set[str]:
+@contextlib.contextmanager
+def _gone_meanwhile() -> Iterator[None]:
+    """The server removes planned runs whenever their deployment changes: that one is gone is no error."""
+    try:
+        yield
+    except ObjectNotFound:
+        return
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != _NOT_FOUND:
+            raise
+
+
+def _schedules(client: SyncPrefectClient, deployment: UUID) -> set[UUID]:
     """The schedules of a deployment; none where it is gone."""
     try:
-        return {str(known.id) for known in client.read_deployment(deployment).schedules}
+        return {known.id for known in client.read_deployment(deployment).schedules}
     except ObjectNotFound:
         return set()
 
 
-def _schedule_of(run: FlowRun) -> str:
-    """The schedule that a planned run was made for, which its key names; empty where the key is another."""
-    words = (run.idempotency_key or "").split(" ", 3)
-    return words[2] if len(words) == 4 and words[0] == "scheduled" else ""
+def _schedule_of(run: FlowRun) -> UUID | None:
+    """The schedule that a planned run was made for; None where its key names none, as those of other servers may."""
+    found = _KEY.fullmatch(run.idempotency_key or "")
+    return UUID(found.group(1)) if found else None
 
 
 def move_all_shared() -> None:

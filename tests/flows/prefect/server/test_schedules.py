@@ -97,7 +97,13 @@ def test_runs_that_were_planned_while_their_schedule_was_taken_away_are_removed(
     deployment = registration.deployment_of(client, "raced")
     (kept,) = deployment.schedules
     made = {}
-    for key in (f"scheduled {deployment.id} {uuid4()} 2099", f"scheduled {deployment.id} {kept.id} 2099", "by hand"):
+    keys = (
+        f"scheduled {deployment.id} {uuid4()} 2099-01-01 04:00:00+00:00",
+        f"scheduled {deployment.id} {kept.id} 2099-01-01 04:00:00+00:00",
+        f"scheduled {deployment.id} 2099-01-01 04:00:00+00:00",
+        "by hand",
+    )
+    for key in keys:
         tomorrow = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1))
         made[key] = client.create_flow_run_from_deployment(
             deployment.id, state=tomorrow, tags=["anonflow", "auto-scheduled"], idempotency_key=key
@@ -106,7 +112,18 @@ def test_runs_that_were_planned_while_their_schedule_was_taken_away_are_removed(
     schedules.tidy_planned(client)
     with pytest.raises(ObjectNotFound):
         client.read_flow_run(gone.id)
-    assert all(client.read_flow_run(run.id).name == "convert · raced" for run in stay)
+    assert len(stay) == 3 and all(client.read_flow_run(run.id).name == "convert · raced" for run in stay)
+
+
+def test_planned_runs_that_go_while_they_are_looked_at_are_no_error(
+    client: SyncPrefectClient, server: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy("fleeting", "0 5 * * *")
+    seen = eventually(server, lambda: planned("fleeting"))
+    for run in seen:
+        client.delete_flow_run(run.id)
+    monkeypatch.setattr(client, "read_flow_runs", lambda **_: seen)
+    assert schedules.tidy_planned(client) == []
 
 
 def test_datasets_keep_their_schedules_when_another_is_deployed(client: SyncPrefectClient) -> None:
