@@ -1,4 +1,4 @@
-"""Thousands of synthetic people who are not in the catalogue, and who of them is nearest to somebody.
+"""Thousands of synthetic people whom no sampler drew, and who of them is nearest to somebody.
 
 Usage: python bench/crowd.py FILE [--people N] [--workers N]
 
@@ -19,21 +19,22 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from models.inpainting import catalogue  # noqa: E402
-from models.inpainting.mobilestylegan import DIMENSION, MobileStyleGAN  # noqa: E402
 from models.interfaces.capabilities import Face, Floats, Image  # noqa: E402
 from models.interfaces.twins import AT_REST, Twin  # noqa: E402
+from models.people import maps  # noqa: E402
+from models.people.mobilestylegan import DIMENSION, MobileStyleGAN  # noqa: E402
 from models.selection import profiles  # noqa: E402
 from tasks.analysis.framing import framed  # noqa: E402
 
+EMBEDDER = "facenet"
 SEED = 5000
 TRUNCATION = 0.8
 
 
 def drawn(generator: MobileStyleGAN, rng: np.random.Generator) -> Floats:
-    """(512,) style vector of somebody who is not in the catalogue, nearer to its middle than chance."""
+    """(512,) style vector of somebody drawn at random, nearer to the mean person than chance."""
     noise = rng.standard_normal(DIMENSION).astype(np.float32)
-    middle = catalogue.load().latents.mean(axis=0)
+    middle = maps.load().maps.mean
     return np.asarray(middle + TRUNCATION * (generator.latent(noise) - middle), np.float32)
 
 
@@ -45,7 +46,7 @@ def picture(generator: MobileStyleGAN, number: int) -> Image:
 def seen(numbers: Sequence[int]) -> list[tuple[int, Floats]]:
     """(number, (D,) embedding) of those with one clear face."""
     generator = MobileStyleGAN()
-    embedder = profiles.load("embedder", catalogue.load().embedder)
+    embedder = profiles.load("embedder", EMBEDDER)
     found = []
     for number in numbers:
         shown = picture(generator, number)

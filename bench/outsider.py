@@ -4,7 +4,7 @@ Usage: python bench/outsider.py make FOLDER [--people N]
        anonflow image FOLDER/before FOLDER/results          (with every rule or option that is to be compared)
        python bench/outsider.py measure FOLDER RESULTS...
 
-`make` writes two pictures of each of N synthetic people who are not in the catalogue: FOLDER/before/NNN.png, frontal,
+`make` writes two pictures of each of N synthetic people: FOLDER/before/NNN.png, frontal,
 and FOLDER/other/NNN.png, turned, smiling, in other light. Both come from one latent, moved along directions that leave
 FaceNet's axes, age and gender still, so who is who is known. `measure` embeds them and each result: matches at 1 %
 false accepts (single pairs), and the rank of the true person among all, with 95 % intervals over people, for the
@@ -28,41 +28,25 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.crowd import drawn  # noqa: E402
+from bench.crowd import EMBEDDER, drawn  # noqa: E402
 from models.attributes import skin  # noqa: E402
 from models.embedding.calibration import calibration  # noqa: E402
-from models.inpainting import by_kind, catalogue  # noqa: E402
-from models.inpainting.mobilestylegan import MobileStyleGAN  # noqa: E402
 from models.interfaces.capabilities import Face, FaceAttributes, Floats, Image  # noqa: E402
 from models.interfaces.twins import TwinJob  # noqa: E402
+from models.people import maps  # noqa: E402
+from models.people.meter import STATES  # noqa: E402
+from models.people.mobilestylegan import MobileStyleGAN  # noqa: E402
 from models.selection import profiles  # noqa: E402
-from tasks.analysis.attributes import glasses_share  # noqa: E402
+from tasks.analysis.attributes import glasses_and_hair  # noqa: E402
 from tasks.analysis.framing import framed  # noqa: E402
 from tasks.evaluation.metrics.adversary.kinds import Kinds  # noqa: E402
 
 NETWORKS = ("facenet", "dlib-resnet", "sface", "arcface")
-AXES = 30
-"""Axes of the embeddings that a direction leaves still."""
-MOVED = ("yaw", "pitch", "mouth", "smile", "eyes", "age", "female", "ita")
 STRANGERS = 4
 """Strangers of each person's kind who are put in the place of results."""
+TURNED, SMILE = (12.0, 25.0), (0.4, 0.9)
+"""Degrees of yaw and blendshape of the smile by which the second picture differs."""
 DRAWS = 1000
-
-
-def directions() -> NDArray[np.float64]:
-    """(len(MOVED), 512) moves of a latent by one standard deviation of the catalogue in each measure, the others and
-    the first axes of the embeddings held still; least squares over the catalogue."""
-    with np.load(ROOT / "models" / "inpainting" / "catalogue.npz", allow_pickle=False) as stored:
-        names = [str(name) for name in stored["features"]]
-        values = stored["values"][:, [names.index(name) for name in MOVED]].astype(np.float64)
-    people = catalogue.load()
-    centred = people.embeddings.astype(np.float64) - people.embeddings.mean(axis=0)
-    axes = np.linalg.svd(centred, full_matrices=False)[2][:AXES]
-    known = np.column_stack([values, centred @ axes.T])
-    known = (known - known.mean(axis=0)) / known.std(axis=0)
-    latents = people.latents - people.latents.mean(axis=0)
-    solved = np.linalg.solve(known.T @ known + 5.0 * np.eye(known.shape[1]), known.T @ latents)
-    return np.asarray(solved[: len(MOVED)])
 
 
 def relit(picture: Image, rng: np.random.Generator) -> Image:
@@ -78,7 +62,7 @@ def relit(picture: Image, rng: np.random.Generator) -> Image:
 
 def make(folder: Path, count: int) -> None:
     """Write the pictures; people without a clear face in both are left out."""
-    generator, moves = MobileStyleGAN(), directions()
+    generator, moves = MobileStyleGAN(), maps.load().maps.moves
     detector, landmarker = profiles.load("detector", "retinaface-mobilenet"), profiles.load("landmarker", "mesh")
     for name in ("before", "other"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -87,8 +71,8 @@ def make(folder: Path, count: int) -> None:
         rng = np.random.default_rng([7, seed])
         seed += 1
         latent = drawn(generator, rng)
-        turn, smile = rng.choice([-1, 1]) * rng.uniform(6, 12), rng.uniform(3, 6)
-        other = latent + turn * moves[MOVED.index("yaw")] + smile * moves[MOVED.index("smile")]
+        turn, smile = rng.choice([-1, 1]) * rng.uniform(*TURNED), rng.uniform(*SMILE)
+        other = latent + turn * moves[STATES.index("yaw")] + smile * moves[STATES.index("smile")]
         pair = generator.picture(latent), generator.picture(other.astype(np.float32))
         faces = [[face for face in detector.detect([picture])[0] if face.score > 0.95] for picture in pair]
         if any(len(found) != 1 for found in faces):
@@ -138,23 +122,22 @@ class Seen:
         age, female = self._age_gender.estimate([picture], [face])[0]
         mesh = self._landmarker.locate([picture], [face])[0].points
         tone, beard = skin.measure(picture, mesh)
-        glasses = glasses_share(picture, face, mesh, self._parser)
-        return FaceAttributes(float(age), float(female), {}, tone, beard if female < 0.6 else 0.0, glasses)
+        glasses, hair = glasses_and_hair([(picture, mesh)], self._parser)
+        beard = beard if female < 0.6 else 0.0
+        return FaceAttributes(float(age), float(female), {}, tone, beard, glasses, hair=hair)
 
 
 def strangers_of(looks: list[FaceAttributes], own: Vectors, seen: Seen) -> Vectors:
-    """`STRANGERS` people of each person's kind, one after the other, as the catalogue shows them."""
-    people, generator = catalogue.load(), MobileStyleGAN()
+    """`STRANGERS` people of each person's kind, one after the other, as the sampler draws them."""
+    inpainter = profiles.load("inpainter", "mobilestylegan")
 
     def drawn() -> Iterator[Image]:
         for n, one in enumerate(looks):
-            source = own[people.embedder][n : n + 1]
+            source = own[EMBEDDER][n : n + 1]
             nothing: Floats = np.zeros((0, source.shape[1]), np.float32)
-            job = TwinJob(
-                np.zeros((2, 2, 3), np.uint8), nothing, one, source, nothing, people.embedder, (), seed=n, attempt=1
-            )
-            for stranger in by_kind.strangers(people, job, STRANGERS):
-                yield generator.picture(people.latents[stranger])
+            job = TwinJob(np.zeros((2, 2, 3), np.uint8), nothing, one, source, nothing, EMBEDDER, (), seed=n, attempt=1)
+            for stranger in inpainter.strangers(job, STRANGERS):
+                yield stranger.picture
 
     return seen.of(drawn())
 

@@ -132,6 +132,7 @@ class AttemptRecord:
         made_with: Parameters of an inpainter that has any.
         genuine: How far the source's own samples lie from one another.
         strangers: Score of a typical control stranger.
+        missing: What nobody had where no candidate was found, in words.
     """
 
     number: int
@@ -144,6 +145,7 @@ class AttemptRecord:
     made_with: dict[str, float] = field(default_factory=dict)
     genuine: float = float("nan")
     strangers: float = float("nan")
+    missing: str = ""
 
 
 @dataclass(frozen=True)

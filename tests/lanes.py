@@ -35,7 +35,7 @@ SLOW = frozenset(
         "models/attributes/test_deepface.py",
         "models/detection/test_retinaface_resnet50.py",
         "models/inpainting/controlnet/test_pipeline.py",
-        "models/inpainting/test_catalogue_inpainter.py",
+        "models/people/test_sampler.py",
         "models/motion/lia/test_lia.py",
         "models/motion/liveportrait/test_landmarks.py",
         "models/motion/liveportrait/test_networks.py",
@@ -44,7 +44,7 @@ SLOW = frozenset(
         "tasks/evaluation/measure/test_pair.py",
         "tasks/evaluation/report/test_browser.py",
         "tasks/generation/test_two_faces.py",
-        "tools/catalogue/test_curate.py",
+        "tools/people/test_survey.py",
     }
 )
 """Files below tests/ whose tests load large networks, start servers, or convert real videos."""
@@ -101,6 +101,7 @@ TORCH = frozenset(
         "models/detection/test_retinaface_resnet50.py",
         "tasks/evaluation/metrics/picture/test_frechet.py",
         "tasks/generation/test_two_faces.py",
+        "tools/people/test_fit.py",
     }
 )
 """Files whose tests run torch networks or load diffusers: half a gigabyte that a process keeps to its end, and that a

@@ -48,7 +48,7 @@ def why(last: AttemptRecord) -> str:
             "asked than half of the strangers in this footage reach, or two thirds of what a general matcher asks."
         )
     if last.reason != Reason.TOO_CLOSE_IN_PLACE:
-        return NO_CANDIDATE_FITS
+        return last.missing or NO_CANDIDATE_FITS
     return (
         f"Every twin that was tried came too near to the source: at a distance of {last.distance:.2f} where more "
         f"than {last.threshold:.2f} is asked for. In this footage the source's own pictures lie within "

@@ -142,7 +142,6 @@ class RetryPolicy:
             request = self._assignment.request(
                 person.identity,
                 number,
-                person.limit,
                 person.first,
                 {one.index: one.twin for one in self._people if one.twin is not None},
                 [record.candidate for record in person.records],
@@ -238,7 +237,6 @@ class RetryPolicy:
             self._record(person, replace(tried, accepted=False, reason=Reason.TAKEN))
             self._give_up(person)
             return True
-        self._note(twins_shared=self._assignment.shared)
         person.twin, person.strength = candidate.twin, candidate.strength
         self._record(person, tried)
         return False
@@ -363,7 +361,6 @@ class RetryPolicy:
     def _give_up(self, person: _Person) -> None:
         """No twin was found: cover the face, or withhold where the setting says so and the face is not small."""
         person.open, person.twin = False, None
-        self._note(twins_shared=self._assignment.shared)
         if self._withholds and not person.small:
             last = person.records[-1]
             raise Withheld(
@@ -376,7 +373,11 @@ class RetryPolicy:
         self._note_attempts()
 
     def _note_attempts(self) -> None:
-        self._note(attempts=[asdict(record) for one in self._people for record in one.records])
+        # A candidate's number tells the kind of person; whether two attempts were at one twin is all that is told.
+        numbers = {-1: -1}
+        records = [record for one in self._people for record in one.records]
+        told = [replace(one, candidate=numbers.setdefault(one.candidate, len(numbers) - 1)) for one in records]
+        self._note(attempts=[asdict(record) for record in told])
 
     def _note_audit(self, report: Report, painted: FaceEdits) -> None:
         evidence: dict[str, Any] = {

@@ -17,9 +17,6 @@ from tasks.generation.twin import TwinRequest
 REUSE_ATTEMPTS = 3
 """A twin that a person has in another video whose audit is still to come is tried by the first so many attempts, each
 stronger; one that passed an audit by all of them."""
-KIND_TRIES = 3
-"""The first so many tries, and no more than half of all, go to people of the source's kind. A person who lies far from
-the source is of another group more often than not."""
 
 
 class Uniqueness(IntEnum):
@@ -33,8 +30,6 @@ class Uniqueness(IntEnum):
     """It resembles no other twin of the dataset."""
     OWN_FACE = 1
     """No other person has it, but it may look like another video's twin."""
-    SHARED = 2
-    """Another video may show it too. Never two people of one video, nor of a dataset whose people keep their twins."""
 
 
 class Kept(Enum):
@@ -56,7 +51,6 @@ class _State:
         self.others: OtherIdentities | None = None
         self.refused: set[int] = set()
         self.level = 0
-        self.shared = False
 
 
 class TwinAssignment:
@@ -73,13 +67,8 @@ class TwinAssignment:
         self._owner = owner
         self._people = people
         self._gallery = gallery
-        self._levels = [one for one in Uniqueness if one is not Uniqueness.SHARED or gallery.may_share]
+        self._levels = list(Uniqueness)
         self._states: dict[int, _State] = {}
-
-    @property
-    def shared(self) -> int:
-        """How many twins another video may show too."""
-        return sum(state.shared for state in self._states.values())
 
     def bound(self, person: Identity) -> bool:
         """Return whether another video has bound the identity's twin, so that there is no other choice.
@@ -93,14 +82,13 @@ class TwinAssignment:
         return person.index in self._states and self._states[person.index].entry.bound
 
     def request(
-        self, person: Identity, number: int, limit: int, first: bool, twins: Mapping[int, Twin], tried: Sequence[int]
+        self, person: Identity, number: int, first: bool, twins: Mapping[int, Twin], tried: Sequence[int]
     ) -> TwinRequest:
         """Return which twin is wanted next.
 
         Args:
             person: Of whom.
             number: Of the attempt, from 1.
-            limit: Attempts that the identity has in all.
             first: Whether it is the first at this level of uniqueness since a search began.
             twins: Identity -> twin that the others of the video have.
             tried: Candidates of the identity's earlier attempts.
@@ -119,17 +107,14 @@ class TwinAssignment:
         vectors = [one.pooled for one in self._people.identities if one.index != person.index]
         vectors += [*others.people, *(others.twins if level is Uniqueness.RESEMBLES_NO_TWIN else ())]
         vectors += [twin.embedding for twin in theirs]
-        reserved = others.candidates if level < Uniqueness.SHARED else ()
         return TwinRequest(
             identity=person.index,
             number=number,
             key=entry.key,
             prefer=entry.candidate if entry.bound else prefer,
             others=np.stack(vectors) if vectors else np.zeros((0, len(person.pooled)), np.float32),
-            taken=tuple(sorted({*reserved, *state.refused, *(twin.candidate for twin in theirs), *tried})),
+            taken=tuple(sorted({*others.candidates, *state.refused, *(twin.candidate for twin in theirs), *tried})),
             seed=self._settings.seed,
-            kind_first=number <= min(KIND_TRIES, (limit + 1) // 2),
-            allow_any_candidate=level is self._levels[-1],
             strict=self._settings.surroundings is Surroundings.STRICT,
         )
 
@@ -139,7 +124,7 @@ class TwinAssignment:
         Args:
             person: Whose twin it is.
         """
-        self._states[person.index].level, self._states[person.index].shared = 0, False
+        self._states[person.index].level = 0
 
     def give_way(self, person: Identity) -> bool:
         """Ask for less uniqueness from now on, where no candidate was left.
@@ -177,11 +162,9 @@ class TwinAssignment:
             level = self._levels[state.level]
             if not now.bound and seen is not None and self._resembles(twin, others.since(seen), level):
                 return Kept.SEARCH_AGAIN
-            shared = level is Uniqueness.SHARED and twin.candidate in others.candidates
-            if not self._gallery.keep(now, person.pooled, twin, shared):
+            if not self._gallery.keep(now, person.pooled, twin):
                 state.refused.add(twin.candidate)
                 return Kept.TAKEN if now.bound and now.candidate in state.refused else Kept.SEARCH_AGAIN
-        state.shared = shared
         return Kept.RECORDED
 
     def bind(self, passed: Sequence[tuple[Identity, Twin]]) -> list[int]:

@@ -221,7 +221,14 @@ def services_for(
                 manifest.flush()
         except (OSError, StoreError) as error:
             raise UsageError(f"DESTINATION cannot be written ({type(error).__name__}).") from None
-        people = Gallery(store, settings.identity_scope, dataset_id(key, destination, settings), leases)
+        (inpainter,) = profiles.roles(settings)["inpainter"].backends
+        people = Gallery(
+            store,
+            settings.identity_scope,
+            dataset_id(key, destination, settings),
+            leases,
+            profiles.digest("inpainter", inpainter),
+        )
         services = Services(
             store,
             target,

@@ -57,6 +57,25 @@ class Mesh:
 
 
 @dataclass(frozen=True)
+class Hair:
+    """The kind of hair. Identifying.
+
+    Attributes:
+        fringe: Share of the forehead's middle, from the outline's top to the brows, that is hair.
+        crown: Share of the head's top above the outline that is hair: 0 for bald heads.
+        length: Share of the places beside jaw and neck that is hair, on the side that has more.
+        shade: Lightness of the hair (L of LAB) over that of the cheeks; NaN where there is too little hair.
+        warmth: (a + b) / 60 of the hair's colour in LAB: about 0 for black and grey hair; NaN as `shade`.
+    """
+
+    fringe: float
+    crown: float
+    length: float
+    shade: float
+    warmth: float
+
+
+@dataclass(frozen=True)
 class FaceAttributes:
     """Predicted attributes of one face. Identifying: never logged, never published.
 
@@ -68,6 +87,7 @@ class FaceAttributes:
         beard: Score in [0, 1].
         glasses: Score in [0, 1].
         ethnicity: Label -> probability; empty where it was not estimated.
+        hair: The kind of hair; None where it was not measured.
     """
 
     age: float
@@ -77,6 +97,7 @@ class FaceAttributes:
     beard: float = 0.0
     glasses: float = 0.0
     ethnicity: dict[str, float] = field(default_factory=dict)
+    hair: Hair | None = None
 
 
 @runtime_checkable

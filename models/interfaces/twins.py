@@ -33,9 +33,6 @@ class TwinJob:
         seed: Seed of the identity, the same in every run.
         attempt: 1, 2, ... ; later attempts must differ more.
         prefer: The candidate that this identity already has elsewhere in the dataset, or -1.
-        allow_any_candidate: Any candidate that is left may serve, also where those who would probably pass are all too
-            near to others.
-        kind_first: Candidates of the source's kind serve, as long as there are any; otherwise those far from it.
         kindred: Candidates of the kind who are not taken for the source in its own footage, to be tried first, in this
             order.
         unfit: Candidates of the kind who were seen there to be too near.
@@ -51,8 +48,6 @@ class TwinJob:
     seed: int
     attempt: int
     prefer: int = -1
-    allow_any_candidate: bool = False
-    kind_first: bool = False
     kindred: tuple[int, ...] = ()
     unfit: tuple[int, ...] = ()
 

@@ -56,7 +56,7 @@ class BiSeNet:
     """
 
     name = "bisenet"
-    labels = LABELS
+    labels: tuple[str, ...] = LABELS
 
     def __init__(self, side: int = 512, precision: openvino_runtime.Precision = "bf16") -> None:
         self.side = side

@@ -43,6 +43,8 @@ _STYLEGAN = (
     "mobilestylegan-synthesis",
     "mobilestylegan-synthesis-bin",
 )
+_SAMPLER = (*_STYLEGAN, "retinaface-mobilenet", "face-landmarker", "facenet", "age", "gender", "bisenet")
+_PEOPLE = ("people/people.npz", "people/groups.npz", "landmarks/mean_face.npy")
 _CONTROLNET = (
     "realistic-vision",
     "vae-ft-mse",
@@ -111,13 +113,10 @@ BACKENDS: dict[str, dict[str, Backend]] = {
             gpu=True,
         ),
         "mobilestylegan": Backend(
-            "models.inpainting.catalogue_inpainter:CatalogueInpainter",
-            _STYLEGAN,
-            10,
-            ("inpainting/catalogue.npz", "inpainting/groups.npz", "inpainting/groups.txt"),
-            embedder="facenet",
+            "models.inpainting.sampled_inpainter:SampledInpainter", _SAMPLER, 11, _PEOPLE, embedder="facenet"
         ),
     },
+    "sampler": {"linear-people": Backend("models.people.sampler:LinearSampler", _SAMPLER, data=_PEOPLE)},
     "motion": {
         "mesh": Backend(
             "models.motion.mesh.backend:MeshMotion",
@@ -153,8 +152,8 @@ class Role:
 
 # The audit roles must never share weights with the roles that make or rank twins: a network cannot be asked to find
 # fault with a result that it was used to optimise. They do rule out candidates that would fail. The framing detector
-# confirms the findings of an audit's search. Control strangers come from the catalogue and are painted by the mesh,
-# whatever makes and moves the twins.
+# confirms the findings of an audit's search. Control strangers come from the sampler of people and are painted by the
+# mesh, whatever makes and moves the twins.
 _EMBEDDED = {
     "detector": Role("detector", ("retinaface-mobilenet",)),
     "confirming_detector": Role("detector", ("centerface",)),

@@ -5,21 +5,19 @@ The result chooses the twin and writes the prompt. Identifying: it never leaves 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 
-import cv2
 import numpy as np
 
-from models.attributes import skin
-from models.interfaces.capabilities import AgeGender, Emotion, Ethnicity, Face, FaceAttributes, Floats, Image, Parser
-from models.landmarks import topology
+from models.attributes import head, skin
+from models.interfaces.capabilities import AgeGender, Emotion, Ethnicity, FaceAttributes, Floats, Hair, Image, Parser
 from tasks.analysis.identities import Identities
 from tasks.analysis.samples import Samples, mesh_in_crop
 from tasks.records import Tracks
 from tasks.stage import Work, stage
 
-VERSION = 4
-_GLASSES_LABEL = "glasses"
+VERSION = 5
 _PARSED = 3
 
 
@@ -59,7 +57,7 @@ def run(
 ) -> PeopleAttributes:
     """Pool the attributes of each identity over its samples (medians and means).
 
-    These are age, gender, emotion, ethnicity (where a network estimates it), skin tone, beard and glasses.
+    These are age, gender, emotion, ethnicity (where a network estimates it), skin tone, beard, glasses and hair.
 
     Args:
         tracks: Tracks of the input.
@@ -67,7 +65,7 @@ def run(
         identities: Identities of the input.
         age_gender: Estimates age in years and the probability of female.
         emotion: Estimates emotions.
-        parser: Finds glasses.
+        parser: Finds glasses and hair.
         ethnicity: Estimates ethnicity; None leaves it empty.
 
     Returns:
@@ -86,8 +84,8 @@ def run(
         tones = np.array([skin.measure(crop, mesh) for crop, mesh in zip(crops, meshes, strict=True)])
         known = tones[np.isfinite(tones).all(axis=1)]
         tone, beard = (float(v) for v in np.median(known, axis=0)) if len(known) else (40.0, 0.0)
-        straight = np.argsort([-face.size for face in faces])[:_PARSED]
-        glasses = [glasses_share(crops[i], faces[i], meshes[i], parser) for i in straight]
+        largest = np.argsort([-face.size for face in faces])[:_PARSED]
+        glasses, hair = glasses_and_hair([(crops[i], meshes[i]) for i in largest], parser)
         result.append(
             FaceAttributes(
                 age=float(np.median(ages[:, 0])),
@@ -95,8 +93,9 @@ def run(
                 emotion=moods,
                 skin_ita=tone,
                 beard=beard if float(ages[:, 1].mean()) < 0.6 else 0.0,
-                glasses=float(np.median(glasses)),
+                glasses=glasses,
                 ethnicity=kinds,
+                hair=hair,
             )
         )
     return PeopleAttributes(tuple(result))
@@ -107,29 +106,20 @@ def _means(labels: tuple[str, ...], rows: Floats) -> dict[str, float]:
     return {label: float(value) for label, value in zip(labels, rows.mean(axis=0), strict=True)}
 
 
-def glasses_share(crop: Image, face: Face, mesh: Floats, parser: Parser) -> float:
-    """Return a score for glasses: parsed glasses pixels on the face over a fifteenth of the face box's area.
+def glasses_and_hair(heads: Sequence[tuple[Image, Floats]], parser: Parser) -> tuple[float, Hair | None]:
+    """Return the medians of what the parser sees of one person's head.
 
     Args:
-        crop: (h, w, 3) uint8 BGR picture.
-        face: The face in it, in pixels.
-        mesh: (478, 3) pixels; only inside its outline, or a neighbour's glasses would count.
+        heads: ((h, w, 3) uint8 BGR picture, (478, 3) mesh in its pixels) of each sample.
         parser: Labels the pixels.
 
     Returns:
-        The score in [0, 1].
+        (score for glasses in [0, 1], kind of hair); (0.0, None) where no head can be measured.
     """
-    x0, y0, x1, y1 = face.box
-    centre, half = ((x0 + x1) / 2, (y0 + y1) / 2), 0.75 * max(float(x1 - x0), float(y1 - y0))
-    left, top = int(max(centre[0] - half, 0)), int(max(centre[1] - half, 0))
-    window = crop[top : int(centre[1] + half), left : int(centre[0] + half)]
-    if min(window.shape[:2]) < 8:
-        return 0.0
-    labels = parser.parse([np.ascontiguousarray(window)])[0]
-    outline = mesh[list(topology.OVAL), :2] - (left, top)
-    inside = np.ones(labels.shape, np.uint8)
-    if np.isfinite(outline).all():
-        inside[:] = 0
-        cv2.fillConvexPoly(inside, cv2.convexHull(np.round(outline).astype(np.int32)), 1)
-    found = float(((labels == parser.labels.index(_GLASSES_LABEL)) & (inside > 0)).sum())
-    return float(np.clip(found / max(face.size**2 / 15, 1.0), 0.0, 1.0))
+    looks = [seen for picture, mesh in heads if (seen := head.look(picture, mesh, parser)) is not None]
+    if not looks:
+        return 0.0, None
+    hair = np.array([astuple(one.hair) for one in looks])
+    known = np.isfinite(hair)
+    medians = [float(np.median(hair[known[:, k], k])) if known[:, k].any() else float("nan") for k in range(5)]
+    return float(np.median([one.glasses for one in looks])), Hair(*medians)

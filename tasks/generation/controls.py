@@ -1,7 +1,7 @@
 """Control strangers (see `tasks.generation.limits`): people of the source's kind, painted into its own sampled frames.
 
-They are drawn from the catalogue, whichever backend makes the twins, and painted by the mesh, so that a backend which
-lets the source through is measured against people who are none of it.
+They are drawn by the sampler of people, whichever backend makes the twins, and painted by the mesh, so that a backend
+which lets the source through is measured against people who are none of it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tasks.generation.site import Site
 from tasks.generation.strength import seed_of, strength_of
 from tasks.stage import Advance, Work, stage
 
-VERSION = 3
+VERSION = 4
 TOO_FEW, INDISTINCT = Reason.NO_CONTROLS, Reason.INDISTINCT
 """Reasons where there are not enough control strangers, and where an embedder does not tell them from the source."""
 COUNT = 8

@@ -107,18 +107,23 @@ class OtherIdentities:
 class Gallery:
     """The stored gallery of a dataset; safe among threads, and among processes that share the leases' store."""
 
-    def __init__(self, store: Store, scope: IdentityScope, dataset: str, leases: Leases | None = None) -> None:
+    def __init__(
+        self, store: Store, scope: IdentityScope, dataset: str, leases: Leases | None = None, numbering: str = ""
+    ) -> None:
         """Args:
         store: Keeps the gallery.
         scope: Over what a person keeps a twin.
         dataset: A keyed id, so that the name of the folder says nothing.
         leases: None when no other process works on the dataset.
+        numbering: What candidates' numbers mean, a digest of the inpainter: people whose twins another one numbered are
+            not found.
         """
         self._store = store
         self._scope = scope
         self._name = f"dataset-{dataset}"
         self._folder = f"{Prefix.IDENTIFYING.value}/{self._name}"
         self._leases = leases
+        self._people_folder = f"{self._folder}/gallery{'-' if numbering else ''}{numbering[:12]}"
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._seen: dict[str, tuple[str, _Person]] = {}
@@ -126,7 +131,7 @@ class Gallery:
     @property
     def path(self) -> str:
         """Folder in the store under which it lies."""
-        return f"{self._folder}/gallery"
+        return self._people_folder
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
@@ -187,25 +192,19 @@ class Gallery:
             tuple(person.key for person in people),
         )
 
-    @property
-    def may_share(self) -> bool:
-        """Whether people of two videos may have one twin when no other is left: where no person keeps one anyway."""
-        return self._scope is IdentityScope.VIDEO
-
-    def keep(self, place: GalleryEntry, embedding: Floats, twin: Twin, shared: bool = False) -> bool:
+    def keep(self, place: GalleryEntry, embedding: Floats, twin: Twin) -> bool:
         """Record the twin of an identity.
 
         Args:
             place: The identity.
             embedding: (D,) embedding of its source.
             twin: The twin.
-            shared: Another person may have it too.
 
         Returns:
             False when it must not be: another person has this candidate, or another one was bound for this person in
             the meantime.
         """
-        if not shared and self._refused(place, twin):
+        if self._refused(place, twin):
             return False
         self._record(place, embedding, twin)
         return True
@@ -300,7 +299,8 @@ class Gallery:
         return f"{self.path}/people/{_name(key)}"
 
     def _taken(self, candidate: int) -> str:
-        return f"{self.path}/taken/{candidate}"
+        # The number tells the cell, so the attributes, of a person.
+        return f"{self.path}/taken/{_name(str(candidate))}"
 
     def _settled(self, key: str) -> str:
         return f"{self.path}/settled/{_name(key)}"

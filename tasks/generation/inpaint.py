@@ -14,7 +14,7 @@ from tasks.generation.strength import seed_of, strength_of
 from tasks.generation.twin import Candidate, TwinRequest
 from tasks.stage import Work, stage
 
-VERSION = 16
+VERSION = 17
 KINDRED = 0.05
 """Share of a general matcher's threshold by which a control stranger must exceed it to be tried first."""
 
@@ -48,8 +48,6 @@ def inpaint(
         prefer=request.prefer,
         seed=seed_of(request.seed, request.key),
         attempt=request.number,
-        allow_any_candidate=request.allow_any_candidate,
-        kind_first=request.kind_first,
         kindred=kindred,
         unfit=unfit,
     )
@@ -74,7 +72,7 @@ def run(job: TwinJob, site: Site, inpainter: Inpainter, motion: MotionModel) -> 
     except AttemptFailed as failed:
         return Candidate(None, strength, failed.reason, failed.made_with)
     except Withheld as refusal:
-        return Candidate(None, strength, refusal.reason, last=True)
+        return Candidate(None, strength, refusal.reason, last=True, missing=str(refusal))
     return Candidate(site.fit(twin, motion, strength), strength, made_with=twin.made_with)
 
 

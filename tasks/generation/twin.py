@@ -22,8 +22,6 @@ class TwinRequest:
         others: (m, D) embeddings that the twin must not resemble.
         taken: Candidates already in use or already rejected.
         seed: Of the run.
-        kind_first: Whether a person of the source's kind is wanted, or one who lies far from it.
-        allow_any_candidate: See `models.interfaces.twins.TwinJob`.
         strict: Whether a general matcher must not take the twin for the source by any pair of a painted and a source
             sample; else by the score over the painted ones, where it tells strangers apart (`limits.InPlace.asked`).
     """
@@ -35,8 +33,6 @@ class TwinRequest:
     others: Floats
     taken: tuple[int, ...]
     seed: int
-    kind_first: bool
-    allow_any_candidate: bool
     strict: bool
 
     @property
@@ -55,6 +51,7 @@ class Candidate:
         reason: Why there is none, empty when there is one.
         made_with: Parameters of the inpainter, if it has any.
         last: Whether no further attempt could give one.
+        missing: What nobody had, in words, where no candidate was found.
     """
 
     twin: Twin | None
@@ -62,6 +59,7 @@ class Candidate:
     reason: str = ""
     made_with: dict[str, float] | None = None
     last: bool = False
+    missing: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from tasks.generation.twin import Candidate, TwinRequest, Verification
 from tasks.records import AttemptRecord
 from tasks.stage import Work, stage
 
-VERSION = 2
+VERSION = 3
 
 
 @stage("verify anonymity", "verify", VERSION, "3.5 (5)", ("motion", "embedder", "landmarker", "inpainter"))
@@ -81,7 +81,7 @@ def run(
     twin, general = candidate.twin, calibration(tools.embedder.name).far_1
     tried = AttemptRecord(
         request.number, -1, candidate.strength.change, float("nan"), general, False, candidate.reason,
-        candidate.made_with or {},
+        candidate.made_with or {}, missing=candidate.missing,
     )  # fmt: skip
     if twin is None:
         return Verification(tried, candidate.last)

@@ -1,4 +1,4 @@
-"""Stands in for trained diffusion weights: paints people of the catalogue where the mask is.
+"""Stands in for trained diffusion weights: paints sampled people where the mask is.
 
 Everything around the denoising is real; only what a random network paints, which is no face, is replaced.
 """
@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.inpainting import catalogue
 from models.inpainting.controlnet.framing import Square
 from models.inpainting.controlnet.pipeline import Request
 from models.interfaces.capabilities import Floats, Image
 from models.motion.mesh.backend import outline
+from models.people import maps
+from models.people.cells import KIND
 from models.selection import profiles
 
 PEOPLE = 6
@@ -29,12 +30,15 @@ _EDGE, _FOREHEAD = 0.05, 0.12
 @cache
 def person(number: int) -> tuple[Image, Floats]:
     """Picture and box (4,) of the face of an adult without glasses, one of PEOPLE."""
-    people = catalogue.load()
-    adults = np.flatnonzero((people.age > 20) & ~people.glasses)
-    entry = int(adults[number * len(adults) // PEOPLE])
+    centres = maps.load().cells.centres
+    adults = np.flatnonzero((centres[:, KIND.index("age")] > 20) & (centres[:, KIND.index("glasses")] < 0.5))
     # The one that makes control strangers too: a second generator would take half a gigabyte.
-    generator = profiles.load("inpainter", "mobilestylegan")._generator
-    return generator.picture(people.latents[entry]), outline(people.meshes[entry])
+    sampler = profiles.load("sampler", "linear-people")
+    for candidate, _ in sampler.propose(int(adults[number * len(adults) // PEOPLE]), number):
+        found = sampler.person(candidate)
+        if found is not None and not found.fault:
+            return found.picture, outline(found.mesh)
+    raise AssertionError("nobody was fit")
 
 
 def paint(pipeline: Any, requests: Sequence[Request]) -> list[Image | None]:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bench.analysed import analysed
@@ -25,10 +24,9 @@ from infra.media.video_info import VideoInfo
 from infra.privacy import digest_file, load_key, public_id
 from infra.settings import IdentityScope, OnFailure, Settings
 from infra.storage.store import Store
-from models.inpainting import catalogue
-from models.inpainting.catalogue import Catalogue
-from models.inpainting.catalogue_inpainter import CatalogueInpainter
+from models.inpainting.sampled_inpainter import SampledInpainter
 from models.interfaces.twins import Twin, TwinJob
+from models.selection import profiles
 from tasks.generation import gallery
 from tasks.generation import inpaint as inpaint_task
 from tasks.generation.controls import measure_controls
@@ -139,15 +137,18 @@ def test_the_same_man_gets_the_same_twin_over_the_dataset(two_clips: Path, conve
     settings = Settings(identity_scope=IdentityScope.DATASET, keep_intermediates=True, on_failure=OnFailure.REDACT)
     rows = convert(two_clips, "out", real_chain, settings)
     assert all(row.verdict in (Verdict.PUBLISHED, Verdict.REDACTED) and row.identities == 1 for row in rows)
-    chosen = [attempt["candidate"] for row in rows for attempt in row.attempts if attempt["accepted"]]
-    assert len(chosen) == 2 and len(set(chosen)) == 1, [row.attempts for row in rows]
+    assert [attempt["candidate"] for row in rows for attempt in row.attempts if attempt["accepted"]] == [0, 0], (
+        "ordinals"
+    )
+    kept = Store(settings.cache_url).list_tree("identifying")
+    assert [len([path for path in kept if f"/{what}/" in path]) for what in ("people", "taken", "settled")] == [1, 1, 1]
 
     # Over single videos he is a stranger to himself, and no two strangers of a dataset share a twin. The other
     # destination is another dataset, which knows nobody although the first one's people were kept.
     alone = replace(settings, identity_scope=IdentityScope.VIDEO, keep_intermediates=False)
     assert len({row.reason for row in convert(two_clips, "other", only_cast, alone)}) == 2
     kept = Store(settings.cache_url).list_tree("identifying")
-    assert {path.split("/")[2] for path in kept} == {"gallery"}
+    assert {path.split("/")[2].partition("-")[0] for path in kept} == {"gallery"}
 
 
 def test_the_same_man_met_in_two_videos_at_once_gets_one_twin(
@@ -220,41 +221,32 @@ def test_who_cannot_have_their_own_twin_has_none(two_clips: Path, convert: Conve
     assert (row.attempts[-1]["accepted"], row.attempts[-1]["reason"]) == (False, "taken")
 
 
-def test_where_nobody_else_is_left_two_videos_share_a_twin_and_the_manifest_says_so(
+def test_where_nobody_else_is_left_no_two_people_share_a_twin_and_the_reason_says_what_was_missing(
     same_pose: Path, convert: Convert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everybody = catalogue.load()
     rows = convert(same_pose, "out", only_cast)
     fits = [int(row.reason) for row in rows]
-    assert len(set(fits)) == 2 and [row.twins_shared for row in rows] == [0, 0]
+    assert len(set(fits)) == 2
+    only = profiles.load("sampler", "linear-people").person(fits[0])
+    assert only is not None
 
-    only = {
-        name: getattr(everybody, name)[fits[:1]] if isinstance(getattr(everybody, name), np.ndarray) else value
-        for name, value in asdict(everybody).items()
-    }
-    search = CatalogueInpainter.inpaint
-
-    def among_few(inpainter: CatalogueInpainter, job: TwinJob) -> Twin:
+    def one_is_left(inpainter: SampledInpainter, job: TwinJob) -> Iterator[tuple[int, None]]:
         # Only who serves as a twin: strangers to measure by are still there.
-        with monkeypatch.context() as few:
-            few.setattr(catalogue, "load", lambda: Catalogue(**only))
-            return search(inpainter, job)
+        yield from ((candidate, None) for candidate in fits[:1] if candidate not in job.taken)
 
-    monkeypatch.setattr(CatalogueInpainter, "inpaint", among_few)
-    rows = convert(same_pose, "few", only_cast)
-    assert [row.reason for row in rows] == ["0", "0"]
-    assert [row.twins_shared for row in rows] == [0, 1]
-    assert all(attempt["reason"] != "no_candidate" for row in rows for attempt in row.attempts)
-
+    monkeypatch.setattr(SampledInpainter, "_candidates", one_is_left)
     kept = Settings(identity_scope=IdentityScope.DATASET)
     monkeypatch.setattr(gallery, "SAME", -1.0)
-    rows = convert(same_pose, "kept", only_cast, kept)
-    assert [row.reason for row in rows] == ["0", "no_candidate"], "never with pseudonyms"
+    for name, settings in (("few", Settings()), ("kept", kept)):
+        rows = convert(same_pose, name, only_cast, settings)
+        assert [row.reason for row in rows] == [str(fits[0]), "no_candidate"]
+        assert "nobody is left" in rows[1].attempts[-1]["missing"]
 
     def beside_a_lookalike(source: Path, info: VideoInfo, context: Context) -> StageResult:
-        somebody = replace(support.twin(99), embedding=-only["embeddings"][0])
-        assert context.people.keep(GalleryEntry("somebody:0", -1), only["embeddings"][0], somebody)
+        somebody = replace(support.twin(99), embedding=-only.embedding)
+        assert context.people.keep(GalleryEntry("somebody:0", -1), only.embedding, somebody)
         return only_cast(source, info, context)
 
     (row,) = convert(min(same_pose.iterdir()), "alike", beside_a_lookalike)
     assert row.reason == "no_candidate", "a twin is never like a real person of the dataset"
+    assert "distance from other people (1)" in row.attempts[-1]["missing"]

@@ -9,34 +9,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.inpainting import catalogue, groups
-from tools.catalogue import groups as fitting
+from models.people import groups
+from tools.people import groups as fitting
 
 FOLDS = 5
 
 
 def test_of_people_it_was_not_fitted_to_it_says_what_the_eye_says() -> None:
-    people = catalogue.load()
-    known = groups.features(people.embeddings, people.ita, people.embeddings.mean(axis=0))
-    fold = np.random.default_rng(0).permutation(len(people)) % FOLDS
-    guessed = np.zeros(len(people), np.int64)
+    embeddings, ita, group = fitting.sorted_people()
+    known = groups.features(embeddings, ita, embeddings.mean(axis=0))
+    fold = np.random.default_rng(0).permutation(len(group)) % FOLDS
+    guessed = np.zeros(len(group), np.int64)
     for one in range(FOLDS):
-        slope, level = fitting.fit(known[fold != one], people.group[fold != one])
+        slope, level = fitting.fit(known[fold != one], group[fold != one])
         guessed[fold == one] = (known[fold == one] @ slope + level).argmax(axis=1)
-    right = guessed == people.group
+    right = guessed == group
     assert right.mean() > 0.78
-    for group in ("European", "African", "East Asian"):
-        assert right[people.group == groups.GROUPS.index(group)].mean() > 0.78, group
+    for name in ("European", "African", "East Asian"):
+        assert right[group == groups.GROUPS.index(name)].mean() > 0.78, name
     african, european = groups.GROUPS.index("African"), groups.GROUPS.index("European")
-    assert (guessed[people.group == african] == european).mean() < 0.05
+    assert (guessed[group == african] == european).mean() < 0.05
 
 
-def test_the_shipped_model_is_what_the_catalogue_gives(tmp_path: Path) -> None:
+def test_the_shipped_model_is_what_the_sorted_people_give(tmp_path: Path) -> None:
     fitting.write(tmp_path / "again.npz")
     again, shipped = np.load(tmp_path / "again.npz"), groups._stored()
-    people, file = catalogue.load(), Path(groups.__file__).with_name("groups.npz")
-    assert str(np.load(file)["people"]) == fitting.people_of(people), "the groups are of another catalogue"
-    known = groups.features(people.embeddings, people.ita, shipped["mean"])
+    embeddings, ita, _ = fitting.sorted_people()
+    known = groups.features(embeddings, ita, shipped["mean"])
     found = [groups.shares(known @ one["slope"] + one["level"]) for one in (again, shipped)]
     # The optimizer's last steps differ between processors.
     assert found[0] == pytest.approx(found[1], abs=0.02)
@@ -53,6 +52,6 @@ def test_it_always_says_something(seed: int, count: int, ita: float) -> None:
 
 
 def test_a_dim_or_bright_picture_says_no_more_than_a_dark_or_pale_one() -> None:
-    vector = catalogue.load().embeddings[:1]
+    vector = fitting.sorted_people()[0][:1]
     assert groups.likely(vector, -60.0) == pytest.approx(groups.likely(vector, groups.TONES[0]))
     assert groups.likely(vector, 90.0) == pytest.approx(groups.likely(vector, groups.TONES[1]))

@@ -1,9 +1,9 @@
 """The apparent group of a face: how it looks to others, as coarsely as a twin has to match it.
 
-No person is sorted by origin: the catalogue's pictures were sorted by eye into four groups (groups.txt), and a model
-fitted to them (`tools.catalogue.groups`) tells how much a source looks like each. Light and the small number of
-pictures make it err: cross-validated on the catalogue, it agrees with the eye on 85 % (African 88 %, East Asian 90 %),
-and confuses mostly the group between with its neighbours. Identifying, as all attributes of a source.
+No person is sorted by origin: 564 pictures of synthetic people were sorted by eye into four groups, and a model fitted
+to them (`tools.people.groups`) tells how much a source looks like each. Light and the small number of pictures make it
+err: cross-validated, it agrees with the eye on 85 % (African 88 %, East Asian 90 %), and confuses mostly the group
+between with its neighbours. Identifying, as all attributes of a source.
 """
 
 from __future__ import annotations
@@ -21,29 +21,33 @@ GROUPS = ("European", "African", "East Asian", "between")
 TONES = (0.0, 55.0)
 """Degrees ITA between which the tone tells something; beyond, it tells about the light."""
 TONE_UNIT = 30.0
-LETTERS = "eaxb"
-"""Of the groups, in groups.txt."""
-
-
-def labels() -> NDArray[np.int64]:
-    """Return the (n,) indices into `GROUPS` of all people in the catalogue, in its order."""
-    text = files("models.inpainting").joinpath("groups.txt").read_text("utf-8")
-    return np.array([LETTERS.index(letter) for letter in "".join(text.split())], np.int64)
 
 
 def likely(embeddings: Floats, ita: float) -> NDArray[np.float64]:
     """Return how much a face looks like each of `GROUPS`.
 
     Args:
-        embeddings: (n, D) unit vectors of one person by the catalogue's embedder, n > 0.
+        embeddings: (n, D) unit vectors of one person by FaceNet, n > 0.
         ita: Skin tone in degrees ITA.
 
     Returns:
         (4,) shares that sum to 1.
     """
+    return np.asarray(each(embeddings, np.full(len(embeddings), ita)).mean(axis=0))
+
+
+def each(embeddings: Floats, ita: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return how much each of several people looks like each of `GROUPS`.
+
+    Args:
+        embeddings: (n, D) unit vectors by FaceNet.
+        ita: (n,) skin tones in degrees ITA.
+
+    Returns:
+        (n, 4) shares; each row sums to 1.
+    """
     stored = _stored()
-    known = features(embeddings, np.full(len(embeddings), ita), stored["mean"])
-    return np.asarray(shares(known @ stored["slope"] + stored["level"]).mean(axis=0))
+    return shares(features(embeddings, ita, stored["mean"]) @ stored["slope"] + stored["level"])
 
 
 def features(embeddings: Floats, ita: NDArray[np.floating], mean: Floats) -> NDArray[np.float64]:
@@ -76,6 +80,6 @@ def shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _stored() -> dict[str, NDArray[np.floating]]:
-    with files("models.inpainting").joinpath("groups.npz").open("rb") as stream:
+    with files("models.people").joinpath("groups.npz").open("rb") as stream:
         stored = np.load(stream, allow_pickle=False)
         return {name: stored[name] for name in ("mean", "slope", "level")}

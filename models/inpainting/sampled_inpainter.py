@@ -1,0 +1,136 @@
+"""The embedded inpainter: a person of the source's cell, drawn by a sampler of people.
+
+Of the source only its cell, and whom the new person must not resemble, take part (see `models.people.cells`). A person
+is refused who is too near to the source or to somebody else of the dataset: by the foreseen embedding before the
+picture is made, and by the measured one after.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from infra.errors import Withheld
+from infra.reasons import Reason
+from models.interfaces.capabilities import Floats
+from models.interfaces.people import Person, Sampler
+from models.interfaces.twins import AT_REST, Twin, TwinJob
+from models.selection import profiles
+
+SAMPLER = "linear-people"
+NEAR = 0.35
+"""Cosine distance (FaceNet) of a person's picture from the source's pictures, under which nobody is tried. Painted into
+the source's frames about a sixth of it is lost; whether the rest will do is verified there."""
+FARTHER, FARTHEST = 0.1, 0.85
+"""How much more each attempt asks, and the most that is asked."""
+APART = 0.45
+"""Cosine distance that a person must keep from all other people."""
+FORESEEN = 0.15
+"""How much nearer a foreseen embedding may lie: it errs."""
+MOST = 40
+"""People who are made and measured for one twin."""
+STRANGERS_MOST = 32
+"""People who are made and measured for one identity's control strangers."""
+
+
+class SampledInpainter:
+    """Inpainter and strangers over a sampler; safe for several threads."""
+
+    name = "mobilestylegan"
+
+    def __init__(self) -> None:
+        self._sampler: Sampler = profiles.load("sampler", SAMPLER)
+
+    def inpaint(self, job: TwinJob) -> Twin:
+        """Return a neutral, frontal twin.
+
+        First `job.kindred`, who were seen in the source's own footage, then others of the cell.
+
+        Args:
+            job: The source, and the other people of the run.
+
+        Returns:
+            The new person.
+
+        Raises:
+            Withheld: `no_candidate`: nobody who was drawn may serve; the message says what was missing most.
+        """
+        if job.prefer >= 0:
+            kept = self._sampler.person(job.prefer)
+            if kept is None:
+                raise Withheld(Reason.NO_CANDIDATE, "The person's twin of other videos cannot be made again.")
+            return _twin(kept)
+        faults: Counter[str] = Counter()
+        left = MOST
+        for candidate, foreseen in self._candidates(job):
+            fault = "" if foreseen is None else self._too_near(foreseen, job, FORESEEN)
+            if not fault:
+                if left == 0:
+                    break
+                left -= 1
+                person = self._sampler.person(candidate)
+                fault = self._fault(person, job)
+                if person is not None and not fault:
+                    return _twin(person)
+            faults[fault] += 1
+        missing = ", ".join(f"{name} ({count})" for name, count in faults.most_common(3)) or "nobody is left"
+        raise Withheld(Reason.NO_CANDIDATE, f"Of the synthetic people of this kind none may serve: {missing}.")
+
+    def strangers(self, job: TwinJob, count: int) -> list[Twin]:
+        """Return people of the source's cell, also those whom other identities have or who are near the source.
+
+        Args:
+            job: The source.
+            count: Number of people wanted.
+
+        Returns:
+            Up to `count` people; where too few are fit, the others are of the cell as nearly as they were drawn.
+        """
+        cell = self._sampler.cell(job.appearance, self._comparable(job))
+        fit: list[Twin] = []
+        others: list[Twin] = []
+        for tried, (candidate, _) in enumerate(self._sampler.propose(cell, job.seed)):
+            if len(fit) >= count or tried >= STRANGERS_MOST:
+                break
+            person = self._sampler.person(candidate)
+            if person is not None:
+                (others if person.fault else fit).append(_twin(person))
+        return [*fit, *others][:count]
+
+    def _candidates(self, job: TwinJob) -> Iterator[tuple[int, Floats | None]]:
+        """(candidate, foreseen embedding) in the order in which they are tried; None of control strangers."""
+        for candidate in job.kindred:
+            if candidate not in job.taken:
+                yield candidate, None
+        cell = self._sampler.cell(job.appearance, self._comparable(job))
+        out = {*job.taken, *job.unfit, *job.kindred}
+        for candidate, foreseen in self._sampler.propose(cell, job.seed):
+            if candidate not in out:
+                yield candidate, foreseen
+
+    def _fault(self, person: Person | None, job: TwinJob) -> str:
+        if person is None:
+            return "a clear face"
+        # A control stranger was seen in place, where its distance from the source was judged.
+        return person.fault or self._too_near(person.embedding, job, 0.0, person.candidate in job.kindred)
+
+    def _too_near(self, vector: Floats, job: TwinJob, slack: float, only_others: bool = False) -> str:
+        """Whom a person is too near to, empty for nobody."""
+        if job.embedder != self._sampler.embedder:
+            return ""
+        if len(job.others) and float((1.0 - job.others @ vector).min()) < APART - slack:
+            return "distance from other people"
+        least = min(NEAR + FARTHER * (job.attempt - 1), FARTHEST)
+        if not only_others and len(job.source) and float((1.0 - job.source @ vector).min()) < least - slack:
+            return "distance from the source"
+        return ""
+
+    def _comparable(self, job: TwinJob) -> Floats | None:
+        """The source's embeddings where the sampler's can be compared with them."""
+        return job.source if job.embedder == self._sampler.embedder and len(job.source) else None
+
+
+def _twin(person: Person) -> Twin:
+    return Twin(person.picture, person.mesh, person.candidate, AT_REST, np.asarray(person.embedding, np.float32))

@@ -1,0 +1,75 @@
+"""The capability behind the embedded inpainter: it proposes synthetic people of a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from models.interfaces.capabilities import FaceAttributes, Floats, Image
+
+
+@dataclass(frozen=True)
+class Person:
+    """A synthetic person.
+
+    Attributes:
+        candidate: Number from which the sampler makes the same person again.
+        picture: (H, W, 3) uint8 BGR, frontal and at rest.
+        mesh: (478, 3) float32 pixels of the picture.
+        embedding: (D,) unit vector of the sampler's embedder.
+        values: What was measured, by the names of `models.people.meter.VALUES`; empty where nothing was.
+        fault: Name of the value for which the person may not stand for the cell, empty for a fit one.
+    """
+
+    candidate: int
+    picture: Image
+    mesh: Floats
+    embedding: Floats
+    values: dict[str, float]
+    fault: str = ""
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Draws synthetic people of a kind. Safe for several threads.
+
+    Attributes:
+        name: Name of the backend.
+        embedder: Name of the embedder whose vectors its people have.
+    """
+
+    name: str
+    embedder: str
+
+    def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
+        """Return the cell of a source: all that the people drawn for it depend on beside a seed.
+
+        Args:
+            appearance: Attributes of the source.
+            embeddings: (n, D) embeddings of the source by the sampler's embedder, None where there are none.
+
+        Returns:
+            Number of the cell.
+        """
+
+    def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
+        """Yield people of a cell without making their pictures, the promising ones first.
+
+        Args:
+            cell: The cell.
+            seed: Of the draws; the same cell and seed give the same people in the same order.
+
+        Yields:
+            (candidate, foreseen embedding (D,)) of each; hundreds, not endlessly many.
+        """
+
+    def person(self, candidate: int) -> Person | None:
+        """Make and measure one person.
+
+        Args:
+            candidate: Number that `propose` gave, in this process or another.
+
+        Returns:
+            The person, whose fault says whether it may serve; None when no clear face is seen.
+        """

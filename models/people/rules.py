@@ -1,0 +1,107 @@
+"""Whether a synthetic person may stand for a cell: the kind, at rest, and a clean picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.people.cells import KIND
+from models.people.maps import REST
+from models.people.meter import VALUES
+
+AGE = 5.0
+"""Years that a person may be off the cell's centre."""
+ADULT = 16.0
+"""Years from which nobody stands for a child, and under which nobody for an adult."""
+TONE = 18.0
+"""Degrees ITA that a person may be off, within TONES."""
+TONES = (-30.0, 65.0)
+"""Beyond these the light is measured rather than the skin; darker pictures of the generator are blurred."""
+BEARD = 0.25
+SHADE = 0.35
+"""How far beard score and shade of the hair may be off."""
+FRINGE, CROWN, LENGTH = 0.4, 0.4, 0.45
+GROUP = 0.45
+"""How far the shares of the groups may be off: half the sum of their differences."""
+CERTAIN = 0.3
+"""How far from undecided the gender must be measured."""
+BARE, GLASSES = 0.12, 0.4
+"""Glasses scores up to which a person wears none, and from which one wears some; between it is unclear."""
+EVEN = 0.14
+EYE_LIGHT = 0.66
+COVERED = 0.05
+HAT = 0.015
+SLACK = 1.5
+"""How many times as much what is foreseen may be off."""
+_STATES = {"yaw": 7.0, "pitch": 11.0, "mouth": 0.06, "smile": 0.33, "eyes": 0.09, "light": 0.12, "frown": 0.68,
+           "raised": 0.54, "aside": 0.45}  # fmt: skip
+"""How far a state may be from rest."""
+_NAMES = {"fringe": FRINGE, "crown": CROWN, "length": LENGTH, "shade": SHADE, "beard": BEARD, "age": AGE}
+
+
+def faults(
+    values: NDArray[np.floating], shares: NDArray[np.floating], centre: NDArray[np.floating], foreseen: bool = False
+) -> list[str]:
+    """Return what makes each person unfit for a cell, or unfit at all.
+
+    Args:
+        values: (n, V) in the order of VALUES.
+        shares: (n, 4) shares of the groups.
+        centre: (len(KIND),) what people of the cell look like.
+        foreseen: The values are foreseen, and may be off more; checks of the picture are not made.
+
+    Returns:
+        Name of the first value that is off, empty for a fit person.
+    """
+    slack = SLACK if foreseen else 1.0
+    wanted = dict(zip(KIND, (float(v) for v in centre), strict=True))
+    return [
+        _fault(dict(zip(VALUES, (float(v) for v in row), strict=True)), share, wanted, slack, foreseen)
+        for row, share in zip(values, shares, strict=True)
+    ]
+
+
+def _fault(
+    seen: Mapping[str, float], shares: NDArray[np.floating], wanted: Mapping[str, float], slack: float, foreseen: bool
+) -> str:
+    for name, most in _STATES.items():
+        if abs(seen[name] - REST[name]) > most * slack:
+            return name
+    if (seen["age"] < ADULT) != (wanted["age"] < ADULT) and not foreseen:
+        return "age"
+    for name, most in _NAMES.items():
+        if abs(seen[name] - wanted[name]) > most * slack and not (name == "beard" and wanted["female"] >= 0.5):
+            return name
+    if abs(float(np.clip(seen["ita"], *TONES)) - float(np.clip(wanted["ita"], *TONES))) > TONE * slack:
+        return "ita"
+    certain = CERTAIN / slack if wanted["age"] >= ADULT else -0.5
+    if (seen["female"] - 0.5) * (1.0 if wanted["female"] >= 0.5 else -1.0) < certain:
+        return "female"
+    if wanted["glasses"] >= 0.5 and seen["glasses"] < GLASSES / slack:
+        return "glasses"
+    if wanted["glasses"] < 0.5 and seen["glasses"] > BARE * (2 * slack if foreseen else 1.0):
+        return "glasses"
+    if _far(shares, wanted) > GROUP * slack:
+        return "group"
+    if foreseen:
+        return ""
+    # A fringe that is wanted covers the face's upper part.
+    if seen["covered"] > COVERED + 0.3 * wanted["fringe"]:
+        return "covered"
+    for name, bad in (
+        ("hat", seen["hat"] > HAT),
+        ("uneven", seen["uneven"] > EVEN),
+        ("eye_light", seen["eye_light"] < EYE_LIGHT and wanted["glasses"] >= 0.5),
+    ):
+        if bad:
+            return name
+    return ""
+
+
+def _far(shares: NDArray[np.floating], wanted: Mapping[str, float]) -> float:
+    """Half the sum of the differences of the groups' shares."""
+    known = np.array([wanted[name] for name in KIND[-(len(shares) - 1) :]])
+    asked = np.append(known, max(1.0 - float(known.sum()), 0.0))
+    return float(np.abs(shares - asked).sum() / 2)

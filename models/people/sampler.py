@@ -1,0 +1,132 @@
+"""The sampler of people: linear maps of the generator's latent space (see `maps`), drawn for cells (see `cells`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from models.interfaces.capabilities import FaceAttributes, Floats
+from models.interfaces.people import Person
+from models.people import groups, maps, rules, source_kind
+from models.people.cells import KIND
+from models.people.meter import EMBEDDER, VALUES, Meter
+from models.people.mobilestylegan import MobileStyleGAN
+
+SPREAD = 1.0
+"""How far people are drawn from the middle of their kind, relative to what the survey's spread leaves open."""
+VARIED = 0.5
+"""Share of what a rule allows by which what is wanted varies among people of a cell."""
+AT_A_TIME = 48
+"""Draws that are foreseen together."""
+MOST_DRAWS = 960
+"""Draws among which promising people are looked for."""
+_ORDINALS, _KEYS = 2**10, 2**32
+_VARIES = {"age": rules.AGE, "ita": rules.TONE, "shade": rules.SHADE, "crown": rules.CROWN, "length": rules.LENGTH}
+_KEPT = 8
+"""People that are kept, 3 MB each."""
+
+
+class LinearSampler:
+    """Sampler over MobileStyleGAN."""
+
+    name = "linear-people"
+    embedder = EMBEDDER
+
+    def __init__(self) -> None:
+        self._people = maps.load()
+        self._generator = MobileStyleGAN()
+        self._meter = Meter()
+        self._kept = lru_cache(maxsize=_KEPT)(self._made)
+
+    def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
+        """Return the cell of a source, see `Sampler.cell`."""
+        return self._people.cells.of(source_kind.kind_of(appearance, embeddings, self._people))
+
+    def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
+        """Yield people of a cell, see `Sampler.propose`; those with a foreseen fault come last."""
+        key, centre = _key(seed), self._people.cells.centres[cell]
+        others: list[tuple[int, Floats]] = []
+        for start in range(0, MOST_DRAWS, AT_A_TIME):
+            values, vectors = self._people.foresight.look(self._drawn(cell, key, start))
+            shares = groups.each(vectors, values[:, VALUES.index("ita")])
+            for k, fault in enumerate(rules.faults(values, shares, centre, foreseen=True)):
+                one = candidate_of(cell, key, start + k), vectors[k]
+                if fault:
+                    others.append(one)
+                else:
+                    yield one
+        yield from others
+
+    def person(self, candidate: int) -> Person | None:
+        """Make and measure one person, see `Sampler.person`."""
+        return self._kept(candidate)
+
+    def latent(self, candidate: int) -> Floats:
+        """Return the latent of a person.
+
+        Args:
+            candidate: Its number.
+
+        Returns:
+            (512,) float32.
+        """
+        cell, key, number = parts_of(candidate)
+        start = number // AT_A_TIME * AT_A_TIME
+        return np.asarray(self._drawn(cell, key, start)[number - start], np.float32)
+
+    def _drawn(self, cell: int, key: int, start: int) -> Floats:
+        """Latents of AT_A_TIME people."""
+        centre = self._people.cells.centres[cell].astype(np.float32)
+        linear = self._people.maps
+        rng = np.random.default_rng([cell, key, start])
+        kinds = np.tile(centre, (AT_A_TIME, 1))
+        for name, most in _VARIES.items():
+            kinds[:, KIND.index(name)] += VARIED * most * rng.uniform(-1, 1, AT_A_TIME).astype(np.float32)
+        deviates = SPREAD * rng.standard_normal((AT_A_TIME, linear.spread.shape[1])).astype(np.float32)
+        return linear.draw(kinds, deviates, self._people.foresight)
+
+    def _made(self, candidate: int) -> Person | None:
+        cell, _, _ = parts_of(candidate)
+        picture = self._generator.picture(self.latent(candidate))
+        picture.setflags(write=False)
+        seen = self._meter.measure(picture)
+        if seen is None:
+            return None
+        row = np.array([[seen.values[name] for name in VALUES]])
+        shares = groups.each(seen.embedding[None], row[:, VALUES.index("ita")])
+        fault = rules.faults(row, shares, self._people.cells.centres[cell])[0]
+        return Person(candidate, picture, seen.mesh, seen.embedding, seen.values, fault)
+
+
+def candidate_of(cell: int, key: int, number: int) -> int:
+    """Return the number of a person.
+
+    Args:
+        cell: The cell.
+        key: Of the draws, under 2^32.
+        number: Of the draw, under 2^10.
+
+    Returns:
+        A positive number of up to 63 bits.
+    """
+    return ((cell + 1) * _KEYS + key) * _ORDINALS + number
+
+
+def parts_of(candidate: int) -> tuple[int, int, int]:
+    """Return cell, key and number of a person, see `candidate_of`.
+
+    Args:
+        candidate: The person.
+
+    Returns:
+        (cell, key, number).
+    """
+    rest, number = divmod(candidate, _ORDINALS)
+    cell, key = divmod(rest, _KEYS)
+    return cell - 1, key, number
+
+
+def _key(seed: int) -> int:
+    return int(np.random.SeedSequence(seed).generate_state(1)[0])

@@ -1,0 +1,157 @@
+"""Whom the embedded inpainter takes of those whom a sampler draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from infra.errors import Withheld
+from models.inpainting import sampled_inpainter
+from models.inpainting.sampled_inpainter import APART, FARTHER, MOST, NEAR, SampledInpainter
+from models.interfaces.capabilities import FaceAttributes, Floats
+from models.interfaces.people import Person, Sampler
+from models.interfaces.twins import Inpainter, Strangers, TwinJob
+from models.selection import profiles
+
+SIDE = 8
+Over = Callable[["Drawn"], SampledInpainter]
+
+
+def towards(away: float) -> Floats:
+    """A unit vector at a cosine distance from the first axis."""
+    vector = np.zeros(SIDE, np.float32)
+    vector[0], vector[1] = 1 - away, np.sqrt(1 - (1 - away) ** 2)
+    return vector
+
+
+class Drawn:
+    """A sampler whose people are told: number n lies `away[n]` from the source, and may have a fault."""
+
+    name, embedder = "drawn", "facenet"
+
+    def __init__(self, away: list[float], faults: dict[int, str] | None = None, blind: tuple[int, ...] = ()) -> None:
+        self.away, self.faults, self.blind = away, faults or {}, blind
+        self.made: list[int] = []
+        self.asked: list[tuple[int, int]] = []
+        self.foreseen: dict[int, float] = {}
+
+    def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
+        return int(appearance.age) if embeddings is not None else -1
+
+    def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
+        self.asked.append((cell, seed))
+        for n, away in enumerate(self.away):
+            yield n, towards(self.foreseen.get(n, away))
+
+    def person(self, candidate: int) -> Person | None:
+        self.made.append(candidate)
+        if candidate in self.blind:
+            return None
+        picture = np.full((4, 4, 3), candidate, np.uint8)
+        mesh, fault = np.zeros((478, 3), np.float32), self.faults.get(candidate, "")
+        return Person(candidate, picture, mesh, towards(self.away[candidate]), {}, fault)
+
+
+def job(**changes: Any) -> TwinJob:
+    start = TwinJob(
+        frame=np.zeros((2, 2, 3), np.uint8),
+        mesh=np.zeros((478, 3), np.float32),
+        appearance=FaceAttributes(age=38, female=0.1),
+        source=towards(0.0)[None],
+        others=np.zeros((0, SIDE), np.float32),
+        embedder="facenet",
+        taken=(),
+        seed=5,
+        attempt=1,
+    )
+    return replace(start, **changes)
+
+
+@pytest.fixture
+def over(monkeypatch: pytest.MonkeyPatch) -> Over:
+    def build(sampler: Drawn) -> SampledInpainter:
+        assert isinstance(sampler, Sampler)
+        monkeypatch.setattr(profiles, "load", lambda capability, name: sampler)
+        made = SampledInpainter()
+        assert isinstance(made, Inpainter) and isinstance(made, Strangers)
+        return made
+
+    return build
+
+
+def test_the_first_who_is_fit_and_far_enough_is_taken(over: Over) -> None:
+    drawn = Drawn([0.9, NEAR - 0.01, 0.9, 0.9, 0.5], {0: "age"}, blind=(2,))
+    assert over(drawn).inpaint(job()).candidate == 3
+    assert drawn.asked == [(38, 5)]
+
+
+def test_later_attempts_ask_for_more_distance(over: Over) -> None:
+    drawn = Drawn([NEAR + 0.01, NEAR + FARTHER + 0.01, 0.99])
+    assert [over(drawn).inpaint(job(attempt=n)).candidate for n in (1, 2, 9)] == [0, 1, 2]
+
+
+def test_who_is_foreseen_too_near_is_not_made(over: Over) -> None:
+    drawn = Drawn([0.1, 0.2, 0.9])
+    assert over(drawn).inpaint(job()).candidate == 2
+    assert drawn.made == [2] or drawn.made == [1, 2]
+    # What is foreseen errs, so it alone does not refuse somebody a little nearer.
+    drawn.foreseen = {2: NEAR - 0.1}
+    assert over(drawn).inpaint(job()).candidate == 2
+
+
+def test_nobody_who_is_taken_unfit_or_like_somebody_else(over: Over) -> None:
+    drawn = Drawn([0.9, 0.8, 0.7, 0.6])
+    assert over(drawn).inpaint(job(taken=(0,), unfit=(1,))).candidate == 2
+    like = 1 - float(towards(0.9) @ towards(0.6))
+    assert like < APART
+    others = towards(0.9)[None]
+    with pytest.raises(Withheld, match="distance from other people"):
+        over(drawn).inpaint(job(others=others))
+    with pytest.raises(Withheld, match="nobody is left"):
+        over(drawn).inpaint(job(taken=(0, 1, 2, 3)))
+
+
+def test_control_strangers_who_passed_in_place_come_first_however_near_their_pictures(over: Over) -> None:
+    drawn = Drawn([0.9, 0.9, 0.2, 0.9], {1: "hat"})
+    assert over(drawn).inpaint(job(kindred=(1, 2, 3))).candidate == 2
+    assert over(drawn).inpaint(job(kindred=(1, 2, 3), taken=(2,))).candidate == 3
+
+
+def test_a_kept_twin_is_made_again_whatever_it_is_like(over: Over) -> None:
+    drawn = Drawn([0.0, 0.9], {0: "age"})
+    assert over(drawn).inpaint(job(prefer=0)).candidate == 0
+    with pytest.raises(Withheld):
+        over(Drawn([0.0], blind=(0,))).inpaint(job(prefer=0))
+
+
+def test_where_nobody_will_do_it_says_what_was_missing_and_stops(over: Over) -> None:
+    drawn = Drawn([0.9] * 500, dict.fromkeys(range(500), "glasses") | {3: "age"})
+    with pytest.raises(Withheld) as raised:
+        over(drawn).inpaint(job())
+    assert raised.value.reason == "no_candidate" and "glasses (39), age (1)" in str(raised.value)
+    assert len(drawn.made) == MOST
+    with pytest.raises(Withheld, match=r"distance from the source \(20\)"):
+        over(Drawn([0.0] * 20)).inpaint(job())
+
+
+def test_vectors_of_another_network_are_not_compared(over: Over) -> None:
+    drawn = Drawn([0.0, 0.9])
+    assert over(drawn).inpaint(job(embedder="vgg-face")).candidate == 0
+    assert drawn.asked == [(-1, 5)], "nor do they name the group"
+
+
+def test_strangers_are_drawn_whoever_has_them_and_however_near(over: Over) -> None:
+    drawn = Drawn([0.0, 0.1, 0.9, 0.9, 0.3], {2: "light"}, blind=(3,))
+    found = over(drawn).strangers(job(taken=(0, 1)), 3)
+    assert [one.candidate for one in found] == [0, 1, 4]
+    assert [one.candidate for one in over(drawn).strangers(job(), 5)] == [0, 1, 4, 2], "the others fill up"
+
+
+def test_strangers_are_looked_for_only_so_long(over: Over) -> None:
+    drawn = Drawn([0.9] * 100, dict.fromkeys(range(100), "light"))
+    assert len(over(drawn).strangers(job(), 8)) == 8
+    assert len(drawn.made) == sampled_inpainter.STRANGERS_MOST

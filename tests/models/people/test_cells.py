@@ -1,0 +1,46 @@
+"""The cells that ship: how many people each holds, and where a kind falls."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from models.people import maps
+from models.people.cells import KIND, place
+
+LEAST = 50
+"""What README promises."""
+
+
+def test_every_cell_that_ships_holds_enough_people() -> None:
+    cells = maps.load().cells
+    assert len(cells) >= 60 and cells.sizes.min() >= LEAST
+    assert cells.sizes.sum() >= 6000
+
+
+@given(arrays.arrays(np.float32, len(KIND), elements=st.floats(-100, 100, width=32)))
+def test_everybody_falls_into_one_cell_of_their_gender(kind: np.ndarray) -> None:
+    cells = maps.load().cells
+    kind = kind.copy()
+    kind[place("female")] = np.clip(abs(kind[place("female")]), 0, 1)
+    found = cells.of(kind)
+    assert 0 <= found < len(cells)
+    assert cells.centres[found, place("female")] == float(kind[place("female")] > 0.5)
+
+
+def test_the_centre_of_a_cell_is_nearly_always_of_that_cell() -> None:
+    cells = maps.load().cells
+    assert np.mean([cells.of(centre) == number for number, centre in enumerate(cells.centres)]) > 0.6
+
+
+def test_children_old_people_dark_skin_glasses_and_beards_have_cells_of_their_own() -> None:
+    centres = maps.load().cells.centres
+    column = {name: centres[:, place(name)] for name in KIND}
+    assert (column["age"] < 12).sum() >= 4 and (column["age"] > 60).sum() >= 4
+    for female in (False, True):
+        of = column["female"] == female
+        assert (of & (column["African"] > 0.5)).any() and (of & (column["East Asian"] > 0.5)).any()
+        assert (of & (column["glasses"] > 0.5)).sum() >= 3
+    assert ((column["beard"] > 0.5) & (column["female"] == 0)).any()

@@ -1,0 +1,79 @@
+"""Who may stand for a cell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.people import maps, rules
+from models.people.cells import KIND, place
+from models.people.maps import REST
+from models.people.meter import LOOKS, VALUES
+
+CELLS = maps.load().cells
+CLEAN = {"covered": 0.0, "hat": 0.0, "uneven": 0.05, "eye_light": 0.9}
+
+
+def at_centre(cell: int, **changes: float) -> tuple[np.ndarray, np.ndarray]:
+    centre = dict(zip(KIND, (float(v) for v in CELLS.centres[cell]), strict=True))
+    glasses = float(centre["glasses"] >= 0.5)
+    seen = {**REST, **{name: centre[name] for name in LOOKS}, "glasses": glasses, **CLEAN, **changes}
+    shares = [centre[name] for name in ("European", "African", "East Asian")]
+    return np.array([[seen[name] for name in VALUES]]), np.array([[*shares, max(1 - sum(shares), 0)]])
+
+
+def fault(cell: int, foreseen: bool = False, **changes: float) -> str:
+    return rules.faults(*at_centre(cell, **changes), CELLS.centres[cell], foreseen)[0]
+
+
+@given(st.integers(0, len(CELLS) - 1), st.booleans())
+def test_who_is_like_the_centre_and_at_rest_may_stand_for_a_cell(cell: int, foreseen: bool) -> None:
+    assert fault(cell, foreseen) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("yaw", 9.0), ("pitch", 9.0), ("mouth", 0.1), ("smile", 0.5), ("eyes", 0.05), ("light", 0.2), ("frown", 0.9),
+        ("raised", 0.7), ("aside", 0.8), ("hat", 0.1), ("uneven", 0.3), ("covered", 0.9),
+    ],
+)  # fmt: skip
+def test_a_face_that_is_not_at_rest_or_not_bare_may_not(name: str, value: float) -> None:
+    for cell in range(0, len(CELLS), 7):
+        assert fault(cell, **{name: value}) == name
+
+
+def test_nobody_of_another_kind_may() -> None:
+    centres = CELLS.centres
+    man = int(np.flatnonzero((centres[:, place("female")] == 0) & (centres[:, place("age")] > 30))[0])
+    woman = int(np.flatnonzero((centres[:, place("female")] == 1) & (centres[:, place("age")] > 30))[0])
+    child = int(np.argmin(centres[:, place("age")]))
+    assert fault(man, age=float(centres[man, place("age")]) + rules.AGE + 1) == "age"
+    assert fault(man, female=0.9) == fault(woman, female=0.1) == fault(man, female=0.4) == "female"
+    assert fault(child, age=rules.ADULT + 1) == "age"
+    bare = int(np.flatnonzero(centres[:, place("glasses")] < 0.2)[0])
+    wearing = int(np.argmax(centres[:, place("glasses")]))
+    assert fault(bare, glasses=0.9) == fault(wearing, glasses=0.0) == fault(bare, glasses=0.2) == "glasses"
+    assert fault(wearing, eye_light=0.3) == "eye_light" and fault(bare, eye_light=0.3) == ""
+    values, shares = at_centre(bare)
+    assert rules.faults(values, np.roll(np.round(shares), 1, axis=1), centres[bare]) == ["group"]
+
+
+def test_light_beyond_what_skin_has_tells_nothing() -> None:
+    pale = int(np.argmax(CELLS.centres[:, place("ita")]))
+    assert fault(pale, ita=88.0) == ""
+    assert fault(pale, ita=10.0) == "ita"
+
+
+def test_a_fringe_that_is_wanted_may_cover_the_face() -> None:
+    fringe = int(np.argmax(CELLS.centres[:, place("fringe")]))
+    bare = int(np.argmin(CELLS.centres[:, place("fringe")]))
+    assert fault(fringe, covered=0.12) == "" and fault(bare, covered=0.12) == "covered"
+
+
+def test_what_is_foreseen_may_be_off_more_but_not_by_any_amount() -> None:
+    centre = float(CELLS.centres[0, place("age")])
+    assert fault(0, age=centre + rules.AGE * 1.2) == "age" and fault(0, True, age=centre + rules.AGE * 1.2) == ""
+    assert fault(0, True, age=centre + rules.AGE * 2) == "age"

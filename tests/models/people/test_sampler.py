@@ -1,0 +1,75 @@
+"""The sampler of people: what the same numbers give, and that its people are of their cell."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.interfaces.people import Person, Sampler
+from models.people import maps, sampler
+from models.people.cells import place
+from models.people.sampler import candidate_of, parts_of
+from tests.contracts import support
+
+PEOPLE = 6
+
+
+@pytest.fixture(scope="module")
+def made() -> Any:
+    return support.load("sampler", "linear-people")
+
+
+def first(made: Sampler, cell: int, seed: int, count: int) -> list[int]:
+    return [candidate for candidate, _ in itertools.islice(made.propose(cell, seed), count)]
+
+
+@given(st.integers(0, 500), st.integers(0, 2**32 - 1), st.integers(0, 2**10 - 1))
+def test_a_number_holds_cell_key_and_draw(cell: int, key: int, number: int) -> None:
+    candidate = candidate_of(cell, key, number)
+    assert parts_of(candidate) == (cell, key, number) and 0 < candidate < 2**63
+
+
+def test_one_cell_and_one_seed_give_the_same_people_whoever_asks(made: Any) -> None:
+    """To the byte, also in another process, which knows nothing but the number."""
+    assert isinstance(made, Sampler)
+    (candidate,) = first(made, 3, 77, 1)
+    again = sampler.LinearSampler()
+    assert first(again, 3, 77, 1) == [candidate]
+    one, other = made.person(candidate), again.person(candidate)
+    assert np.array_equal(one.picture, other.picture) and np.array_equal(one.embedding, other.embedding)
+    assert np.array_equal(made.latent(candidate), again.latent(candidate))
+    assert len({*first(made, 3, 77, 1), *first(made, 3, 78, 1), *first(made, 4, 77, 1)}) == 3
+
+
+def test_people_are_measured_against_their_cell_and_most_of_the_promising_are_fit(made: Any) -> None:
+    cells = maps.load().cells
+    wanted = {int(np.argmin(cells.centres[:, place("age")])), int(np.argmax(cells.centres[:, place("African")]))}
+    found: list[tuple[int, Person]] = []
+    for cell in wanted:
+        found += [(cell, one) for n in first(made, cell, 5, PEOPLE) if (one := made.person(n)) is not None]
+    fit = [(cell, one) for cell, one in found if not one.fault]
+    assert len(fit) >= 0.25 * len(wanted) * PEOPLE
+    age = support.load("age_gender", "dlib-age-gender")
+    for cell, one in fit:
+        face = support.load("detector", "retinaface-mobilenet").detect([one.picture])[0][0]
+        years, female = age.estimate([one.picture], [face])[0]
+        assert abs(years - cells.centres[cell, place("age")]) < 8
+        assert (female > 0.5) == bool(cells.centres[cell, place("female")]) or years < 16
+        assert one.picture.flags.writeable is False
+
+
+def test_people_of_one_cell_are_different_people(made: Any) -> None:
+    some = [vector for _, vector in itertools.islice(made.propose(2, 9), 40)]
+    near = np.array(some) @ np.array(some).T
+    # Foreseen embeddings lie nearer to one another than measured ones.
+    assert np.median(near[np.triu_indices(len(some), 1)]) < 0.75
+
+
+def test_hundreds_can_be_asked_for(made: Any) -> None:
+    numbers = [candidate for candidate, _ in made.propose(1, 1)]
+    assert len(numbers) == len(set(numbers)) == sampler.MOST_DRAWS

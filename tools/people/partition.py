@@ -1,0 +1,120 @@
+"""Parts measured people into cells of at least K: a regression tree over what people look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.people.cells import KIND, Cells
+
+UNITS = {
+    "age": 3.0,
+    "female": 0.2,
+    "ita": 14.0,
+    "beard": 0.25,
+    "glasses": 0.25,
+    "fringe": 0.35,
+    "crown": 0.35,
+    "length": 0.3,
+    "shade": 0.25,
+    "warmth": 0.3,
+    "European": 0.22,
+    "African": 0.22,
+    "East Asian": 0.22,
+}
+"""How much of each axis weighs the same: a part is split where that lowers the squared differences most."""
+FIRST = "female"
+"""The axis of the first split, at one half: nobody's twin is of another gender."""
+
+
+@dataclass
+class _Tree:
+    axis: list[int] = field(default_factory=list)
+    bound: list[float] = field(default_factory=list)
+    lower: list[int] = field(default_factory=list)
+    upper: list[int] = field(default_factory=list)
+    centres: list[NDArray[np.float64]] = field(default_factory=list)
+
+
+def part(kinds: NDArray[np.floating], least: int) -> Cells:
+    """Part people into cells.
+
+    Args:
+        kinds: (n, len(KIND)) what they look like.
+        least: K, how many of them each cell holds at least.
+
+    Returns:
+        The cells; their centres are medians, the gender of a centre is certain.
+
+    Raises:
+        ValueError: Fewer people than two cells need are of one gender.
+    """
+    first = KIND.index(FIRST)
+    female = kinds[:, first] >= 0.5
+    if min(female.sum(), (~female).sum()) < least:
+        raise ValueError(f"Each gender needs at least {least} measured people.")
+    scaled = kinds / np.array([UNITS[name] for name in KIND])
+    tree = _Tree()
+    root = _node(tree, first, 0.5)
+    for side, members in ((tree.lower, ~female), (tree.upper, female)):
+        side[root] = _grow(tree, kinds, scaled, np.flatnonzero(members), least)
+    return Cells(
+        np.array(tree.axis, np.int64),
+        np.array(tree.bound, np.float32),
+        np.array(tree.lower, np.int64),
+        np.array(tree.upper, np.int64),
+        np.array(tree.centres, np.float32),
+    )
+
+
+def _node(tree: _Tree, axis: int, bound: float) -> int:
+    tree.axis.append(axis)
+    tree.bound.append(bound)
+    tree.lower.append(-1)
+    tree.upper.append(-1)
+    return len(tree.axis) - 1
+
+
+def _grow(
+    tree: _Tree, kinds: NDArray[np.floating], scaled: NDArray[np.floating], members: NDArray[np.int64], least: int
+) -> int:
+    axis, bound = _best_split(kinds, scaled, members, least)
+    node = _node(tree, axis, bound)
+    if axis < 0:
+        centre = np.median(kinds[members], axis=0).astype(np.float64)
+        female = KIND.index(FIRST)
+        centre[female] = float(centre[female] >= 0.5)
+        tree.lower[node], tree.upper[node] = len(tree.centres), len(members)
+        tree.centres.append(centre)
+        return node
+    low = kinds[members, axis] <= bound
+    tree.lower[node] = _grow(tree, kinds, scaled, members[low], least)
+    tree.upper[node] = _grow(tree, kinds, scaled, members[~low], least)
+    return node
+
+
+def _best_split(
+    kinds: NDArray[np.floating], scaled: NDArray[np.floating], members: NDArray[np.int64], least: int
+) -> tuple[int, float]:
+    """(axis, bound) of the split that lowers the squared differences within both parts most; axis -1 for none."""
+    best, chosen = 0.0, (-1, 0.0)
+    count = len(members)
+    if count < 2 * least:
+        return chosen
+    sizes = np.arange(1, count)
+    for axis in range(kinds.shape[1]):
+        order = members[np.argsort(kinds[members, axis], kind="stable")]
+        rows = scaled[order] - scaled[order].mean(axis=0)
+        sums = np.cumsum(rows, axis=0)[:-1]
+        # Of centred rows, both parts' sums are each other's negative.
+        gained = (sums**2).sum(axis=1) * (1 / sizes + 1 / (count - sizes))
+        here = kinds[order, axis]
+        able = (sizes >= least) & (count - sizes >= least) & (here[1:] > here[:-1])
+        if not able.any():
+            continue
+        cut = int(np.argmax(np.where(able, gained, -1.0)))
+        if gained[cut] > best:
+            best, chosen = float(gained[cut]), (axis, float(np.float32((here[cut] + here[cut + 1]) / 2)))
+    return chosen
