@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluation.metrics.adversary import reidentified
+from tasks.evaluation.metrics.adversary import attributes, reidentified, reversal
+from tasks.evaluation.metrics.bands import Groups
 from tasks.evaluation.metrics.clip import Clip
 from tasks.evaluation.metrics.definition import Numbers
 from tasks.evaluation.metrics.faces import Faces
@@ -59,13 +60,14 @@ def gather(clips: Sequence[Clip], embedder: str, anonymized: bool) -> Faces:
     )
 
 
-def attack(clips: Sequence[Clip], embedder: str, threshold: float) -> Attack:
+def attack(clips: Sequence[Clip], embedder: str, threshold: float, groups: Groups | None = None) -> Attack:
     """Attack all clips at once: the gallery is all originals, those without a result included.
 
     Args:
         clips: the clips.
         embedder: name of the network.
         threshold: cosine distance under which it takes two faces for one person.
+        groups: labels by hand, for the attacker who goes by attributes alone.
 
     Returns:
         What it finds.
@@ -80,6 +82,8 @@ def attack(clips: Sequence[Clip], embedder: str, threshold: float) -> Attack:
     for k, figure in rates.items():
         numbers[identification.RATES[k], embedder] = replace(figure, original=baseline[k].value)
     numbers |= reidentified.numbers(clips, original, anonymized, embedder, threshold)
+    numbers |= reversal.numbers(original, anonymized, embedder)
+    numbers |= attributes.beyond(clips, original, anonymized, found, groups or Groups(), embedder)
     least = identification.worst(before, original.person)
     numbers[identification.WORST, embedder] = replace(
         identification.worst(found, anonymized.person), original=least.value

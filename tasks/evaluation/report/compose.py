@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tasks.evaluation.metrics import per_file
+from tasks.evaluation.metrics.adversary import attributes
+from tasks.evaluation.metrics.bands import Groups
 from tasks.evaluation.metrics.clip import Clip
 from tasks.evaluation.metrics.definition import Figure, Numbers
 from tasks.evaluation.metrics.privacy import Attack
@@ -34,6 +36,7 @@ class Facts:
         unexamined: anonymized files that belong to no original, and of which no manifest says whose they are.
         other_inputs: anonymized files of inputs that were not evaluated.
         labelled: whether labels say who is who.
+        groups: apparent groups as labelled by hand.
     """
 
     title: str
@@ -46,6 +49,7 @@ class Facts:
     unexamined: int = 0
     other_inputs: int = 0
     labelled: bool = False
+    groups: Groups = field(default_factory=Groups)
 
 
 def compose(
@@ -76,6 +80,7 @@ def compose(
     privacy: Numbers = {}
     for one in attacks:
         privacy |= one.numbers
+    privacy |= attributes.numbers(clips, facts.groups)
     held = adversaries or {}
     outcome, said = verdict.of_dataset(
         pages, attacks, facts.unexamined, recognised_by_outsiders(held), facts.other_inputs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.embedding.vectors import unit
-from tasks.evaluation.metrics.adversary import reidentified
+from tasks.evaluation.metrics.adversary import attributes, reidentified, reversal
 from tasks.evaluation.metrics.clip import Clip, reduce
 from tasks.evaluation.metrics.definition import Figure
 from tasks.evaluation.metrics.identity import identification, linkage, verification
@@ -73,7 +73,8 @@ def test_keys_have_the_embedder_as_variant_and_every_attack_is_there() -> None:
     assert {variant for _, variant in found.numbers} == {"fake"}
     expected = {*identification.RATES.values(), identification.MEDIAN_RANK, identification.MEAN_RANK, parrot.PARROT}
     expected |= {*verification.TAR.values(), linkage.SAME_PERSON, linkage.SHARED_TWIN, identification.WORST}
-    expected |= {reidentified.EXPLAINED, reidentified.EXCESS}
+    expected |= {reidentified.EXPLAINED, reidentified.EXCESS, *attributes.BEYOND.values()}
+    expected |= {definition for table in reversal.DEFINITIONS for definition in table.values()}
     assert {definition for definition, _ in found.numbers} == expected
 
 
