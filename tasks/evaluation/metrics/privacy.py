@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ class Attack:
         cmc, cmc_originals: (people,) cumulative match of anonymized faces, and of originals against the other
             originals.
         matches: different people with anonymized clips that match.
+        named: person -> share of the faces of their results that are named rightly. Identifying.
     """
 
     embedder: str
@@ -38,6 +39,7 @@ class Attack:
     cmc_originals: NDArray[np.float64]
     roc: Roc
     matches: tuple[Match, ...]
+    named: Mapping[int, float] = field(default_factory=dict, repr=False)
 
 
 def gather(clips: Sequence[Clip], embedder: str, anonymized: bool) -> Faces:
@@ -111,4 +113,14 @@ def attack(clips: Sequence[Clip], embedder: str, threshold: float, groups: Group
         identification.cmc(before, people),
         verification.roc(trials),
         links.matches,
+        _named(found, anonymized),
     )
+
+
+def _named(ranks: NDArray[np.int64], anonymized: Faces) -> dict[int, float]:
+    known = ranks > 0
+    people, which = np.unique(anonymized.person[known], return_inverse=True)
+    shares = np.bincount(which, ranks[known] == 1, len(people)) / np.maximum(
+        np.bincount(which, minlength=len(people)), 1
+    )
+    return dict(zip(people.tolist(), shares.tolist(), strict=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tasks.evaluation.metrics import per_file
+from tasks.evaluation.metrics import group_kept, per_file
 from tasks.evaluation.metrics.adversary import attributes
 from tasks.evaluation.metrics.bands import Groups
 from tasks.evaluation.metrics.clip import Clip
@@ -17,7 +17,7 @@ from tasks.evaluation.metrics.usefulness import mouth_eye_aperture
 from tasks.evaluation.report import verdict
 from tasks.evaluation.report.adversaries import headlines as headlines_of_adversaries
 from tasks.evaluation.report.adversaries import recognised_by_outsiders, reidentification
-from tasks.evaluation.report.content import Chart, Content, Page, Series
+from tasks.evaluation.report.content import Chart, Content, KindRow, Page, Series
 from tasks.evaluation.report.pages import lines
 from tasks.evaluation.report.scope import LIMITS, METHOD
 
@@ -59,6 +59,7 @@ def compose(
     pages: Sequence[Page],
     overall: Numbers | None = None,
     adversaries: Numbers | None = None,
+    kinds: Sequence[KindRow] = (),
 ) -> Content:
     """Put a report together.
 
@@ -69,6 +70,7 @@ def compose(
         pages: one for each anonymized file.
         overall: numbers of what the dataset is good for that are no means of files'.
         adversaries: what an outsider and an insider find.
+        kinds: what became of each kind of people.
 
     Returns:
         The report.
@@ -77,6 +79,7 @@ def compose(
     people = [clip.person for clip in there]
     useful = per_file.over([clip.usefulness for clip in there], people)
     own = per_file.over([clip.privacy for clip in there], people)
+    useful |= group_kept.of(clips, facts.groups)
     privacy: Numbers = {}
     for one in attacks:
         privacy |= one.numbers
@@ -109,6 +112,7 @@ def compose(
         reviewer=facts.reviewer,
         adversaries=tuple(lines(held)),
         excess=excess,
+        kinds=tuple(kinds),
     )
 
 
