@@ -84,7 +84,7 @@ def attack(clips: Sequence[Clip], embedder: str, threshold: float, groups: Group
     for k, figure in rates.items():
         numbers[identification.RATES[k], embedder] = replace(figure, original=baseline[k].value)
     numbers |= reidentified.numbers(clips, original, anonymized, embedder, threshold)
-    numbers |= reversal.numbers(original, anonymized, embedder)
+    numbers |= reversal.numbers(original, anonymized.take(_seen(clips, anonymized)), embedder)
     numbers |= attributes.beyond(clips, original, anonymized, found, groups or Groups(), embedder)
     least = identification.worst(before, original.person)
     numbers[identification.WORST, embedder] = replace(
@@ -115,6 +115,15 @@ def attack(clips: Sequence[Clip], embedder: str, threshold: float, groups: Group
         links.matches,
         _named(found, anonymized),
     )
+
+
+def _seen(clips: Sequence[Clip], anonymized: Faces) -> NDArray[np.bool_]:
+    """(n,) faces of people of whom a face is seen in the result: a place without one teaches nothing."""
+    seen = {
+        (clip.index, person) for clip in clips for person, looks in clip.result_looks.items() if np.isfinite(looks[0])
+    }
+    keys = zip(anonymized.clip.tolist(), anonymized.person.tolist(), strict=True)
+    return np.array([key in seen for key in keys], np.bool_)
 
 
 def _named(ranks: NDArray[np.int64], anonymized: Faces) -> dict[int, float]:

@@ -43,7 +43,8 @@ def _definition(name: str, title: str, how: str, k: int) -> Definition:
         Better.LOWER,
         f"{how} People are dealt into {FOLDS} parts; those of one part, and people without a result, are who there is "
         f"to choose from, and only the other parts were learnt from. How often the true person is among the first {k}, "
-        "by the mean embedding of a file; every person counts the same.",
+        "by the mean embedding of a file; every person counts the same. Without labels, a person in several originals "
+        "may be learnt from, too, and the share is too high.",
         _SOURCE,
     )
 

@@ -29,8 +29,8 @@ KEPT = (
 )
 """What the table says of usefulness: speech, and how well the kind itself is kept."""
 COLUMNS = ("Speech kept", "Age differs by, years", "Same gender", "Tone differs by, degrees")
-NOT_READ = "not read"
-_LAST = (sys.maxsize, NOT_READ)
+NOT_READ, NOT_LABELLED = "not read", "not labelled"
+_GROUP = "group"
 _MOST = 0.5
 """A person counts as named above this share of the faces of their results."""
 
@@ -48,9 +48,10 @@ def table(files: Sequence[tuple[Clip, Page | None]], named: Mapping[int, float],
     """
     rows: list[KindRow] = []
     for by, of in _kinds_of_people([clip for clip, _ in files], groups):
+        last = (sys.maxsize, NOT_LABELLED if by == _GROUP else NOT_READ)
         found: dict[tuple[int, str], list[tuple[Clip, Page | None]]] = {}
         for one in files:
-            found.setdefault(of.get(one[0].person, _LAST), []).append(one)
+            found.setdefault(of.get(one[0].person, last), []).append(one)
         rows += [_row(by, kind, found[place, kind], named) for place, kind in sorted(found)]
     return tuple(rows)
 
@@ -112,7 +113,7 @@ def _kinds_of_people(clips: Sequence[Clip], groups: Groups) -> list[tuple[str, d
         found.append((by, {person: (place, names[place]) for person, place in places if place != bands.UNKNOWN}))
     labels = sorted(set(groups.people.values()))
     if labels:
-        found.append(("group", {person: (labels.index(label), label) for person, label in groups.people.items()}))
+        found.append((_GROUP, {person: (labels.index(label), label) for person, label in groups.people.items()}))
     return found
 
 

@@ -70,7 +70,7 @@ def test_a_person_is_of_one_kind_in_all_their_files() -> None:
 def test_groups_are_there_where_a_person_labelled_them() -> None:
     files = [(one, page(one)) for one in (file(n, MAN) for n in range(3))]
     table = rows(files, {}, Groups({0: "b", 1: "a"}))
-    assert [key for key in table if key.startswith("group")] == ["group a", "group b", f"group {by_kind.NOT_READ}"]
+    assert [key for key in table if key.startswith("group")] == ["group a", "group b", "group not labelled"]
     assert by_kind.table([], {}, NONE) == ()
 
 
