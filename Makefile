@@ -52,8 +52,18 @@ browser:
 		echo "chromium and chromedriver are missing: the report's browser tests will be skipped."; \
 	fi
 
+# One network that evaluations use is published on npm alone.
+.PHONY: npm
+npm:
+	@if command -v npm >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends npm; \
+	else \
+		echo "npm is missing; it fetches a network that evaluations use. Install it (it comes with Node.js)."; exit 1; \
+	fi
+
 .PHONY: test-tools
-test-tools: setup $(VENV)/.ready-torch browser
+test-tools: setup $(VENV)/.ready-torch browser npm
 	$(BIN)/anonflow models pull demo-clip retinaface-pytorch
 	$(BIN)/anonflow models pull --profile evaluation
 

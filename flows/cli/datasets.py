@@ -88,6 +88,7 @@ def _defined(name: str, source: str, destination: str, settings: Settings, perso
     profiles.roles(settings)
     named(settings.recipe, "video")
     who.who_is_who(person, people)
+    who.groups((), people)
     here, there, table = (
         value if not value or "://" in value else str(Path(value).absolute()) for value in (source, destination, people)
     )

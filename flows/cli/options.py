@@ -43,7 +43,9 @@ TimeLimit = Annotated[
     float, typer.Option(help="Seconds of work per second of a video (half an hour at least); 0 for any number.")
 ]
 Person = Annotated[str, typer.Option(metavar="REGEX", help="On an original's path; its first group names the person.")]
-People = Annotated[str, typer.Option(metavar="CSV", help="Table with columns file, person.")]
+People = Annotated[
+    str, typer.Option(metavar="CSV", help="Table with columns file, person; where labelled also group, result_group.")
+]
 Others = Annotated[
     str,
     typer.Option(

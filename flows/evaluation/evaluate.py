@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.dataset.store_layout import evaluation_of
-from flows.evaluation import counts
+from flows.evaluation import counts, groups
 from flows.evaluation.adversaries import numbers as adversary_numbers
 from flows.evaluation.measure import Measurer
 from flows.evaluation.pair_work import Looked, Told, Work
@@ -30,6 +30,7 @@ from tasks.evaluation.metrics.picture.frechet import FRECHET
 from tasks.evaluation.report import compose, folder, page
 from tasks.evaluation.report.compose import Facts
 from tasks.evaluation.report.content import Content
+from tasks.evaluation.report.tables import by_kind
 from tasks.evaluation.report.verdict import Limits
 
 log = logging.getLogger("anonflow")
@@ -156,11 +157,12 @@ def _concluded(
     looked, others = looked[: len(pairing.pairs)], looked[len(pairing.pairs) :]
     clips = [one.clip for one in looked]
     embedded = [clip for clip in clips if clip.originals]
+    labels = groups.of(pairing)
     attacks: list[privacy.Attack] = []
     if any(clip.shared for clip in embedded):
         for name, limit in limits.items():
             check_cancelled()
-            attacks.append(privacy.attack(embedded, name, limit.far_1))
+            attacks.append(privacy.attack(embedded, name, limit.far_1, labels))
     adversaries = adversary_numbers(pairing, looked, others, limits, check_cancelled)
     shown = [one.page for one in looked if one.page is not None]
     facts = Facts(
@@ -179,9 +181,12 @@ def _concluded(
         unexamined=pairing.strangers,
         other_inputs=pairing.other_inputs,
         labelled=pairing.unlabelled < pairing.people,
+        groups=labels,
     )
     overall = {} if faces is None else {(FRECHET, ""): faces}
-    return compose.compose(facts, clips, attacks, shown, overall, adversaries)
+    named = next((one.named for one in attacks if one.embedder == facts.independent), {})
+    kinds = by_kind.table([(one.clip, one.page) for one in looked], named, labels)
+    return compose.compose(facts, clips, attacks, shown, overall, adversaries, kinds)
 
 
 def _limits(settings: Settings) -> dict[str, Limits]:

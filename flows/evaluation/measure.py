@@ -36,7 +36,7 @@ from tasks.evaluation.measure.pairing import same_time
 from tasks.evaluation.measure.records import Measured
 from tasks.evaluation.report.sheet import sheet
 
-_ROLES = ("detector", "confirming_detector", "landmarker", "embedder", "attackers", "age_gender",
+_ROLES = ("detector", "confirming_detector", "landmarker", "embedder", "attackers", "age_gender", "second_reader",
           "emotion", "quality")  # fmt: skip
 
 
@@ -69,6 +69,7 @@ def instruments(settings: Settings) -> Instruments:
         same=calibration(people).eer_distance,
         attackers=tuple(profiles.load_role(settings, "attackers")),
         age_gender=one("age_gender"),
+        second_reader=one("second_reader"),
         emotion=one("emotion"),
         quality=one("quality"),
         features=one("features") if "features" in profiles.roles(settings) else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from flows.evaluation import copies, results, who
@@ -28,6 +28,8 @@ class Pair:
             (`flows.manifest.rows.Evidence`); None when it does not.
         other: Whether it is not one of the originals, but another picture of a person.
         copies: Other originals with the same content and the same anonymized file, or with none like this one.
+        group: Apparent group of its person as labelled by hand, "" without a label or where copies differ.
+        result_group: The same of the person in its result.
     """
 
     ordinal: int
@@ -38,6 +40,8 @@ class Pair:
     surroundings: float | None = None
     other: bool = False
     copies: tuple[Job, ...] = field(default=(), repr=False)
+    group: str = field(default="", repr=False)
+    result_group: str = field(default="", repr=False)
 
     @property
     def picture(self) -> bool:
@@ -97,7 +101,7 @@ def pair_up(
         anonymized: Address of the anonymized files.
         key: Makes keyed ids.
         person: Regular expression on the path of an original, whose first group names the person.
-        people: CSV table with columns file, person.
+        people: CSV table with columns file, person, and as one likes group, result_group.
         others: Address of more pictures of people, who are named in the same way by their paths below it.
 
     Returns:
@@ -115,6 +119,8 @@ def pair_up(
     labels = who.labels([job.name for job in ours], [job.name for job in more], person, people)
     found = results.match(ours, theirs, anonymized, key)
     same = copies.contents(ours)
+    groups = who.groups([job.name for job in ours], people)
+    group_of = _of_contents([group or None for group, _ in groups], same)
     ours_labels = _of_contents(labels[: len(ours)], same)
     numbers: dict[str, int] = {}
     # No label holds a null character, so that an unnamed content is a person of its own.
@@ -132,6 +138,8 @@ def pair_up(
             bool(ours_labels[group[0]]),
             found.surroundings.get(group[0]),
             copies=tuple(ours[n] for n in group[1:]),
+            group=group_of[group[0]] or "",
+            result_group=_agreed(groups[n][1] for n in group) or "",
         )
         for group in _together(found, same)
     )
@@ -157,7 +165,13 @@ def _of_contents(labels: Sequence[str | None], same: Sequence[int]) -> list[str 
     given: dict[int, set[str]] = {}
     for label, first in zip(labels, same, strict=True):
         given.setdefault(first, set()).update({label} if label else ())
-    return [next(iter(given[first])) if len(given[first]) == 1 else None for first in same]
+    return [_agreed(given[first]) for first in same]
+
+
+def _agreed(labels: Iterable[str]) -> str | None:
+    """The one label among these; None without any, and where they differ."""
+    given = {label for label in labels if label}
+    return next(iter(given)) if len(given) == 1 else None
 
 
 def _together(found: Results, same: Sequence[int]) -> list[list[int]]:

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from flows.run.sources import read
 from infra.errors import UsageError
 
+MOST_GROUPS, LONGEST_GROUP = 24, 40
+"""Different labels of groups, and letters of one; more are likely names of people."""
+
 
 def labels(names: Sequence[str], more: Sequence[str], person: str, people: str) -> list[str | None]:
     """Return the label of each file: that of the table, else what the pattern finds.
@@ -67,15 +70,48 @@ def who_is_who(person: str, people: str) -> tuple[re.Pattern[str] | None, dict[s
     return pattern, {}
 
 
+def groups(names: Sequence[str], people: str) -> list[tuple[str, str]]:
+    """Return the apparent groups that a person labelled by hand.
+
+    Args:
+        names: Paths of the originals.
+        people: Address of the CSV table, may be empty; its columns `group` and `result_group` may be missing.
+
+    Returns:
+        For each original (group of its person, group of the person in its result), "" where there is no label.
+
+    Raises:
+        UsageError: For an unusable table, and where its labels can be no groups: these are shown in the report, so that
+            names of people must not be among them.
+    """
+    table: dict[str, tuple[str, str]] = {}
+    for row in _rows(people) if people else []:
+        labels = ((row.get("group") or "").strip(), (row.get("result_group") or "").strip())
+        if table.setdefault(row["file"], labels) != labels:
+            raise UsageError("The table of --people gives two groups for one file; keep one of the two lines.")
+    found = {label for labels in table.values() for label in labels if label}
+    if len(found) > MOST_GROUPS or any(len(label) > LONGEST_GROUP for label in found):
+        raise UsageError(
+            f"The columns group and result_group of --people hold {len(found)} different labels, which the report "
+            f"would show. Give at most {MOST_GROUPS} of at most {LONGEST_GROUP} letters each, and no names of people."
+        )
+    return [table.get(name, ("", "")) for name in names]
+
+
 def _table(address: str) -> dict[str, str]:
-    try:
-        reader = csv.DictReader(io.StringIO(read(address).decode("utf-8-sig")))
-    except (OSError, UnicodeDecodeError):
-        raise UsageError("The table of --people cannot be read.") from None
-    if not {"file", "person"} <= set(reader.fieldnames or ()):
-        raise UsageError("The table of --people needs the columns file and person.")
     table: dict[str, str] = {}
-    for row in reader:
+    for row in _rows(address):
         if table.setdefault(row["file"], row["person"]) != row["person"]:
             raise UsageError("The table of --people names two people for one file; keep one of the two lines.")
     return table
+
+
+def _rows(address: str) -> list[dict[str, str]]:
+    try:
+        reader = csv.DictReader(io.StringIO(read(address).decode("utf-8-sig")))
+        rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise UsageError("The table of --people cannot be read.") from None
+    if not {"file", "person"} <= set(reader.fieldnames or ()):
+        raise UsageError("The table of --people needs the columns file and person.")
+    return rows

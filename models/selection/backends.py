@@ -94,6 +94,7 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "deepface-age-gender": Backend(
             "models.attributes.deepface_age_gender:DeepFaceAgeGender", ("deepface-age", "deepface-gender")
         ),
+        "faceres": Backend("models.attributes.faceres:FaceRes", ("faceres", "faceres-bin")),
     },
     "emotion": {
         "facex": Backend("models.attributes.emotion:FacexEmotion", ("emotion",)),
@@ -183,6 +184,8 @@ _EVALUATION: dict[str, Role] = {
     )
 } | {
     "attackers": Role("embedder", ("facenet", "dlib-resnet", "sface", "arcface")),
+    # Whoever chose twins by age and gender would find them kept; this network never chose any.
+    "second_reader": Role("age_gender", ("faceres",)),
     "quality": Role("quality", ("niqe",)),
 }
 PROFILES: dict[str, dict[str, Role]] = {

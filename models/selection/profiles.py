@@ -88,13 +88,16 @@ def roles(settings: Settings) -> dict[str, Role]:
         Role name -> role.
 
     Raises:
-        UsageError: A name is unknown, a role may not be changed (the audit's), or fewer than two judges would be left.
+        UsageError: A name is unknown, a role may not be changed (the audit's), a backend only reads results, or fewer
+            than two judges would be left.
     """
     found = dict(profile(settings.profile))
     for role, name in settings.backends:
         if role not in CHOOSABLE:
             raise UsageError(f"The backend of {role!r} cannot be chosen; these can: {', '.join(CHOOSABLE)}.")
         backend(CHOOSABLE[role], name)
+        if name in PROFILES.get("evaluation", {}).get("second_reader", _NOBODY).backends:
+            raise UsageError(f"{name} reads results in `anonflow evaluate`, so it makes none; choose another {role}.")
         found[role] = Role(CHOOSABLE[role], (name,))
     making = {name for role in ("detector", "embedder") for name in found.get(role, _NOBODY).backends}
     for role, least in (("confirming_detector", 1), ("audit_detector", 1), ("audit_embedders", 2)):

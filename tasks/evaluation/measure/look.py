@@ -34,6 +34,8 @@ from tasks.records import Tracks
 
 SAMPLED = 24
 """Rows of each person on which age, gender, emotion, skin and the quality of the picture are looked at."""
+LOOKS = 5
+"""Numbers in `Side.looks` before the emotions."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Instruments:
         landmarker: frames faces, too, as embedders see them.
         people: embedder that tells who is who within a file.
         same: cosine distance up to which two tracks are one person.
+        second_reader: reads age and gender, and took no part in any result.
     """
 
     detector: Detector
@@ -53,6 +56,7 @@ class Instruments:
     same: float
     attackers: tuple[Embedder, ...]
     age_gender: AgeGender
+    second_reader: AgeGender
     emotion: Emotion
     quality: Quality
     features: Features | None = None
@@ -66,7 +70,7 @@ class Side:
         vectors: one (D,) per attacker.
         figures: (11,), see `figures.figures`.
         shapes: (52,).
-        looks: (3 + emotions,) age, female, skin, emotions.
+        looks: (LOOKS + emotions,) age, female, skin, age and female by the second reader, emotions.
         quality: of the picture.
         aligned: crop by the original's mesh, empty where there is none.
         unrest: see `flicker.Flicker`.
@@ -171,7 +175,7 @@ class Looker:
         """
         vectors = tuple(attacker.embed([image], [face])[0] for attacker in self._tools.attackers)
         numbers, shapes = np.full(11, np.nan, np.float32), np.full(52, np.nan, np.float32)
-        looks = np.full(3 + len(self._tools.emotion.labels), np.nan, np.float32)
+        looks = np.full(LOOKS + len(self._tools.emotion.labels), np.nan, np.float32)
         if place is not None and place.meshed:
             mesh = _mesh(place)
             numbers = figures.figures(mesh, image.shape[1], image.shape[0]).astype(np.float32)
@@ -179,7 +183,8 @@ class Looker:
         if closely and place is not None:
             looks[:2] = self._tools.age_gender.estimate([image], [face])[0]
             looks[2] = skin.measure(image, place.track.mesh[place.row])[0] if place.meshed else np.nan
-            looks[3:] = self._tools.emotion.estimate([image], [face])[0]
+            looks[3:5] = self._tools.second_reader.estimate([image], [face])[0]
+            looks[LOOKS:] = self._tools.emotion.estimate([image], [face])[0]
         rating, texture = float("nan"), None
         # By the box of the original on both sides, so that the same pixels are rated.
         if closely and place is not None and still is not None:

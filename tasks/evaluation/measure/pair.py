@@ -22,7 +22,7 @@ from tasks.evaluation.measure.records import Measured
 from tasks.evaluation.measure.table import table
 from tasks.records import Scene, Tracks
 
-VERSION = 7
+VERSION = 8
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class Measured:
         unrest: (2, n) grey levels.
         age: (2, n) years.
         female: (2, n) probability.
+        age_second, female_second: (2, n) the same by the second reader.
         emotion: (2, n, 7).
         skin: (2, n) degrees of ITA.
         psnr: (m,) decibels, away from all faces, of each frame looked at.
@@ -64,6 +65,8 @@ class Measured:
     unrest: Floats
     age: Floats
     female: Floats
+    age_second: Floats
+    female_second: Floats
     emotion: Floats
     skin: Floats
     psnr: Floats
@@ -94,6 +97,8 @@ class Measured:
             unrest=both,
             age=both,
             female=both,
+            age_second=both,
+            female_second=both,
             emotion=np.zeros((2, 0, 7), np.float32),
             skin=both,
             psnr=none,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.interfaces.capabilities import Floats
-from tasks.evaluation.measure.look import Instruments, Row, Side
+from tasks.evaluation.measure.look import LOOKS, Instruments, Row, Side
 from tasks.evaluation.measure.records import Measured
 
 
@@ -40,7 +40,7 @@ def table(
     frame = np.array([row.frame for row in rows], np.int64)
     shapes = _stack(rows, lambda side: side.shapes, 52)
     numbers = _stack(rows, lambda side: side.figures, 11)
-    looks = _stack(rows, lambda side: side.looks, 3 + len(tools.emotion.labels))
+    looks = _stack(rows, lambda side: side.looks, LOOKS + len(tools.emotion.labels))
     vectors = {
         attacker.name: _stack(rows, lambda side, k=k: side.vectors[k], attacker.dimension)  # type: ignore[misc]
         for k, attacker in enumerate(tools.attackers)
@@ -66,7 +66,9 @@ def table(
         age=looks[:, :, 0],
         female=looks[:, :, 1],
         skin=looks[:, :, 2],
-        emotion=looks[:, :, 3:],
+        age_second=looks[:, :, 3],
+        female_second=looks[:, :, 4],
+        emotion=looks[:, :, LOOKS:],
         psnr=np.array([ratio[0] for ratio in ratios], np.float32),
         ssim=np.array([ratio[1] for ratio in ratios], np.float32),
         quality=_single(rows, lambda side: side.quality),

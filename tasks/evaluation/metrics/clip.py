@@ -43,6 +43,7 @@ class Clip:
             of the file means.
         looks: person -> (3,) apparent age in years, probability of female, skin tone in degrees of ITA, medians over
             the original's faces, NaN where not measured.
+        result_looks: the same of the result; nothing where there is none.
     """
 
     index: int
@@ -63,6 +64,7 @@ class Clip:
     anonymized: Mapping[str, Faces]
     clear: bool
     looks: Mapping[int, Floats]
+    result_looks: Mapping[int, Floats]
 
 
 def reduce(measured: Measured, index: int, people: Mapping[int, int]) -> Clip:
@@ -103,7 +105,8 @@ def reduce(measured: Measured, index: int, people: Mapping[int, int]) -> Clip:
         originals={name: sides[0].take(_spread(measured, known[name][0])) for name, sides in both.items()},
         anonymized={name: sides[1].take(_spread(measured, known[name][1])) for name, sides in both.items()},
         clear=_clear(measured),
-        looks={people[one]: _looks(measured, one) for one in measured.people},
+        looks={people[one]: _looks(measured, one, 0) for one in measured.people},
+        result_looks={people[one]: _looks(measured, one, 1) for one in measured.people if measured.shared},
     )
 
 
@@ -112,9 +115,9 @@ def _clear(measured: Measured) -> bool:
     return len(faces) > 0 and (len(faces) == 1 or bool(faces[-1] > faces[-2]))
 
 
-def _looks(measured: Measured, person: int) -> Floats:
-    """(3,) medians over the rows of the original on which each was measured."""
-    own = [side[0, measured.person == person] for side in (measured.age, measured.female, measured.skin)]
+def _looks(measured: Measured, person: int, side: int) -> Floats:
+    """(3,) medians over the rows of one side on which each was measured: 0 is the original, 1 the result."""
+    own = [column[side, measured.person == person] for column in (measured.age, measured.female, measured.skin)]
     known = [values[np.isfinite(values)] for values in own]
     return np.array([np.median(values) if len(values) else np.nan for values in known], np.float32)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluation.metrics.adversary import reidentified
+from tasks.evaluation.metrics.adversary import attributes, reidentified, reversal
+from tasks.evaluation.metrics.bands import Groups
 from tasks.evaluation.metrics.clip import Clip
 from tasks.evaluation.metrics.definition import Numbers
 from tasks.evaluation.metrics.faces import Faces
@@ -28,6 +29,7 @@ class Attack:
         cmc, cmc_originals: (people,) cumulative match of anonymized faces, and of originals against the other
             originals.
         matches: different people with anonymized clips that match.
+        named: person -> share of the faces of their results that are named rightly. Identifying.
     """
 
     embedder: str
@@ -37,6 +39,7 @@ class Attack:
     cmc_originals: NDArray[np.float64]
     roc: Roc
     matches: tuple[Match, ...]
+    named: Mapping[int, float] = field(default_factory=dict, repr=False)
 
 
 def gather(clips: Sequence[Clip], embedder: str, anonymized: bool) -> Faces:
@@ -59,13 +62,14 @@ def gather(clips: Sequence[Clip], embedder: str, anonymized: bool) -> Faces:
     )
 
 
-def attack(clips: Sequence[Clip], embedder: str, threshold: float) -> Attack:
+def attack(clips: Sequence[Clip], embedder: str, threshold: float, groups: Groups | None = None) -> Attack:
     """Attack all clips at once: the gallery is all originals, those without a result included.
 
     Args:
         clips: the clips.
         embedder: name of the network.
         threshold: cosine distance under which it takes two faces for one person.
+        groups: labels by hand, for the attacker who goes by attributes alone.
 
     Returns:
         What it finds.
@@ -80,6 +84,8 @@ def attack(clips: Sequence[Clip], embedder: str, threshold: float) -> Attack:
     for k, figure in rates.items():
         numbers[identification.RATES[k], embedder] = replace(figure, original=baseline[k].value)
     numbers |= reidentified.numbers(clips, original, anonymized, embedder, threshold)
+    numbers |= reversal.numbers(original, anonymized.take(_seen(clips, anonymized)), embedder)
+    numbers |= attributes.beyond(clips, original, anonymized, found, groups or Groups(), embedder)
     least = identification.worst(before, original.person)
     numbers[identification.WORST, embedder] = replace(
         identification.worst(found, anonymized.person), original=least.value
@@ -107,4 +113,23 @@ def attack(clips: Sequence[Clip], embedder: str, threshold: float) -> Attack:
         identification.cmc(before, people),
         verification.roc(trials),
         links.matches,
+        _named(found, anonymized),
     )
+
+
+def _seen(clips: Sequence[Clip], anonymized: Faces) -> NDArray[np.bool_]:
+    """(n,) faces of people of whom a face is seen in the result: a place without one teaches nothing."""
+    seen = {
+        (clip.index, person) for clip in clips for person, looks in clip.result_looks.items() if np.isfinite(looks[0])
+    }
+    keys = zip(anonymized.clip.tolist(), anonymized.person.tolist(), strict=True)
+    return np.array([key in seen for key in keys], np.bool_)
+
+
+def _named(ranks: NDArray[np.int64], anonymized: Faces) -> dict[int, float]:
+    known = ranks > 0
+    people, which = np.unique(anonymized.person[known], return_inverse=True)
+    shares = np.bincount(which, ranks[known] == 1, len(people)) / np.maximum(
+        np.bincount(which, minlength=len(people)), 1
+    )
+    return dict(zip(people.tolist(), shares.tolist(), strict=True))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from tasks.evaluation.metrics import per_file
+from tasks.evaluation.metrics import group_kept, per_file
+from tasks.evaluation.metrics.adversary import attributes
+from tasks.evaluation.metrics.bands import Groups
 from tasks.evaluation.metrics.clip import Clip
 from tasks.evaluation.metrics.definition import Figure, Numbers
 from tasks.evaluation.metrics.privacy import Attack
@@ -15,7 +17,7 @@ from tasks.evaluation.metrics.usefulness import mouth_eye_aperture
 from tasks.evaluation.report import verdict
 from tasks.evaluation.report.adversaries import headlines as headlines_of_adversaries
 from tasks.evaluation.report.adversaries import recognised_by_outsiders, reidentification
-from tasks.evaluation.report.content import Chart, Content, Page, Series
+from tasks.evaluation.report.content import Chart, Content, KindRow, Page, Series
 from tasks.evaluation.report.pages import lines
 from tasks.evaluation.report.scope import LIMITS, METHOD
 
@@ -34,6 +36,7 @@ class Facts:
         unexamined: anonymized files that belong to no original, and of which no manifest says whose they are.
         other_inputs: anonymized files of inputs that were not evaluated.
         labelled: whether labels say who is who.
+        groups: apparent groups as labelled by hand.
     """
 
     title: str
@@ -46,6 +49,7 @@ class Facts:
     unexamined: int = 0
     other_inputs: int = 0
     labelled: bool = False
+    groups: Groups = field(default_factory=Groups)
 
 
 def compose(
@@ -55,6 +59,7 @@ def compose(
     pages: Sequence[Page],
     overall: Numbers | None = None,
     adversaries: Numbers | None = None,
+    kinds: Sequence[KindRow] = (),
 ) -> Content:
     """Put a report together.
 
@@ -65,6 +70,7 @@ def compose(
         pages: one for each anonymized file.
         overall: numbers of what the dataset is good for that are no means of files'.
         adversaries: what an outsider and an insider find.
+        kinds: what became of each kind of people.
 
     Returns:
         The report.
@@ -73,9 +79,11 @@ def compose(
     people = [clip.person for clip in there]
     useful = per_file.over([clip.usefulness for clip in there], people)
     own = per_file.over([clip.privacy for clip in there], people)
+    useful |= group_kept.of(clips, facts.groups)
     privacy: Numbers = {}
     for one in attacks:
         privacy |= one.numbers
+    privacy |= attributes.numbers(clips, facts.groups)
     held = adversaries or {}
     outcome, said = verdict.of_dataset(
         pages, attacks, facts.unexamined, recognised_by_outsiders(held), facts.other_inputs
@@ -104,6 +112,7 @@ def compose(
         reviewer=facts.reviewer,
         adversaries=tuple(lines(held)),
         excess=excess,
+        kinds=tuple(kinds),
     )
 
 

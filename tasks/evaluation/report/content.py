@@ -130,6 +130,31 @@ class Headline:
 
 
 @dataclass(frozen=True)
+class KindRow:
+    """What became of the files and people of one kind, see `tasks.evaluation.report.tables.by_kind`.
+
+    Attributes:
+        by: what the kind is of: age, gender, skin tone or labelled group.
+        kind: the band, or the label.
+        originals: files.
+        published: of these, how many have a result.
+        failed: of these, in how many a face is so near to its source that the file fails.
+        people: people of the kind whose results were compared.
+        named: of these, whom the independent attacker names on most faces of their results.
+        kept: what the results are good for, means over the files.
+    """
+
+    by: str
+    kind: str
+    originals: int
+    published: int
+    failed: int
+    people: int
+    named: int
+    kept: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
 class Content:
     """A whole report.
 
@@ -140,6 +165,7 @@ class Content:
         reviewer: whether source pictures are in it, so that it says so on every page.
         adversaries: what an outsider and an insider find, see `tasks.evaluation.report.adversaries`.
         excess: how much more often people are named than their kind and guessing explain; None where nobody attacked.
+        kinds: what became of each kind of people, so that none is served worse unseen.
     """
 
     title: str
@@ -159,3 +185,4 @@ class Content:
     reviewer: bool = False
     adversaries: tuple[Line, ...] = ()
     excess: Line | None = None
+    kinds: tuple[KindRow, ...] = ()

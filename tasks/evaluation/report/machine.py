@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.storage.disk import Disk
-from tasks.evaluation.report.content import Content, Line
+from tasks.evaluation.report.content import Content, KindRow, Line
 from tasks.evaluation.report.verdict import FEW
 
 SCHEMA = 1
@@ -63,6 +63,7 @@ def summary(content: Content) -> bytes:
         "privacy": [_row(line) for line in content.privacy],
         "usefulness": [_row(line) for line in content.usefulness],
         "adversaries": [_row(line) for line in content.adversaries],
+        "kinds": [_kind(row) for row in content.kinds],
         "files": [
             {
                 "key": page.key,
@@ -126,6 +127,19 @@ def _lines(content: Content) -> Iterator[tuple[str, Line]]:
 
 def _excess(line: Line) -> dict[str, Any]:
     return _row(line) | {"people_needed": FEW, "enough_people": line.figure.people >= FEW}
+
+
+def _kind(row: KindRow) -> dict[str, Any]:
+    return {
+        "by": row.by,
+        "kind": row.kind,
+        "originals": row.originals,
+        "published": row.published,
+        "failed": row.failed,
+        "people": row.people,
+        "named": row.named,
+        "kept": [_row(line) for line in row.kept],
+    }
 
 
 def _row(line: Line) -> dict[str, Any]:

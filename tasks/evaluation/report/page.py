@@ -20,6 +20,7 @@ from infra.storage.disk import Disk
 from tasks.evaluation.report import adversaries, charts, machine, words
 from tasks.evaluation.report.content import Content, Line, Outcome, Page
 from tasks.evaluation.report.folder import INDEX, VIDEOS, check_content, place
+from tasks.evaluation.report.tables import by_kind
 
 _WORST_FIRST = (Outcome.FAIL, Outcome.LOOK, Outcome.PASS)
 
@@ -107,6 +108,8 @@ def index(content: Content, report: str) -> bytes:
         groups=groups,
         adversaries=adversaries.table(content.adversaries),
         adversary_groups=grouped(content.adversaries),
+        kinds=by_kind.grouped(content.kinds),
+        kept_columns=by_kind.COLUMNS,
     )
 
 
@@ -209,6 +212,8 @@ def _environment() -> Environment:
         "clock": words.clock,
         "count": words.count,
         "nearest": words.nearest,
+        "share_of": by_kind.share,
+        "mean_of": by_kind.mean,
         "picture": picture,
         "chart": lambda chart, wide=False: Markup(charts.svg(chart, wide)),
     }

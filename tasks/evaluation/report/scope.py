@@ -8,10 +8,13 @@ METHOD = (
     "Faces were looked for in the originals and in the anonymized files by the same detector, independently, and "
     "paired by their place in the picture at the same time. Where the anonymized file shows no face, the "
     "attackers were given the place all the same.",
-    "Every attacker is a face recognition network. Each face of the anonymized files was compared with all faces of "
+    "Every attacker but one is a face recognition network; that one goes by apparent age, gender, skin tone and "
+    "labelled group alone. Each face of the anonymized files was compared with all faces of "
     f"its original; of every person of a file up to {PER_PERSON} faces, evenly spread, were also compared with as many "
     "of all people in all originals, as an attacker would who has all originals and wants to know who is who. "
-    "One of the attackers took part in nothing: neither in making the anonymized files nor in checking them.",
+    "One of the recognisers took part in nothing: neither in making the anonymized files nor in checking them; nor did "
+    "the second reader of age and gender. A reversal learns from pairs of other people how a result depends on its "
+    "source.",
     "Intervals hold 95 % and are over people, bootstrapped where nothing else is said, since the frames of one person "
     "are no independent samples. “Originals” is the same number on the originals themselves, “guessing” that of an "
     "attacker who has no picture at all. People “of the kind” have the same apparent gender, age and skin tone, which "

@@ -108,13 +108,16 @@ def test_models_list_names_licences(home: Path, tmp_path: Path, monkeypatch: pyt
         (["deploy", "talks", "in", "out", "--person", "no group"], "group in parentheses"),
         (["deploy", "talks", "in", "out", "--person", "(a)", "--people", "who.csv"], "not both"),
         (["deploy", "talks", "in", "out", "--people", "nowhere.csv"], "cannot be read"),
+        (["deploy", "talks", "in", "out", "--people", "groups.csv"], "two groups"),
         (["trigger", "talks", "--fid"], "--evaluate"),
     ],
 )
 def test_labels_that_an_evaluation_could_not_use_are_refused_at_once(
-    arguments: list[str], said: str, home: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], said: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "groups.csv").write_text("file,person,group\n1.mp4,Ann,x\n1.mp4,Ann,y\n", "utf-8")
     result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, UsageError) and said in str(result.exception)
     assert definition.names(Store(Settings().cache_url)) == []

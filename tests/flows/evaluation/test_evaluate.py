@@ -88,8 +88,17 @@ def test_who_was_left_alone_is_recognised_and_who_is_not_there_is_not(
     grey = {(line.definition.name, line.variant): line.figure for line in pages["1.mp4"].lines}
     assert grey["face_detection", ""].value == 0 and not grey["pose_error", "yaw"].known
 
+    assert found["age_distance_second_reader", ""].value == 0 and found["gender_agreement_second_reader", ""].value == 1
+
     summary = json.loads((tmp_path / "report" / "summary.json").read_text())
     assert summary["outcome"] == "fail"
+    for by in ("age", "gender", "skin tone"):
+        rows = [row for row in summary["kinds"] if row["by"] == by]
+        # All clips are of one man; the third could not be measured, and the fourth has no result.
+        assert [sum(row[key] for row in rows) for key in ("originals", "published", "failed")] == [4, 3, 1]
+        assert rows[-1]["kind"] == "not read" and rows[-1]["originals"] == 1
+    named = {row["name"] for row in summary["privacy"]}
+    assert {"attributes_at_1", "re_at_1_beyond_attributes", "reversal_ridge_at_1"} <= named
     table = pandas.read_parquet(tmp_path / "report" / "metrics.parquet")
     assert set(table["scope"]) == {"dataset", "0.mp4", "1.mp4"}
     told_everywhere = b"".join(path.read_bytes() for path in (tmp_path / "report").rglob("*") if path.is_file())

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from flows.evaluation import groups, who
 from flows.evaluation.pairs import Pairing, pair_up
 from flows.manifest.manifest import Manifest
 from flows.manifest.rows import VideoRow
 from flows.run.sources import VIDEO_SUFFIXES, find
 from infra.errors import UsageError
 from infra.storage.store import Store
+from tasks.evaluation.metrics.bands import Groups
 from tasks.records import Verdict
 
 KEY = b"k" * 32
@@ -104,6 +106,32 @@ def test_people_are_named_by_a_table(tmp_path: Path) -> None:
     table.write_text("name,person\n", "utf-8")
     with pytest.raises(UsageError, match="columns file and person"):
         pair_up(str(ours), str(theirs), KEY, people=str(table))
+
+
+def test_groups_come_from_the_same_table(tmp_path: Path) -> None:
+    ours, theirs = files(tmp_path / "a", "1.mp4", "2.mp4", "3.mp4"), files(tmp_path / "t", "1.mp4", "2.mp4")
+    table = tmp_path / "people.csv"
+    table.write_text("file,person,group,result_group\n1.mp4,Ann,x,y\n2.mp4,Ann, x ,\n3.mp4,Bob,,\n", "utf-8")
+    pairing = pair_up(str(ours), str(theirs), KEY, people=str(table))
+    assert [(pair.group, pair.result_group) for pair in pairing.pairs] == [("x", "y"), ("x", ""), ("", "")]
+    assert groups.of(pairing) == Groups({0: "x"}, {1: "y"}) and "'y'" not in repr(pairing)
+    table.write_text("file,person,group\n1.mp4,Ann,x\n2.mp4,Ann,z\n", "utf-8")
+    pairing = pair_up(str(ours), str(theirs), KEY, people=str(table))
+    assert groups.of(pairing) == Groups(), "a person whose files differ is of no group"
+
+
+def test_labels_that_can_be_no_groups_are_refused(tmp_path: Path) -> None:
+    ours, theirs = files(tmp_path / "a", "1.mp4"), files(tmp_path / "t", "1.mp4")
+    table = tmp_path / "people.csv"
+    for lines, said in (
+        (["1.mp4,Ann,x", "1.mp4,Ann,z"], "two groups"),
+        (["1.mp4,Ann,x", *(f"{n}.avi,B,group-{n}" for n in range(who.MOST_GROUPS))], "25 different labels"),
+        ([f"1.mp4,Ann,{'x' * 41}"], "no names of people"),
+    ):
+        table.write_text("\n".join(["file,person,group", *lines]), "utf-8")
+        with pytest.raises(UsageError, match=said) as refused:
+            pair_up(str(ours), str(theirs), KEY, people=str(table))
+        assert "Ann" not in str(refused.value) and "group-" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ def test_every_weight_file_has_an_origin_and_its_licence_stated(name: str) -> No
     assert pinned or (isinstance(origin, HubFile | WebFile) and (weight.sha256, weight.size) == ("", 0))
     if isinstance(origin, Carrier):
         assert re.fullmatch(r"[0-9a-f]{64}", origin.sha256) and origin.size > 0
-        assert origin.archive.endswith((".whl", ".tar.gz")) and bool(weight.member) == (weight.form != "archive")
+        assert origin.archive.endswith((".whl", ".tar.gz") if origin.registry == "pypi" else ".tgz")
+        assert bool(weight.member) == (weight.form != "archive")
         if weight.form == "archive":
             assert (weight.file, weight.sha256, weight.size) == (origin.archive, origin.sha256, origin.size)
     elif isinstance(origin, HubFile):
@@ -116,6 +117,14 @@ def test_one_attacker_had_no_part_in_any_result() -> None:
     assert profiles.independent_attackers() == ["arcface"]
     with pytest.raises(UsageError, match="no twins"):
         profiles.check(Settings(profile="evaluation"))
+
+
+def test_the_second_reader_makes_no_results() -> None:
+    making = [roles for roles in profiles.PROFILES.values() if "motion" in roles]
+    readers = set(profiles.profile("evaluation")["second_reader"].backends)
+    assert readers and all(not readers & set(role.backends) for roles in making for role in roles.values())
+    with pytest.raises(UsageError, match="makes none"):
+        profiles.roles(Settings(backends=(("age_gender", "faceres"),)))
 
 
 def test_the_digest_of_a_backend_follows_its_weights_and_version(monkeypatch: pytest.MonkeyPatch) -> None:

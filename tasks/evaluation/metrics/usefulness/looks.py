@@ -1,4 +1,8 @@
-"""Age, gender and skin tone preserved, as networks see them."""
+"""Age, gender and skin tone preserved, as networks see them.
+
+Twins of the embedded profile are chosen by the first reader of age and gender, so that it finds both kept; the second
+reader took no part in any result.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,24 @@ GENDER = Definition(
     "anybody.",
     "AnonNET table 5",
 )
+_SECOND = (
+    " By a second network, FaceRes, which takes no part in making results; the first one chooses the twins of "
+    "anonflow's profile embedded."
+)
+AGE_SECOND = Definition(
+    "age_error_second_reader", "Age error, second reader", "years", Better.NEITHER, AGE.meaning + _SECOND, AGE.source
+)
+AGE_SIZE_SECOND = Definition(
+    "age_distance_second_reader", "Age difference, second reader", "years", Better.LOWER, AGE_SIZE.meaning + _SECOND
+)
+GENDER_SECOND = Definition(
+    "gender_agreement_second_reader",
+    "Same apparent gender, second reader",
+    "share",
+    Better.HIGHER,
+    GENDER.meaning + _SECOND,
+    GENDER.source,
+)
 SKIN = Definition(
     "skin_difference",
     "Skin tone difference",
@@ -45,7 +67,7 @@ SKIN = Definition(
 
 
 def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
-    """Work out the four numbers of one file; every person counts once.
+    """Work out the numbers of one file; every person counts once.
 
     Args:
         measured: what was measured of it.
@@ -53,15 +75,20 @@ def of(measured: Measured) -> dict[tuple[Definition, str], Figure]:
     Returns:
         The numbers by definition and variant, which is empty.
     """
-    age, female, skin = (_medians(measured, pair) for pair in (measured.age, measured.female, measured.skin))
-    difference = age[1] - age[0]
-    same = (female[0] >= 0.5) == (female[1] >= 0.5)
-    return {
-        (AGE, ""): _mean(difference, difference),
-        (AGE_SIZE, ""): _mean(np.abs(difference), difference),
-        (GENDER, ""): _mean(same.astype(np.float64), female.sum(axis=0)),
-        (SKIN, ""): _mean(np.abs(skin[1] - skin[0]), skin.sum(axis=0)),
-    }
+    found: dict[tuple[Definition, str], Figure] = {}
+    for ages, females, (error, size, agreement) in (
+        (measured.age, measured.female, (AGE, AGE_SIZE, GENDER)),
+        (measured.age_second, measured.female_second, (AGE_SECOND, AGE_SIZE_SECOND, GENDER_SECOND)),
+    ):
+        age, female = _medians(measured, ages), _medians(measured, females)
+        difference = age[1] - age[0]
+        same = (female[0] >= 0.5) == (female[1] >= 0.5)
+        found[error, ""] = _mean(difference, difference)
+        found[size, ""] = _mean(np.abs(difference), difference)
+        found[agreement, ""] = _mean(same.astype(np.float64), female.sum(axis=0))
+    skin = _medians(measured, measured.skin)
+    found[SKIN, ""] = _mean(np.abs(skin[1] - skin[0]), skin.sum(axis=0))
+    return found
 
 
 def _medians(measured: Measured, pair: Floats) -> np.ndarray:

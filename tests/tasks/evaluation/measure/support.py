@@ -20,6 +20,15 @@ class AgeGender:
         return np.array([[frame.mean(), 0.25] for frame in frames], np.float32)
 
 
+class SecondReader:
+    """Takes everybody for a woman of 33."""
+
+    name = "second"
+
+    def estimate(self, frames: Sequence[Image], faces: Sequence[Face]) -> Floats:
+        return np.tile(np.array([33.0, 0.75], np.float32), (len(frames), 1))
+
+
 class Emotion:
     """Sees the last emotion in everybody."""
 
@@ -84,6 +93,7 @@ def instruments(attackers: Sequence[Embedder] = (), far: Callable[[Image, Face],
         same=0.5,
         attackers=tuple(attackers),
         age_gender=AgeGender(),
+        second_reader=SecondReader(),
         emotion=Emotion(),
         quality=Quality(),
     )

@@ -116,7 +116,8 @@ def test_each_number_is_of_its_own_mesh_and_picture() -> None:
         assert side.looks[:3] == pytest.approx(
             [picture.mean(), 0.25, skin.measure(picture, track.mesh[0])[0]], abs=1e-3
         )
-        assert side.looks[3:].tolist() == [0, 0, 0, 0, 0, 0, 1]
+        assert side.looks[3:5].tolist() == [33, 0.75]
+        assert side.looks[5:].tolist() == [0, 0, 0, 0, 0, 0, 1]
         # Both by the mesh of the original, so that its jitter is in both.
         place = figures.Mesh(ours.mesh[0], 1.0, ours.blendshapes[0])
         assert np.array_equal(side.aligned, figures.aligned([picture], place)[0])
@@ -178,7 +179,7 @@ def test_a_face_without_a_mesh_is_embedded_but_not_measured(unknown: float) -> N
     for side in row.sides:
         assert side is not None and np.isfinite(side.vectors[0]).all() and row.found
         assert np.isnan(side.figures).all() and np.isnan(side.shapes).all() and not side.aligned.size
-        assert np.isfinite(side.looks[[0, 1, *range(3, 10)]]).all() and np.isnan(side.looks[2])
+        assert np.isfinite(side.looks[[0, 1, *range(3, 12)]]).all() and np.isnan(side.looks[2])
 
 
 def test_faces_count_as_background_on_neither_side() -> None:

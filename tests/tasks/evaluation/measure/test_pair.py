@@ -43,6 +43,7 @@ def tools() -> Instruments:
         same=0.55,
         attackers=tuple(load("embedder", name) for name in ATTACKERS),
         age_gender=load("age_gender", "dlib-age-gender"),
+        second_reader=load("age_gender", "faceres"),
         emotion=load("emotion", "facex"),
         quality=load("quality", "niqe"),
     )

@@ -24,7 +24,7 @@ def side(value: float) -> Side:
         vectors=(np.full(4, value, np.float32), np.full(4, value + 0.5, np.float32)),
         figures=(value + np.arange(11) / 100).astype(np.float32),
         shapes=np.full(52, value, np.float32),
-        looks=(value + np.arange(10) / 10).astype(np.float32),
+        looks=(value + np.arange(12) / 10).astype(np.float32),
         quality=value + 0.7,
         aligned=np.zeros((0, 0, 3), np.uint8),
         unrest=value + 0.9,
@@ -48,9 +48,11 @@ def test_every_number_lands_in_its_column() -> None:
     assert found.openings[1, 0] == pytest.approx([2.0, 2.01, 2.02, 2.03, 2.04])
     assert found.angles[0, 1] == pytest.approx([3.08, 3.09, 3.1]), "of the similarity, not of the six points"
     assert found.age[:, 0].tolist() == [1, 2] and found.female[:, 0] == pytest.approx([1.1, 2.1])
-    assert found.skin[:, 0] == pytest.approx([1.2, 2.2]) and found.emotion[1, 0] == pytest.approx(
-        2.3 + np.arange(7) / 10
+    assert found.age_second[:, 0] == pytest.approx([1.3, 2.3]) and found.female_second[:, 0] == pytest.approx(
+        [1.4, 2.4]
     )
+    assert found.skin[:, 0] == pytest.approx([1.2, 2.2])
+    assert found.emotion[1, 0] == pytest.approx(2.5 + np.arange(7) / 10)
     assert (found.shapes[0, 1] == 3).all() and found.quality[:, 0] == pytest.approx([1.7, 2.7])
     assert found.unrest[:, 0] == pytest.approx([1.9, 2.9]) and np.isnan(found.unrest[1, 1])
     assert found.quality[0, 1] == pytest.approx(3.7) and np.isnan(found.quality[1, 1]) and not len(found.loudness)

@@ -32,6 +32,8 @@ def measured(n: int, person: Sequence[int] | None = None, **columns: Any) -> Mea
         "unrest": both,
         "age": both,
         "female": both,
+        "age_second": both,
+        "female_second": both,
         "emotion": np.full((2, n, 7), np.nan, np.float32),
         "skin": both,
         "psnr": np.full(n, np.nan, np.float32),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.embedding.vectors import unit
-from tasks.evaluation.metrics.adversary import reidentified
+from tasks.evaluation.metrics.adversary import attributes, reidentified, reversal
 from tasks.evaluation.metrics.clip import Clip, reduce
 from tasks.evaluation.metrics.definition import Figure
 from tasks.evaluation.metrics.identity import identification, linkage, verification
@@ -73,7 +73,8 @@ def test_keys_have_the_embedder_as_variant_and_every_attack_is_there() -> None:
     assert {variant for _, variant in found.numbers} == {"fake"}
     expected = {*identification.RATES.values(), identification.MEDIAN_RANK, identification.MEAN_RANK, parrot.PARROT}
     expected |= {*verification.TAR.values(), linkage.SAME_PERSON, linkage.SHARED_TWIN, identification.WORST}
-    expected |= {reidentified.EXPLAINED, reidentified.EXCESS}
+    expected |= {reidentified.EXPLAINED, reidentified.EXCESS, *attributes.BEYOND.values()}
+    expected |= {definition for table in reversal.DEFINITIONS for definition in table.values()}
     assert {definition for definition, _ in found.numbers} == expected
 
 
@@ -143,3 +144,28 @@ def test_baselines_leave_out_neighbouring_frames_of_the_clip() -> None:
     found = run([near(n) for n in range(5)])
     assert math.isnan(found.numbers[identification.RATES[1], "fake"].original)
     assert np.isnan(found.cmc_originals).all()
+
+
+@pytest.mark.parametrize("shown", [reversal.LEAST, reversal.LEAST - 1])
+def test_results_that_are_a_function_of_the_source_are_reversed_where_a_face_is_seen(shown: int) -> None:
+    """Of the others no age was read in the result: no face stands there, and a map learns nothing from them."""
+    random = np.random.default_rng(5)
+    turn = np.linalg.qr(random.normal(size=(DIMENSION, DIMENSION)))[0]
+    clips = []
+    for n in range(reversal.LEAST + 10):
+        source = unit(random.normal(size=(1, DIMENSION)).astype(np.float32))
+        sides = np.stack([np.repeat(source, 3, axis=0), np.repeat(source @ turn, 3, axis=0)]).astype(np.float32)
+        age = np.full((2, 3), np.nan if n >= shown else 30.0, np.float32)
+        clips.append(reduce(measured(3, vectors={"fake": sides}, age=age), n, {0: n}))
+    found = run(clips).numbers
+    ridge, naive = (found[table[1], "fake"] for table in (reversal.RIDGE, reversal.NAIVE))
+    assert ridge.known is (shown >= reversal.LEAST)
+    if ridge.known:
+        assert ridge.value > 0.8 > naive.value and ridge.people == shown
+        # A part of the people, and all of whom no result is seen.
+        assert ridge.chance == pytest.approx(1 / (shown / reversal.FOLDS + 10))
+
+
+def test_who_is_named_is_known_person_by_person() -> None:
+    found = run([clip(n, n, identity(n) if n else identity(1)) for n in range(4)])
+    assert found.named == {0: 0.0, 1: 1.0, 2: 1.0, 3: 1.0} and "named=" not in repr(found)

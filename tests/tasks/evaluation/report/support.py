@@ -12,8 +12,9 @@ import numpy as np
 
 from tasks.evaluation.metrics.adversary import insider, outsider
 from tasks.evaluation.metrics.definition import Better, Definition, Figure
-from tasks.evaluation.report.content import Chart, Content, Frame, Headline, Line, Outcome, Page, Series
+from tasks.evaluation.report.content import Chart, Content, Frame, Headline, KindRow, Line, Outcome, Page, Series
 from tasks.evaluation.report.pages import lines
+from tasks.evaluation.report.tables import by_kind
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>.mp4",
@@ -92,6 +93,20 @@ def content(files: int = 8, reviewer: bool = False, seed: int = 1, hostile: bool
         settings=(("Recognisers", "FaceNet, SFace"), ("Seed", "0"), ("Source digest", "9f2c" * 16)),
         reviewer=reviewer,
         adversaries=adversaries(),
+        kinds=kinds(),
+    )
+
+
+def kinds() -> tuple[KindRow, ...]:
+    """Two genders, one of them few people, and a label that a careless page would run."""
+    values = (0.96, 4.2, 0.97, 7.5)
+    figures = [Figure(value, samples=31, people=30) for value in values]
+    kept = tuple(Line(key[0], figure, key[1]) for key, figure in zip(by_kind.KEPT, figures, strict=True))
+    unknown = tuple(Line(one, Figure.unknown("Nothing to measure."), variant) for one, variant in by_kind.KEPT)
+    return (
+        KindRow("gender", "men", 40, 31, 1, 30, 2, kept),
+        KindRow("gender", "women", 4, 3, 0, 3, 0, kept),
+        KindRow("group", "<script>alert(3)</script>", 2, 0, 0, 0, 0, unknown),
     )
 
 

@@ -49,6 +49,20 @@ def test_unknown_numbers_are_null(content: Content, tmp_path: Path) -> None:
     assert [file["name"] for file in said["files"]] == [page.name for page in content.pages]
 
 
+def test_kinds_stand_in_the_summary_as_counts(content: Content) -> None:
+    rows = json.loads(machine.summary(content))["kinds"]
+    assert [(row["by"], row["kind"]) for row in rows][:2] == [("gender", "men"), ("gender", "women")]
+    assert {key: rows[1][key] for key in ("originals", "published", "failed", "people", "named")} == {
+        "originals": 4,
+        "published": 3,
+        "failed": 0,
+        "people": 3,
+        "named": 0,
+    }
+    assert rows[0]["kept"][0]["name"] == "opening_correlation" and rows[0]["kept"][0]["value"] == 0.96
+    assert rows[2]["kept"][0]["value"] is None
+
+
 def test_tables_are_private(content: Content, tmp_path: Path) -> None:
     machine.write_tables(content, tmp_path)
     assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tasks.evaluation.measure.records import Measured
-from tasks.evaluation.metrics.usefulness.looks import AGE, AGE_SIZE, GENDER, SKIN, of
+from tasks.evaluation.metrics.usefulness.looks import (
+    AGE,
+    AGE_SECOND,
+    AGE_SIZE,
+    AGE_SIZE_SECOND,
+    GENDER,
+    GENDER_SECOND,
+    SKIN,
+    of,
+)
 from tests.tasks.evaluation.metrics.support import measured, rows
 
 
@@ -35,6 +44,16 @@ def test_skin_is_compared_by_its_size() -> None:
     assert found.value == pytest.approx((15 + 20) / 2) and found.samples == 2
 
 
+def test_the_second_reader_has_figures_of_its_own() -> None:
+    # The first reader, by which twins are chosen, finds everything kept.
+    first = {"age": rows([30, 50], [30, 50]), "female": rows([0.9, 0.1], [0.9, 0.1])}
+    second = {"age_second": rows([30, 50], [38, 46]), "female_second": rows([0.9, 0.1], [0.2, 0.1])}
+    found = of(measured(2, [0, 1], **first, **second))
+    assert (found[AGE, ""].value, found[AGE_SIZE, ""].value, found[GENDER, ""].value) == (0, 0, 1)
+    assert found[AGE_SECOND, ""].value == pytest.approx(2) and found[AGE_SIZE_SECOND, ""].value == pytest.approx(6)
+    assert found[GENDER_SECOND, ""].value == 0.5 and found[GENDER_SECOND, ""].samples == 2
+
+
 @pytest.mark.parametrize("file", [measured(3), measured(0), Measured.empty(), measured(1, female=rows([0.9], [None]))])
 def test_nothing_known_is_said_and_is_not_good(file: Measured) -> None:
-    assert len(of(file)) == 4 and all(not figure.known and figure.note for figure in of(file).values())
+    assert len(of(file)) == 7 and all(not figure.known and figure.note for figure in of(file).values())
