@@ -14,9 +14,9 @@ from models.people.cells import KIND
 from models.people.meter import EMBEDDER, VALUES, Meter
 from models.people.mobilestylegan import MobileStyleGAN
 
-SPREAD = 1.0
+SPREAD = 1.25
 """How far people are drawn from the middle of their kind, relative to what the survey's spread leaves open."""
-VARIED = 0.5
+VARIED = 0.8
 """Share of what a rule allows by which what is wanted varies among people of a cell."""
 AT_A_TIME = 48
 """Draws that are foreseen together."""

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from models.people.cells import KIND, Cells
 
 UNITS = {
-    "age": 3.0,
+    "age": 2.5,
     "female": 0.2,
-    "ita": 14.0,
+    "ita": 15.0,
     "beard": 0.25,
-    "glasses": 0.25,
-    "fringe": 0.35,
-    "crown": 0.35,
-    "length": 0.3,
+    "glasses": 0.12,
+    "fringe": 0.5,
+    "crown": 0.5,
+    "length": 0.35,
     "shade": 0.25,
-    "warmth": 0.3,
-    "European": 0.22,
-    "African": 0.22,
-    "East Asian": 0.22,
+    "warmth": 0.6,
+    "European": 0.15,
+    "African": 0.13,
+    "East Asian": 0.13,
 }
 """How much of each axis weighs the same: a part is split where that lowers the squared differences most."""
 FIRST = "female"

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from models.inpainting.catalogue import AGE_BOUNDS, TONE_BOUNDS
-
 AGES = ("under 16", "16 to 28", "28 to 40", "40 to 54", "over 54")
 GENDERS = ("men", "women")
 TONES = ("dark", "brown", "tan", "intermediate", "light")
+AGE_BOUNDS = (16.0, 28.0, 40.0, 54.0)
+"""Upper bounds of AGES in years; the last has none."""
+TONE_BOUNDS = (10.0, 28.0, 41.0, 55.0)
+"""Upper bounds of TONES in degrees ITA; the last has none."""
 UNKNOWN = -1
 """Band of what was not measured."""
 
@@ -40,6 +42,6 @@ def of(looks: NDArray[np.floating]) -> NDArray[np.int64]:
         (n, 3) indices into `AGES`, `GENDERS` and `TONES`, or `UNKNOWN`.
     """
     rows = np.asarray(looks, np.float64).reshape(-1, 3)
-    # As the catalogue's cells: a value at a bound of age or tone is in the band below it.
+    # A value at a bound of age or tone is in the band below it.
     found = [np.searchsorted(AGE_BOUNDS, rows[:, 0]), rows[:, 1] >= 0.5, np.searchsorted(TONE_BOUNDS, rows[:, 2])]
     return np.where(np.isfinite(rows), np.stack(found, axis=1), UNKNOWN).astype(np.int64)

@@ -70,7 +70,8 @@ def test_light_beyond_what_skin_has_tells_nothing() -> None:
 def test_a_fringe_that_is_wanted_may_cover_the_face() -> None:
     fringe = int(np.argmax(CELLS.centres[:, place("fringe")]))
     bare = int(np.argmin(CELLS.centres[:, place("fringe")]))
-    assert fault(fringe, covered=0.12) == "" and fault(bare, covered=0.12) == "covered"
+    covered = rules.COVERED + 0.2 * float(CELLS.centres[fringe, place("fringe")])
+    assert fault(fringe, covered=covered) == "" and fault(bare, covered=covered) == "covered"
 
 
 def test_what_is_foreseen_may_be_off_more_but_not_by_any_amount() -> None:

@@ -47,7 +47,7 @@ def kinds(people: int) -> list[Looks]:
     return every[:people]
 
 
-def test_bands_are_those_of_the_catalogue() -> None:
+def test_bands_hold_their_upper_bounds() -> None:
     looks = np.array([[15, 0.2, 5], [16.5, 0.5, 28], [60, 0.49, 70], [np.nan, np.nan, np.nan]])
     assert bands.of(looks).tolist() == [[0, 0, 0], [1, 1, 1], [4, 0, 4], [-1, -1, -1]]
     assert len(bands.AGES) == len(bands.AGE_BOUNDS) + 1 and len(bands.TONES) == len(bands.TONE_BOUNDS) + 1
