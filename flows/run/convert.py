@@ -221,14 +221,7 @@ def services_for(
                 manifest.flush()
         except (OSError, StoreError) as error:
             raise UsageError(f"DESTINATION cannot be written ({type(error).__name__}).") from None
-        (inpainter,) = profiles.roles(settings)["inpainter"].backends
-        people = Gallery(
-            store,
-            settings.identity_scope,
-            dataset_id(key, destination, settings),
-            leases,
-            profiles.digest("inpainter", inpainter),
-        )
+        people = _gallery(store, dataset_id(key, destination, settings), settings, leases)
         services = Services(
             store,
             target,
@@ -257,6 +250,11 @@ def services_for(
                 services.cancelled.set()
                 if not shared.run:
                     services.manifest.flush()
+
+
+def _gallery(store: Store, dataset: str, settings: Settings, leases: Leases) -> Gallery:
+    (inpainter,) = profiles.roles(settings)["inpainter"].backends
+    return Gallery(store, settings.identity_scope, dataset, leases, profiles.digest("inpainter", inpainter))
 
 
 def forget(people: Gallery) -> None:

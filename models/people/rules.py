@@ -11,7 +11,7 @@ from models.people.cells import KIND
 from models.people.maps import REST
 from models.people.meter import VALUES
 
-AGE = 5.0
+AGE = 6.0
 """Years that a person may be off the cell's centre."""
 ADULT = 16.0
 """Years from which nobody stands for a child, and under which nobody for an adult."""
@@ -35,7 +35,7 @@ COVERED = 0.05
 HAT = 0.015
 SLACK = 1.5
 """How many times as much what is foreseen may be off."""
-_STATES = {"yaw": 7.0, "pitch": 11.0, "mouth": 0.06, "smile": 0.33, "eyes": 0.09, "light": 0.12, "frown": 0.68,
+_STATES = {"yaw": 7.0, "pitch": 11.0, "mouth": 0.06, "smile": 0.33, "eyes": 0.09, "light": 0.17, "frown": 0.68,
            "raised": 0.54, "aside": 0.45}  # fmt: skip
 """How far a state may be from rest."""
 _NAMES = {"fringe": FRINGE, "crown": CROWN, "length": LENGTH, "shade": SHADE, "beard": BEARD, "age": AGE}

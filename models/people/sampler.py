@@ -14,9 +14,9 @@ from models.people.cells import KIND
 from models.people.meter import EMBEDDER, VALUES, Meter
 from models.people.mobilestylegan import MobileStyleGAN
 
-SPREAD = 1.25
+SPREAD = 1.0
 """How far people are drawn from the middle of their kind, relative to what the survey's spread leaves open."""
-VARIED = 0.8
+VARIED = 0.5
 """Share of what a rule allows by which what is wanted varies among people of a cell."""
 AT_A_TIME = 48
 """Draws that are foreseen together."""
@@ -41,11 +41,27 @@ class LinearSampler:
         self._kept = lru_cache(maxsize=_KEPT)(self._made)
 
     def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
-        """Return the cell of a source, see `Sampler.cell`."""
+        """Return the cell of a source.
+
+        Args:
+            appearance: Attributes of the source.
+            embeddings: (n, 512) unit vectors of the source by FaceNet, None where there are none.
+
+        Returns:
+            Number of the cell.
+        """
         return self._people.cells.of(source_kind.kind_of(appearance, embeddings, self._people))
 
     def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
-        """Yield people of a cell, see `Sampler.propose`; those with a foreseen fault come last."""
+        """Yield people of a cell, at first those without a foreseen fault.
+
+        Args:
+            cell: The cell.
+            seed: Of the draws.
+
+        Yields:
+            (candidate, foreseen embedding (512,)) of each of MOST_DRAWS.
+        """
         key, centre = _key(seed), self._people.cells.centres[cell]
         others: list[tuple[int, Floats]] = []
         for start in range(0, MOST_DRAWS, AT_A_TIME):
@@ -60,7 +76,14 @@ class LinearSampler:
         yield from others
 
     def person(self, candidate: int) -> Person | None:
-        """Make and measure one person, see `Sampler.person`."""
+        """Make and measure one person.
+
+        Args:
+            candidate: Its number.
+
+        Returns:
+            The person, whose fault says whether it may serve; None when no clear face is seen.
+        """
         return self._kept(candidate)
 
     def latent(self, candidate: int) -> Floats:

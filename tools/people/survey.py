@@ -68,7 +68,8 @@ def read(folder: Path | None) -> dict[str, NDArray[np.float32]]:
         "number" (n,), "latent" (n, 512), "values" (n, V) in the order of VALUES, and "embedding" (n, 512), of those in
         whose picture one clear face was seen.
     """
-    parts = [] if folder is None else [dict(np.load(file)) for file in sorted(folder.glob("part-*.npz"))]
+    files = [] if folder is None else sorted(folder.glob("part-*.npz"))
+    parts = [dict(np.load(file)) for file in files if int(file.stem[5:]) not in _packed_parts()]
     if PACKED.exists():
         parts.insert(0, _unpacked())
     return {name: np.concatenate([part[name] for part in parts]) for name in _ARRAYS}

@@ -36,7 +36,7 @@ def test_who_is_like_the_centre_and_at_rest_may_stand_for_a_cell(cell: int, fore
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("yaw", 9.0), ("pitch", 9.0), ("mouth", 0.1), ("smile", 0.5), ("eyes", 0.05), ("light", 0.2), ("frown", 0.9),
+        ("yaw", 9.0), ("pitch", 9.0), ("mouth", 0.1), ("smile", 0.5), ("eyes", 0.05), ("light", 0.25), ("frown", 0.9),
         ("raised", 0.7), ("aside", 0.8), ("hat", 0.1), ("uneven", 0.3), ("covered", 0.9),
     ],
 )  # fmt: skip

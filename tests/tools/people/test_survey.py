@@ -45,6 +45,7 @@ def test_a_survey_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.M
     survey.main(fresh, 4, 1)
     assert done == [0, 2, 2]
     packed = survey.read(None)
+    assert len(survey.read(tmp_path)["number"]) == len(packed["number"]), "nobody counts twice"
     survey._archive.cache_clear()
     survey.mean_latent.cache_clear()
     assert np.array_equal(packed["number"], again["number"]) and np.array_equal(packed["latent"], again["latent"])
