@@ -15,7 +15,7 @@ AGE = 6.0
 """Years that a person may be off the cell's centre."""
 ADULT = 16.0
 """Years from which nobody stands for a child, and under which nobody for an adult."""
-TONE = 18.0
+TONE = 22.0
 """Degrees ITA that a person may be off, within TONES."""
 TONES = (-30.0, 65.0)
 """Beyond these the light is measured rather than the skin; darker pictures of the generator are blurred."""
@@ -31,11 +31,11 @@ BARE, GLASSES = 0.12, 0.4
 """Glasses scores up to which a person wears none, and from which one wears some; between it is unclear."""
 EVEN = 0.14
 EYE_LIGHT = 0.66
-COVERED = 0.05
+COVERED = 0.08
 HAT = 0.015
 SLACK = 1.5
 """How many times as much what is foreseen may be off."""
-_STATES = {"yaw": 7.0, "pitch": 11.0, "mouth": 0.06, "smile": 0.33, "eyes": 0.09, "light": 0.17, "frown": 0.68,
+_STATES = {"yaw": 7.0, "pitch": 11.0, "mouth": 0.06, "smile": 0.33, "eyes": 0.09, "light": 0.2, "frown": 0.68,
            "raised": 0.54, "aside": 0.45}  # fmt: skip
 """How far a state may be from rest."""
 _NAMES = {"fringe": FRINGE, "crown": CROWN, "length": LENGTH, "shade": SHADE, "beard": BEARD, "age": AGE}
