@@ -1,7 +1,7 @@
 """The embedded inpainter: a person of the source's cell, drawn by a sampler of people.
 
 Of the source only its cell, and whom the new person must not resemble, take part (see `models.people.cells`). A person
-is refused who is too near to the source or to somebody else of the dataset: by the foreseen embedding before the
+is refused who is too near to the source or to somebody else of the dataset: by the predicted embedding before the
 picture is made, and by the measured one after.
 """
 
@@ -27,8 +27,8 @@ FARTHER, FARTHEST = 0.1, 0.85
 """How much more each attempt asks, and the most that is asked."""
 APART = 0.45
 """Cosine distance that a person must keep from all other people."""
-FORESEEN = 0.15
-"""How much nearer a foreseen embedding may lie: it errs."""
+PREDICTED = 0.15
+"""How much nearer a predicted embedding may lie: it errs."""
 MOST = 40
 """People who are made and measured for one twin."""
 STRANGERS_MOST = 32
@@ -64,8 +64,8 @@ class SampledInpainter:
             return _twin(kept)
         faults: Counter[str] = Counter()
         left = MOST
-        for candidate, foreseen in self._candidates(job):
-            fault = "" if foreseen is None else self._too_near(foreseen, job, FORESEEN)
+        for candidate, predicted in self._candidates(job):
+            fault = "" if predicted is None else self._too_near(predicted, job, PREDICTED)
             if not fault:
                 if left == 0:
                     break
@@ -100,15 +100,15 @@ class SampledInpainter:
         return [*fit, *others][:count]
 
     def _candidates(self, job: TwinJob) -> Iterator[tuple[int, Floats | None]]:
-        """(candidate, foreseen embedding) in the order in which they are tried; None of control strangers."""
+        """(candidate, predicted embedding) in the order in which they are tried; None of control strangers."""
         for candidate in job.kindred:
             if candidate not in job.taken:
                 yield candidate, None
         cell = self._sampler.cell(job.appearance, self._comparable(job))
         out = {*job.taken, *job.unfit, *job.kindred}
-        for candidate, foreseen in self._sampler.propose(cell, job.seed):
+        for candidate, predicted in self._sampler.propose(cell, job.seed):
             if candidate not in out:
-                yield candidate, foreseen
+                yield candidate, predicted
 
     def _fault(self, person: Person | None, job: TwinJob) -> str:
         if person is None:

@@ -61,7 +61,7 @@ class Sampler(Protocol):
             seed: Of the draws; the same cell and seed give the same people in the same order.
 
         Yields:
-            (candidate, foreseen embedding (D,)) of each; hundreds, not endlessly many.
+            (candidate, predicted embedding (D,)) of each; hundreds, not endlessly many.
         """
 
     def person(self, candidate: int) -> Person | None:

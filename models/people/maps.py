@@ -1,7 +1,7 @@
 """The linear maps from a kind of person to the generator's latent space, and what is read with them.
 
 Fitted to the survey by `tools.people.fit`: ridge regression of the latent on kind and states. A person of a kind is the
-mean of that kind at rest, plus what the regression leaves open, drawn at random, and is then moved until the foresight
+mean of that kind at rest, plus what the regression leaves open, drawn at random, and is then moved until the predictor
 sees the kind at rest.
 """
 
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from models.interfaces.capabilities import Floats
 from models.people import groups
 from models.people.cells import KIND, Cells
-from models.people.foresight import Foresight
 from models.people.meter import LOOKS, STATES, VALUES
+from models.people.predictor import Predictor
 
 REST = {
     "yaw": 0.0,
@@ -64,22 +64,22 @@ class Maps:
     tone_level: float
     tone_mean: Floats
 
-    def draw(self, kind: Floats, deviates: Floats, foresight: Foresight) -> Floats:
+    def draw(self, kind: Floats, deviates: Floats, predictor: Predictor) -> Floats:
         """Return latents of people of a kind, at rest.
 
         Args:
             kind: (n, len(KIND)) wanted.
             deviates: (n, r) standard normal numbers, which tell people of one kind apart.
-            foresight: Sees how far from the kind they are.
+            predictor: Sees how far from the kind they are.
 
         Returns:
-            (n, 512) float32. Not guaranteed: that they are of the kind; look at what the foresight sees, then measure.
+            (n, 512) float32. Not guaranteed: that they are of the kind; look at what the predictor sees, then measure.
         """
         rest = np.array([REST[name] for name in STATES], np.float32)
         wanted = np.concatenate([kind, np.tile(rest, (len(kind), 1))], axis=1)
         latents = self.mean + (wanted - self.middle) @ self.slope + deviates @ self.spread.T
         for _ in range(STEPS):
-            missing = wanted - seen_as(*foresight.look(latents.astype(np.float32)))
+            missing = wanted - seen_as(*predictor.predict(latents.astype(np.float32)))
             latents = latents + GAIN * missing @ self.slope
         return np.asarray(latents, np.float32)
 
@@ -96,7 +96,7 @@ class Maps:
 
 
 def seen_as(values: Floats, embeddings: Floats) -> NDArray[np.float64]:
-    """Return kind and states of measured or foreseen people, in the order of the maps.
+    """Return kind and states of measured or predicted people, in the order of the maps.
 
     Args:
         values: (n, V) in the order of VALUES.
@@ -117,13 +117,13 @@ class People:
 
     Attributes:
         maps: From kinds to latents.
-        foresight: From latents to measures.
+        predictor: From latents to measures.
         cells: The cells.
         usual: (2, len(KIND)) medians of men and of women, for what could not be measured of a source.
     """
 
     maps: Maps
-    foresight: Foresight
+    predictor: Predictor
     cells: Cells
     usual: Floats
 
@@ -163,13 +163,13 @@ def unpacked(stored: dict[str, NDArray[Any]]) -> People:
             tone_level=float(floats("tone_level")),
             tone_mean=floats("tone_mean"),
         ),
-        Foresight(
-            floats("fore_mean"),
-            floats("fore_scale"),
+        Predictor(
+            floats("predictor_mean"),
+            floats("predictor_scale"),
             tuple(floats(f"weight{k}") for k in range(layers)),
             tuple(floats(f"bias{k}") for k in range(layers)),
-            floats("fore_level"),
-            floats("fore_unit"),
+            floats("predictor_level"),
+            floats("predictor_unit"),
         ),
         Cells(
             stored["cell_axis"].astype(np.int64),

@@ -34,10 +34,10 @@ EYE_LIGHT = 0.66
 COVERED = 0.08
 HAT = 0.015
 SLACK = 0.7
-"""How many times as much what is foreseen may be off: it errs, so whoever is foreseen at the edge is beyond it as often
+"""How many times as much what is predicted may be off: it errs, so whoever is predicted at the edge is beyond it as often
 as not, and another draw costs a thousandth of a picture."""
 _UNSURE = 1.5
-"""How many times as unsure what is foreseen may be of gender and glasses."""
+"""How many times as unsure what is predicted may be of gender and glasses."""
 _STATES = {"yaw": 7.0, "pitch": 11.0, "mouth": 0.06, "smile": 0.33, "eyes": 0.09, "light": 0.2, "frown": 0.68,
            "raised": 0.54, "aside": 0.45}  # fmt: skip
 """How far a state may be from rest."""
@@ -45,7 +45,7 @@ _NAMES = {"fringe": FRINGE, "crown": CROWN, "length": LENGTH, "shade": SHADE, "b
 
 
 def faults(
-    values: NDArray[np.floating], shares: NDArray[np.floating], centre: NDArray[np.floating], foreseen: bool = False
+    values: NDArray[np.floating], shares: NDArray[np.floating], centre: NDArray[np.floating], predicted: bool = False
 ) -> list[str]:
     """Return what makes each person unfit for a cell, or unfit at all.
 
@@ -53,42 +53,42 @@ def faults(
         values: (n, V) in the order of VALUES.
         shares: (n, 4) shares of the groups.
         centre: (len(KIND),) what people of the cell look like.
-        foreseen: The values are foreseen, and may be off less; checks of the picture are not made.
+        predicted: The values are predicted, and may be off less; checks of the picture are not made.
 
     Returns:
         Name of the first value that is off, empty for a fit person.
     """
-    slack = SLACK if foreseen else 1.0
+    slack = SLACK if predicted else 1.0
     wanted = dict(zip(KIND, (float(v) for v in centre), strict=True))
     return [
-        _fault(dict(zip(VALUES, (float(v) for v in row), strict=True)), share, wanted, slack, foreseen)
+        _fault(dict(zip(VALUES, (float(v) for v in row), strict=True)), share, wanted, slack, predicted)
         for row, share in zip(values, shares, strict=True)
     ]
 
 
 def _fault(
-    seen: Mapping[str, float], shares: NDArray[np.floating], wanted: Mapping[str, float], slack: float, foreseen: bool
+    seen: Mapping[str, float], shares: NDArray[np.floating], wanted: Mapping[str, float], slack: float, predicted: bool
 ) -> str:
     for name, most in _STATES.items():
         if abs(seen[name] - REST[name]) > most * slack:
             return name
-    if (seen["age"] < ADULT) != (wanted["age"] < ADULT) and not foreseen:
+    if (seen["age"] < ADULT) != (wanted["age"] < ADULT) and not predicted:
         return "age"
     for name, most in _NAMES.items():
         if abs(seen[name] - wanted[name]) > most * slack and not (name == "beard" and wanted["female"] >= 0.5):
             return name
     if abs(float(np.clip(seen["ita"], *TONES)) - float(np.clip(wanted["ita"], *TONES))) > TONE * slack:
         return "ita"
-    certain = CERTAIN / (_UNSURE if foreseen else 1.0) if wanted["age"] >= ADULT else -0.5
+    certain = CERTAIN / (_UNSURE if predicted else 1.0) if wanted["age"] >= ADULT else -0.5
     if (seen["female"] - 0.5) * (1.0 if wanted["female"] >= 0.5 else -1.0) < certain:
         return "female"
-    if wanted["glasses"] >= 0.5 and seen["glasses"] < GLASSES / (_UNSURE if foreseen else 1.0):
+    if wanted["glasses"] >= 0.5 and seen["glasses"] < GLASSES / (_UNSURE if predicted else 1.0):
         return "glasses"
-    if wanted["glasses"] < 0.5 and seen["glasses"] > BARE * (2 * _UNSURE if foreseen else 1.0):
+    if wanted["glasses"] < 0.5 and seen["glasses"] > BARE * (2 * _UNSURE if predicted else 1.0):
         return "glasses"
     if _far(shares, wanted) > GROUP:
         return "group"
-    if foreseen:
+    if predicted:
         return ""
     # A fringe that is wanted covers the face's upper part.
     if seen["covered"] > COVERED + 0.3 * wanted["fringe"]:

@@ -19,7 +19,7 @@ SPREAD = 1.0
 VARIED = 0.5
 """Share of what a rule allows by which what is wanted varies among people of a cell."""
 AT_A_TIME = 48
-"""Draws that are foreseen together."""
+"""Draws that are predicted together."""
 MOST_DRAWS = 960
 """Draws among which promising people are looked for."""
 _ORDINALS, _KEYS = 2**10, 2**32
@@ -53,21 +53,21 @@ class LinearSampler:
         return self._people.cells.of(source_kind.kind_of(appearance, embeddings, self._people))
 
     def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
-        """Yield people of a cell, at first those without a foreseen fault.
+        """Yield people of a cell, at first those without a predicted fault.
 
         Args:
             cell: The cell.
             seed: Of the draws.
 
         Yields:
-            (candidate, foreseen embedding (512,)) of each of MOST_DRAWS.
+            (candidate, predicted embedding (512,)) of each of MOST_DRAWS.
         """
         key, centre = _key(seed), self._people.cells.centres[cell]
         others: list[tuple[int, Floats]] = []
         for start in range(0, MOST_DRAWS, AT_A_TIME):
-            values, vectors = self._people.foresight.look(self._drawn(cell, key, start))
+            values, vectors = self._people.predictor.predict(self._drawn(cell, key, start))
             shares = groups.each(vectors, values[:, VALUES.index("ita")])
-            for k, fault in enumerate(rules.faults(values, shares, centre, foreseen=True)):
+            for k, fault in enumerate(rules.faults(values, shares, centre, predicted=True)):
                 one = candidate_of(cell, key, start + k), vectors[k]
                 if fault:
                     others.append(one)
@@ -108,7 +108,7 @@ class LinearSampler:
         for name, most in _VARIES.items():
             kinds[:, KIND.index(name)] += VARIED * most * rng.uniform(-1, 1, AT_A_TIME).astype(np.float32)
         deviates = SPREAD * rng.standard_normal((AT_A_TIME, linear.spread.shape[1])).astype(np.float32)
-        return linear.draw(kinds, deviates, self._people.foresight)
+        return linear.draw(kinds, deviates, self._people.predictor)
 
     def _made(self, candidate: int) -> Person | None:
         cell, _, _ = parts_of(candidate)

@@ -1,6 +1,6 @@
 """Fits what ships of a survey: `python -m tools.people.fit [WORK_FOLDER] [--least K]`, see `tools.people.survey`.
 
-Writes models/people/people.npz: the linear maps, the foresight, the cells and some medians. No person of the survey can
+Writes models/people/people.npz: the linear maps, the predictor, the cells and some medians. No person of the survey can
 be read from it: of the latents, only their regression and the covariance of what it leaves open are stored.
 """
 
@@ -18,7 +18,7 @@ from models.people import maps
 from models.people.cells import KIND
 from models.people.maps import Maps, People, seen_as
 from models.people.meter import STATES, VALUES
-from tools.people import foresee, partition, survey
+from tools.people import partition, survey, train_predictor
 
 LEAST = 50
 """K: measured people that each cell holds at least."""
@@ -30,7 +30,7 @@ AXES = 30
 """Axes of embeddings that stay still when a state changes."""
 SEED = 20261130
 OUT = 0.08
-"""Share of people who are left out of the foresight's fit, by whom it is judged."""
+"""Share of people who are left out of the predictor's fit, by whom it is judged."""
 COVERED, HAT = 0.3, 0.05
 """Of whom more is covered, looks cannot be believed."""
 
@@ -50,14 +50,14 @@ def main(folder: Path | None, least: int, file: Path) -> None:
     rows = seen_as(values, embeddings)
     kinds = rows[:, : len(KIND)]
     out = np.random.default_rng(SEED).random(len(latents)) < OUT
-    fitted = foresee.fit(latents, values, embeddings, SEED, out)
-    print(f"{len(latents)} people; foreseen embedding: cosine {fitted.embedding:.2f}; values of those left out:")
+    fitted = train_predictor.fit(latents, values, embeddings, SEED, out)
+    print(f"{len(latents)} people; predicted embedding: cosine {fitted.embedding:.2f}; values of those left out:")
     print(", ".join(f"{name} {r:.2f}" for name, r in zip(VALUES, fitted.values, strict=True)))
     cells = partition.part(kinds, least)
     print(f"{len(cells)} cells of {cells.sizes.min()} to {cells.sizes.max()}")
     female = kinds[:, KIND.index("female")] >= 0.5
     usual = np.stack([np.median(kinds[~female], axis=0), np.median(kinds[female], axis=0)])
-    people = People(linear(latents, rows, embeddings), fitted.foresight, cells, usual.astype(np.float32))
+    people = People(linear(latents, rows, embeddings), fitted.predictor, cells, usual.astype(np.float32))
     unfinished = file.with_name(f"unfinished-{file.name}")
     np.savez_compressed(unfinished, allow_pickle=False, **packed(people))
     unfinished.replace(file)
@@ -139,14 +139,14 @@ def packed(people: People) -> dict[str, NDArray[Any]]:
     Returns:
         Arrays by name.
     """
-    linear_maps, fore, cells = people.maps, people.foresight, people.cells
+    linear_maps, network, cells = people.maps, people.predictor, people.cells
     halves = {
         "mean": linear_maps.mean,
         "slope": linear_maps.slope,
         "spread": linear_maps.spread,
         "moves": linear_maps.moves,
-        **{f"weight{k}": weight for k, weight in enumerate(fore.weights)},
-        **{f"bias{k}": bias for k, bias in enumerate(fore.biases)},
+        **{f"weight{k}": weight for k, weight in enumerate(network.weights)},
+        **{f"bias{k}": bias for k, bias in enumerate(network.biases)},
     }
     return {
         **{name: value.astype(np.float16) for name, value in halves.items()},
@@ -156,10 +156,10 @@ def packed(people: People) -> dict[str, NDArray[Any]]:
         "tone": linear_maps.tone,
         "tone_level": np.array(linear_maps.tone_level),
         "tone_mean": linear_maps.tone_mean,
-        "fore_mean": fore.mean,
-        "fore_scale": fore.scale,
-        "fore_level": fore.level,
-        "fore_unit": fore.unit,
+        "predictor_mean": network.mean,
+        "predictor_scale": network.scale,
+        "predictor_level": network.level,
+        "predictor_unit": network.unit,
         "cell_axis": cells.axis.astype(np.int16),
         "cell_bound": cells.bound,
         "cell_lower": cells.lower.astype(np.int16),

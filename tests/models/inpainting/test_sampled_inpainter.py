@@ -37,7 +37,7 @@ class Drawn:
         self.away, self.faults, self.blind = away, faults or {}, blind
         self.made: list[int] = []
         self.asked: list[tuple[int, int]] = []
-        self.foreseen: dict[int, float] = {}
+        self.predicted: dict[int, float] = {}
 
     def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
         return int(appearance.age) if embeddings is not None else -1
@@ -45,7 +45,7 @@ class Drawn:
     def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
         self.asked.append((cell, seed))
         for n, away in enumerate(self.away):
-            yield n, towards(self.foreseen.get(n, away))
+            yield n, towards(self.predicted.get(n, away))
 
     def person(self, candidate: int) -> Person | None:
         self.made.append(candidate)
@@ -94,12 +94,12 @@ def test_later_attempts_ask_for_more_distance(over: Over) -> None:
     assert [over(drawn).inpaint(job(attempt=n)).candidate for n in (1, 2, 9)] == [0, 1, 2]
 
 
-def test_who_is_foreseen_too_near_is_not_made(over: Over) -> None:
+def test_who_is_predicted_too_near_is_not_made(over: Over) -> None:
     drawn = Drawn([0.1, 0.2, 0.9])
     assert over(drawn).inpaint(job()).candidate == 2
     assert drawn.made == [2] or drawn.made == [1, 2]
-    # What is foreseen errs, so it alone does not refuse somebody a little nearer.
-    drawn.foreseen = {2: NEAR - 0.1}
+    # What is predicted errs, so it alone does not refuse somebody a little nearer.
+    drawn.predicted = {2: NEAR - 0.1}
     assert over(drawn).inpaint(job()).candidate == 2
 
 

@@ -1,4 +1,4 @@
-"""The linear maps and the foresight that ship."""
+"""The linear maps and the predictor that ship."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PEOPLE = maps.load()
 def drawn(cell: int, count: int = 24) -> np.ndarray:
     deviates = np.random.default_rng(3).standard_normal((count, PEOPLE.maps.spread.shape[1])).astype(np.float32)
     kinds = np.tile(PEOPLE.cells.centres[cell], (count, 1)).astype(np.float32)
-    return PEOPLE.maps.draw(kinds, deviates, PEOPLE.foresight)
+    return PEOPLE.maps.draw(kinds, deviates, PEOPLE.predictor)
 
 
 @pytest.mark.parametrize("cell", range(0, len(PEOPLE.cells), 9))
-def test_people_are_foreseen_near_their_kind_and_at_rest(cell: int) -> None:
-    seen = seen_as(*PEOPLE.foresight.look(drawn(cell)))
+def test_people_are_predicted_near_their_kind_and_at_rest(cell: int) -> None:
+    seen = seen_as(*PEOPLE.predictor.predict(drawn(cell)))
     off = np.abs(np.median(seen, axis=0) - [*PEOPLE.cells.centres[cell], *(REST[name] for name in STATES)])
     names = (*KIND, *STATES)
     for name, most in (("age", 4), ("female", 0.25), ("ita", 10), ("glasses", 0.35), ("shade", 0.25), ("yaw", 3),
@@ -31,7 +31,7 @@ def test_people_are_foreseen_near_their_kind_and_at_rest(cell: int) -> None:
 
 def test_people_of_one_kind_are_not_one_person() -> None:
     """Foreseen embeddings lie nearer to one another than measured ones, see test_sampler.py."""
-    _, vectors = PEOPLE.foresight.look(drawn(0))
+    _, vectors = PEOPLE.predictor.predict(drawn(0))
     near = vectors @ vectors.T
     assert np.median(near[np.triu_indices(len(vectors), 1)]) < 0.9
 
@@ -40,7 +40,10 @@ def test_a_person_moves_without_becoming_another() -> None:
     """Foreseen: twenty degrees of yaw, and the same age and gender."""
     latents = drawn(0)
     moved = latents + 20 * PEOPLE.maps.moves[STATES.index("yaw")]
-    (before, one), (after, other) = PEOPLE.foresight.look(latents), PEOPLE.foresight.look(moved.astype(np.float32))
+    (before, one), (after, other) = (
+        PEOPLE.predictor.predict(latents),
+        PEOPLE.predictor.predict(moved.astype(np.float32)),
+    )
     change = np.median(after - before, axis=0)
     assert 10 < change[VALUES.index("yaw")] < 30
     assert abs(change[VALUES.index("age")]) < 5 and abs(change[VALUES.index("female")]) < 0.25

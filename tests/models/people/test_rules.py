@@ -24,13 +24,13 @@ def at_centre(cell: int, **changes: float) -> tuple[np.ndarray, np.ndarray]:
     return np.array([[seen[name] for name in VALUES]]), np.array([[*shares, max(1 - sum(shares), 0)]])
 
 
-def fault(cell: int, foreseen: bool = False, **changes: float) -> str:
-    return rules.faults(*at_centre(cell, **changes), CELLS.centres[cell], foreseen)[0]
+def fault(cell: int, predicted: bool = False, **changes: float) -> str:
+    return rules.faults(*at_centre(cell, **changes), CELLS.centres[cell], predicted)[0]
 
 
 @given(st.integers(0, len(CELLS) - 1), st.booleans())
-def test_who_is_like_the_centre_and_at_rest_may_stand_for_a_cell(cell: int, foreseen: bool) -> None:
-    assert fault(cell, foreseen) == ""
+def test_who_is_like_the_centre_and_at_rest_may_stand_for_a_cell(cell: int, predicted: bool) -> None:
+    assert fault(cell, predicted) == ""
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_fringe_that_is_wanted_may_cover_the_face() -> None:
     assert fault(fringe, covered=covered) == "" and fault(bare, covered=covered) == "covered"
 
 
-def test_what_is_foreseen_may_be_off_less() -> None:
+def test_what_is_predicted_may_be_off_less() -> None:
     centre = float(CELLS.centres[0, place("age")])
     assert fault(0, age=centre + rules.AGE * 0.9) == "" and fault(0, True, age=centre + rules.AGE * 0.9) == "age"
     assert fault(0, True, age=centre + rules.AGE * 0.6) == "" and fault(0, age=centre + rules.AGE * 1.1) == "age"

@@ -42,10 +42,10 @@ def test_the_slope_finds_planted_directions_and_the_spread_what_they_leave_open(
 
 def test_a_survey_becomes_a_file_that_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four hundred planted people; the network is fitted for a moment only."""
-    from tools.people import foresee
+    from tools.people import train_predictor
 
     monkeypatch.setattr(survey, "PACKED", tmp_path / "none.npz")
-    monkeypatch.setattr(foresee, "EPOCHS", 2)
+    monkeypatch.setattr(train_predictor, "EPOCHS", 2)
     monkeypatch.setattr(fit, "RANK", 20)
     rng = np.random.default_rng(1)
     shipped = maps.load()
@@ -69,8 +69,8 @@ def test_a_survey_becomes_a_file_that_can_be_read(tmp_path: Path, monkeypatch: p
     assert again.maps.spread.shape == (SIDE, 20)
 
 
-def test_what_latents_decide_is_foreseen_of_people_who_were_left_out() -> None:
-    from tools.people import foresee
+def test_what_latents_decide_is_predicted_of_people_who_were_left_out() -> None:
+    from tools.people import train_predictor
 
     rng = np.random.default_rng(2)
     latents = rng.standard_normal((1200, 16)).astype(np.float32)
@@ -80,8 +80,8 @@ def test_what_latents_decide_is_foreseen_of_people_who_were_left_out() -> None:
     out = np.arange(1200) % 6 == 0
     monkey = pytest.MonkeyPatch()
     with monkey.context() as short:
-        short.setattr(foresee, "EPOCHS", 25)
-        short.setattr(foresee, "HIDDEN", (64,))
-        short.setattr("models.people.foresight.VALUES", ("a", "b", "c", "d"))
-        fitted = foresee.fit(latents, values, vectors, 0, out)
+        short.setattr(train_predictor, "EPOCHS", 25)
+        short.setattr(train_predictor, "HIDDEN", (64,))
+        short.setattr("models.people.predictor.VALUES", ("a", "b", "c", "d"))
+        fitted = train_predictor.fit(latents, values, vectors, 0, out)
     assert (fitted.values > 0.9).all() and fitted.embedding > 0.7

@@ -1,4 +1,4 @@
-"""Fits the network that foresees what a latent's picture would measure (`models.people.foresight`)."""
+"""Fits the network that predicts what a latent's picture would measure (`models.people.predictor`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from models.interfaces.capabilities import Floats
-from models.people.foresight import Foresight
+from models.people.predictor import Predictor
 
 HIDDEN = (640, 640)
 EPOCHS, BATCH, RATE, DECAY = 60, 128, 1e-3, 0.05
@@ -22,15 +22,15 @@ EMBEDDINGS = 6.0
 
 @dataclass(frozen=True)
 class Fitted:
-    """A network, and how well it foresees those who were left out.
+    """A network, and how well it predicts those who were left out.
 
     Attributes:
-        foresight: Fitted to all.
+        predictor: Fitted to those who were not left out.
         values: (V,) correlations over people who were left out.
-        embedding: Mean cosine between foreseen and measured embeddings of these.
+        embedding: Mean cosine between predicted and measured embeddings of these.
     """
 
-    foresight: Foresight
+    predictor: Predictor
     values: NDArray[np.float64]
     embedding: float
 
@@ -78,7 +78,7 @@ def fit(latents: Floats, values: Floats, embeddings: Floats, seed: int, out: NDA
             best.step()
             pace.step()
     dense = [layer for layer in network if isinstance(layer, nn.Linear)]
-    foresight = Foresight(
+    predictor = Predictor(
         mean,
         scale,
         tuple(layer.weight.detach().numpy().T.copy() for layer in dense),
@@ -86,7 +86,7 @@ def fit(latents: Floats, values: Floats, embeddings: Floats, seed: int, out: NDA
         level,
         unit,
     )
-    seen, vectors = foresight.look(latents[out])
+    seen, vectors = predictor.predict(latents[out])
     known = values[out]
     correlations = [np.corrcoef(seen[:, k], known[:, k])[0, 1] for k in range(values.shape[1])]
-    return Fitted(foresight, np.array(correlations), float((vectors * embeddings[out]).sum(axis=1).mean()))
+    return Fitted(predictor, np.array(correlations), float((vectors * embeddings[out]).sum(axis=1).mean()))

@@ -1,6 +1,6 @@
-"""What a person will look like, foreseen from the latent without making the picture.
+"""What a person will look like, predicted from the latent without making the picture.
 
-A small network fitted to the survey (`tools.people.foresee`). It only spares the making of pictures that would be
+A small network fitted to the survey (`tools.people.train_predictor`). It only spares the making of pictures that would be
 refused: who may serve is measured on the picture.
 """
 
@@ -19,7 +19,7 @@ _LEAK = 0.1
 
 
 @dataclass(frozen=True)
-class Foresight:
+class Predictor:
     """A network of dense layers: latents to VALUES and embeddings.
 
     Attributes:
@@ -38,7 +38,7 @@ class Foresight:
     level: Floats
     unit: Floats
 
-    def look(self, latents: Floats) -> tuple[Floats, Floats]:
+    def predict(self, latents: Floats) -> tuple[Floats, Floats]:
         """Return what pictures of latents would measure.
 
         Args:
