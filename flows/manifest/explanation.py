@@ -124,6 +124,8 @@ def _attempt(attempt: Mapping[str, Any]) -> str:
     said = "Accepted." if accepted else f"Rejected ({code})."
     if reason is not None and not accepted:
         said += f" {reason.meaning}"
+    if missing := str(attempt.get("missing") or ""):
+        said += f" {missing}"
     distance, threshold = _number(attempt, "distance"), _number(attempt, "threshold")
     if distance is None or threshold is None:
         return f"{said} There is no distance: nothing could be compared."

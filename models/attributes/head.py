@@ -20,7 +20,7 @@ SIDE = 512
 """Side in pixels of the upright square in which a head is parsed: the framing that the parser knows."""
 _TALL = 270.0
 """Height of the face's outline there, in pixels."""
-_TOP, _CHIN, _NOSE = 10, 152, 4
+_TOP, _CHIN = 10, 152
 _GLASSES_AREA = 15.0
 _LEAST_HAIR = 300
 """Pixels of hair from which its colour is known."""

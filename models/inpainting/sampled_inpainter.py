@@ -20,10 +20,11 @@ from models.interfaces.twins import AT_REST, Twin, TwinJob
 from models.selection import profiles
 
 SAMPLER = "linear-people"
-NEAR = 0.35
-"""Cosine distance (FaceNet) of a person's picture from the source's pictures, under which nobody is tried. Painted into
-the source's frames about a sixth of it is lost; whether the rest will do is verified there."""
-FARTHER, FARTHEST = 0.1, 0.85
+NEAR = 0.55
+"""Cosine distance (FaceNet) of a person's picture from the source's pictures, under which nobody is tried: about where
+its errors are equal. Painted into the source's frames about a sixth of it is lost; whether the rest will do is verified
+there."""
+FARTHER, FARTHEST = 0.05, 0.85
 """How much more each attempt asks, and the most that is asked."""
 APART = 0.45
 """Cosine distance that a person must keep from all other people."""
@@ -33,6 +34,9 @@ MOST = 40
 """People who are made and measured for one twin."""
 STRANGERS_MOST = 32
 """People who are made and measured for one identity's control strangers."""
+NO_FACE = "a clear face"
+_REMEMBERED = 4096
+"""People of whom what they lack is remembered."""
 
 
 class SampledInpainter:
@@ -42,6 +46,7 @@ class SampledInpainter:
 
     def __init__(self) -> None:
         self._sampler: Sampler = profiles.load("sampler", SAMPLER)
+        self._faults: dict[int, str] = {}
 
     def inpaint(self, job: TwinJob) -> Twin:
         """Return a neutral, frontal twin.
@@ -70,10 +75,12 @@ class SampledInpainter:
                 if left == 0:
                     break
                 left -= 1
-                person = self._sampler.person(candidate)
-                fault = self._fault(person, job)
+                person, fault = self._made(candidate)
                 if person is not None and not fault:
-                    return _twin(person)
+                    # A control stranger was seen in place, where its distance from the source was judged.
+                    fault = self._too_near(person.embedding, job, 0.0, candidate in job.kindred)
+                    if not fault:
+                        return _twin(person)
             faults[fault] += 1
         missing = ", ".join(f"{name} ({count})" for name, count in faults.most_common(3)) or "nobody is left"
         raise Withheld(Reason.NO_CANDIDATE, f"Of the synthetic people of this kind none may serve: {missing}.")
@@ -97,6 +104,7 @@ class SampledInpainter:
             person = self._sampler.person(candidate)
             if person is not None:
                 (others if person.fault else fit).append(_twin(person))
+            self._remember(candidate, person)
         return [*fit, *others][:count]
 
     def _candidates(self, job: TwinJob) -> Iterator[tuple[int, Floats | None]]:
@@ -110,20 +118,31 @@ class SampledInpainter:
             if candidate not in out:
                 yield candidate, predicted
 
-    def _fault(self, person: Person | None, job: TwinJob) -> str:
-        if person is None:
-            return "a clear face"
-        # A control stranger was seen in place, where its distance from the source was judged.
-        return person.fault or self._too_near(person.embedding, job, 0.0, person.candidate in job.kindred)
+    def _made(self, candidate: int) -> tuple[Person | None, str]:
+        """A person who may stand for its cell, or None and what is missing."""
+        if candidate in self._faults:
+            return None, self._faults[candidate]
+        person = self._sampler.person(candidate)
+        self._remember(candidate, person)
+        return person, NO_FACE if person is None else person.fault
+
+    def _remember(self, candidate: int, person: Person | None) -> None:
+        """What somebody lacks, so that the picture, which costs a second, is not made again."""
+        fault = NO_FACE if person is None else person.fault
+        if fault:
+            if len(self._faults) >= _REMEMBERED:
+                self._faults.clear()
+            self._faults[candidate] = fault
 
     def _too_near(self, vector: Floats, job: TwinJob, slack: float, only_others: bool = False) -> str:
         """Whom a person is too near to, empty for nobody."""
         if job.embedder != self._sampler.embedder:
             return ""
-        if len(job.others) and float((1.0 - job.others @ vector).min()) < APART - slack:
+        # Not <: a distance that is no number proves nothing.
+        if len(job.others) and not float((1.0 - job.others @ vector).min()) >= APART - slack:
             return "distance from other people"
         least = min(NEAR + FARTHER * (job.attempt - 1), FARTHEST)
-        if not only_others and len(job.source) and float((1.0 - job.source @ vector).min()) < least - slack:
+        if not only_others and len(job.source) and not float((1.0 - job.source @ vector).min()) >= least - slack:
             return "distance from the source"
         return ""
 

@@ -20,18 +20,6 @@ KIND = (*LOOKS, *groups.GROUPS[:-1])
 """The axes: looks, then the shares of the groups (the last follows from the others)."""
 
 
-def place(name: str) -> int:
-    """Return the position of an axis in KIND.
-
-    Args:
-        name: Of the axis.
-
-    Returns:
-        Index.
-    """
-    return KIND.index(name)
-
-
 @dataclass(frozen=True)
 class Cells:
     """A binary tree over KIND; node 0 is its root.

@@ -49,7 +49,7 @@ class Maps:
         slope: (k, 512) latent per unit of kind and states.
         spread: (512, r) factor of the covariance of what the slope leaves open.
         moves: (len(STATES), 512) latent per unit of each state, the others, the looks and the first axes of FaceNet's
-            embeddings held still: the same person in another state.
+            embeddings held still: the same person in another state (`bench/outsider.py`).
         tone: (EMBEDDING,) degrees ITA per unit of a centred embedding.
         tone_level: Degrees ITA of the mean embedding.
         tone_mean: (EMBEDDING,) the mean embedding.
@@ -75,13 +75,25 @@ class Maps:
         Returns:
             (n, 512) float32. Not guaranteed: that they are of the kind; look at what the predictor sees, then measure.
         """
-        rest = np.array([REST[name] for name in STATES], np.float32)
-        wanted = np.concatenate([kind, np.tile(rest, (len(kind), 1))], axis=1)
-        latents = self.mean + (wanted - self.middle) @ self.slope + deviates @ self.spread.T
+        latents = self.mean + (_at_rest(kind) - self.middle) @ self.slope + deviates @ self.spread.T
         for _ in range(STEPS):
-            missing = wanted - seen_as(*predictor.predict(latents.astype(np.float32)))
-            latents = latents + GAIN * missing @ self.slope
+            latents = self.towards(kind, latents, *predictor.predict(latents.astype(np.float32)))
         return np.asarray(latents, np.float32)
+
+    def towards(self, kind: Floats, latents: Floats, values: Floats, embeddings: Floats) -> Floats:
+        """Return latents moved by what they lack.
+
+        Args:
+            kind: (n, len(KIND)) wanted, at rest.
+            latents: (n, 512).
+            values: (n, V) predicted or measured of them.
+            embeddings: (n, EMBEDDING) the same.
+
+        Returns:
+            (n, 512).
+        """
+        missing = _at_rest(kind) - seen_as(values, embeddings)
+        return np.asarray(latents + GAIN * missing @ self.slope, np.float32)
 
     def tone_of(self, embeddings: Floats) -> float:
         """Return the skin tone that embeddings suggest, in any light.
@@ -93,6 +105,12 @@ class Maps:
             Degrees ITA.
         """
         return float((embeddings.mean(axis=0) - self.tone_mean) @ self.tone + self.tone_level)
+
+
+def _at_rest(kind: Floats) -> Floats:
+    """(n, len(KIND) + len(STATES)) a kind, and a face at rest."""
+    rest = np.array([REST[name] for name in STATES], np.float32)
+    return np.concatenate([kind, np.tile(rest, (len(kind), 1))], axis=1)
 
 
 def seen_as(values: Floats, embeddings: Floats) -> NDArray[np.float64]:

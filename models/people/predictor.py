@@ -1,7 +1,7 @@
 """What a person will look like, predicted from the latent without making the picture.
 
-A small network fitted to the survey (`tools.people.train_predictor`). It only spares the making of pictures that would be
-refused: who may serve is measured on the picture.
+A small network fitted to the survey (`tools.people.train_predictor`). It only spares the making of pictures that would
+be refused: who may serve is measured on the picture.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ AGE = 6.0
 """Years that a person may be off the cell's centre."""
 ADULT = 16.0
 """Years from which nobody stands for a child, and under which nobody for an adult."""
-TONE = 22.0
+TONE = 18.0
 """Degrees ITA that a person may be off, within TONES."""
 TONES = (-30.0, 65.0)
 """Beyond these the light is measured rather than the skin; darker pictures of the generator are blurred."""
@@ -29,19 +29,49 @@ CERTAIN = 0.3
 """How far from undecided the gender must be measured."""
 BARE, GLASSES = 0.12, 0.4
 """Glasses scores up to which a person wears none, and from which one wears some; between it is unclear."""
-EVEN = 0.14
-EYE_LIGHT = 0.66
-COVERED = 0.08
-HAT = 0.015
-SLACK = 0.7
-"""How many times as much what is predicted may be off: it errs, so whoever is predicted at the edge is beyond it as often
-as not, and another draw costs a thousandth of a picture."""
+EVEN, EYE_LIGHT, HAT = 0.12, 0.66, 0.01
+"""See `meter.CHECKS`."""
+COVERED, UNDER_FRINGE = 0.03, 0.3
+"""Share of the face that may be covered, and how much more for a fringe over the whole forehead."""
+SLACK = 0.6
+"""How many times as much what is predicted may be off: it errs, so whoever is predicted at the edge is beyond it as
+often as not, and another draw costs a thousandth of a picture."""
 _UNSURE = 1.5
 """How many times as unsure what is predicted may be of gender and glasses."""
-_STATES = {"yaw": 7.0, "pitch": 11.0, "mouth": 0.06, "smile": 0.33, "eyes": 0.09, "light": 0.2, "frown": 0.68,
+_STATES = {"yaw": 6.0, "pitch": 11.0, "mouth": 0.06, "smile": 0.33, "eyes": 0.08, "light": 0.12, "frown": 0.68,
            "raised": 0.54, "aside": 0.45}  # fmt: skip
 """How far a state may be from rest."""
-_NAMES = {"fringe": FRINGE, "crown": CROWN, "length": LENGTH, "shade": SHADE, "beard": BEARD, "age": AGE}
+_LOOKS = {"fringe": FRINGE, "crown": CROWN, "length": LENGTH, "shade": SHADE, "beard": BEARD, "age": AGE}
+_WORDS = {
+    "ita": "skin tone",
+    "female": "gender",
+    "group": "apparent group",
+    "shade": "shade of the hair",
+    "crown": "hair on the crown",
+    "length": "length of the hair",
+    "light": "even light",
+    "uneven": "even light",
+    "covered": "an open face",
+    "hat": "no hat",
+    "eye_light": "clear glasses",
+}
+_AT_REST = "a face at rest"
+
+
+NOT_STEERED = frozenset(_WORDS[name] for name in ("covered", "hat", "eye_light"))
+"""What a person lacks, in words, that no move of the latent brings."""
+
+
+def in_words(fault: str) -> str:
+    """Return what somebody with a fault lacks, in words that an owner of videos understands.
+
+    Args:
+        fault: As `faults` gives it.
+
+    Returns:
+        The words; empty for no fault.
+    """
+    return _WORDS.get(fault, _AT_REST if fault in _STATES else fault)
 
 
 def faults(
@@ -53,7 +83,7 @@ def faults(
         values: (n, V) in the order of VALUES.
         shares: (n, 4) shares of the groups.
         centre: (len(KIND),) what people of the cell look like.
-        predicted: The values are predicted, and may be off less; checks of the picture are not made.
+        predicted: The values are predicted, and may be off less.
 
     Returns:
         Name of the first value that is off, empty for a fit person.
@@ -69,36 +99,35 @@ def faults(
 def _fault(
     seen: Mapping[str, float], shares: NDArray[np.floating], wanted: Mapping[str, float], slack: float, predicted: bool
 ) -> str:
+    # Not >: a value that is no number is a fault.
     for name, most in _STATES.items():
-        if abs(seen[name] - REST[name]) > most * slack:
+        if not abs(seen[name] - REST[name]) <= most * slack:
             return name
     if (seen["age"] < ADULT) != (wanted["age"] < ADULT) and not predicted:
         return "age"
-    for name, most in _NAMES.items():
-        if abs(seen[name] - wanted[name]) > most * slack and not (name == "beard" and wanted["female"] >= 0.5):
+    for name, most in _LOOKS.items():
+        if not abs(seen[name] - wanted[name]) <= most * slack and not (name == "beard" and wanted["female"] >= 0.5):
             return name
-    if abs(float(np.clip(seen["ita"], *TONES)) - float(np.clip(wanted["ita"], *TONES))) > TONE * slack:
+    if not abs(float(np.clip(seen["ita"], *TONES)) - float(np.clip(wanted["ita"], *TONES))) <= TONE * slack:
         return "ita"
-    certain = CERTAIN / (_UNSURE if predicted else 1.0) if wanted["age"] >= ADULT else -0.5
-    if (seen["female"] - 0.5) * (1.0 if wanted["female"] >= 0.5 else -1.0) < certain:
+    unsure = _UNSURE if predicted else 1.0
+    certain = CERTAIN / unsure if wanted["age"] >= ADULT else -0.5
+    if not (seen["female"] - 0.5) * (1.0 if wanted["female"] >= 0.5 else -1.0) >= certain:
         return "female"
-    if wanted["glasses"] >= 0.5 and seen["glasses"] < GLASSES / (_UNSURE if predicted else 1.0):
+    if wanted["glasses"] >= 0.5 and not seen["glasses"] >= GLASSES / unsure:
         return "glasses"
-    if wanted["glasses"] < 0.5 and seen["glasses"] > BARE * (2 * _UNSURE if predicted else 1.0):
+    if wanted["glasses"] < 0.5 and not seen["glasses"] <= BARE * (2 * unsure if predicted else 1.0):
         return "glasses"
-    if _far(shares, wanted) > GROUP:
+    if not _far(shares, wanted) <= GROUP:
         return "group"
-    if predicted:
-        return ""
-    # A fringe that is wanted covers the face's upper part.
-    if seen["covered"] > COVERED + 0.3 * wanted["fringe"]:
-        return "covered"
-    for name, bad in (
-        ("hat", seen["hat"] > HAT),
-        ("uneven", seen["uneven"] > EVEN),
-        ("eye_light", seen["eye_light"] < EYE_LIGHT and wanted["glasses"] >= 0.5),
+    for name, fine in (
+        ("covered", seen["covered"] <= COVERED + UNDER_FRINGE * wanted["fringe"]),
+        # Of latents the predictor does not tell hats.
+        ("hat", seen["hat"] <= HAT or predicted),
+        ("uneven", seen["uneven"] <= EVEN),
+        ("eye_light", seen["eye_light"] >= EYE_LIGHT or wanted["glasses"] < 0.5),
     ):
-        if bad:
+        if not fine:
             return name
     return ""
 

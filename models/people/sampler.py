@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -14,7 +16,7 @@ from models.people.cells import KIND
 from models.people.meter import EMBEDDER, VALUES, Meter
 from models.people.mobilestylegan import MobileStyleGAN
 
-SPREAD = 1.0
+SPREAD = 1.25
 """How far people are drawn from the middle of their kind, relative to what the survey's spread leaves open."""
 VARIED = 0.5
 """Share of what a rule allows by which what is wanted varies among people of a cell."""
@@ -24,8 +26,8 @@ MOST_DRAWS = 960
 """Draws among which promising people are looked for."""
 _ORDINALS, _KEYS = 2**10, 2**32
 _VARIES = {"age": rules.AGE, "ita": rules.TONE, "shade": rules.SHADE, "crown": rules.CROWN, "length": rules.LENGTH}
-_KEPT = 8
-"""People that are kept, 3 MB each."""
+_KEPT, _BATCHES = 8, 8
+"""People that are kept, 3 MB each: those of one person's control strangers; and batches of draws, .1 MB each."""
 
 
 class LinearSampler:
@@ -38,7 +40,9 @@ class LinearSampler:
         self._people = maps.load()
         self._generator = MobileStyleGAN()
         self._meter = Meter()
-        self._kept = lru_cache(maxsize=_KEPT)(self._made)
+        self._batch = lru_cache(maxsize=_BATCHES)(self._drawn)
+        self._kept: OrderedDict[int, Person] = OrderedDict()
+        self._lock = threading.Lock()
 
     def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
         """Return the cell of a source.
@@ -65,7 +69,7 @@ class LinearSampler:
         key, centre = _key(seed), self._people.cells.centres[cell]
         others: list[tuple[int, Floats]] = []
         for start in range(0, MOST_DRAWS, AT_A_TIME):
-            values, vectors = self._people.predictor.predict(self._drawn(cell, key, start))
+            values, vectors = self._people.predictor.predict(self._batch(cell, key, start))
             shares = groups.each(vectors, values[:, VALUES.index("ita")])
             for k, fault in enumerate(rules.faults(values, shares, centre, predicted=True)):
                 one = candidate_of(cell, key, start + k), vectors[k]
@@ -84,10 +88,21 @@ class LinearSampler:
         Returns:
             The person, whose fault says whether it may serve; None when no clear face is seen.
         """
-        return self._kept(candidate)
+        with self._lock:
+            if candidate in self._kept:
+                self._kept.move_to_end(candidate)
+                return self._kept[candidate]
+        made = self._made(candidate)
+        # The twin is most often one of the control strangers, who were made before. Nobody else is asked for twice.
+        if made is not None and not made.fault:
+            with self._lock:
+                self._kept[candidate] = made
+                while len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+        return made
 
     def latent(self, candidate: int) -> Floats:
-        """Return the latent of a person.
+        """Return the latent of a person's first picture.
 
         Args:
             candidate: Its number.
@@ -97,7 +112,7 @@ class LinearSampler:
         """
         cell, key, number = parts_of(candidate)
         start = number // AT_A_TIME * AT_A_TIME
-        return np.asarray(self._drawn(cell, key, start)[number - start], np.float32)
+        return np.asarray(self._batch(cell, key, start)[number - start], np.float32)
 
     def _drawn(self, cell: int, key: int, start: int) -> Floats:
         """Latents of AT_A_TIME people."""
@@ -111,16 +126,28 @@ class LinearSampler:
         return linear.draw(kinds, deviates, self._people.predictor)
 
     def _made(self, candidate: int) -> Person | None:
+        """A person; where it is unfit, what was measured of the first picture leads to a second one."""
         cell, _, _ = parts_of(candidate)
-        picture = self._generator.picture(self.latent(candidate))
+        centre = self._people.cells.centres[cell]
+        latent = self.latent(candidate)
+        made, values = self._pictured(candidate, latent, centre)
+        if made is None or made.fault in ("", *rules.NOT_STEERED):
+            return made
+        nearer = self._people.maps.towards(centre[None], latent[None], values, made.embedding[None])[0]
+        again, _ = self._pictured(candidate, nearer, centre)
+        return made if again is None else again
+
+    def _pictured(self, candidate: int, latent: Floats, centre: Floats) -> tuple[Person | None, Floats]:
+        """The person of a latent, and (1, V) what was measured."""
+        picture = self._generator.picture(latent)
         picture.setflags(write=False)
         seen = self._meter.measure(picture)
         if seen is None:
-            return None
-        row = np.array([[seen.values[name] for name in VALUES]])
+            return None, np.zeros((0, len(VALUES)), np.float32)
+        row = np.array([[seen.values[name] for name in VALUES]], np.float32)
         shares = groups.each(seen.embedding[None], row[:, VALUES.index("ita")])
-        fault = rules.faults(row, shares, self._people.cells.centres[cell])[0]
-        return Person(candidate, picture, seen.mesh, seen.embedding, seen.values, fault)
+        fault = rules.in_words(rules.faults(row, shares, centre)[0])
+        return Person(candidate, picture, seen.mesh, seen.embedding, seen.values, fault), row
 
 
 def candidate_of(cell: int, key: int, number: int) -> int:

@@ -96,7 +96,7 @@ def test_a_twin_is_nobody_it_was_told_to_avoid(inpainter: Any) -> None:
     first = inpainter.inpaint(job())
     second = inpainter.inpaint(job(taken=(first.candidate,), attempt=2))
     assert second.candidate != first.candidate
-    assert 1 - float(second.embedding @ job().source[0]) > 0.4
+    assert 1 - float(second.embedding @ job().source[0]) > 0.6
 
 
 def test_a_preferred_twin_is_the_same_person_again(inpainter: Any) -> None:

@@ -87,7 +87,7 @@ def test_withheld_after_tries_for_two_people() -> None:
             attempts=[
                 attempt(1, "audit_recognised", 0.71),
                 attempt(2, "accepted", 0.8),
-                attempt(1, "no_candidate", None),
+                attempt(1, "no_candidate", None, missing="None may serve: skin tone (31), age (9)."),
                 attempt(2, "too_close_in_place", 0.3, 0.52),
             ],
         )
@@ -107,7 +107,7 @@ def test_withheld_after_tries_for_two_people() -> None:
         "  2. Rejected (too_close_in_pl",
     ]
     assert Reason.AUDIT_RECOGNISED.meaning in tries[1] and "0.71 was enough: more than 0.50" in tries[1]
-    assert tries[4].endswith("There is no distance: nothing could be compared.")
+    assert tries[4].endswith("skin tone (31), age (9). There is no distance: nothing could be compared.")
     assert "distance from the source is 0.30; more than 0.52 is asked for" in tries[5]
     assert said[-1] == f"What to do: {Reason.TOO_CLOSE_IN_PLACE.remedy}" and "--on-failure redact" in said[-1]
 

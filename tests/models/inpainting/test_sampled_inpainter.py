@@ -155,3 +155,18 @@ def test_strangers_are_looked_for_only_so_long(over: Over) -> None:
     drawn = Drawn([0.9] * 100, dict.fromkeys(range(100), "light"))
     assert len(over(drawn).strangers(job(), 8)) == 8
     assert len(drawn.made) == sampled_inpainter.STRANGERS_MOST
+
+
+def test_who_lacks_something_is_not_made_again(over: Over) -> None:
+    drawn = Drawn([0.9, 0.9, 0.9, 0.9], {0: "age"}, blind=(1,))
+    inpainter = over(drawn)
+    assert [one.candidate for one in inpainter.strangers(job(), 1)] == [2]
+    assert inpainter.inpaint(job(taken=(2,))).candidate == 3
+    assert drawn.made == [0, 1, 2, 3]
+
+
+def test_a_distance_that_is_no_number_proves_nothing(over: Over) -> None:
+    nothing = np.full((1, SIDE), np.nan, np.float32)
+    for changed in (job(source=nothing), job(others=nothing)):
+        with pytest.raises(Withheld):
+            over(Drawn([0.9] * 3)).inpaint(changed)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from models.people import maps
-from models.people.cells import KIND, place
+from models.people.cells import KIND
 
 LEAST = 50
 """What README promises."""
@@ -24,10 +24,10 @@ def test_every_cell_that_ships_holds_enough_people() -> None:
 def test_everybody_falls_into_one_cell_of_their_gender(kind: np.ndarray) -> None:
     cells = maps.load().cells
     kind = kind.copy()
-    kind[place("female")] = np.clip(abs(kind[place("female")]), 0, 1)
+    kind[KIND.index("female")] = np.clip(abs(kind[KIND.index("female")]), 0, 1)
     found = cells.of(kind)
     assert 0 <= found < len(cells)
-    assert cells.centres[found, place("female")] == float(kind[place("female")] > 0.5)
+    assert cells.centres[found, KIND.index("female")] == float(kind[KIND.index("female")] > 0.5)
 
 
 def test_the_centre_of_a_cell_is_nearly_always_of_that_cell() -> None:
@@ -37,7 +37,7 @@ def test_the_centre_of_a_cell_is_nearly_always_of_that_cell() -> None:
 
 def test_children_old_people_dark_skin_glasses_and_beards_have_cells_of_their_own() -> None:
     centres = maps.load().cells.centres
-    column = {name: centres[:, place(name)] for name in KIND}
+    column = {name: centres[:, KIND.index(name)] for name in KIND}
     assert (column["age"] < 12).sum() >= 4 and (column["age"] > 60).sum() >= 4
     for female in (False, True):
         of = column["female"] == female

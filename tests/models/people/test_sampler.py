@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from models.interfaces.people import Person, Sampler
 from models.people import maps, sampler
-from models.people.cells import place
+from models.people.cells import KIND
 from models.people.sampler import candidate_of, parts_of
 from tests.contracts import support
+from tests.contracts.test_inpainter import job
 
 PEOPLE = 6
 
@@ -48,7 +49,10 @@ def test_one_cell_and_one_seed_give_the_same_people_whoever_asks(made: Any) -> N
 
 def test_people_are_measured_against_their_cell_and_most_of_the_promising_are_fit(made: Any) -> None:
     cells = maps.load().cells
-    wanted = {int(np.argmin(cells.centres[:, place("age")])), int(np.argmax(cells.centres[:, place("African")]))}
+    wanted = {
+        int(np.argmin(cells.centres[:, KIND.index("age")])),
+        int(np.argmax(cells.centres[:, KIND.index("African")])),
+    }
     found: list[tuple[int, Person]] = []
     for cell in wanted:
         found += [(cell, one) for n in first(made, cell, 5, PEOPLE) if (one := made.person(n)) is not None]
@@ -58,8 +62,8 @@ def test_people_are_measured_against_their_cell_and_most_of_the_promising_are_fi
     for cell, one in fit:
         face = support.load("detector", "retinaface-mobilenet").detect([one.picture])[0][0]
         years, female = age.estimate([one.picture], [face])[0]
-        assert abs(years - cells.centres[cell, place("age")]) < 8
-        assert (female > 0.5) == bool(cells.centres[cell, place("female")]) or years < 16
+        assert abs(years - cells.centres[cell, KIND.index("age")]) < 8
+        assert (female > 0.5) == bool(cells.centres[cell, KIND.index("female")]) or years < 16
         assert one.picture.flags.writeable is False
 
 
@@ -76,3 +80,12 @@ def test_people_of_one_cell_are_different_people(made: Any) -> None:
 def test_hundreds_can_be_asked_for(made: Any) -> None:
     numbers = [candidate for candidate, _ in made.propose(1, 1)]
     assert len(numbers) == len(set(numbers)) == sampler.MOST_DRAWS
+
+
+def test_a_control_stranger_who_becomes_the_twin_is_made_once(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    inpainter = support.load("inpainter", "mobilestylegan")
+    first, second = inpainter.strangers(job(), 2)
+    monkeypatch.setattr(made._generator, "picture", lambda latent: pytest.fail("made again"))
+    assert inpainter.inpaint(job(kindred=(second.candidate,))).picture is second.picture
+    with pytest.raises(ValueError, match="read-only"):
+        first.picture[0, 0] = 0

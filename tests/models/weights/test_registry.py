@@ -103,14 +103,17 @@ def test_every_role_names_backends_that_exist(profile: str) -> None:
 @pytest.mark.parametrize("profile", [name for name, roles in profiles.PROFILES.items() if "inpainter" in roles])
 def test_the_audit_shares_no_weights_with_what_makes_the_twin(profile: str) -> None:
     used: dict[bool, set[str]] = {True: set(), False: set()}
+    strangers: set[str] = set()
     for name, role in profiles.profile(profile).items():
         if name == "strangers" and profile == "diffusion":
-            # There they are never twins. They are kept to the source's kind by a network that audits what others made.
+            # There they are never twins. What draws them tells their group by a network that audits what others made.
+            strangers.update(*(profiles.backend(role.capability, one).weights for one in role.backends))
             continue
         for backend in role.backends:
             used[name.startswith("audit_")].update(profiles.backend(role.capability, backend).weights)
     assert used[True] and used[False]
     assert not used[True] & used[False]
+    assert strangers & used[True] <= {"facenet"}
 
 
 def test_one_attacker_had_no_part_in_any_result() -> None:

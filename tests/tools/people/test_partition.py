@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.people.cells import KIND, place
+from models.people.cells import KIND
 from tools.people import partition
 
 
 def people(count: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     kinds = rng.random((count, len(KIND)))
-    kinds[:, place("age")] *= 80
-    kinds[:, place("ita")] = kinds[:, place("ita")] * 120 - 40
+    kinds[:, KIND.index("age")] *= 80
+    kinds[:, KIND.index("ita")] = kinds[:, KIND.index("ita")] * 120 - 40
     # Ties, as of people without glasses, must not tear a cell.
-    kinds[:, place("glasses")] = np.round(kinds[:, place("glasses")])
+    kinds[:, KIND.index("glasses")] = np.round(kinds[:, KIND.index("glasses")])
     return kinds
 
 
@@ -29,11 +29,13 @@ def test_every_cell_holds_k_people_of_one_gender_and_says_how_many(seed: int, le
     found = np.array([cells.of(one.astype(np.float32)) for one in kinds])
     counted = np.bincount(found, minlength=len(cells))
     assert counted.min() >= least and (counted == cells.sizes).all()
-    female = kinds[:, place("female")] >= 0.5
+    female = kinds[:, KIND.index("female")] >= 0.5
     for cell in range(len(cells)):
         members = kinds[found == cell]
         assert len(set(female[found == cell])) == 1
-        assert cells.centres[cell, place("age")] == pytest.approx(np.median(members[:, place("age")]), abs=1e-3)
+        assert cells.centres[cell, KIND.index("age")] == pytest.approx(
+            np.median(members[:, KIND.index("age")]), abs=1e-3
+        )
 
 
 def test_more_people_or_smaller_cells_bring_the_centre_nearer() -> None:
@@ -41,13 +43,13 @@ def test_more_people_or_smaller_cells_bring_the_centre_nearer() -> None:
         kinds, others = people(count, 1), people(300, 2)
         cells = partition.part(kinds, least)
         centres = cells.centres[[cells.of(one.astype(np.float32)) for one in others]]
-        return float(np.abs(centres - others)[:, place("age")].mean())
+        return float(np.abs(centres - others)[:, KIND.index("age")].mean())
 
     assert off(3000, 30) < off(3000, 200) < 25 and off(3000, 30) < off(600, 30)
 
 
 def test_too_few_people_of_a_gender_are_refused() -> None:
     kinds = people(100, 0)
-    kinds[:, place("female")] = 0.9
+    kinds[:, KIND.index("female")] = 0.9
     with pytest.raises(ValueError, match="gender"):
         partition.part(kinds, 20)
