@@ -98,7 +98,7 @@ def numbers(original: Faces, anonymized: Faces, embedder: str, seed: int = 0) ->
     fold[np.random.default_rng(seed).permutation(len(people))] = np.arange(len(people)) % FOLDS
     which = fold[np.searchsorted(people, pairs.result.person)]
     found: Numbers = {}
-    for table, learner in ((NAIVE, None), (RIDGE, _ridge), (NETWORK, _network)):
+    for table, learner in ((NAIVE, None), (RIDGE, ridge), (NETWORK, network)):
         ranks, choice = _ranks(pairs, which, learner, seed)
         for k in AT:
             found[table[k], embedder] = _figure(ranks, choice, pairs.result.person, k)
@@ -148,8 +148,18 @@ def _together(one: Faces, other: Faces) -> Faces:
     return Faces(*(np.concatenate(parts) for parts in zip(*columns, strict=True)))
 
 
-def _ridge(results: Floats, sources: Floats, people: NDArray[np.int64], seed: int) -> Callable[[Floats], Floats]:
-    """A linear map, with the penalty that leads nearest to the sources of people who were held out."""
+def ridge(results: Floats, sources: Floats, people: NDArray[np.int64], seed: int) -> Callable[[Floats], Floats]:
+    """Learn a linear map, with the penalty that leads nearest to the sources of people who were held out.
+
+    Args:
+        results: (n, D) embeddings of results.
+        sources: (n, D) of their sources.
+        people: (n,) who they are.
+        seed: Not needed.
+
+    Returns:
+        From embeddings of results to embeddings of sources, not of length one.
+    """
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import GroupKFold
 
@@ -163,8 +173,18 @@ def _ridge(results: Floats, sources: Floats, people: NDArray[np.int64], seed: in
     return Ridge(alpha=best).fit(results, sources).predict
 
 
-def _network(results: Floats, sources: Floats, people: NDArray[np.int64], seed: int) -> Callable[[Floats], Floats]:
-    """A network of one hidden layer."""
+def network(results: Floats, sources: Floats, people: NDArray[np.int64], seed: int) -> Callable[[Floats], Floats]:
+    """Learn a network of one hidden layer.
+
+    Args:
+        results: (n, D) embeddings of results.
+        sources: (n, D) of their sources.
+        people: Not needed.
+        seed: Of its first weights.
+
+    Returns:
+        From embeddings of results to embeddings of sources, not of length one.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 
