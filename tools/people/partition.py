@@ -13,7 +13,7 @@ UNITS = {
     "age": 2.5,
     "female": 0.2,
     "ita": 15.0,
-    "beard": 0.25,
+    "beard": 0.12,
     "glasses": 0.12,
     "fringe": 0.5,
     "crown": 0.5,
@@ -31,6 +31,11 @@ FIRST = "female"
 
 @dataclass
 class _Tree:
+    """kinds: (n, len(KIND)) of the people; by: the same, as they are parted; scaled: that by UNITS."""
+
+    kinds: NDArray[np.floating]
+    by: NDArray[np.floating]
+    scaled: NDArray[np.floating]
     axis: list[int] = field(default_factory=list)
     bound: list[float] = field(default_factory=list)
     lower: list[int] = field(default_factory=list)
@@ -55,11 +60,13 @@ def part(kinds: NDArray[np.floating], least: int) -> Cells:
     female = kinds[:, first] >= 0.5
     if min(female.sum(), (~female).sum()) < least:
         raise ValueError(f"Each gender needs at least {least} measured people.")
-    scaled = kinds / np.array([UNITS[name] for name in KIND])
-    tree = _Tree()
+    # What is measured there of women is shade.
+    by = np.array(kinds, np.float64)
+    by[female, KIND.index("beard")] = 0.0
+    tree = _Tree(kinds, by, by / np.array([UNITS[name] for name in KIND]))
     root = _node(tree, first, 0.5)
     for side, members in ((tree.lower, ~female), (tree.upper, female)):
-        side[root] = _grow(tree, kinds, scaled, np.flatnonzero(members), least)
+        side[root] = _grow(tree, np.flatnonzero(members), least)
     return Cells(
         np.array(tree.axis, np.int64),
         np.array(tree.bound, np.float32),
@@ -77,40 +84,36 @@ def _node(tree: _Tree, axis: int, bound: float) -> int:
     return len(tree.axis) - 1
 
 
-def _grow(
-    tree: _Tree, kinds: NDArray[np.floating], scaled: NDArray[np.floating], members: NDArray[np.int64], least: int
-) -> int:
-    axis, bound = _best_split(kinds, scaled, members, least)
+def _grow(tree: _Tree, members: NDArray[np.int64], least: int) -> int:
+    axis, bound = _best_split(tree, members, least)
     node = _node(tree, axis, bound)
     if axis < 0:
-        centre = np.median(kinds[members], axis=0).astype(np.float64)
+        centre = np.median(tree.kinds[members], axis=0).astype(np.float64)
         female = KIND.index(FIRST)
         centre[female] = float(centre[female] >= 0.5)
         tree.lower[node], tree.upper[node] = len(tree.centres), len(members)
         tree.centres.append(centre)
         return node
-    low = kinds[members, axis] <= bound
-    tree.lower[node] = _grow(tree, kinds, scaled, members[low], least)
-    tree.upper[node] = _grow(tree, kinds, scaled, members[~low], least)
+    low = tree.by[members, axis] <= bound
+    tree.lower[node] = _grow(tree, members[low], least)
+    tree.upper[node] = _grow(tree, members[~low], least)
     return node
 
 
-def _best_split(
-    kinds: NDArray[np.floating], scaled: NDArray[np.floating], members: NDArray[np.int64], least: int
-) -> tuple[int, float]:
+def _best_split(tree: _Tree, members: NDArray[np.int64], least: int) -> tuple[int, float]:
     """(axis, bound) of the split that lowers the squared differences within both parts most; axis -1 for none."""
     best, chosen = 0.0, (-1, 0.0)
     count = len(members)
     if count < 2 * least:
         return chosen
     sizes = np.arange(1, count)
-    for axis in range(kinds.shape[1]):
-        order = members[np.argsort(kinds[members, axis], kind="stable")]
-        rows = scaled[order] - scaled[order].mean(axis=0)
+    for axis in range(tree.by.shape[1]):
+        order = members[np.argsort(tree.by[members, axis], kind="stable")]
+        rows = tree.scaled[order] - tree.scaled[order].mean(axis=0)
         sums = np.cumsum(rows, axis=0)[:-1]
         # Of centred rows, both parts' sums are each other's negative.
         gained = (sums**2).sum(axis=1) * (1 / sizes + 1 / (count - sizes))
-        here = kinds[order, axis]
+        here = tree.by[order, axis]
         able = (sizes >= least) & (count - sizes >= least) & (here[1:] > here[:-1])
         if not able.any():
             continue

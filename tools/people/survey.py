@@ -1,8 +1,9 @@
 """Measures thousands of the generator's people: `python -m tools.people.survey WORK_FOLDER [--count N] [--workers N]`.
 
 The first RANDOM people are drawn as the generator draws them, mostly white and young to middle-aged; the others are
-steered towards rarer ages, tones, groups and glasses, along directions learnt from the first. Person n of a survey is
-the same in every run, whatever its count and workers; the folder holds what is done, so a stopped run resumes.
+steered towards rarer ages, tones, groups and glasses, along directions learnt from the first, and from RARER on
+also towards what there were still few of: bearded men, old people, African faces. Person n of a survey is the same in
+every run, whatever its count and workers; the folder holds what is done, so a stopped run resumes.
 
 `survey.npz` beside this file holds the people measured so far, packed: without latents, which are made again from the
 numbers. Those are not measured again, and `--pack` adds what the folder holds. Nobody in it exists.
@@ -29,6 +30,7 @@ from models.people.mobilestylegan import DIMENSION, MobileStyleGAN
 PACKED = Path(__file__).with_name("survey.npz")
 _ARRAYS = ("number", "latent", "values", "embedding")
 RANDOM = 3200
+RARER = 8400
 COUNT = 10000
 PART = 100
 SEED = 777000
@@ -190,7 +192,19 @@ def latent_of(number: int, moves: dict[str, Floats] | None) -> Floats:
             latent = latent + rng.uniform(0.2, 0.8) * moves[STEERED_GROUPS[which]]
         if rng.random() < STEERED_GLASSES:
             latent = latent + rng.uniform(0.3, 1.0) * moves["glasses"]
+        if number >= RARER:
+            latent = latent + _rarer(rng, moves)
     return np.asarray(latent, np.float32)
+
+
+def _rarer(rng: np.random.Generator, moves: dict[str, Floats]) -> Floats:
+    which = int(rng.integers(3))
+    if which == 0:
+        return np.asarray(rng.uniform(-1.0, -0.3) * moves["female"] + rng.uniform(0.3, 1.0) * moves["beard"])
+    if which == 1:
+        group = STEERED_GROUPS[int(rng.integers(len(STEERED_GROUPS)))]
+        return np.asarray(rng.uniform(10.0, 35.0) * moves["age"] + rng.uniform(0.0, 0.8) * moves[group])
+    return np.asarray(rng.uniform(0.3, 0.8) * moves["African"])
 
 
 def _moves(folder: Path) -> dict[str, Floats]:

@@ -53,3 +53,16 @@ def test_too_few_people_of_a_gender_are_refused() -> None:
     kinds[:, KIND.index("female")] = 0.9
     with pytest.raises(ValueError, match="gender"):
         partition.part(kinds, 20)
+
+
+def test_the_shade_of_a_womans_chin_parts_nobody_and_a_mans_beard_does() -> None:
+    kinds = people(2000, 3)
+    female, beard = kinds[:, KIND.index("female")] >= 0.5, KIND.index("beard")
+    other = kinds.copy()
+    other[female, beard] = 0.0
+    for one, same in ((kinds[female], True), (kinds[~female], False)):
+        found = [partition.part(some, 40) for some in (kinds, other)]
+        cells = [found[0].of(row.astype(np.float32)) for row in one]
+        changed = one.copy()
+        changed[:, beard] = 0.0
+        assert ([found[1].of(row.astype(np.float32)) for row in changed] == cells) is same

@@ -51,3 +51,19 @@ def test_a_survey_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.M
     assert np.array_equal(packed["number"], again["number"]) and np.array_equal(packed["latent"], again["latent"])
     assert packed["values"] == pytest.approx(again["values"], rel=1e-3, abs=1e-4)
     assert (packed["embedding"] * again["embedding"]).sum(axis=1) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_rarer_are_steered_beyond_the_others() -> None:
+    """By one of three moves, drawn by the person's own number; who was measured before stays who it was."""
+    rng = np.random.default_rng(0)
+    moves = {
+        name: rng.standard_normal(512).astype(np.float32) for name in ("female", "beard", "age", *survey.STEERED_GROUPS)
+    }
+    known = np.stack([moves[name] for name in sorted(moves)], axis=1)
+    found = set()
+    for number in range(60):
+        more = survey._rarer(np.random.default_rng(number), moves)
+        weights, rest, *_ = np.linalg.lstsq(known, more, rcond=None)
+        assert rest.sum() < 1e-3
+        found.add(tuple(name for name, weight in zip(sorted(moves), weights, strict=True) if abs(weight) > 1e-4))
+    assert found == {("beard", "female"), ("African",), ("African", "age"), ("East Asian", "age")}
