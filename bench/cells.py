@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import sys
+from functools import lru_cache
 from pathlib import Path
 from unittest import mock
 
@@ -108,12 +109,15 @@ def _twin(cell: int, seed: int, source: Floats) -> Image | None:
     job = TwinJob(np.zeros((2, 2, 3), np.uint8), _NOBODY, looks, source, _NOBODY, EMBEDDER, (), seed=seed, attempt=1)
     # What is asked here is what a twin tells beyond the cell, so the cell is that of the survey.
     with mock.patch.object(sampler, "cell", return_value=cell):
-        inpainter = SampledInpainter()
-        inpainter._sampler = sampler
         try:
-            return inpainter.inpaint(job).picture
+            return _inpainter().inpaint(job).picture
         except Withheld:
             return None
+
+
+@lru_cache(maxsize=1)
+def _inpainter() -> SampledInpainter:
+    return SampledInpainter()
 
 
 def places(twins: list[Floats], sources: list[Floats], rng: np.random.Generator) -> NDArray[np.float64]:

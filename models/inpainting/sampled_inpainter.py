@@ -46,7 +46,7 @@ class SampledInpainter:
 
     def __init__(self) -> None:
         self._sampler: Sampler = profiles.load("sampler", SAMPLER)
-        self._faults: dict[int, str] = {}
+        self._lacking: dict[int, tuple[str, int]] = {}
 
     def inpaint(self, job: TwinJob) -> Twin:
         """Return a neutral, frontal twin.
@@ -93,46 +93,58 @@ class SampledInpainter:
             count: Number of people wanted.
 
         Returns:
-            Up to `count` people; where too few are fit, the others are of the cell as nearly as they were drawn.
+            Up to `count` people; where too few are akin, the others are of the cell as nearly as they were drawn. Not
+            all of them may serve as twins.
         """
         cell = self._sampler.cell(job.appearance, self._comparable(job))
-        fit: list[Twin] = []
+        akin: list[Twin] = []
         others: list[Twin] = []
         for tried, (candidate, _) in enumerate(self._sampler.propose(cell, job.seed)):
-            if len(fit) >= count or tried >= STRANGERS_MOST:
+            if len(akin) >= count or tried >= STRANGERS_MOST:
                 break
             person = self._sampler.person(candidate)
             if person is not None:
-                (others if person.fault else fit).append(_twin(person))
+                (akin if person.akin else others).append(_twin(person))
             self._remember(candidate, person)
-        return [*fit, *others][:count]
+        return [*akin, *others][:count]
 
     def _candidates(self, job: TwinJob) -> Iterator[tuple[int, Floats | None]]:
-        """(candidate, predicted embedding) in the order in which they are tried; None of control strangers."""
-        for candidate in job.kindred:
-            if candidate not in job.taken:
-                yield candidate, None
+        """(candidate, predicted embedding) in the order in which they are tried; None of control strangers.
+
+        Whoever is not fit is followed by the same person moved nearer to the cell.
+        """
+        out = {*job.taken, *job.unfit}
+        kindred = [candidate for candidate in job.kindred if candidate not in out]
+        for candidate in kindred:
+            yield candidate, None
+        for candidate in kindred:
+            yield from self._nearer(candidate, None, out)
         cell = self._sampler.cell(job.appearance, self._comparable(job))
-        out = {*job.taken, *job.unfit, *job.kindred}
         for candidate, predicted in self._sampler.propose(cell, job.seed):
-            if candidate not in out:
+            if candidate not in job.kindred and candidate not in out:
                 yield candidate, predicted
+                yield from self._nearer(candidate, predicted, out)
+
+    def _nearer(self, candidate: int, predicted: Floats | None, out: set[int]) -> Iterator[tuple[int, Floats | None]]:
+        nearer = self._lacking.get(candidate, ("", -1))[1]
+        if nearer >= 0 and nearer not in out:
+            yield nearer, predicted
 
     def _made(self, candidate: int) -> tuple[Person | None, str]:
         """A person who may stand for its cell, or None and what is missing."""
-        if candidate in self._faults:
-            return None, self._faults[candidate]
+        if candidate in self._lacking:
+            return None, self._lacking[candidate][0]
         person = self._sampler.person(candidate)
         self._remember(candidate, person)
         return person, NO_FACE if person is None else person.fault
 
     def _remember(self, candidate: int, person: Person | None) -> None:
         """What somebody lacks, so that the picture, which costs a second, is not made again."""
-        fault = NO_FACE if person is None else person.fault
+        fault, nearer = (NO_FACE, -1) if person is None else (person.fault, person.nearer)
         if fault:
-            if len(self._faults) >= _REMEMBERED:
-                self._faults.clear()
-            self._faults[candidate] = fault
+            if len(self._lacking) >= _REMEMBERED:
+                self._lacking.clear()
+            self._lacking[candidate] = fault, nearer
 
     def _too_near(self, vector: Floats, job: TwinJob, slack: float, only_others: bool = False) -> str:
         """Whom a person is too near to, empty for nobody."""

@@ -6,14 +6,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from models.interfaces.capabilities import FaceAttributes, Floats
+from models.interfaces.capabilities import FaceAttributes, Floats, Image
 from models.interfaces.people import Person
 from models.people import groups, maps, rules, source_kind
 from models.people.cells import KIND
-from models.people.meter import EMBEDDER, VALUES, Meter
+from models.people.meter import EMBEDDER, VALUES, Measures, Meter
 from models.people.mobilestylegan import MobileStyleGAN
 
 SPREAD = 1.25
@@ -24,10 +25,13 @@ AT_A_TIME = 48
 """Draws that are predicted together."""
 MOST_DRAWS = 960
 """Draws among which promising people are looked for."""
-_ORDINALS, _KEYS = 2**10, 2**32
+MOVED = 2**10
+"""Added to the number of a draw for the same person moved by what was measured of its first picture."""
+_ORDINALS, _KEYS = 2 * MOVED, 2**32
 _VARIES = {"age": rules.AGE, "ita": rules.TONE, "shade": rules.SHADE, "crown": rules.CROWN, "length": rules.LENGTH}
-_KEPT, _BATCHES = 8, 8
-"""People that are kept, 3 MB each: those of one person's control strangers; and batches of draws, .1 MB each."""
+_KEPT, _BATCHES, _SEEN = 8, 8, 256
+"""People that are kept, 3 MB each: those of one person's control strangers; batches of draws, .1 MB each; and what was
+measured of people, 8 KB each."""
 
 
 class LinearSampler:
@@ -42,6 +46,7 @@ class LinearSampler:
         self._meter = Meter()
         self._batch = lru_cache(maxsize=_BATCHES)(self._drawn)
         self._kept: OrderedDict[int, Person] = OrderedDict()
+        self._seen: OrderedDict[int, Measures] = OrderedDict()
         self._lock = threading.Lock()
 
     def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
@@ -71,7 +76,7 @@ class LinearSampler:
         for start in range(0, MOST_DRAWS, AT_A_TIME):
             values, vectors = self._people.predictor.predict(self._batch(cell, key, start))
             shares = groups.each(vectors, values[:, VALUES.index("ita")])
-            for k, fault in enumerate(rules.faults(values, shares, centre, predicted=True)):
+            for k, fault in enumerate(rules.faults(values, shares, centre, rules.SLACK, predicted=True)):
                 one = candidate_of(cell, key, start + k), vectors[k]
                 if fault:
                     others.append(one)
@@ -96,23 +101,38 @@ class LinearSampler:
         # The twin is most often one of the control strangers, who were made before. Nobody else is asked for twice.
         if made is not None and not made.fault:
             with self._lock:
-                self._kept[candidate] = made
-                while len(self._kept) > _KEPT:
-                    self._kept.popitem(last=False)
+                _keep(self._kept, candidate, made, _KEPT)
         return made
 
     def latent(self, candidate: int) -> Floats:
-        """Return the latent of a person's first picture.
+        """Return the latent of a person.
 
         Args:
             candidate: Its number.
 
         Returns:
             (512,) float32.
+
+        Raises:
+            ValueError: It was moved from a picture without a clear face, which no sampler does.
         """
         cell, key, number = parts_of(candidate)
+        if number >= MOVED:
+            return self._moved(candidate - MOVED)
         start = number // AT_A_TIME * AT_A_TIME
         return np.asarray(self._batch(cell, key, start)[number - start], np.float32)
+
+    def _moved(self, candidate: int) -> Floats:
+        """(512,) of a person, moved by what its picture lacks; in another process the picture is made once more."""
+        with self._lock:
+            known = self._seen.get(candidate)
+        if known is None:
+            _, known = self._pictured(candidate)
+        if known is None:
+            raise ValueError("Nobody can be moved who was not measured.")
+        centre = self._people.cells.centres[parts_of(candidate)[0]]
+        row, embedding = _row(known), known.embedding[None]
+        return self._people.maps.towards(centre[None], self.latent(candidate)[None], row, embedding)[0]
 
     def _drawn(self, cell: int, key: int, start: int) -> Floats:
         """Latents of AT_A_TIME people."""
@@ -125,29 +145,37 @@ class LinearSampler:
         deviates = SPREAD * rng.standard_normal((AT_A_TIME, linear.spread.shape[1])).astype(np.float32)
         return linear.draw(kinds, deviates, self._people.predictor)
 
-    def _made(self, candidate: int) -> Person | None:
-        """A person; where it is unfit, what was measured of the first picture leads to a second one."""
-        cell, _, _ = parts_of(candidate)
-        centre = self._people.cells.centres[cell]
-        latent = self.latent(candidate)
-        made, values = self._pictured(candidate, latent, centre)
-        if made is None or made.fault in ("", *rules.NOT_STEERED):
-            return made
-        nearer = self._people.maps.towards(centre[None], latent[None], values, made.embedding[None])[0]
-        again, _ = self._pictured(candidate, nearer, centre)
-        return made if again is None else again
-
-    def _pictured(self, candidate: int, latent: Floats, centre: Floats) -> tuple[Person | None, Floats]:
-        """The person of a latent, and (1, V) what was measured."""
-        picture = self._generator.picture(latent)
+    def _pictured(self, candidate: int) -> tuple[Image, Measures | None]:
+        picture = self._generator.picture(self.latent(candidate))
         picture.setflags(write=False)
         seen = self._meter.measure(picture)
+        if seen is not None:
+            with self._lock:
+                _keep(self._seen, candidate, seen, _SEEN)
+        return picture, seen
+
+    def _made(self, candidate: int) -> Person | None:
+        cell, _, number = parts_of(candidate)
+        centre = self._people.cells.centres[cell]
+        picture, seen = self._pictured(candidate)
         if seen is None:
-            return None, np.zeros((0, len(VALUES)), np.float32)
-        row = np.array([[seen.values[name] for name in VALUES]], np.float32)
+            return None
+        row = _row(seen)
         shares = groups.each(seen.embedding[None], row[:, VALUES.index("ita")])
         fault = rules.in_words(rules.faults(row, shares, centre)[0])
-        return Person(candidate, picture, seen.mesh, seen.embedding, seen.values, fault), row
+        akin = not fault or not rules.faults(row, shares, centre, rules.AKIN)[0]
+        nearer = -1 if number >= MOVED or fault in ("", *rules.NOT_STEERED) else candidate + MOVED
+        return Person(candidate, picture, seen.mesh, seen.embedding, seen.values, fault, akin, nearer)
+
+
+def _row(seen: Measures) -> Floats:
+    return np.array([[seen.values[name] for name in VALUES]], np.float32)
+
+
+def _keep(kept: OrderedDict[int, Any], candidate: int, what: Any, most: int) -> None:
+    kept[candidate] = what
+    while len(kept) > most:
+        kept.popitem(last=False)
 
 
 def candidate_of(cell: int, key: int, number: int) -> int:
@@ -156,7 +184,7 @@ def candidate_of(cell: int, key: int, number: int) -> int:
     Args:
         cell: The cell.
         key: Of the draws, under 2^32.
-        number: Of the draw, under 2^10.
+        number: Of the draw, under 2^10, or that and MOVED.
 
     Returns:
         A positive number of up to 63 bits.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from models.interfaces.capabilities import FaceAttributes, Floats, Hair
@@ -9,9 +11,13 @@ from models.people import groups
 from models.people.cells import KIND
 from models.people.maps import People
 
-TONE_TRUST = 20.0
-"""Degrees ITA that a measured skin tone may lie from the one that the embedding suggests; light shifts measurements
-more: a pale man in a dim room measured -16."""
+TONE_TRUST = 40.0
+"""Degrees ITA by which the measured skin tone may lie off the one that the embedding suggests; what lies farther tells
+of light rather than skin: a pale man in a dim room measured -49. What is nearer moves the suggestion by up to 17."""
+WORN = 0.25
+"""Glasses score from which a source wears glasses: thin rims in a small picture score .35, bare faces under .05."""
+WARMEST = 0.7
+"""Warmth of hair, see `Hair`, beyond which something else was measured: a turban, a scarf, coloured light."""
 _ETHNICITIES = {"white": "European", "black": "African", "asian": "East Asian"}
 """Labels of the networks that estimate ethnicity -> group; all others are the group between."""
 
@@ -31,18 +37,20 @@ def kind_of(appearance: FaceAttributes, embeddings: Floats | None, people: Peopl
     ita = appearance.skin_ita
     if known and embeddings is not None:
         likely = people.maps.tone_of(embeddings)
-        ita = float(np.clip(ita, likely - TONE_TRUST, likely + TONE_TRUST))
+        ita = likely + (ita - likely) * float(np.exp(-(((ita - likely) / TONE_TRUST) ** 2)))
         shares = groups.likely(embeddings, ita)
     else:
         shares = np.array(_labelled(appearance.ethnicity))
     nan = float("nan")
     hair = appearance.hair or Hair(nan, nan, nan, nan, nan)
+    if hair.warmth > WARMEST:
+        hair = replace(hair, shade=nan, warmth=nan)
     values = {
         "age": appearance.age,
         "female": appearance.female,
         "ita": ita,
         "beard": appearance.beard,
-        "glasses": appearance.glasses,
+        "glasses": 1.0 if appearance.glasses >= WORN else appearance.glasses,
         "fringe": hair.fringe,
         "crown": hair.crown,
         "length": hair.length,

@@ -36,7 +36,7 @@ def person(number: int) -> tuple[Image, Floats]:
     sampler = profiles.load("sampler", "linear-people")
     for candidate, _ in sampler.propose(int(adults[number * len(adults) // PEOPLE]), number):
         found = sampler.person(candidate)
-        if found is not None and not found.fault:
+        if found is not None and found.akin:
             return found.picture, outline(found.mesh)
     raise AssertionError("nobody was fit")
 

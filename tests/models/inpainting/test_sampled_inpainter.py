@@ -18,6 +18,7 @@ from models.interfaces.twins import Inpainter, Strangers, TwinJob
 from models.selection import profiles
 
 SIDE = 8
+MOVED = 1000
 Over = Callable[["Drawn"], SampledInpainter]
 
 
@@ -29,7 +30,10 @@ def towards(away: float) -> Floats:
 
 
 class Drawn:
-    """A sampler whose people are told: number n lies `away[n]` from the source, and may have a fault."""
+    """A sampler whose people are told: number n lies `away[n]` from the source, and may have a fault.
+
+    Number n + MOVED is the same person moved.
+    """
 
     name, embedder = "drawn", "facenet"
 
@@ -38,6 +42,8 @@ class Drawn:
         self.made: list[int] = []
         self.asked: list[tuple[int, int]] = []
         self.predicted: dict[int, float] = {}
+        self.nearer: dict[int, int] = {}
+        self.strange: set[int] = set()
 
     def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
         return int(appearance.age) if embeddings is not None else -1
@@ -51,9 +57,10 @@ class Drawn:
         self.made.append(candidate)
         if candidate in self.blind:
             return None
-        picture = np.full((4, 4, 3), candidate, np.uint8)
+        picture = np.full((4, 4, 3), candidate % 256, np.uint8)
         mesh, fault = np.zeros((478, 3), np.float32), self.faults.get(candidate, "")
-        return Person(candidate, picture, mesh, towards(self.away[candidate]), {}, fault)
+        away, akin = self.away[candidate % MOVED], candidate not in self.strange
+        return Person(candidate, picture, mesh, towards(away), {}, fault, akin, self.nearer.get(candidate, -1))
 
 
 def job(**changes: Any) -> TwinJob:
@@ -121,6 +128,32 @@ def test_control_strangers_who_passed_in_place_come_first_however_near_their_pic
     assert over(drawn).inpaint(job(kindred=(1, 2, 3), taken=(2,))).candidate == 3
 
 
+def test_who_is_unfit_is_moved_before_somebody_else_is_made(over: Over) -> None:
+    drawn = Drawn([0.9, 0.9], {0: "age", 1: "age"})
+    drawn.nearer = {0: MOVED, 1: MOVED + 1}
+    assert over(drawn).inpaint(job()).candidate == MOVED
+    assert drawn.made == [0, MOVED]
+    drawn.faults[MOVED] = "age"
+    assert over(drawn).inpaint(job()).candidate == MOVED + 1
+    # A moved one who was refused in place is not tried again, nor whoever was seen to be too near moved.
+    assert over(drawn).inpaint(job(unfit=(MOVED,))).candidate == MOVED + 1
+    with pytest.raises(Withheld):
+        over(drawn).inpaint(job(unfit=(MOVED + 1,)))
+    with pytest.raises(Withheld):
+        over(drawn).inpaint(job(unfit=(0, 1)))
+
+
+def test_moved_strangers_come_after_the_fit_ones_and_are_measured_anew(over: Over) -> None:
+    drawn = Drawn([0.9, 0.9, 0.9], {0: "age"})
+    drawn.nearer = {0: MOVED}
+    assert over(drawn).inpaint(job(kindred=(0, 2))).candidate == 2
+    assert over(drawn).inpaint(job(kindred=(0, 2), taken=(2,))).candidate == MOVED
+    near = Drawn([NEAR - 0.1, NEAR - 0.1, 0.9], {0: "age"})
+    near.nearer = {0: MOVED}
+    assert over(near).inpaint(job(kindred=(0,))).candidate == 2
+    assert MOVED in near.made
+
+
 def test_a_kept_twin_is_made_again_whatever_it_is_like(over: Over) -> None:
     drawn = Drawn([0.0, 0.9], {0: "age"})
     assert over(drawn).inpaint(job(prefer=0)).candidate == 0
@@ -146,13 +179,15 @@ def test_vectors_of_another_network_are_not_compared(over: Over) -> None:
 
 def test_strangers_are_drawn_whoever_has_them_and_however_near(over: Over) -> None:
     drawn = Drawn([0.0, 0.1, 0.9, 0.9, 0.3], {2: "light"}, blind=(3,))
-    found = over(drawn).strangers(job(taken=(0, 1)), 3)
-    assert [one.candidate for one in found] == [0, 1, 4]
-    assert [one.candidate for one in over(drawn).strangers(job(), 5)] == [0, 1, 4, 2], "the others fill up"
+    assert [one.candidate for one in over(drawn).strangers(job(taken=(0, 1)), 3)] == [0, 1, 2]
+    drawn.strange = {0, 2}
+    assert [one.candidate for one in over(drawn).strangers(job(), 2)] == [1, 4]
+    assert [one.candidate for one in over(drawn).strangers(job(), 5)] == [1, 4, 0, 2], "the others fill up"
 
 
 def test_strangers_are_looked_for_only_so_long(over: Over) -> None:
-    drawn = Drawn([0.9] * 100, dict.fromkeys(range(100), "light"))
+    drawn = Drawn([0.9] * 100, dict.fromkeys(range(100), "gender"))
+    drawn.strange = set(range(100))
     assert len(over(drawn).strangers(job(), 8)) == 8
     assert len(drawn.made) == sampled_inpainter.STRANGERS_MOST
 
@@ -160,7 +195,7 @@ def test_strangers_are_looked_for_only_so_long(over: Over) -> None:
 def test_who_lacks_something_is_not_made_again(over: Over) -> None:
     drawn = Drawn([0.9, 0.9, 0.9, 0.9], {0: "age"}, blind=(1,))
     inpainter = over(drawn)
-    assert [one.candidate for one in inpainter.strangers(job(), 1)] == [2]
+    assert [one.candidate for one in inpainter.strangers(job(), 2)] == [0, 2]
     assert inpainter.inpaint(job(taken=(2,))).candidate == 3
     assert drawn.made == [0, 1, 2, 3]
 

@@ -30,14 +30,17 @@ def test_people_are_predicted_near_their_kind_and_at_rest(cell: int) -> None:
 
 
 def test_people_of_one_kind_are_not_one_person() -> None:
-    """Foreseen embeddings lie nearer to one another than measured ones, see test_sampler.py."""
-    _, vectors = PEOPLE.predictor.predict(drawn(0))
-    near = vectors @ vectors.T
-    assert np.median(near[np.triu_indices(len(vectors), 1)]) < 0.9
+    """Predicted embeddings lie nearer to one another than measured ones, see test_sampler.py."""
+    near = []
+    for cell in range(0, len(PEOPLE.cells), 9):
+        _, vectors = PEOPLE.predictor.predict(drawn(cell))
+        near.append(np.median((vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]))
+    # Children look more alike.
+    assert np.median(near) < 0.85 and max(near) < 0.95
 
 
 def test_a_person_moves_without_becoming_another() -> None:
-    """Foreseen: twenty degrees of yaw, and the same age and gender."""
+    """Predicted: twenty degrees of yaw, and the same age and gender."""
     latents = drawn(0)
     moved = latents + 20 * PEOPLE.maps.moves[STATES.index("yaw")]
     (before, one), (after, other) = (

@@ -25,7 +25,8 @@ def at_centre(cell: int, **changes: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fault(cell: int, predicted: bool = False, **changes: float) -> str:
-    return rules.faults(*at_centre(cell, **changes), CELLS.centres[cell], predicted)[0]
+    slack = rules.SLACK if predicted else 1.0
+    return rules.faults(*at_centre(cell, **changes), CELLS.centres[cell], slack, predicted)[0]
 
 
 @given(st.integers(0, len(CELLS) - 1), st.booleans())
@@ -78,6 +79,18 @@ def test_what_is_predicted_may_be_off_less() -> None:
     centre = float(CELLS.centres[0, KIND.index("age")])
     assert fault(0, age=centre + rules.AGE * 0.9) == "" and fault(0, True, age=centre + rules.AGE * 0.9) == "age"
     assert fault(0, True, age=centre + rules.AGE * 0.5) == "" and fault(0, age=centre + rules.AGE * 1.1) == "age"
+
+
+def test_a_control_stranger_may_be_off_more_but_is_of_the_kind() -> None:
+    def akin(cell: int, **changes: float) -> str:
+        return rules.faults(*at_centre(cell, **changes), CELLS.centres[cell], rules.AKIN)[0]
+
+    man = int(np.flatnonzero((CELLS.centres[:, KIND.index("female")] == 0) & (CELLS.centres[:, 0] > 30))[0])
+    age = float(CELLS.centres[man, KIND.index("age")])
+    for name, more in (("age", age + 8.0), ("light", 0.16), ("uneven", 0.15)):
+        assert fault(man, **{name: more}) == name and akin(man, **{name: more}) == ""
+    for name, wrong in (("age", age + 9.0), ("female", 0.6), ("hat", 0.1), ("glasses", 0.2), ("covered", 0.5)):
+        assert akin(man, **{name: wrong}) == name
 
 
 @given(st.sampled_from([name for name in VALUES if name not in ("beard", "eye_light", "warmth")]))
