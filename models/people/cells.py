@@ -47,6 +47,18 @@ class Cells:
         ends = self.axis < 0
         return self.upper[ends][np.argsort(self.lower[ends])]
 
+    @property
+    def aims(self) -> Floats:
+        """(c, len(KIND)) what is asked of people who are drawn: the centres, but of the group that prevails there.
+
+        Shares are squared: the middle of people who look East Asian to seven parts of ten looks like nobody's kind.
+        """
+        aims = self.centres.copy()
+        known = aims[:, -len(groups.GROUPS) + 1 :]
+        shares = np.concatenate([known, np.maximum(1.0 - known.sum(axis=1, keepdims=True), 0.0)], axis=1) ** 2
+        aims[:, -len(groups.GROUPS) + 1 :] = (shares / shares.sum(axis=1, keepdims=True))[:, :-1]
+        return aims
+
     def of(self, kind: Floats) -> int:
         """Return the cell of a kind.
 

@@ -17,7 +17,7 @@ from models.people.cells import KIND
 from models.people.meter import EMBEDDER, VALUES, Measures, Meter
 from models.people.mobilestylegan import MobileStyleGAN
 
-SPREAD = 1.25
+SPREAD = 1.0
 """How far people are drawn from the middle of their kind, relative to what the survey's spread leaves open."""
 VARIED = 0.5
 """Share of what a rule allows by which what is wanted varies among people of a cell."""
@@ -42,6 +42,7 @@ class LinearSampler:
 
     def __init__(self) -> None:
         self._people = maps.load()
+        self._aims = self._people.cells.aims
         self._generator = MobileStyleGAN()
         self._meter = Meter()
         self._batch = lru_cache(maxsize=_BATCHES)(self._drawn)
@@ -71,7 +72,7 @@ class LinearSampler:
         Yields:
             (candidate, predicted embedding (512,)) of each of MOST_DRAWS.
         """
-        key, centre = _key(seed), self._people.cells.centres[cell]
+        key, centre = _key(seed), self._aims[cell]
         others: list[tuple[int, Floats]] = []
         for start in range(0, MOST_DRAWS, AT_A_TIME):
             values, vectors = self._people.predictor.predict(self._batch(cell, key, start))
@@ -130,13 +131,13 @@ class LinearSampler:
             _, known = self._pictured(candidate)
         if known is None:
             raise ValueError("Nobody can be moved who was not measured.")
-        centre = self._people.cells.centres[parts_of(candidate)[0]]
+        centre = self._aims[parts_of(candidate)[0]]
         row, embedding = _row(known), known.embedding[None]
         return self._people.maps.towards(centre[None], self.latent(candidate)[None], row, embedding)[0]
 
     def _drawn(self, cell: int, key: int, start: int) -> Floats:
         """Latents of AT_A_TIME people."""
-        centre = self._people.cells.centres[cell].astype(np.float32)
+        centre = self._aims[cell].astype(np.float32)
         linear = self._people.maps
         rng = np.random.default_rng([cell, key, start])
         kinds = np.tile(centre, (AT_A_TIME, 1))
@@ -156,7 +157,7 @@ class LinearSampler:
 
     def _made(self, candidate: int) -> Person | None:
         cell, _, number = parts_of(candidate)
-        centre = self._people.cells.centres[cell]
+        centre = self._aims[cell]
         picture, seen = self._pictured(candidate)
         if seen is None:
             return None

@@ -35,6 +35,17 @@ def test_the_centre_of_a_cell_is_nearly_always_of_that_cell() -> None:
     assert np.mean([cells.of(centre) == number for number, centre in enumerate(cells.centres)]) > 0.6
 
 
+def test_people_are_asked_for_of_the_group_that_prevails_and_else_as_the_centre_is() -> None:
+    cells = maps.load().cells
+    aims = cells.aims
+    assert np.array_equal(aims[:, :-3], cells.centres[:, :-3])
+    for asked, centre in zip(aims[:, -3:], cells.centres[:, -3:], strict=True):
+        now, then = ([*some, 1 - sum(some)] for some in (asked, centre))
+        assert int(np.argmax(now)) == int(np.argmax(then)) and max(now) >= max(then) - 1e-6 and min(now) > -1e-6
+        if max(then) > 0.7:
+            assert max(now) > 0.8
+
+
 def test_children_old_people_dark_skin_glasses_and_beards_have_cells_of_their_own() -> None:
     centres = maps.load().cells.centres
     column = {name: centres[:, KIND.index(name)] for name in KIND}
