@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,11 +33,19 @@ PREDICTED = 0.15
 """How much nearer a predicted embedding may lie: it errs."""
 MOST = 40
 """People who are made and measured for one twin."""
+PATIENCE = 16
+"""Of them, until somebody is taken who is of the kind though not fit."""
 STRANGERS_MOST = 32
 """People who are made and measured for one identity's control strangers."""
 NO_FACE = "a clear face"
 _REMEMBERED = 4096
 """People of whom what they lack is remembered."""
+
+
+class _Lack(NamedTuple):
+    fault: str
+    akin: bool
+    nearer: int
 
 
 class SampledInpainter:
@@ -46,12 +55,13 @@ class SampledInpainter:
 
     def __init__(self) -> None:
         self._sampler: Sampler = profiles.load("sampler", SAMPLER)
-        self._lacking: dict[int, tuple[str, int]] = {}
+        self._lacking: dict[int, _Lack] = {}
 
     def inpaint(self, job: TwinJob) -> Twin:
         """Return a neutral, frontal twin.
 
-        First `job.kindred`, who were seen in the source's own footage, then others of the cell.
+        First `job.kindred`, who were seen in the source's own footage, then others of the cell. Where nobody is fit for
+        the cell, the first who is of its kind will do: some cells hold few whom the generator paints well.
 
         Args:
             job: The source, and the other people of the run.
@@ -68,11 +78,12 @@ class SampledInpainter:
                 raise Withheld(Reason.NO_CANDIDATE, "The person's twin of other videos cannot be made again.")
             return _twin(kept)
         faults: Counter[str] = Counter()
+        akin: list[int] = []
         left = MOST
         for candidate, predicted in self._candidates(job):
             fault = "" if predicted is None else self._too_near(predicted, job, PREDICTED)
             if not fault:
-                if left == 0:
+                if left == 0 or (akin and left <= MOST - PATIENCE):
                     break
                 left -= 1
                 person, fault = self._made(candidate)
@@ -81,7 +92,13 @@ class SampledInpainter:
                     fault = self._too_near(person.embedding, job, 0.0, candidate in job.kindred)
                     if not fault:
                         return _twin(person)
+                elif self._lacking[candidate].akin:
+                    akin.append(candidate)
             faults[fault] += 1
+        for candidate in akin:
+            person = self._sampler.person(candidate)
+            if person is not None and not self._too_near(person.embedding, job, 0.0, candidate in job.kindred):
+                return _twin(person)
         missing = ", ".join(f"{name} ({count})" for name, count in faults.most_common(3)) or "nobody is left"
         raise Withheld(Reason.NO_CANDIDATE, f"Of the synthetic people of this kind none may serve: {missing}.")
 
@@ -126,25 +143,25 @@ class SampledInpainter:
                 yield from self._nearer(candidate, predicted, out)
 
     def _nearer(self, candidate: int, predicted: Floats | None, out: set[int]) -> Iterator[tuple[int, Floats | None]]:
-        nearer = self._lacking.get(candidate, ("", -1))[1]
-        if nearer >= 0 and nearer not in out:
-            yield nearer, predicted
+        lack = self._lacking.get(candidate)
+        if lack is not None and lack.nearer >= 0 and lack.nearer not in out:
+            yield lack.nearer, predicted
 
     def _made(self, candidate: int) -> tuple[Person | None, str]:
         """A person who may stand for its cell, or None and what is missing."""
         if candidate in self._lacking:
-            return None, self._lacking[candidate][0]
+            return None, self._lacking[candidate].fault
         person = self._sampler.person(candidate)
         self._remember(candidate, person)
         return person, NO_FACE if person is None else person.fault
 
     def _remember(self, candidate: int, person: Person | None) -> None:
         """What somebody lacks, so that the picture, which costs a second, is not made again."""
-        fault, nearer = (NO_FACE, -1) if person is None else (person.fault, person.nearer)
-        if fault:
+        lack = _Lack(NO_FACE, False, -1) if person is None else _Lack(person.fault, person.akin, person.nearer)
+        if lack.fault:
             if len(self._lacking) >= _REMEMBERED:
                 self._lacking.clear()
-            self._lacking[candidate] = fault, nearer
+            self._lacking[candidate] = lack
 
     def _too_near(self, vector: Floats, job: TwinJob, slack: float, only_others: bool = False) -> str:
         """Whom a person is too near to, empty for nobody."""

@@ -33,10 +33,10 @@ EVEN, EYE_LIGHT, HAT = 0.12, 0.66, 0.01
 """See `meter.CHECKS`."""
 COVERED, UNDER_FRINGE = 0.03, 0.3
 """Share of the face that may be covered, and how much more for a fringe over the whole forehead."""
-SLACK, AKIN = 0.6, 1.4
+SLACK, AKIN = 0.6, 1.33
 """How many times as much looks, tone and states may be off that are predicted: they err, so whoever is predicted at the
-edge is beyond it as often as not, and another draw costs a thousandth of a picture. And those of control strangers, who
-only have to be of the kind: eight years are a kind's age band."""
+edge is beyond it as often as not, and another draw costs a thousandth of a picture. And those of people who are of the
+kind at all: eight years are a kind's age band."""
 _UNSURE = 1.5
 """How many times as unsure what is predicted may be of gender and glasses."""
 _STATES = {"yaw": 6.0, "pitch": 11.0, "mouth": 0.06, "smile": 0.33, "eyes": 0.08, "light": 0.15, "frown": 0.68,

@@ -11,7 +11,7 @@ import pytest
 
 from infra.errors import Withheld
 from models.inpainting import sampled_inpainter
-from models.inpainting.sampled_inpainter import APART, FARTHER, MOST, NEAR, SampledInpainter
+from models.inpainting.sampled_inpainter import APART, FARTHER, MOST, NEAR, PATIENCE, SampledInpainter
 from models.interfaces.capabilities import FaceAttributes, Floats
 from models.interfaces.people import Person, Sampler
 from models.interfaces.twins import Inpainter, Strangers, TwinJob
@@ -131,6 +131,7 @@ def test_control_strangers_who_passed_in_place_come_first_however_near_their_pic
 def test_who_is_unfit_is_moved_before_somebody_else_is_made(over: Over) -> None:
     drawn = Drawn([0.9, 0.9], {0: "age", 1: "age"})
     drawn.nearer = {0: MOVED, 1: MOVED + 1}
+    drawn.strange = {0, 1, MOVED}
     assert over(drawn).inpaint(job()).candidate == MOVED
     assert drawn.made == [0, MOVED]
     drawn.faults[MOVED] = "age"
@@ -163,12 +164,27 @@ def test_a_kept_twin_is_made_again_whatever_it_is_like(over: Over) -> None:
 
 def test_where_nobody_will_do_it_says_what_was_missing_and_stops(over: Over) -> None:
     drawn = Drawn([0.9] * 500, dict.fromkeys(range(500), "glasses") | {3: "age"})
+    drawn.strange = set(range(500))
     with pytest.raises(Withheld) as raised:
         over(drawn).inpaint(job())
     assert raised.value.reason == "no_candidate" and "glasses (39), age (1)" in str(raised.value)
     assert len(drawn.made) == MOST
     with pytest.raises(Withheld, match=r"distance from the source \(20\)"):
         over(Drawn([0.0] * 20)).inpaint(job())
+
+
+def test_where_nobody_is_fit_somebody_of_the_kind_will_do_but_nobody_near(over: Over) -> None:
+    drawn = Drawn([0.9, NEAR - 0.01, 0.8, 0.9] + [0.9] * 500, dict.fromkeys(range(504), "age"))
+    drawn.strange = {0}
+    assert over(drawn).inpaint(job()).candidate == 2
+    assert len(drawn.made) == PATIENCE + 2, "those who are of the kind are made again in their order"
+    # A control stranger was judged in place.
+    assert over(drawn).inpaint(job(kindred=(1,))).candidate == 1
+    fit = Drawn([0.9] * PATIENCE, dict.fromkeys(range(PATIENCE - 1), "age"))
+    assert over(fit).inpaint(job()).candidate == PATIENCE - 1
+    nobody = Drawn([NEAR - 0.01] * 9, dict.fromkeys(range(9), "age"))
+    with pytest.raises(Withheld, match=r"age \(9\)"):
+        over(nobody).inpaint(job())
 
 
 def test_vectors_of_another_network_are_not_compared(over: Over) -> None:
