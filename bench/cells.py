@@ -47,7 +47,7 @@ AXES = 40
 ALONE, SHIPPED, PLANTED = "cell alone", "as shipped", "forty axes"
 SAMPLERS = (ALONE, SHIPPED, PLANTED)
 ENOUGH = 0.05 / len(NETWORKS)
-"""Probability under which a rank is not uniform, of one network among all."""
+"""p under which ranks are called not uniform, corrected for the number of networks."""
 _NOBODY = np.zeros((0, 1), np.float32)
 
 

@@ -7,7 +7,8 @@ picture is made, and by the measured one after.
 
 from __future__ import annotations
 
-from collections import Counter
+import threading
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -32,20 +33,23 @@ APART = 0.45
 PREDICTED = 0.15
 """How much nearer a predicted embedding may lie: it errs."""
 MOST = 40
-"""People who are made and measured for one twin."""
+"""People who are measured for one twin."""
 PATIENCE = 16
-"""Of them, until somebody is taken who is of the kind though not fit."""
+"""Of them, until somebody is taken who is of the kind though not fit; that picture is made once more."""
 STRANGERS_MOST = 32
 """People who are made and measured for one identity's control strangers."""
 NO_FACE = "a clear face"
-_REMEMBERED = 4096
-"""People of whom what they lack is remembered."""
+_REMEMBERED = 1024
+"""Unfit people of whom what was seen is remembered, 2 KB each."""
 
 
-class _Lack(NamedTuple):
+class _Seen(NamedTuple):
+    """What was seen of a person: see `Person`; without its picture."""
+
     fault: str
     akin: bool
     nearer: int
+    embedding: Floats | None
 
 
 class SampledInpainter:
@@ -55,13 +59,15 @@ class SampledInpainter:
 
     def __init__(self) -> None:
         self._sampler: Sampler = profiles.load("sampler", SAMPLER)
-        self._lacking: dict[int, _Lack] = {}
+        self._unfit: OrderedDict[int, _Seen] = OrderedDict()
+        self._lock = threading.Lock()
 
     def inpaint(self, job: TwinJob) -> Twin:
         """Return a neutral, frontal twin.
 
-        First `job.kindred`, who were seen in the source's own footage, then others of the cell. Where nobody is fit for
-        the cell, the first who is of its kind will do: some cells hold few whom the generator paints well.
+        First `job.kindred`, who were seen in the source's own footage, then others of the cell. Where none of
+        PATIENCE people is fit and far enough, the first who is of the kind and far enough will do: some kinds the
+        generator seldom paints well.
 
         Args:
             job: The source, and the other people of the run.
@@ -78,29 +84,33 @@ class SampledInpainter:
                 raise Withheld(Reason.NO_CANDIDATE, "The person's twin of other videos cannot be made again.")
             return _twin(kept)
         faults: Counter[str] = Counter()
+        known: dict[int, _Seen] = {}
         akin: list[int] = []
-        left = MOST
-        for candidate, predicted in self._candidates(job):
+        for candidate, predicted in self._candidates(job, known):
             fault = "" if predicted is None else self._too_near(predicted, job, PREDICTED)
             if not fault:
-                if left == 0 or (akin and left <= MOST - PATIENCE):
+                if len(known) >= (PATIENCE if akin else MOST):
                     break
-                left -= 1
-                person, fault = self._made(candidate)
-                if person is not None and not fault:
+                person, seen = self._made(candidate)
+                known[candidate] = seen
+                fault = seen.fault
+                if seen.akin and seen.embedding is not None:
                     # A control stranger was seen in place, where its distance from the source was judged.
-                    fault = self._too_near(person.embedding, job, 0.0, candidate in job.kindred)
-                    if not fault:
+                    near = self._too_near(seen.embedding, job, 0.0, candidate in job.kindred)
+                    if not near and not fault and person is not None:
                         return _twin(person)
-                elif self._lacking[candidate].akin:
-                    akin.append(candidate)
+                    if not near:
+                        akin.append(candidate)
+                    fault = near or fault
             faults[fault] += 1
         for candidate in akin:
             person = self._sampler.person(candidate)
-            if person is not None and not self._too_near(person.embedding, job, 0.0, candidate in job.kindred):
+            if person is not None:
                 return _twin(person)
         missing = ", ".join(f"{name} ({count})" for name, count in faults.most_common(3)) or "nobody is left"
-        raise Withheld(Reason.NO_CANDIDATE, f"Of the synthetic people of this kind none may serve: {missing}.")
+        raise Withheld(
+            Reason.NO_CANDIDATE, f"Of the synthetic people of this kind none may serve, for want of: {missing}."
+        )
 
     def strangers(self, job: TwinJob, count: int) -> list[Twin]:
         """Return people of the source's cell, also those whom other identities have or who are near the source.
@@ -122,46 +132,54 @@ class SampledInpainter:
             person = self._sampler.person(candidate)
             if person is not None:
                 (akin if person.akin else others).append(_twin(person))
-            self._remember(candidate, person)
+            self._seen_of(candidate, person)
         return [*akin, *others][:count]
 
-    def _candidates(self, job: TwinJob) -> Iterator[tuple[int, Floats | None]]:
+    def _candidates(self, job: TwinJob, known: dict[int, _Seen]) -> Iterator[tuple[int, Floats | None]]:
         """(candidate, predicted embedding) in the order in which they are tried; None of control strangers.
 
-        Whoever is not fit is followed by the same person moved nearer to the cell.
+        Whoever turns out not to be fit, as the caller writes into `known`, is followed by the same person moved nearer
+        to the cell.
         """
         out = {*job.taken, *job.unfit}
+
+        def moved(candidate: int, predicted: Floats | None) -> Iterator[tuple[int, Floats | None]]:
+            nearer = known[candidate].nearer if candidate in known else -1
+            if nearer >= 0 and nearer not in out:
+                yield nearer, predicted
+
         kindred = [candidate for candidate in job.kindred if candidate not in out]
         for candidate in kindred:
             yield candidate, None
         for candidate in kindred:
-            yield from self._nearer(candidate, None, out)
+            yield from moved(candidate, None)
         cell = self._sampler.cell(job.appearance, self._comparable(job))
         for candidate, predicted in self._sampler.propose(cell, job.seed):
             if candidate not in job.kindred and candidate not in out:
                 yield candidate, predicted
-                yield from self._nearer(candidate, predicted, out)
+                yield from moved(candidate, predicted)
 
-    def _nearer(self, candidate: int, predicted: Floats | None, out: set[int]) -> Iterator[tuple[int, Floats | None]]:
-        lack = self._lacking.get(candidate)
-        if lack is not None and lack.nearer >= 0 and lack.nearer not in out:
-            yield lack.nearer, predicted
-
-    def _made(self, candidate: int) -> tuple[Person | None, str]:
-        """A person who may stand for its cell, or None and what is missing."""
-        if candidate in self._lacking:
-            return None, self._lacking[candidate].fault
+    def _made(self, candidate: int) -> tuple[Person | None, _Seen]:
+        """A person and what was seen of it; no person where it is known already that it is not fit."""
+        with self._lock:
+            unfit = self._unfit.get(candidate)
+        if unfit is not None:
+            return None, unfit
         person = self._sampler.person(candidate)
-        self._remember(candidate, person)
-        return person, NO_FACE if person is None else person.fault
+        return person, self._seen_of(candidate, person)
 
-    def _remember(self, candidate: int, person: Person | None) -> None:
-        """What somebody lacks, so that the picture, which costs a second, is not made again."""
-        lack = _Lack(NO_FACE, False, -1) if person is None else _Lack(person.fault, person.akin, person.nearer)
-        if lack.fault:
-            if len(self._lacking) >= _REMEMBERED:
-                self._lacking.clear()
-            self._lacking[candidate] = lack
+    def _seen_of(self, candidate: int, person: Person | None) -> _Seen:
+        """What was seen; of the unfit it is remembered, so that the picture is not made again, which costs a second."""
+        if person is None:
+            seen = _Seen(NO_FACE, False, -1, None)
+        else:
+            seen = _Seen(person.fault, person.akin, person.nearer, person.embedding)
+        if seen.fault:
+            with self._lock:
+                self._unfit[candidate] = seen
+                while len(self._unfit) > _REMEMBERED:
+                    self._unfit.popitem(last=False)
+        return seen
 
     def _too_near(self, vector: Floats, job: TwinJob, slack: float, only_others: bool = False) -> str:
         """Whom a person is too near to, empty for nobody."""

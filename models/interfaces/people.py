@@ -19,7 +19,7 @@ class Person:
         mesh: (478, 3) float32 pixels of the picture.
         embedding: (D,) unit vector of the sampler's embedder.
         values: What was measured, by the names of `models.people.meter.VALUES`; empty where nothing was.
-        fault: Name of the value for which the person may not stand for the cell, empty for a fit one.
+        fault: What the person lacks to stand for the cell, in words; empty for a fit one.
         akin: Whether the person is of the cell's kind at all, and may be a control stranger; fit people are.
         nearer: Number of the same person moved towards the cell, -1 where nothing is known that would help.
     """

@@ -33,10 +33,12 @@ EVEN, EYE_LIGHT, HAT = 0.12, 0.66, 0.01
 """See `meter.CHECKS`."""
 COVERED, UNDER_FRINGE = 0.03, 0.3
 """Share of the face that may be covered, and how much more for a fringe over the whole forehead."""
-SLACK, AKIN = 0.6, 1.33
+SLACK = 0.6
 """How many times as much looks, tone and states may be off that are predicted: they err, so whoever is predicted at the
-edge is beyond it as often as not, and another draw costs a thousandth of a picture. And those of people who are of the
-kind at all: eight years are a kind's age band."""
+edge is beyond it as often as not, and another draw costs a thousandth of a picture."""
+AKIN = 1.33
+"""How many times as much they may be off of somebody who is of the kind though not fit: a kind's age band is eight
+years."""
 _UNSURE = 1.5
 """How many times as unsure what is predicted may be of gender and glasses."""
 _STATES = {"yaw": 6.0, "pitch": 11.0, "mouth": 0.06, "smile": 0.33, "eyes": 0.08, "light": 0.15, "frown": 0.68,
@@ -87,7 +89,7 @@ def faults(
     Args:
         values: (n, V) in the order of VALUES.
         shares: (n, 4) shares of the groups.
-        centre: (len(KIND),) what people of the cell look like.
+        centre: (len(KIND),) what people of the cell should look like, see `Cells.aims`.
         slack: How many times as much as usual looks, tone and states may be off.
         predicted: The values are predicted: gender and glasses may be less certain, and hats are not known.
 

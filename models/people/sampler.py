@@ -29,7 +29,7 @@ MOVED = 2**10
 """Added to the number of a draw for the same person moved by what was measured of its first picture."""
 _ORDINALS, _KEYS = 2 * MOVED, 2**32
 _VARIES = {"age": rules.AGE, "ita": rules.TONE, "shade": rules.SHADE, "crown": rules.CROWN, "length": rules.LENGTH}
-_KEPT, _BATCHES, _SEEN = 8, 8, 256
+_KEPT, _BATCHES, _MEASURED = 8, 8, 256
 """People that are kept, 3 MB each: those of one person's control strangers; batches of draws, .1 MB each; and what was
 measured of people, 8 KB each."""
 
@@ -47,7 +47,7 @@ class LinearSampler:
         self._meter = Meter()
         self._batch = lru_cache(maxsize=_BATCHES)(self._drawn)
         self._kept: OrderedDict[int, Person] = OrderedDict()
-        self._seen: OrderedDict[int, Measures] = OrderedDict()
+        self._measures: OrderedDict[int, Measures] = OrderedDict()
         self._lock = threading.Lock()
 
     def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
@@ -72,12 +72,12 @@ class LinearSampler:
         Yields:
             (candidate, predicted embedding (512,)) of each of MOST_DRAWS.
         """
-        key, centre = _key(seed), self._aims[cell]
+        key, aim = _key(seed), self._aims[cell]
         others: list[tuple[int, Floats]] = []
         for start in range(0, MOST_DRAWS, AT_A_TIME):
             values, vectors = self._people.predictor.predict(self._batch(cell, key, start))
             shares = groups.each(vectors, values[:, VALUES.index("ita")])
-            for k, fault in enumerate(rules.faults(values, shares, centre, rules.SLACK, predicted=True)):
+            for k, fault in enumerate(rules.faults(values, shares, aim, rules.SLACK, predicted=True)):
                 one = candidate_of(cell, key, start + k), vectors[k]
                 if fault:
                     others.append(one)
@@ -99,7 +99,7 @@ class LinearSampler:
                 self._kept.move_to_end(candidate)
                 return self._kept[candidate]
         made = self._made(candidate)
-        # The twin is most often one of the control strangers, who were made before. Nobody else is asked for twice.
+        # Who is fit is asked for again: the twin is most often one of the control strangers, who were made before.
         if made is not None and not made.fault:
             with self._lock:
                 _keep(self._kept, candidate, made, _KEPT)
@@ -124,27 +124,33 @@ class LinearSampler:
         return np.asarray(self._batch(cell, key, start)[number - start], np.float32)
 
     def _moved(self, candidate: int) -> Floats:
-        """(512,) of a person, moved by what its picture lacks; in another process the picture is made once more."""
-        with self._lock:
-            known = self._seen.get(candidate)
-        if known is None:
-            _, known = self._pictured(candidate)
+        """(512,) of a person, moved by what its picture lacks."""
+        known = self._measured(candidate)
         if known is None:
             raise ValueError("Nobody can be moved who was not measured.")
-        centre = self._aims[parts_of(candidate)[0]]
+        aim = self._aims[parts_of(candidate)[0]]
         row, embedding = _row(known), known.embedding[None]
-        return self._people.maps.towards(centre[None], self.latent(candidate)[None], row, embedding)[0]
+        return self._people.maps.towards(aim[None], self.latent(candidate)[None], row, embedding)[0]
+
+    def _measured(self, candidate: int) -> Measures | None:
+        """What was measured of a person; where that is not remembered, the picture is made once more."""
+        with self._lock:
+            known = self._measures.get(candidate)
+        return self._pictured(candidate)[1] if known is None else known
 
     def _drawn(self, cell: int, key: int, start: int) -> Floats:
         """Latents of AT_A_TIME people."""
-        centre = self._aims[cell].astype(np.float32)
+        aim = self._aims[cell].astype(np.float32)
         linear = self._people.maps
         rng = np.random.default_rng([cell, key, start])
-        kinds = np.tile(centre, (AT_A_TIME, 1))
+        kinds = np.tile(aim, (AT_A_TIME, 1))
         for name, most in _VARIES.items():
             kinds[:, KIND.index(name)] += VARIED * most * rng.uniform(-1, 1, AT_A_TIME).astype(np.float32)
         deviates = SPREAD * rng.standard_normal((AT_A_TIME, linear.spread.shape[1])).astype(np.float32)
-        return linear.draw(kinds, deviates, self._people.predictor)
+        latents = linear.draw(kinds, deviates, self._people.predictor)
+        # They are shared by all who ask.
+        latents.setflags(write=False)
+        return latents
 
     def _pictured(self, candidate: int) -> tuple[Image, Measures | None]:
         picture = self._generator.picture(self.latent(candidate))
@@ -152,19 +158,21 @@ class LinearSampler:
         seen = self._meter.measure(picture)
         if seen is not None:
             with self._lock:
-                _keep(self._seen, candidate, seen, _SEEN)
+                _keep(self._measures, candidate, seen, _MEASURED)
         return picture, seen
 
     def _made(self, candidate: int) -> Person | None:
         cell, _, number = parts_of(candidate)
-        centre = self._aims[cell]
+        aim = self._aims[cell]
+        if number >= MOVED and self._measured(candidate - MOVED) is None:
+            return None
         picture, seen = self._pictured(candidate)
         if seen is None:
             return None
         row = _row(seen)
         shares = groups.each(seen.embedding[None], row[:, VALUES.index("ita")])
-        fault = rules.in_words(rules.faults(row, shares, centre)[0])
-        akin = not fault or not rules.faults(row, shares, centre, rules.AKIN)[0]
+        fault = rules.in_words(rules.faults(row, shares, aim)[0])
+        akin = not fault or not rules.faults(row, shares, aim, rules.AKIN)[0]
         nearer = -1 if number >= MOVED or fault in ("", *rules.NOT_STEERED) else candidate + MOVED
         return Person(candidate, picture, seen.mesh, seen.embedding, seen.values, fault, akin, nearer)
 

@@ -38,7 +38,7 @@ def person(number: int) -> tuple[Image, Floats]:
         found = sampler.person(candidate)
         if found is not None and found.akin:
             return found.picture, outline(found.mesh)
-    raise AssertionError("nobody was fit")
+    raise AssertionError("nobody was of the kind")
 
 
 def paint(pipeline: Any, requests: Sequence[Request]) -> list[Image | None]:

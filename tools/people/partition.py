@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.people.cells import KIND, Cells
+from models.people.rules import ADULT
 
 UNITS = {
     "age": 2.5,
@@ -66,7 +67,7 @@ def part(kinds: NDArray[np.floating], least: int) -> Cells:
     tree = _Tree(kinds, by, by / np.array([UNITS[name] for name in KIND]))
     root = _node(tree, first, 0.5)
     for side, members in ((tree.lower, ~female), (tree.upper, female)):
-        side[root] = _grow(tree, np.flatnonzero(members), least)
+        side[root] = _of_age(tree, np.flatnonzero(members), least)
     return Cells(
         np.array(tree.axis, np.int64),
         np.array(tree.bound, np.float32),
@@ -82,6 +83,18 @@ def _node(tree: _Tree, axis: int, bound: float) -> int:
     tree.lower.append(-1)
     tree.upper.append(-1)
     return len(tree.axis) - 1
+
+
+def _of_age(tree: _Tree, members: NDArray[np.int64], least: int) -> int:
+    """Children and adults apart: no cell holds both, or somebody's twin would be of the other age."""
+    age = KIND.index("age")
+    young = tree.by[members, age] < ADULT
+    if min(young.sum(), (~young).sum()) < least:
+        return _grow(tree, members, least)
+    node = _node(tree, age, float(np.nextafter(np.float32(ADULT), np.float32(0))))
+    tree.lower[node] = _grow(tree, members[young], least)
+    tree.upper[node] = _grow(tree, members[~young], least)
+    return node
 
 
 def _grow(tree: _Tree, members: NDArray[np.int64], least: int) -> int:

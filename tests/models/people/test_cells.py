@@ -16,8 +16,8 @@ LEAST = 50
 
 def test_every_cell_that_ships_holds_enough_people() -> None:
     cells = maps.load().cells
-    assert len(cells) >= 110 and cells.sizes.min() >= LEAST
-    assert cells.sizes.sum() >= 7500
+    assert len(cells) >= 140 and cells.sizes.min() >= LEAST
+    assert cells.sizes.sum() >= 9700
 
 
 @given(arrays.arrays(np.float32, len(KIND), elements=st.floats(-100, 100, width=32)))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.people import rules
 from models.people.cells import KIND
 from tools.people import partition
 
@@ -66,3 +67,13 @@ def test_the_shade_of_a_womans_chin_parts_nobody_and_a_mans_beard_does() -> None
         changed = one.copy()
         changed[:, beard] = 0.0
         assert ([found[1].of(row.astype(np.float32)) for row in changed] == cells) is same
+
+
+def test_no_cell_holds_children_and_adults() -> None:
+    kinds = people(3000, 5)
+    cells = partition.part(kinds, 40)
+    found = np.array([cells.of(one.astype(np.float32)) for one in kinds])
+    young = kinds[:, KIND.index("age")] < rules.ADULT
+    for cell in range(len(cells)):
+        assert len(set(young[found == cell])) == 1
+        assert (cells.centres[cell, KIND.index("age")] < rules.ADULT) == young[found == cell][0]
