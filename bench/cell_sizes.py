@@ -20,14 +20,12 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from models.people import maps  # noqa: E402
+from models.people import groups, maps  # noqa: E402
 from models.people.cells import KIND  # noqa: E402
-from models.people.groups import GROUPS  # noqa: E402
-from models.people.meter import VALUES  # noqa: E402
 from tasks.evaluation.report.charts import svg  # noqa: E402
 from tasks.evaluation.report.content import Chart, Series  # noqa: E402
 from tools.people import partition, survey  # noqa: E402
-from tools.people.fit import COVERED, HAT  # noqa: E402
+from tools.people.fit import believed  # noqa: E402
 
 SIZES = (25, 50, 100, 200, 400)
 OUT = 0.1
@@ -54,8 +52,7 @@ class Row:
 def people() -> NDArray[np.float64]:
     """(n, len(KIND)) of the survey's people whose looks can be believed, as the cells are fitted."""
     seen = survey.read(None)
-    column = {name: seen["values"][:, k] for k, name in enumerate(VALUES)}
-    kept = (column["covered"] < COVERED) & (column["hat"] < HAT)
+    kept = believed(seen["values"])
     return maps.seen_as(seen["values"][kept], seen["embedding"][kept])[:, : len(KIND)]
 
 
@@ -72,7 +69,7 @@ def row(kinds: NDArray[np.float64], least: int) -> Row:
         return np.abs(held[:, KIND.index(name)] - centre[:, KIND.index(name)])
 
     worn = held[:, KIND.index("glasses")] >= WORN, centre[:, KIND.index("glasses")] >= WORN
-    share = np.bincount(cell, minlength=len(cells)) / len(cell)
+    share = cells.sizes / cells.sizes.sum()
     # Whoever is alone in its cell is named; of n people there, each once in n.
     named = [len(set(rng.choice(cell, KNOWN, replace=False).tolist())) / KNOWN for _ in range(DRAWS)]
     return Row(
@@ -83,14 +80,13 @@ def row(kinds: NDArray[np.float64], least: int) -> Row:
         float(off("ita").mean()),
         float((_group(held) == _group(centre)).mean()),
         float((worn[0] == worn[1]).mean()),
-        float(-(share[share > 0] * np.log2(share[share > 0])).sum()),
+        float(-(share * np.log2(share)).sum()),
         float(np.mean(named)),
     )
 
 
 def _group(kinds: NDArray[np.float64]) -> NDArray[np.int64]:
-    known = kinds[:, [KIND.index(name) for name in GROUPS[:-1]]]
-    return np.concatenate([known, 1 - known.sum(axis=1, keepdims=True)], axis=1).argmax(axis=1)
+    return groups.complete(kinds[:, [KIND.index(name) for name in groups.GROUPS[:-1]]]).argmax(axis=1)
 
 
 def chart(rows: list[Row]) -> Chart:

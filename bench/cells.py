@@ -5,8 +5,8 @@ Usage: python bench/cells.py make FOLDER [--cells N] [--workers N]
 
 `make` takes MEMBERS of the survey's people in each of N cells as sources and makes a twin for each by three samplers:
 `cell alone` knows nothing but cell and seed, `as shipped` also refuses whoever is too near to the source, and `forty
-axes`, planted, keeps the first forty principal axes of the source's embedding, which a cell hides. Half an hour on two
-cores for five cells; what is done is kept in the folder. `measure` ranks the members of a cell by their distance from
+axes`, planted, keeps the first forty principal axes of the source's embedding, which a cell hides. A quarter of an hour
+of one core for a cell; what is done is kept in the folder. `measure` ranks the members of a cell by their distance from
 each twin: where the twin tells nothing, the rank of the true source is uniform (Kolmogorov-Smirnov). Once with the
 twins' embeddings as they are, and once led back to sources by the maps of `evaluate`'s reversal attackers, which learnt
 from the other cells, so that nobody who can be ranked was learnt from.

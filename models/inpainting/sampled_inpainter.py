@@ -47,8 +47,8 @@ class _Seen(NamedTuple):
     """What was seen of a person: see `Person`; without its picture."""
 
     fault: str
-    akin: bool
-    nearer: int
+    of_kind: bool
+    moved: int
     embedding: Floats | None
 
 
@@ -85,25 +85,25 @@ class SampledInpainter:
             return _twin(kept)
         faults: Counter[str] = Counter()
         known: dict[int, _Seen] = {}
-        akin: list[int] = []
+        fallback: list[int] = []
         for candidate, predicted in self._candidates(job, known):
             fault = "" if predicted is None else self._too_near(predicted, job, PREDICTED)
             if not fault:
-                if len(known) >= (PATIENCE if akin else MOST):
+                if len(known) >= (PATIENCE if fallback else MOST):
                     break
                 person, seen = self._made(candidate)
                 known[candidate] = seen
                 fault = seen.fault
-                if seen.akin and seen.embedding is not None:
+                if seen.of_kind and seen.embedding is not None:
                     # A control stranger was seen in place, where its distance from the source was judged.
                     near = self._too_near(seen.embedding, job, 0.0, candidate in job.kindred)
                     if not near and not fault and person is not None:
                         return _twin(person)
                     if not near:
-                        akin.append(candidate)
+                        fallback.append(candidate)
                     fault = near or fault
             faults[fault] += 1
-        for candidate in akin:
+        for candidate in fallback:
             person = self._sampler.person(candidate)
             if person is not None:
                 return _twin(person)
@@ -120,20 +120,20 @@ class SampledInpainter:
             count: Number of people wanted.
 
         Returns:
-            Up to `count` people; where too few are akin, the others are of the cell as nearly as they were drawn. Not
+            Up to `count` people; where too few are of the kind, the others are as near to it as they were drawn. Not
             all of them may serve as twins.
         """
         cell = self._sampler.cell(job.appearance, self._comparable(job))
-        akin: list[Twin] = []
+        found: list[Twin] = []
         others: list[Twin] = []
         for tried, (candidate, _) in enumerate(self._sampler.propose(cell, job.seed)):
-            if len(akin) >= count or tried >= STRANGERS_MOST:
+            if len(found) >= count or tried >= STRANGERS_MOST:
                 break
             person = self._sampler.person(candidate)
             if person is not None:
-                (akin if person.akin else others).append(_twin(person))
+                (found if person.of_kind else others).append(_twin(person))
             self._seen_of(candidate, person)
-        return [*akin, *others][:count]
+        return [*found, *others][:count]
 
     def _candidates(self, job: TwinJob, known: dict[int, _Seen]) -> Iterator[tuple[int, Floats | None]]:
         """(candidate, predicted embedding) in the order in which they are tried; None of control strangers.
@@ -143,21 +143,21 @@ class SampledInpainter:
         """
         out = {*job.taken, *job.unfit}
 
-        def moved(candidate: int, predicted: Floats | None) -> Iterator[tuple[int, Floats | None]]:
-            nearer = known[candidate].nearer if candidate in known else -1
-            if nearer >= 0 and nearer not in out:
-                yield nearer, predicted
+        def then(candidate: int, predicted: Floats | None) -> Iterator[tuple[int, Floats | None]]:
+            moved = known[candidate].moved if candidate in known else -1
+            if moved >= 0 and moved not in out:
+                yield moved, predicted
 
         kindred = [candidate for candidate in job.kindred if candidate not in out]
         for candidate in kindred:
             yield candidate, None
         for candidate in kindred:
-            yield from moved(candidate, None)
+            yield from then(candidate, None)
         cell = self._sampler.cell(job.appearance, self._comparable(job))
         for candidate, predicted in self._sampler.propose(cell, job.seed):
             if candidate not in job.kindred and candidate not in out:
                 yield candidate, predicted
-                yield from moved(candidate, predicted)
+                yield from then(candidate, predicted)
 
     def _made(self, candidate: int) -> tuple[Person | None, _Seen]:
         """A person and what was seen of it; no person where it is known already that it is not fit."""
@@ -173,7 +173,7 @@ class SampledInpainter:
         if person is None:
             seen = _Seen(NO_FACE, False, -1, None)
         else:
-            seen = _Seen(person.fault, person.akin, person.nearer, person.embedding)
+            seen = _Seen(person.fault, person.of_kind, person.moved, person.embedding)
         if seen.fault:
             with self._lock:
                 self._unfit[candidate] = seen

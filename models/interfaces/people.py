@@ -20,8 +20,8 @@ class Person:
         embedding: (D,) unit vector of the sampler's embedder.
         values: What was measured, by the names of `models.people.meter.VALUES`; empty where nothing was.
         fault: What the person lacks to stand for the cell, in words; empty for a fit one.
-        akin: Whether the person is of the cell's kind at all, and may be a control stranger; fit people are.
-        nearer: Number of the same person moved towards the cell, -1 where nothing is known that would help.
+        of_kind: Whether the person is of the cell's kind at all, and may be a control stranger; fit people are.
+        moved: Number of the same person moved towards the cell, -1 where nothing is known that would help.
     """
 
     candidate: int
@@ -30,8 +30,8 @@ class Person:
     embedding: Floats
     values: dict[str, float]
     fault: str = ""
-    akin: bool = True
-    nearer: int = -1
+    of_kind: bool = True
+    moved: int = -1
 
 
 @runtime_checkable
@@ -72,7 +72,7 @@ class Sampler(Protocol):
         """Make and measure one person.
 
         Args:
-            candidate: Number that `propose` or a person's `nearer` gave, in this process or another.
+            candidate: Number that `propose` or a person's `moved` gave, in this process or another.
 
         Returns:
             The person, whose fault says whether it may serve; None when no clear face is seen.

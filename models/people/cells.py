@@ -18,6 +18,7 @@ from models.people.meter import LOOKS
 
 KIND = (*LOOKS, *groups.GROUPS[:-1])
 """The axes: looks, then the shares of the groups (the last follows from the others)."""
+_SHARES = slice(len(LOOKS), None)
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,15 @@ class Cells:
         return self.upper[ends][np.argsort(self.lower[ends])]
 
     @property
-    def aims(self) -> Floats:
+    def targets(self) -> Floats:
         """(c, len(KIND)) what is asked of people who are drawn: the centres, but of the group that prevails there.
 
         Shares are squared: the middle of people who look East Asian to seven parts of ten looks like nobody's kind.
         """
-        aims = self.centres.copy()
-        known = aims[:, -len(groups.GROUPS) + 1 :]
-        shares = np.concatenate([known, np.maximum(1.0 - known.sum(axis=1, keepdims=True), 0.0)], axis=1) ** 2
-        aims[:, -len(groups.GROUPS) + 1 :] = (shares / shares.sum(axis=1, keepdims=True))[:, :-1]
-        return aims
+        targets = self.centres.copy()
+        shares = groups.complete(targets[:, _SHARES]) ** 2
+        targets[:, _SHARES] = (shares / shares.sum(axis=1, keepdims=True))[:, :-1]
+        return targets
 
     def of(self, kind: Floats) -> int:
         """Return the cell of a kind.

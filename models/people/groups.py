@@ -50,6 +50,19 @@ def each(embeddings: Floats, ita: NDArray[np.floating]) -> NDArray[np.float64]:
     return shares(features(embeddings, ita, stored["mean"]) @ stored["slope"] + stored["level"])
 
 
+def complete(known: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the shares of all groups from those that a kind holds, of which the last follows.
+
+    Args:
+        known: (n, 3) shares of all groups but the last.
+
+    Returns:
+        (n, 4) shares.
+    """
+    rest = np.maximum(1.0 - known.sum(axis=1, keepdims=True), 0.0)
+    return np.concatenate([known, rest], axis=1).astype(np.float64)
+
+
 def features(embeddings: Floats, ita: NDArray[np.floating], mean: Floats) -> NDArray[np.float64]:
     """Return the input of the model of groups.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.people import groups
 from models.people.cells import KIND
 from models.people.maps import REST
 from models.people.meter import VALUES
@@ -36,7 +38,7 @@ COVERED, UNDER_FRINGE = 0.03, 0.3
 SLACK = 0.6
 """How many times as much looks, tone and states may be off that are predicted: they err, so whoever is predicted at the
 edge is beyond it as often as not, and another draw costs a thousandth of a picture."""
-AKIN = 1.33
+OF_KIND = 1.33
 """How many times as much they may be off of somebody who is of the kind though not fit: a kind's age band is eight
 years."""
 _UNSURE = 1.5
@@ -89,58 +91,88 @@ def faults(
     Args:
         values: (n, V) in the order of VALUES.
         shares: (n, 4) shares of the groups.
-        centre: (len(KIND),) what people of the cell should look like, see `Cells.aims`.
+        centre: (len(KIND),) what people of the cell should look like, see `Cells.targets`.
         slack: How many times as much as usual looks, tone and states may be off.
         predicted: The values are predicted: gender and glasses may be less certain, and hats are not known.
 
     Returns:
         Name of the first value that is off, empty for a fit person.
     """
-    wanted = dict(zip(KIND, (float(v) for v in centre), strict=True))
     return [
-        _fault(dict(zip(VALUES, (float(v) for v in row), strict=True)), share, wanted, slack, predicted)
-        for row, share in zip(values, shares, strict=True)
+        next((name for name, off, bound in some if not off <= bound), "")
+        for some in _offs(values, shares, centre, slack, predicted)
     ]
 
 
-def _fault(
-    seen: Mapping[str, float], shares: NDArray[np.floating], wanted: Mapping[str, float], slack: float, predicted: bool
-) -> str:
-    # Not >: a value that is no number is a fault.
+def excess(
+    values: NDArray[np.floating], shares: NDArray[np.floating], centre: NDArray[np.floating], slack: float
+) -> NDArray[np.float64]:
+    """Return how far beyond what is allowed people are predicted.
+
+    Args:
+        values: (n, V) in the order of VALUES, predicted.
+        shares: (n, 4) shares of the groups.
+        centre: (len(KIND),) what people of the cell should look like.
+        slack: See `faults`.
+
+    Returns:
+        (n,) sums over the values, each in units of its limit; 0 for people without a fault.
+    """
+    every = _offs(values, shares, centre, slack, predicted=True)
+    sums = [sum(max(off - bound, 0.0) for _, off, bound in some) for some in every]
+    return np.nan_to_num(np.array(sums, np.float64), nan=np.inf)
+
+
+def _offs(
+    values: NDArray[np.floating],
+    shares: NDArray[np.floating],
+    centre: NDArray[np.floating],
+    slack: float,
+    predicted: bool,
+) -> Iterator[Iterator[tuple[str, float, float]]]:
+    wanted = dict(zip(KIND, (float(v) for v in centre), strict=True))
+    for row, share in zip(values, shares, strict=True):
+        seen = dict(zip(VALUES, (float(v) for v in row), strict=True))
+        yield itertools.chain(
+            ((name, off, slack) for name, off in _by_degree(seen, wanted, predicted)),
+            ((name, off, 1.0) for name, off in _for_certain(seen, share, wanted, predicted)),
+        )
+
+
+def _by_degree(seen: Mapping[str, float], wanted: Mapping[str, float], predicted: bool) -> Iterator[tuple[str, float]]:
+    """(name, how many times its limit it is off) of states, looks and light."""
     for name, most in _STATES.items():
-        if not abs(seen[name] - REST[name]) <= most * slack:
-            return name
-    if (seen["age"] < ADULT) != (wanted["age"] < ADULT) and not predicted:
-        return "age"
+        yield name, abs(seen[name] - REST[name]) / most
+    of_age = (seen["age"] < ADULT) == (wanted["age"] < ADULT)
+    yield "age", 0.0 if of_age or predicted else np.inf
     for name, most in _LOOKS.items():
-        if not abs(seen[name] - wanted[name]) <= most * slack and not (name == "beard" and wanted["female"] >= 0.5):
-            return name
-    if not abs(float(np.clip(seen["ita"], *TONES)) - float(np.clip(wanted["ita"], *TONES))) <= TONE * slack:
-        return "ita"
+        # What is measured there of women is shade.
+        beard = name == "beard" and wanted["female"] >= 0.5
+        yield name, 0.0 if beard else abs(seen[name] - wanted[name]) / most
+    yield "ita", abs(float(np.clip(seen["ita"], *TONES)) - float(np.clip(wanted["ita"], *TONES))) / TONE
+    yield "uneven", seen["uneven"] / EVEN
+
+
+def _for_certain(
+    seen: Mapping[str, float], shares: NDArray[np.floating], wanted: Mapping[str, float], predicted: bool
+) -> Iterator[tuple[str, float]]:
+    """(name, how many times its limit it is off) of what may not be off more for anybody."""
     unsure = _UNSURE if predicted else 1.0
     certain = CERTAIN / unsure if wanted["age"] >= ADULT else -0.5
-    if not (seen["female"] - 0.5) * (1.0 if wanted["female"] >= 0.5 else -1.0) >= certain:
-        return "female"
-    if wanted["glasses"] >= 0.5 and not seen["glasses"] >= GLASSES / unsure:
-        return "glasses"
-    if wanted["glasses"] < 0.5 and not seen["glasses"] <= BARE * (2 * unsure if predicted else 1.0):
-        return "glasses"
-    if not _far(shares, wanted) <= GROUP:
-        return "group"
-    for name, fine in (
-        ("covered", seen["covered"] <= COVERED + UNDER_FRINGE * wanted["fringe"]),
-        # Of latents the predictor does not tell hats.
-        ("hat", seen["hat"] <= HAT or predicted),
-        ("uneven", seen["uneven"] <= EVEN * slack),
-        ("eye_light", seen["eye_light"] >= EYE_LIGHT or wanted["glasses"] < 0.5),
-    ):
-        if not fine:
-            return name
-    return ""
+    sure = (seen["female"] - 0.5) * (1.0 if wanted["female"] >= 0.5 else -1.0)
+    yield "female", (0.5 - sure) / (0.5 - certain)
+    if wanted["glasses"] >= 0.5:
+        yield "glasses", (1.0 - seen["glasses"]) / (1.0 - GLASSES / unsure)
+        yield "eye_light", EYE_LIGHT / max(seen["eye_light"], 1e-6)
+    else:
+        yield "glasses", seen["glasses"] / (BARE * (2 * unsure if predicted else 1.0))
+    yield "group", _far(shares, wanted) / GROUP
+    yield "covered", seen["covered"] / (COVERED + UNDER_FRINGE * wanted["fringe"])
+    # Of latents the predictor does not tell hats.
+    yield "hat", 0.0 if predicted else seen["hat"] / HAT
 
 
 def _far(shares: NDArray[np.floating], wanted: Mapping[str, float]) -> float:
     """Half the sum of the differences of the groups' shares."""
-    known = np.array([wanted[name] for name in KIND[-(len(shares) - 1) :]])
-    asked = np.append(known, max(1.0 - float(known.sum()), 0.0))
+    asked = groups.complete(np.array([[wanted[name] for name in groups.GROUPS[:-1]]]))[0]
     return float(np.abs(shares - asked).sum() / 2)

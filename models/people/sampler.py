@@ -42,7 +42,7 @@ class LinearSampler:
 
     def __init__(self) -> None:
         self._people = maps.load()
-        self._aims = self._people.cells.aims
+        self._targets = self._people.cells.targets
         self._generator = MobileStyleGAN()
         self._meter = Meter()
         self._batch = lru_cache(maxsize=_BATCHES)(self._drawn)
@@ -63,7 +63,7 @@ class LinearSampler:
         return self._people.cells.of(source_kind.kind_of(appearance, embeddings, self._people))
 
     def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
-        """Yield people of a cell, at first those without a predicted fault.
+        """Yield people of a cell: those without a predicted fault, then the others, the least off first.
 
         Args:
             cell: The cell.
@@ -72,18 +72,19 @@ class LinearSampler:
         Yields:
             (candidate, predicted embedding (512,)) of each of MOST_DRAWS.
         """
-        key, aim = _key(seed), self._aims[cell]
-        others: list[tuple[int, Floats]] = []
+        key, target = _key(seed), self._targets[cell]
+        others: list[tuple[float, int, Floats]] = []
         for start in range(0, MOST_DRAWS, AT_A_TIME):
             values, vectors = self._people.predictor.predict(self._batch(cell, key, start))
             shares = groups.each(vectors, values[:, VALUES.index("ita")])
-            for k, fault in enumerate(rules.faults(values, shares, aim, rules.SLACK, predicted=True)):
-                one = candidate_of(cell, key, start + k), vectors[k]
-                if fault:
-                    others.append(one)
+            for k, off in enumerate(rules.excess(values, shares, target, rules.SLACK)):
+                candidate = candidate_of(cell, key, start + k)
+                if off > 0:
+                    others.append((float(off), candidate, vectors[k]))
                 else:
-                    yield one
-        yield from others
+                    yield candidate, vectors[k]
+        for _, candidate, vector in sorted(others, key=lambda one: one[:2]):
+            yield candidate, vector
 
     def person(self, candidate: int) -> Person | None:
         """Make and measure one person.
@@ -128,9 +129,9 @@ class LinearSampler:
         known = self._measured(candidate)
         if known is None:
             raise ValueError("Nobody can be moved who was not measured.")
-        aim = self._aims[parts_of(candidate)[0]]
+        target = self._targets[parts_of(candidate)[0]]
         row, embedding = _row(known), known.embedding[None]
-        return self._people.maps.towards(aim[None], self.latent(candidate)[None], row, embedding)[0]
+        return self._people.maps.towards(target[None], self.latent(candidate)[None], row, embedding)[0]
 
     def _measured(self, candidate: int) -> Measures | None:
         """What was measured of a person; where that is not remembered, the picture is made once more."""
@@ -140,10 +141,10 @@ class LinearSampler:
 
     def _drawn(self, cell: int, key: int, start: int) -> Floats:
         """Latents of AT_A_TIME people."""
-        aim = self._aims[cell].astype(np.float32)
+        target = self._targets[cell].astype(np.float32)
         linear = self._people.maps
         rng = np.random.default_rng([cell, key, start])
-        kinds = np.tile(aim, (AT_A_TIME, 1))
+        kinds = np.tile(target, (AT_A_TIME, 1))
         for name, most in _VARIES.items():
             kinds[:, KIND.index(name)] += VARIED * most * rng.uniform(-1, 1, AT_A_TIME).astype(np.float32)
         deviates = SPREAD * rng.standard_normal((AT_A_TIME, linear.spread.shape[1])).astype(np.float32)
@@ -163,7 +164,7 @@ class LinearSampler:
 
     def _made(self, candidate: int) -> Person | None:
         cell, _, number = parts_of(candidate)
-        aim = self._aims[cell]
+        target = self._targets[cell]
         if number >= MOVED and self._measured(candidate - MOVED) is None:
             return None
         picture, seen = self._pictured(candidate)
@@ -171,10 +172,10 @@ class LinearSampler:
             return None
         row = _row(seen)
         shares = groups.each(seen.embedding[None], row[:, VALUES.index("ita")])
-        fault = rules.in_words(rules.faults(row, shares, aim)[0])
-        akin = not fault or not rules.faults(row, shares, aim, rules.AKIN)[0]
-        nearer = -1 if number >= MOVED or fault in ("", *rules.NOT_STEERED) else candidate + MOVED
-        return Person(candidate, picture, seen.mesh, seen.embedding, seen.values, fault, akin, nearer)
+        fault = rules.in_words(rules.faults(row, shares, target)[0])
+        of_kind = not fault or not rules.faults(row, shares, target, rules.OF_KIND)[0]
+        moved = -1 if number >= MOVED or fault in ("", *rules.NOT_STEERED) else candidate + MOVED
+        return Person(candidate, picture, seen.mesh, seen.embedding, seen.values, fault, of_kind, moved)
 
 
 def _row(seen: Measures) -> Floats:

@@ -5,6 +5,7 @@ Everything around the denoising is real; only what a random network paints, whic
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -24,6 +25,7 @@ from models.selection import profiles
 
 PEOPLE = 6
 """So few, because generating one takes seconds."""
+_MOST = 20
 _EDGE, _FOREHEAD = 0.05, 0.12
 
 
@@ -34,9 +36,10 @@ def person(number: int) -> tuple[Image, Floats]:
     adults = np.flatnonzero((centres[:, KIND.index("age")] > 20) & (centres[:, KIND.index("glasses")] < 0.5))
     # The one that makes control strangers too: a second generator would take half a gigabyte.
     sampler = profiles.load("sampler", "linear-people")
-    for candidate, _ in sampler.propose(int(adults[number * len(adults) // PEOPLE]), number):
+    drawn = sampler.propose(int(adults[number * len(adults) // PEOPLE]), number)
+    for candidate, _ in itertools.islice(drawn, _MOST):
         found = sampler.person(candidate)
-        if found is not None and found.akin:
+        if found is not None and found.of_kind:
             return found.picture, outline(found.mesh)
     raise AssertionError("nobody was of the kind")
 

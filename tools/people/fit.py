@@ -44,8 +44,7 @@ def main(folder: Path | None, least: int, file: Path) -> None:
         file: Where to write.
     """
     seen = survey.read(folder)
-    column = {name: seen["values"][:, k] for k, name in enumerate(VALUES)}
-    kept = (column["covered"] < COVERED) & (column["hat"] < HAT)
+    kept = believed(seen["values"])
     latents, values, embeddings = (seen[name][kept].astype(np.float32) for name in ("latent", "values", "embedding"))
     rows = seen_as(values, embeddings)
     kinds = rows[:, : len(KIND)]
@@ -62,6 +61,19 @@ def main(folder: Path | None, least: int, file: Path) -> None:
     np.savez_compressed(unfinished, allow_pickle=False, **packed(people))
     unfinished.replace(file)
     print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")
+
+
+def believed(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return whose looks can be believed.
+
+    Args:
+        values: (n, V) in the order of VALUES.
+
+    Returns:
+        (n,) True for faces that are not covered, without hats.
+    """
+    column = {name: values[:, k] for k, name in enumerate(VALUES)}
+    return np.asarray((column["covered"] < COVERED) & (column["hat"] < HAT))
 
 
 def linear(latents: Floats, rows: NDArray[np.float64], embeddings: Floats) -> Maps:

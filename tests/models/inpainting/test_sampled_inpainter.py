@@ -42,7 +42,7 @@ class Drawn:
         self.made: list[int] = []
         self.asked: list[tuple[int, int]] = []
         self.predicted: dict[int, float] = {}
-        self.nearer: dict[int, int] = {}
+        self.moved: dict[int, int] = {}
         self.strange: set[int] = set()
 
     def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
@@ -59,8 +59,8 @@ class Drawn:
             return None
         picture = np.full((4, 4, 3), candidate % 256, np.uint8)
         mesh, fault = np.zeros((478, 3), np.float32), self.faults.get(candidate, "")
-        away, akin = self.away[candidate % MOVED], not fault or candidate not in self.strange
-        return Person(candidate, picture, mesh, towards(away), {}, fault, akin, self.nearer.get(candidate, -1))
+        away, of_kind = self.away[candidate % MOVED], not fault or candidate not in self.strange
+        return Person(candidate, picture, mesh, towards(away), {}, fault, of_kind, self.moved.get(candidate, -1))
 
 
 def job(**changes: Any) -> TwinJob:
@@ -130,7 +130,7 @@ def test_control_strangers_who_passed_in_place_come_first_however_near_their_pic
 
 def test_who_is_unfit_is_moved_before_somebody_else_is_made(over: Over) -> None:
     drawn = Drawn([0.9, 0.9], {0: "age", 1: "age"})
-    drawn.nearer = {0: MOVED, 1: MOVED + 1}
+    drawn.moved = {0: MOVED, 1: MOVED + 1}
     drawn.strange = {0, 1, MOVED}
     assert over(drawn).inpaint(job()).candidate == MOVED
     assert drawn.made == [0, MOVED]
@@ -146,11 +146,11 @@ def test_who_is_unfit_is_moved_before_somebody_else_is_made(over: Over) -> None:
 
 def test_moved_strangers_come_after_the_fit_ones_and_are_measured_anew(over: Over) -> None:
     drawn = Drawn([0.9, 0.9, 0.9], {0: "age"})
-    drawn.nearer = {0: MOVED}
+    drawn.moved = {0: MOVED}
     assert over(drawn).inpaint(job(kindred=(0, 2))).candidate == 2
     assert over(drawn).inpaint(job(kindred=(0, 2), taken=(2,))).candidate == MOVED
     near = Drawn([NEAR - 0.1, NEAR - 0.1, 0.9], {0: "age"})
-    near.nearer = {0: MOVED}
+    near.moved = {0: MOVED}
     assert over(near).inpaint(job(kindred=(0,))).candidate == 2
     assert MOVED in near.made
 
@@ -197,7 +197,7 @@ def test_somebody_of_the_kind_who_is_too_near_ends_no_search(over: Over) -> None
 def test_what_was_forgotten_changes_nobodys_twin(over: Over, monkeypatch: pytest.MonkeyPatch) -> None:
     def twins() -> list[int]:
         drawn = Drawn([0.9] * 9, dict.fromkeys(range(9), "age"))
-        drawn.nearer = {n: MOVED + n for n in range(9)}
+        drawn.moved = {n: MOVED + n for n in range(9)}
         drawn.strange = set(range(9))
         drawn.faults[MOVED] = "age"
         inpainter = over(drawn)

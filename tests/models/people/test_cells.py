@@ -37,9 +37,9 @@ def test_the_centre_of_a_cell_is_nearly_always_of_that_cell() -> None:
 
 def test_people_are_asked_for_of_the_group_that_prevails_and_else_as_the_centre_is() -> None:
     cells = maps.load().cells
-    aims = cells.aims
-    assert np.array_equal(aims[:, :-3], cells.centres[:, :-3])
-    for asked, centre in zip(aims[:, -3:], cells.centres[:, -3:], strict=True):
+    targets = cells.targets
+    assert np.array_equal(targets[:, :-3], cells.centres[:, :-3])
+    for asked, centre in zip(targets[:, -3:], cells.centres[:, -3:], strict=True):
         now, then = ([*some, 1 - sum(some)] for some in (asked, centre))
         assert int(np.argmax(now)) == int(np.argmax(then)) and max(now) >= max(then) - 1e-6 and min(now) > -1e-6
         if max(then) > 0.7:

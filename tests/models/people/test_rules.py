@@ -81,16 +81,34 @@ def test_what_is_predicted_may_be_off_less() -> None:
     assert fault(0, True, age=centre + rules.AGE * 0.5) == "" and fault(0, age=centre + rules.AGE * 1.1) == "age"
 
 
+@given(st.integers(0, len(CELLS) - 1), st.floats(-3, 3), st.sampled_from(VALUES))
+def test_whoever_is_predicted_to_be_off_is_so_by_more_than_nothing(cell: int, off: float, name: str) -> None:
+    values, shares = at_centre(cell)
+    values[0, VALUES.index(name)] += off * (20.0 if name in ("age", "ita", "yaw", "pitch") else 0.3)
+    (fault_,) = rules.faults(values, shares, CELLS.centres[cell], rules.SLACK, predicted=True)
+    (excess,) = rules.excess(values, shares, CELLS.centres[cell], rules.SLACK)
+    assert (excess > 0) == bool(fault_)
+
+
+def test_whoever_is_farther_off_comes_later_and_what_is_no_number_last() -> None:
+    age = float(CELLS.centres[0, KIND.index("age")])
+    rows = [at_centre(0, age=age + more) for more in (5.0, 9.0, float("nan"))]
+    values, shares = (np.concatenate([row[k] for row in rows]) for k in (0, 1))
+    near, far, unknown = rules.excess(values, shares, CELLS.centres[0], rules.SLACK)
+    assert 0 < near < far < unknown == np.inf
+    assert near == pytest.approx(5.0 / rules.AGE - rules.SLACK)
+
+
 def test_a_control_stranger_may_be_off_more_but_is_of_the_kind() -> None:
-    def akin(cell: int, **changes: float) -> str:
-        return rules.faults(*at_centre(cell, **changes), CELLS.centres[cell], rules.AKIN)[0]
+    def of_kind(cell: int, **changes: float) -> str:
+        return rules.faults(*at_centre(cell, **changes), CELLS.centres[cell], rules.OF_KIND)[0]
 
     man = int(np.flatnonzero((CELLS.centres[:, KIND.index("female")] == 0) & (CELLS.centres[:, 0] > 30))[0])
     age = float(CELLS.centres[man, KIND.index("age")])
     for name, more in (("age", age + 7.9), ("light", 0.16), ("uneven", 0.15)):
-        assert fault(man, **{name: more}) == name and akin(man, **{name: more}) == ""
+        assert fault(man, **{name: more}) == name and of_kind(man, **{name: more}) == ""
     for name, wrong in (("age", age + 9.0), ("female", 0.6), ("hat", 0.1), ("glasses", 0.2), ("covered", 0.5)):
-        assert akin(man, **{name: wrong}) == name
+        assert of_kind(man, **{name: wrong}) == name
 
 
 @given(st.sampled_from([name for name in VALUES if name not in ("beard", "eye_light", "warmth")]))

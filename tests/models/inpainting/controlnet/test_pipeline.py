@@ -305,6 +305,8 @@ def test_who_has_the_same_seed_or_cannot_be_compared_gets_another_attempt(
     with pytest.raises(AttemptFailed) as raised:
         inpainter.inpaint(replace(job(), taken=(seed_of(5, 1),)))
     assert raised.value.reason == "taken"
+    # Before the embedder breaks: it is the one that measures the painter's people.
+    assert inpainter.inpaint(job()).candidate == seed_of(5, 1)
     monkeypatch.setattr(
         type(support.load("embedder", "facenet")), "embed", lambda *_: np.full((1, 512), np.nan, np.float32)
     )
