@@ -40,9 +40,6 @@ SEEN = (("detector", "retinaface-mobilenet"),)
 MESH = (("motion", "mesh"),)
 FRAMES = 6
 
-pytestmark = pytest.mark.timeout(480)
-"""Control strangers are drawn, measured and painted for every person here."""
-
 
 @pytest.fixture
 def short(clip: Callable[[str], Path], tmp_path: Path, ffmpeg: Callable[..., None]) -> Path:
