@@ -22,14 +22,16 @@ from models.interfaces.twins import AT_REST, Twin, TwinJob
 from models.selection import profiles
 
 SAMPLER = "linear-people"
-NEAR = 0.55
-"""Cosine distance (FaceNet) of a person's picture from the source's pictures, under which nobody is tried: about where
-its errors are equal. Painted into the source's frames about a sixth of it is lost; whether the rest will do is verified
-there."""
+NEAR = 0.05
+"""Share of the pairs of people of the cell: nobody is tried who is nearer to the source's pictures than these are to
+each other. Small, since every refusal tells something of the source; whether the rest will do is verified in place."""
 FARTHER, FARTHEST = 0.05, 0.85
-"""How much more each attempt asks, and the most that is asked."""
-APART = 0.45
-"""Cosine distance that a person must keep from all other people."""
+"""Cosine distance (FaceNet) that each further attempt asks more, and the most that is asked."""
+APART, CROWDED = 0.45, 0.01
+"""Cosine distance that a person must keep from all other people; where nobody does, as in a crowd of one kind, it must
+be that under which this share of the pairs of people of the cell lie."""
+CHOICE = 4
+"""Fit people in a crowd, until the one is taken of them who is farthest from all others."""
 PREDICTED = 0.15
 """How much nearer a predicted embedding may lie: it errs."""
 MOST = 40
@@ -67,7 +69,7 @@ class SampledInpainter:
 
         First `job.kindred`, who were seen in the source's own footage, then others of the cell. Where none of
         PATIENCE people is fit and far enough, the first who is of the kind and far enough will do: some kinds the
-        generator seldom paints well.
+        generator seldom paints well. In a crowd of one kind, where all lie near somebody, it is the farthest of some.
 
         Args:
             job: The source, and the other people of the run.
@@ -85,25 +87,30 @@ class SampledInpainter:
             return _twin(kept)
         faults: Counter[str] = Counter()
         known: dict[int, _Seen] = {}
+        crowded: list[tuple[float, int]] = []
         fallback: list[int] = []
-        for candidate, predicted in self._candidates(job, known):
-            fault = "" if predicted is None else self._too_near(predicted, job, PREDICTED)
+        cell = self._sampler.cell(job.appearance, self._comparable(job))
+        for candidate, predicted in self._candidates(job, cell, known):
+            fault = "" if predicted is None else self._too_near(predicted, job, cell, PREDICTED)
             if not fault:
-                if len(known) >= (PATIENCE if fallback else MOST):
+                if len(known) >= (PATIENCE if crowded or fallback else MOST) or len(crowded) >= CHOICE:
                     break
                 person, seen = self._made(candidate)
                 known[candidate] = seen
                 fault = seen.fault
                 if seen.of_kind and seen.embedding is not None:
                     # A control stranger was seen in place, where its distance from the source was judged.
-                    near = self._too_near(seen.embedding, job, 0.0, candidate in job.kindred)
+                    near = self._too_near(seen.embedding, job, cell, 0.0, candidate in job.kindred)
+                    away = self._away(seen.embedding, job)
                     if not near and not fault and person is not None:
-                        return _twin(person)
-                    if not near:
+                        if away >= APART:
+                            return _twin(person)
+                        crowded.append((-away, candidate))
+                    elif not near:
                         fallback.append(candidate)
                     fault = near or fault
             faults[fault] += 1
-        for candidate in fallback:
+        for candidate in (*(candidate for _, candidate in sorted(crowded)), *fallback):
             person = self._sampler.person(candidate)
             if person is not None:
                 return _twin(person)
@@ -135,7 +142,7 @@ class SampledInpainter:
             self._seen_of(candidate, person)
         return [*found, *others][:count]
 
-    def _candidates(self, job: TwinJob, known: dict[int, _Seen]) -> Iterator[tuple[int, Floats | None]]:
+    def _candidates(self, job: TwinJob, cell: int, known: dict[int, _Seen]) -> Iterator[tuple[int, Floats | None]]:
         """(candidate, predicted embedding) in the order in which they are tried; None of control strangers.
 
         Whoever turns out not to be fit, as the caller writes into `known`, is followed by the same person moved nearer
@@ -153,7 +160,6 @@ class SampledInpainter:
             yield candidate, None
         for candidate in kindred:
             yield from then(candidate, None)
-        cell = self._sampler.cell(job.appearance, self._comparable(job))
         for candidate, predicted in self._sampler.propose(cell, job.seed):
             if candidate not in job.kindred and candidate not in out:
                 yield candidate, predicted
@@ -181,17 +187,23 @@ class SampledInpainter:
                     self._unfit.popitem(last=False)
         return seen
 
-    def _too_near(self, vector: Floats, job: TwinJob, slack: float, only_others: bool = False) -> str:
+    def _too_near(self, vector: Floats, job: TwinJob, cell: int, slack: float, only_others: bool = False) -> str:
         """Whom a person is too near to, empty for nobody."""
-        if job.embedder != self._sampler.embedder:
-            return ""
         # Not <: a distance that is no number proves nothing.
-        if len(job.others) and not float((1.0 - job.others @ vector).min()) >= APART - slack:
+        if not self._away(vector, job) >= min(APART, self._sampler.apart(cell, CROWDED)):
             return "distance from other people"
-        least = min(NEAR + FARTHER * (job.attempt - 1), FARTHEST)
-        if not only_others and len(job.source) and not float((1.0 - job.source @ vector).min()) >= least - slack:
+        if only_others or self._comparable(job) is None:
+            return ""
+        least = min(self._sampler.apart(cell, NEAR) + FARTHER * (job.attempt - 1), FARTHEST)
+        if not float((1.0 - job.source @ vector).min()) >= least - slack:
             return "distance from the source"
         return ""
+
+    def _away(self, vector: Floats, job: TwinJob) -> float:
+        """Cosine distance from the nearest of the other people; infinite where there are none to compare with."""
+        if job.embedder != self._sampler.embedder or not len(job.others):
+            return float("inf")
+        return float((1.0 - job.others @ vector).min())
 
     def _comparable(self, job: TwinJob) -> Floats | None:
         """The source's embeddings where the sampler's can be compared with them."""

@@ -57,6 +57,17 @@ class Sampler(Protocol):
             Number of the cell.
         """
 
+    def apart(self, cell: int, share: float) -> float:
+        """Return how far apart people of a cell are.
+
+        Args:
+            cell: The cell.
+            share: Of the pairs of its people, 0 to 1.
+
+        Returns:
+            Cosine distance, by the sampler's embedder, under which that share of the pairs lie.
+        """
+
     def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
         """Yield people of a cell without making their pictures, the promising ones first.
 

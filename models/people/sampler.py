@@ -62,6 +62,18 @@ class LinearSampler:
         """
         return self._people.cells.of(source_kind.kind_of(appearance, embeddings, self._people))
 
+    def apart(self, cell: int, share: float) -> float:
+        """Return how far apart people of a cell are.
+
+        Args:
+            cell: The cell.
+            share: Of the pairs of its surveyed people, 0 to 1.
+
+        Returns:
+            Cosine distance (FaceNet) under which that share of the pairs lie.
+        """
+        return float(np.interp(share, maps.SHARES, self._people.pairs[cell]))
+
     def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
         """Yield people of a cell: those without a predicted fault, then the others, the least off first.
 

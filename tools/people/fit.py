@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from models.interfaces.capabilities import Floats
 from models.people import maps
-from models.people.cells import KIND
-from models.people.maps import Maps, People, seen_as
+from models.people.cells import KIND, Cells
+from models.people.maps import SHARES, Maps, People, seen_as
 from models.people.meter import STATES, VALUES
 from tools.people import partition, survey, train_predictor
 
@@ -56,7 +56,13 @@ def main(folder: Path | None, least: int, file: Path) -> None:
     print(f"{len(cells)} cells of {cells.sizes.min()} to {cells.sizes.max()}")
     female = kinds[:, KIND.index("female")] >= 0.5
     usual = np.stack([np.median(kinds[~female], axis=0), np.median(kinds[female], axis=0)])
-    people = People(linear(latents, rows, embeddings), fitted.predictor, cells, usual.astype(np.float32))
+    people = People(
+        linear(latents, rows, embeddings),
+        fitted.predictor,
+        cells,
+        usual.astype(np.float32),
+        pairs(cells, kinds, embeddings),
+    )
     unfinished = file.with_name(f"unfinished-{file.name}")
     np.savez_compressed(unfinished, allow_pickle=False, **packed(people))
     unfinished.replace(file)
@@ -74,6 +80,26 @@ def believed(values: NDArray[np.floating]) -> NDArray[np.bool_]:
     """
     column = {name: values[:, k] for k, name in enumerate(VALUES)}
     return np.asarray((column["covered"] < COVERED) & (column["hat"] < HAT))
+
+
+def pairs(cells: Cells, kinds: NDArray[np.floating], embeddings: Floats) -> Floats:
+    """Measure how near people of each cell usually are to each other.
+
+    Args:
+        cells: The cells.
+        kinds: (n, len(KIND)) of the people.
+        embeddings: (n, 512) unit vectors.
+
+    Returns:
+        (c, len(SHARES)), see `People.pairs`.
+    """
+    cell = np.array([cells.of(kind.astype(np.float32)) for kind in kinds])
+    rows = []
+    for one in range(len(cells)):
+        members = embeddings[cell == one].astype(np.float64)
+        away = (1.0 - members @ members.T)[np.triu_indices(len(members), 1)]
+        rows.append(np.quantile(away, SHARES))
+    return np.array(rows, np.float32)
 
 
 def linear(latents: Floats, rows: NDArray[np.float64], embeddings: Floats) -> Maps:
@@ -178,6 +204,7 @@ def packed(people: People) -> dict[str, NDArray[Any]]:
         "cell_upper": cells.upper.astype(np.int16),
         "cell_centre": cells.centres,
         "usual": people.usual,
+        "cell_pairs": people.pairs,
     }
 
 

@@ -11,13 +11,15 @@ import pytest
 
 from infra.errors import Withheld
 from models.inpainting import sampled_inpainter
-from models.inpainting.sampled_inpainter import APART, FARTHER, MOST, NEAR, PATIENCE, SampledInpainter
+from models.inpainting.sampled_inpainter import APART, CHOICE, CROWDED, FARTHER, MOST, PATIENCE, SampledInpainter
 from models.interfaces.capabilities import FaceAttributes, Floats
 from models.interfaces.people import Person, Sampler
 from models.interfaces.twins import Inpainter, Strangers, TwinJob
 from models.selection import profiles
 
 SIDE = 8
+NEAR, LIKE = 0.55, 0.3
+"""How far apart one in twenty, and one in a hundred, pairs of the cell's people are."""
 MOVED = 1000
 Over = Callable[["Drawn"], SampledInpainter]
 
@@ -47,6 +49,9 @@ class Drawn:
 
     def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
         return int(appearance.age) if embeddings is not None else -1
+
+    def apart(self, cell: int, share: float) -> float:
+        return {sampled_inpainter.NEAR: NEAR, CROWDED: LIKE}[share]
 
     def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
         self.asked.append((cell, seed))
@@ -113,13 +118,27 @@ def test_who_is_predicted_too_near_is_not_made(over: Over) -> None:
 def test_nobody_who_is_taken_unfit_or_like_somebody_else(over: Over) -> None:
     drawn = Drawn([0.9, 0.8, 0.7, 0.6])
     assert over(drawn).inpaint(job(taken=(0,), unfit=(1,))).candidate == 2
-    like = 1 - float(towards(0.9) @ towards(0.6))
-    assert like < APART
-    others = towards(0.9)[None]
+    assert 1 - float(towards(0.9) @ towards(0.6)) < LIKE
     with pytest.raises(Withheld, match="distance from other people"):
-        over(drawn).inpaint(job(others=others))
+        over(drawn).inpaint(job(others=towards(0.9)[None]))
     with pytest.raises(Withheld, match="nobody is left"):
         over(drawn).inpaint(job(taken=(0, 1, 2, 3)))
+
+
+def test_in_a_crowd_of_one_kind_the_farthest_from_everybody_is_taken(over: Over) -> None:
+    def like(away: float) -> float:
+        return 1 - float(towards(1.45) @ towards(away))
+
+    assert like(0.8) < LIKE < like(0.65) < like(0.62) < like(0.6) < APART < like(2.0)
+    crowd = job(others=towards(1.45)[None])
+    drawn = Drawn([0.8, 0.65, 0.6, 0.62, 0.64, 0.57])
+    assert over(drawn).inpaint(crowd).candidate == 2
+    assert drawn.made == [1, 2, 3, 4, 2], "after CHOICE of them nobody else is made"
+    assert CHOICE == 4
+    # Whoever is fit and keeps the usual distance is taken at once, and the unfit only after all of them.
+    assert over(Drawn([0.6, 2.0])).inpaint(crowd).candidate == 1
+    unfit = Drawn([0.6, 0.65, *[0.62] * 40], {0: "age"} | dict.fromkeys(range(2, 42), "age"))
+    assert over(unfit).inpaint(crowd).candidate == 1
 
 
 def test_control_strangers_who_passed_in_place_come_first_however_near_their_pictures(over: Over) -> None:

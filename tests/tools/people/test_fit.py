@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,23 @@ def test_a_survey_becomes_a_file_that_can_be_read(tmp_path: Path, monkeypatch: p
     again = maps.unpacked(dict(np.load(tmp_path / "people.npz")))
     assert again.cells.sizes.min() >= 30 and again.cells.sizes.sum() == 395, "of hats the looks are not believed"
     assert again.maps.spread.shape == (SIDE, 20)
+
+
+def test_how_near_people_of_a_cell_are_is_counted_over_its_pairs() -> None:
+    shipped, rng = maps.load(), np.random.default_rng(3)
+    cell = np.repeat(np.arange(len(shipped.cells)), 8)
+    vectors = rng.standard_normal((len(cell), SIDE))
+    # The people of the first cell are one person.
+    vectors[cell == 0] = vectors[0]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    # Not every centre, a median, lies in its own cell.
+    at_home = [n for n, centre in enumerate(shipped.cells.centres) if shipped.cells.of(centre) == n]
+    found = fit.pairs(shipped.cells, shipped.cells.centres[cell], vectors.astype(np.float32))
+    assert found.shape == (len(shipped.cells), len(maps.SHARES)) and 0 in at_home
+    assert np.abs(found[0]).max() < 1e-6 and (np.diff(found, axis=1) >= 0).all()
+    one = at_home[1]
+    away = sorted(float(1 - a @ b) for a, b in itertools.combinations(vectors[cell == one], 2))
+    assert found[one, -1] == pytest.approx(np.median(away), abs=1e-6)
 
 
 def test_what_latents_decide_is_predicted_of_people_who_were_left_out() -> None:
