@@ -32,7 +32,7 @@ from infra.errors import Withheld  # noqa: E402
 from models.embedding.vectors import unit  # noqa: E402
 from models.inpainting.sampled_inpainter import SAMPLER, SampledInpainter  # noqa: E402
 from models.interfaces.capabilities import FaceAttributes, Floats, Image  # noqa: E402
-from models.interfaces.twins import TwinJob  # noqa: E402
+from models.interfaces.twins import Twin, TwinJob  # noqa: E402
 from models.people import maps  # noqa: E402
 from models.people.cells import KIND  # noqa: E402
 from models.people.maps import seen_as  # noqa: E402
@@ -88,8 +88,8 @@ def _cell(job: tuple[Path, int, Floats, Floats]) -> str:
     shown: dict[str, list[Image | None]] = {ALONE: [], SHIPPED: []}
     for place in range(MEMBERS):
         seed = cell * MEMBERS + place
-        shown[ALONE].append(_twin(cell, seed, _NOBODY))
-        shown[SHIPPED].append(_twin(cell, seed, sources[EMBEDDER][place : place + 1]))
+        shown[ALONE].append(_picture(twin_of(cell, seed, _NOBODY)))
+        shown[SHIPPED].append(_picture(twin_of(cell, seed, sources[EMBEDDER][place : place + 1])))
     vectors = {ALONE: seen.of(shown[ALONE]), SHIPPED: seen.of(shown[SHIPPED])}
     vectors[PLANTED] = seen.of(generator.picture(latent) for latent in kept)
     unfinished = file.with_name(f"unfinished-{file.name}")
@@ -102,17 +102,22 @@ def _cell(job: tuple[Path, int, Floats, Floats]) -> str:
     return f"cell {cell}: {refused} of {MEMBERS} twins differ for a refusal, {without} have none"
 
 
-def _twin(cell: int, seed: int, source: Floats) -> Image | None:
-    """The picture of the twin of somebody of a cell."""
+def twin_of(cell: int, seed: int, source: Floats, others: Floats = _NOBODY, taken: tuple[int, ...] = ()) -> Twin | None:
+    """The twin of somebody of a cell, as the inpainter gives it; None where nobody may serve."""
     sampler = profiles.load("sampler", SAMPLER)
     looks = FaceAttributes(0.0, 0.0, {}, 0.0, 0.0, 0.0)
-    job = TwinJob(np.zeros((2, 2, 3), np.uint8), _NOBODY, looks, source, _NOBODY, EMBEDDER, (), seed=seed, attempt=1)
+    frame = np.zeros((2, 2, 3), np.uint8)
+    job = TwinJob(frame, _NOBODY, looks, source, others, EMBEDDER, taken, seed=seed, attempt=1)
     # What is asked here is what a twin tells beyond the cell, so the cell is that of the survey.
     with mock.patch.object(sampler, "cell", return_value=cell):
         try:
-            return _inpainter().inpaint(job).picture
+            return _inpainter().inpaint(job)
         except Withheld:
             return None
+
+
+def _picture(twin: Twin | None) -> Image | None:
+    return None if twin is None else twin.picture
 
 
 @lru_cache(maxsize=1)
