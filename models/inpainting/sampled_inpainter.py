@@ -27,11 +27,11 @@ NEAR = 0.05
 each other. Small, since every refusal tells something of the source; whether the rest will do is verified in place."""
 FARTHER, FARTHEST = 0.05, 0.85
 """Cosine distance (FaceNet) that each further attempt asks more, and the most that is asked."""
-APART, CROWDED = 0.45, 0.01
-"""Cosine distance that a person must keep from all other people; where nobody does, as in a crowd of one kind, it must
-be that under which this share of the pairs of people of the cell lie."""
-CHOICE = 4
-"""Fit people in a crowd, until the one is taken of them who is farthest from all others."""
+APART, CROWDED = 0.45, 0.003
+"""Cosine distance that a person keeps from all other people; and the share of the pairs of people of the cell that may
+be nearer where nobody keeps it, as in a crowd of one kind. Among hundreds somebody is so near to anybody anyway."""
+CHOICE = 2
+"""Fit people in a crowd, of whom the one is taken who is farther from all others."""
 PREDICTED = 0.15
 """How much nearer a predicted embedding may lie: it errs."""
 MOST = 40
@@ -69,7 +69,7 @@ class SampledInpainter:
 
         First `job.kindred`, who were seen in the source's own footage, then others of the cell. Where none of
         PATIENCE people is fit and far enough, the first who is of the kind and far enough will do: some kinds the
-        generator seldom paints well. In a crowd of one kind, where all lie near somebody, it is the farthest of some.
+        generator seldom paints well. In a crowd of one kind, where all lie near somebody, it is the farther of two.
 
         Args:
             job: The source, and the other people of the run.
@@ -160,10 +160,19 @@ class SampledInpainter:
             yield candidate, None
         for candidate in kindred:
             yield from then(candidate, None)
+        crowded: list[tuple[float, int, Floats]] = []
         for candidate, predicted in self._sampler.propose(cell, job.seed):
-            if candidate not in job.kindred and candidate not in out:
+            if candidate in job.kindred or candidate in out:
+                continue
+            away = self._away(predicted, job)
+            if away >= APART - PREDICTED:
                 yield candidate, predicted
                 yield from then(candidate, predicted)
+            else:
+                crowded.append((-away, candidate, predicted))
+        for _, candidate, predicted in sorted(crowded, key=lambda one: one[:2]):
+            yield candidate, predicted
+            yield from then(candidate, predicted)
 
     def _made(self, candidate: int) -> tuple[Person | None, _Seen]:
         """A person and what was seen of it; no person where it is known already that it is not fit."""

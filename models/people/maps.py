@@ -37,7 +37,7 @@ STEPS = 4
 """Times that a latent is moved towards what is wanted."""
 GAIN = 0.8
 """Share of what is missing that a step adds."""
-SHARES = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5)
+SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5)
 """Of the pairs of people of a cell, see `People.pairs`."""
 
 
