@@ -230,7 +230,7 @@ def test_where_nobody_else_is_left_no_two_people_share_a_twin_and_the_reason_say
     only = profiles.load("sampler", "linear-people").person(fits[0])
     assert only is not None
 
-    def one_is_left(inpainter: SampledInpainter, job: TwinJob, known: dict[int, Any]) -> Iterator[tuple[int, None]]:
+    def one_is_left(inpainter: SampledInpainter, job: TwinJob, *_: Any) -> Iterator[tuple[int, None]]:
         # Only who serves as a twin: strangers to measure by are still there.
         yield from ((candidate, None) for candidate in fits[:1] if candidate not in job.taken)
 
