@@ -62,7 +62,7 @@ def row(kinds: NDArray[np.float64], least: int) -> Row:
     out = rng.random(len(kinds)) < OUT
     cells = partition.part(kinds[~out], least)
     held = kinds[out]
-    cell = np.array([cells.of(one.astype(np.float32)) for one in held])
+    cell = cells.of_each(held)
     centre = cells.centres[cell].astype(np.float64)
 
     def off(name: str) -> NDArray[np.float64]:

@@ -68,7 +68,7 @@ def make(folder: Path, count: int, workers: int) -> None:
     people = survey.read(None)
     rows = seen_as(people["values"], people["embedding"])
     cells = maps.load().cells
-    cell = np.array([cells.of(row[: len(KIND)]) for row in rows])
+    cell = cells.of_each(rows[:, : len(KIND)])
     twins = planted(people["latent"], rows, people["embedding"], 1)
     full = np.flatnonzero(np.bincount(cell) >= MEMBERS)
     chosen = full[np.linspace(0, len(full) - 1, count).round().astype(np.int64)]

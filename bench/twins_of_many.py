@@ -41,7 +41,7 @@ def sources(count: int, alike: bool) -> tuple[NDArray[np.int64], Floats]:
     kept = believed(people["values"])
     values, embeddings = people["values"][kept], people["embedding"][kept].astype(np.float32)
     cells = maps.load().cells
-    cell = np.array([cells.of(row[: len(KIND)].astype(np.float32)) for row in seen_as(values, embeddings)])
+    cell = cells.of_each(seen_as(values, embeddings)[:, : len(KIND)])
     chosen = np.random.default_rng(SEED).permutation(len(cell))
     if alike:
         grown = np.where(cells.centres[:, KIND.index("age")] >= ADULT, cells.sizes, 0)

@@ -23,13 +23,13 @@ from models.selection import profiles
 
 SAMPLER = "linear-people"
 NEAR = 0.05
-"""Share of the pairs of people of the cell: nobody is tried who is nearer to the source's pictures than these are to
-each other. Small, since every refusal tells something of the source; whether the rest will do is verified in place."""
+"""Quantile of the pairs of people of the cell: nobody is tried who is nearer to the source's pictures than
+that. Small, since every refusal tells something of the source; whether the rest will do is verified in place."""
 FARTHER, FARTHEST = 0.05, 0.85
 """Cosine distance (FaceNet) that each further attempt asks more, and the most that is asked."""
-APART, CROWDED = 0.45, 0.003
-"""Cosine distance that a person keeps from all other people; and the share of the pairs of people of the cell that may
-be nearer where nobody keeps it, as in a crowd of one kind. Among hundreds somebody is so near to anybody anyway."""
+APART, CROWDED = 0.45, 0.01
+"""Cosine distance that a person keeps from all other people; and the quantile of the pairs of people of the cell
+that is kept where nobody keeps it, as in a crowd of one kind: among hundreds somebody is as near to anybody."""
 CHOICE = 2
 """Fit people in a crowd, of whom the one is taken who is farther from all others."""
 PREDICTED = 0.15
@@ -199,11 +199,11 @@ class SampledInpainter:
     def _too_near(self, vector: Floats, job: TwinJob, cell: int, slack: float, only_others: bool = False) -> str:
         """Whom a person is too near to, empty for nobody."""
         # Not <: a distance that is no number proves nothing.
-        if not self._away(vector, job) >= min(APART, self._sampler.apart(cell, CROWDED)):
+        if not self._away(vector, job) >= min(APART, self._sampler.pair_distance(cell, CROWDED)) - slack:
             return "distance from other people"
         if only_others or self._comparable(job) is None:
             return ""
-        least = min(self._sampler.apart(cell, NEAR) + FARTHER * (job.attempt - 1), FARTHEST)
+        least = min(self._sampler.pair_distance(cell, NEAR) + FARTHER * (job.attempt - 1), FARTHEST)
         if not float((1.0 - job.source @ vector).min()) >= least - slack:
             return "distance from the source"
         return ""

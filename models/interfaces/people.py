@@ -57,12 +57,12 @@ class Sampler(Protocol):
             Number of the cell.
         """
 
-    def apart(self, cell: int, share: float) -> float:
+    def pair_distance(self, cell: int, quantile: float) -> float:
         """Return how far apart people of a cell are.
 
         Args:
             cell: The cell.
-            share: Of the pairs of its people, 0 to 1.
+            quantile: Share of the pairs of its people, 0 to 0.5.
 
         Returns:
             Cosine distance, by the sampler's embedder, under which that share of the pairs lie.

@@ -73,3 +73,14 @@ class Cells:
             low = kind[self.axis[node]] <= self.bound[node]
             node = int(self.lower[node] if low else self.upper[node])
         return int(self.lower[node])
+
+    def of_each(self, kinds: NDArray[np.floating]) -> NDArray[np.int64]:
+        """Return the cells of several kinds.
+
+        Args:
+            kinds: (n, len(KIND)) finite values.
+
+        Returns:
+            (n,) numbers of the cells.
+        """
+        return np.array([self.of(kind) for kind in kinds.astype(np.float32)], np.int64)

@@ -37,8 +37,8 @@ STEPS = 4
 """Times that a latent is moved towards what is wanted."""
 GAIN = 0.8
 """Share of what is missing that a step adds."""
-SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5)
-"""Of the pairs of people of a cell, see `People.pairs`."""
+QUANTILES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5)
+"""Of the distances of pairs of people of a cell, see `People.pair_distances`."""
 
 
 @dataclass(frozen=True)
@@ -140,15 +140,14 @@ class People:
         predictor: From latents to measures.
         cells: The cells.
         usual: (2, len(KIND)) medians of men and of women, for what could not be measured of a source.
-        pairs: (c, len(SHARES)) cosine distance (FaceNet) under which each of SHARES of the pairs of a cell's surveyed
-            people lie.
+        pair_distances: (c, len(QUANTILES)) of the cosine distances (FaceNet) between each cell's surveyed people.
     """
 
     maps: Maps
     predictor: Predictor
     cells: Cells
     usual: Floats
-    pairs: Floats
+    pair_distances: Floats
 
 
 @lru_cache(maxsize=1)
@@ -202,5 +201,5 @@ def unpacked(stored: dict[str, NDArray[Any]]) -> People:
             floats("cell_centre"),
         ),
         floats("usual"),
-        floats("cell_pairs"),
+        floats("cell_pair_distances"),
     )

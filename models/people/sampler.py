@@ -29,9 +29,9 @@ MOVED = 2**10
 """Added to the number of a draw for the same person moved by what was measured of its first picture."""
 _ORDINALS, _KEYS = 2 * MOVED, 2**32
 _VARIES = {"age": rules.AGE, "ita": rules.TONE, "shade": rules.SHADE, "crown": rules.CROWN, "length": rules.LENGTH}
-_KEPT, _BATCHES, _MEASURED = 8, 8, 256
-"""People that are kept, 3 MB each: those of one person's control strangers; batches of draws, .1 MB each; and what was
-measured of people, 8 KB each."""
+_KEPT, _BATCHES, _MEASURED = 8, 2 * MOST_DRAWS // AT_A_TIME, 256
+"""People that are kept, 3 MB each: those of one person's control strangers; batches of draws, .1 MB each: all of two
+people's; and what was measured of people, 8 KB each."""
 
 
 class LinearSampler:
@@ -62,17 +62,17 @@ class LinearSampler:
         """
         return self._people.cells.of(source_kind.kind_of(appearance, embeddings, self._people))
 
-    def apart(self, cell: int, share: float) -> float:
+    def pair_distance(self, cell: int, quantile: float) -> float:
         """Return how far apart people of a cell are.
 
         Args:
             cell: The cell.
-            share: Of the pairs of its surveyed people, 0 to 1.
+            quantile: Share of the pairs of its surveyed people, 0 to 0.5.
 
         Returns:
             Cosine distance (FaceNet) under which that share of the pairs lie.
         """
-        return float(np.interp(share, maps.SHARES, self._people.pairs[cell]))
+        return float(np.interp(quantile, maps.QUANTILES, self._people.pair_distances[cell]))
 
     def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
         """Yield people of a cell: those without a predicted fault, then the others, the least off first.

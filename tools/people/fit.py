@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.interfaces.capabilities import Floats
 from models.people import maps
 from models.people.cells import KIND, Cells
-from models.people.maps import SHARES, Maps, People, seen_as
+from models.people.maps import QUANTILES, Maps, People, seen_as
 from models.people.meter import STATES, VALUES
 from tools.people import partition, survey, train_predictor
 
@@ -61,7 +61,7 @@ def main(folder: Path | None, least: int, file: Path) -> None:
         fitted.predictor,
         cells,
         usual.astype(np.float32),
-        pairs(cells, kinds, embeddings),
+        pair_distances(cells, kinds, embeddings),
     )
     unfinished = file.with_name(f"unfinished-{file.name}")
     np.savez_compressed(unfinished, allow_pickle=False, **packed(people))
@@ -82,8 +82,8 @@ def believed(values: NDArray[np.floating]) -> NDArray[np.bool_]:
     return np.asarray((column["covered"] < COVERED) & (column["hat"] < HAT))
 
 
-def pairs(cells: Cells, kinds: NDArray[np.floating], embeddings: Floats) -> Floats:
-    """Measure how near people of each cell usually are to each other.
+def pair_distances(cells: Cells, kinds: NDArray[np.floating], embeddings: Floats) -> Floats:
+    """Measure how far apart people of each cell usually are.
 
     Args:
         cells: The cells.
@@ -91,14 +91,14 @@ def pairs(cells: Cells, kinds: NDArray[np.floating], embeddings: Floats) -> Floa
         embeddings: (n, 512) unit vectors.
 
     Returns:
-        (c, len(SHARES)), see `People.pairs`.
+        (c, len(QUANTILES)), see `People.pair_distances`.
     """
-    cell = np.array([cells.of(kind.astype(np.float32)) for kind in kinds])
+    cell = cells.of_each(kinds)
     rows = []
     for one in range(len(cells)):
         members = embeddings[cell == one].astype(np.float64)
         away = (1.0 - members @ members.T)[np.triu_indices(len(members), 1)]
-        rows.append(np.quantile(away, SHARES))
+        rows.append(np.quantile(away, QUANTILES))
     return np.array(rows, np.float32)
 
 
@@ -204,7 +204,7 @@ def packed(people: People) -> dict[str, NDArray[Any]]:
         "cell_upper": cells.upper.astype(np.int16),
         "cell_centre": cells.centres,
         "usual": people.usual,
-        "cell_pairs": people.pairs,
+        "cell_pair_distances": people.pair_distances,
     }
 
 

@@ -28,7 +28,7 @@ from models.selection import profiles
 
 SIDE = 8
 NEAR, LIKE = 0.55, 0.22
-"""How far apart one in twenty, and three in a thousand, pairs of the cell's people are."""
+"""How far apart one in twenty, and one in a hundred, pairs of the cell's people are."""
 MOVED = 1000
 Over = Callable[["Drawn"], SampledInpainter]
 
@@ -59,8 +59,8 @@ class Drawn:
     def cell(self, appearance: FaceAttributes, embeddings: Floats | None) -> int:
         return int(appearance.age) if embeddings is not None else -1
 
-    def apart(self, cell: int, share: float) -> float:
-        return {sampled_inpainter.NEAR: NEAR, CROWDED: LIKE}[share]
+    def pair_distance(self, cell: int, quantile: float) -> float:
+        return {sampled_inpainter.NEAR: NEAR, CROWDED: LIKE}[quantile]
 
     def propose(self, cell: int, seed: int) -> Iterator[tuple[int, Floats]]:
         self.asked.append((cell, seed))

@@ -122,10 +122,11 @@ def test_a_cell_of_which_few_are_promising_does_not_run_dry(made: Any) -> None:
 def test_children_are_nearer_to_each_other_than_grown_up_people(made: Any) -> None:
     age = maps.load().cells.centres[:, KIND.index("age")]
     child, adult = (
-        np.mean([made.apart(int(cell), 0.5) for cell in np.flatnonzero(which)]) for which in (age < 10, age > 30)
+        np.mean([made.pair_distance(int(cell), 0.5) for cell in np.flatnonzero(which)])
+        for which in (age < 10, age > 30)
     )
     assert 0.3 < child < adult - 0.1 < 0.7
-    assert made.apart(5, 0.01) < made.apart(5, 0.03) < made.apart(5, 0.05)
+    assert made.pair_distance(5, 0.01) < made.pair_distance(5, 0.03) < made.pair_distance(5, 0.05)
 
 
 def test_hundreds_can_be_asked_for(made: Any) -> None:

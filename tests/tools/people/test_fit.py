@@ -79,8 +79,8 @@ def test_how_near_people_of_a_cell_are_is_counted_over_its_pairs() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     # Not every centre, a median, lies in its own cell.
     at_home = [n for n, centre in enumerate(shipped.cells.centres) if shipped.cells.of(centre) == n]
-    found = fit.pairs(shipped.cells, shipped.cells.centres[cell], vectors.astype(np.float32))
-    assert found.shape == (len(shipped.cells), len(maps.SHARES)) and 0 in at_home
+    found = fit.pair_distances(shipped.cells, shipped.cells.centres[cell], vectors.astype(np.float32))
+    assert found.shape == (len(shipped.cells), len(maps.QUANTILES)) and 0 in at_home
     assert np.abs(found[0]).max() < 1e-6 and (np.diff(found, axis=1) >= 0).all()
     one = at_home[1]
     away = sorted(float(1 - a @ b) for a, b in itertools.combinations(vectors[cell == one], 2))

@@ -27,7 +27,7 @@ def people(count: int, seed: int) -> np.ndarray:
 def test_every_cell_holds_k_people_of_one_gender_and_says_how_many(seed: int, least: int) -> None:
     kinds = people(600, seed)
     cells = partition.part(kinds, least)
-    found = np.array([cells.of(one.astype(np.float32)) for one in kinds])
+    found = cells.of_each(kinds)
     counted = np.bincount(found, minlength=len(cells))
     assert counted.min() >= least and (counted == cells.sizes).all()
     female = kinds[:, KIND.index("female")] >= 0.5
@@ -43,7 +43,7 @@ def test_more_people_or_smaller_cells_bring_the_centre_nearer() -> None:
     def off(count: int, least: int) -> float:
         kinds, others = people(count, 1), people(300, 2)
         cells = partition.part(kinds, least)
-        centres = cells.centres[[cells.of(one.astype(np.float32)) for one in others]]
+        centres = cells.centres[cells.of_each(others)]
         return float(np.abs(centres - others)[:, KIND.index("age")].mean())
 
     assert off(3000, 30) < off(3000, 200) < 25 and off(3000, 30) < off(600, 30)
@@ -63,16 +63,16 @@ def test_the_shade_of_a_womans_chin_parts_nobody_and_a_mans_beard_does() -> None
     other[female, beard] = 0.0
     for one, same in ((kinds[female], True), (kinds[~female], False)):
         found = [partition.part(some, 40) for some in (kinds, other)]
-        cells = [found[0].of(row.astype(np.float32)) for row in one]
+        cells = found[0].of_each(one).tolist()
         changed = one.copy()
         changed[:, beard] = 0.0
-        assert ([found[1].of(row.astype(np.float32)) for row in changed] == cells) is same
+        assert (found[1].of_each(changed).tolist() == cells) is same
 
 
 def test_no_cell_holds_children_and_adults() -> None:
     kinds = people(3000, 5)
     cells = partition.part(kinds, 40)
-    found = np.array([cells.of(one.astype(np.float32)) for one in kinds])
+    found = cells.of_each(kinds)
     young = kinds[:, KIND.index("age")] < rules.ADULT
     for cell in range(len(cells)):
         assert len(set(young[found == cell])) == 1
