@@ -39,6 +39,7 @@ GAIN = 0.8
 """Share of what is missing that a step adds."""
 QUANTILES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5)
 """Of the distances of pairs of people of a cell, see `People.pair_distances`."""
+_EXACTLY = np.zeros(len(KIND), np.float32)
 
 
 @dataclass(frozen=True)
@@ -66,23 +67,26 @@ class Maps:
     tone_level: float
     tone_mean: Floats
 
-    def draw(self, kind: Floats, deviates: Floats, predictor: Predictor) -> Floats:
+    def draw(self, kind: Floats, deviates: Floats, predictor: Predictor, allowed: Floats = _EXACTLY) -> Floats:
         """Return latents of people of a kind, at rest.
 
         Args:
             kind: (n, len(KIND)) wanted.
             deviates: (n, r) standard normal numbers, which tell people of one kind apart.
             predictor: Sees how far from the kind they are.
+            allowed: See `towards`.
 
         Returns:
             (n, 512) float32. Not guaranteed: that they are of the kind; look at what the predictor sees, then measure.
         """
         latents = self.mean + (_at_rest(kind) - self.middle) @ self.slope + deviates @ self.spread.T
         for _ in range(STEPS):
-            latents = self.towards(kind, latents, *predictor.predict(latents.astype(np.float32)))
+            latents = self.towards(kind, latents, *predictor.predict(latents.astype(np.float32)), allowed)
         return np.asarray(latents, np.float32)
 
-    def towards(self, kind: Floats, latents: Floats, values: Floats, embeddings: Floats) -> Floats:
+    def towards(
+        self, kind: Floats, latents: Floats, values: Floats, embeddings: Floats, allowed: Floats = _EXACTLY
+    ) -> Floats:
         """Return latents moved by what they lack.
 
         Args:
@@ -90,11 +94,14 @@ class Maps:
             latents: (n, 512).
             values: (n, V) predicted or measured of them.
             embeddings: (n, EMBEDDING) the same.
+            allowed: (len(KIND),) how far from the kind they may stay.
 
         Returns:
             (n, 512).
         """
         missing = _at_rest(kind) - seen_as(values, embeddings)
+        looks = missing[:, : len(KIND)]
+        looks -= np.clip(looks, -allowed, allowed)
         return np.asarray(latents + GAIN * missing @ self.slope, np.float32)
 
     def tone_of(self, embeddings: Floats) -> float:

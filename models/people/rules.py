@@ -31,8 +31,9 @@ CERTAIN = 0.3
 """How far from undecided the gender must be measured."""
 BARE, GLASSES = 0.12, 0.4
 """Glasses scores up to which a person wears none, and from which one wears some; between it is unclear."""
-EVEN, EYE_LIGHT, HAT = 0.12, 0.66, 0.01
-"""See `meter.CHECKS`."""
+EVEN, EYE_LIGHT, HAT = 0.16, 0.66, 0.01
+"""See `meter.CHECKS`. Dark skin shines: in the same light its two halves differ by twice as much, relative to its
+brightness, as those of pale skin."""
 COVERED, UNDER_FRINGE = 0.03, 0.3
 """Share of the face that may be covered, and how much more for a fringe over the whole forehead."""
 SLACK = 0.6
@@ -146,8 +147,8 @@ def _by_degree(seen: Mapping[str, float], wanted: Mapping[str, float], predicted
     of_age = (seen["age"] < ADULT) == (wanted["age"] < ADULT)
     yield "age", 0.0 if of_age or predicted else np.inf
     for name, most in _LOOKS.items():
-        # What is measured there of women is shade.
-        beard = name == "beard" and wanted["female"] >= 0.5
+        # What is measured there of women and children is shade.
+        beard = name == "beard" and (wanted["female"] >= 0.5 or wanted["age"] < ADULT)
         yield name, 0.0 if beard else abs(seen[name] - wanted[name]) / most
     yield "ita", abs(float(np.clip(seen["ita"], *TONES)) - float(np.clip(wanted["ita"], *TONES))) / TONE
     yield "uneven", seen["uneven"] / EVEN

@@ -114,11 +114,11 @@ BACKENDS: dict[str, dict[str, Backend]] = {
             gpu=True,
         ),
         "mobilestylegan": Backend(
-            "models.inpainting.sampled_inpainter:SampledInpainter", _SAMPLER, 13, _PEOPLE, embedder="facenet"
+            "models.inpainting.sampled_inpainter:SampledInpainter", _SAMPLER, 14, _PEOPLE, embedder="facenet"
         ),
     },
     # Who a number is depends on all code that draws and measures people: raise this and the inpainter's with it.
-    "sampler": {"linear-people": Backend("models.people.sampler:LinearSampler", _SAMPLER, 3, _PEOPLE)},
+    "sampler": {"linear-people": Backend("models.people.sampler:LinearSampler", _SAMPLER, 4, _PEOPLE)},
     "motion": {
         "mesh": Backend(
             "models.motion.mesh.backend:MeshMotion",

@@ -39,6 +39,24 @@ def test_people_of_one_kind_are_not_one_person() -> None:
     assert np.median(near) < 0.85 and max(near) < 0.95
 
 
+def test_who_is_as_near_to_the_kind_as_is_allowed_stays_and_who_is_not_moves_no_farther() -> None:
+    latents = drawn(0)
+    values, vectors = PEOPLE.predictor.predict(latents)
+    kind = seen_as(values, vectors).astype(np.float32)[:, : len(KIND)]
+    values = values.copy()
+    values[:, [VALUES.index(name) for name in STATES]] = [REST[name] for name in STATES]
+    age = KIND.index("age")
+    kind[:, age] += 5
+
+    def moved(allowed: float) -> np.ndarray:
+        most = np.zeros(len(KIND), np.float32)
+        most[age] = allowed
+        return PEOPLE.maps.towards(kind, latents, values, vectors, most) - latents
+
+    assert np.abs(moved(5.1)).max() < 1e-5
+    assert np.allclose(moved(3), moved(0) * 2 / 5, atol=1e-4) and np.abs(moved(0)).max() > 1e-3
+
+
 def test_a_person_moves_without_becoming_another() -> None:
     """Predicted: twenty degrees of yaw, and the same age and gender."""
     latents = drawn(0)

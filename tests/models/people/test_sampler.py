@@ -47,7 +47,7 @@ def test_one_cell_and_one_seed_give_the_same_people_whoever_asks(made: Any) -> N
     assert len({*first(made, 3, 77, 1), *first(made, 3, 78, 1), *first(made, 4, 77, 1)}) == 3
 
 
-def test_people_are_measured_against_their_cell_and_most_of_the_promising_are_fit(made: Any) -> None:
+def test_people_are_measured_against_their_cell_and_many_of_the_promising_are_fit_or_become_so(made: Any) -> None:
     cells = maps.load().cells
     wanted = {
         int(np.argmin(cells.centres[:, KIND.index("age")])),
@@ -55,9 +55,11 @@ def test_people_are_measured_against_their_cell_and_most_of_the_promising_are_fi
     }
     found: list[tuple[int, Person]] = []
     for cell in wanted:
-        found += [(cell, one) for n in first(made, cell, 5, PEOPLE) if (one := made.person(n)) is not None]
+        for one in (made.person(n) for n in first(made, cell, 5, PEOPLE)):
+            moved = made.person(one.moved) if one is not None and one.moved >= 0 else None
+            found += [(cell, person) for person in (one, moved) if person is not None]
     fit = [(cell, one) for cell, one in found if not one.fault]
-    assert len(fit) >= 0.25 * len(wanted) * PEOPLE
+    assert len(fit) >= 0.3 * len(wanted) * PEOPLE
     age = support.load("age_gender", "dlib-age-gender")
     for cell, one in fit:
         face = support.load("detector", "retinaface-mobilenet").detect([one.picture])[0][0]
@@ -75,7 +77,7 @@ def test_people_of_one_cell_are_different_people(made: Any) -> None:
         some = [one for n in first(made, cell, 9, PEOPLE) if (one := made.person(n)) is not None]
         away = 1 - np.array([one.embedding for one in some]) @ np.array([one.embedding for one in some]).T
         near += list(away[np.triu_indices(len(some), 1)])
-    assert np.median(near) > 0.35 and np.quantile(near, 0.1) > 0.2
+    assert np.median(near) > 0.45 and np.quantile(near, 0.1) > 0.3
 
 
 def test_who_is_off_is_moved_nearer_the_same_in_every_process(made: Any) -> None:
