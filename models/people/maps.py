@@ -39,7 +39,6 @@ GAIN = 0.8
 """Share of what is missing that a step adds."""
 QUANTILES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5)
 """Of the distances of pairs of people of a cell, see `People.pair_distances`."""
-_EXACTLY = np.zeros(len(KIND), np.float32)
 
 
 @dataclass(frozen=True)
@@ -67,11 +66,11 @@ class Maps:
     tone_level: float
     tone_mean: Floats
 
-    def draw(self, kind: Floats, deviates: Floats, predictor: Predictor, allowed: Floats = _EXACTLY) -> Floats:
+    def draw(self, kind: Floats, deviates: Floats, predictor: Predictor, allowed: Floats) -> Floats:
         """Return latents of people of a kind, at rest.
 
         Args:
-            kind: (n, len(KIND)) wanted.
+            kind: (n, len(KIND)) wanted, or (1, len(KIND)) of all.
             deviates: (n, r) standard normal numbers, which tell people of one kind apart.
             predictor: Sees how far from the kind they are.
             allowed: See `towards`.
@@ -84,13 +83,11 @@ class Maps:
             latents = self.towards(kind, latents, *predictor.predict(latents.astype(np.float32)), allowed)
         return np.asarray(latents, np.float32)
 
-    def towards(
-        self, kind: Floats, latents: Floats, values: Floats, embeddings: Floats, allowed: Floats = _EXACTLY
-    ) -> Floats:
+    def towards(self, kind: Floats, latents: Floats, values: Floats, embeddings: Floats, allowed: Floats) -> Floats:
         """Return latents moved by what they lack.
 
         Args:
-            kind: (n, len(KIND)) wanted, at rest.
+            kind: (n, len(KIND)) wanted, at rest, or (1, len(KIND)) of all.
             latents: (n, 512).
             values: (n, V) predicted or measured of them.
             embeddings: (n, EMBEDDING) the same.

@@ -31,9 +31,8 @@ CERTAIN = 0.3
 """How far from undecided the gender must be measured."""
 BARE, GLASSES = 0.12, 0.4
 """Glasses scores up to which a person wears none, and from which one wears some; between it is unclear."""
-EVEN, EYE_LIGHT, HAT = 0.16, 0.66, 0.01
-"""See `meter.CHECKS`. Dark skin shines: in the same light its two halves differ by twice as much, relative to its
-brightness, as those of pale skin."""
+EVEN, EYE_LIGHT, HAT = 0.12, 0.66, 0.01
+"""See `meter.CHECKS`."""
 COVERED, UNDER_FRINGE = 0.03, 0.3
 """Share of the face that may be covered, and how much more for a fringe over the whole forehead."""
 SLACK = 0.6
@@ -47,7 +46,8 @@ _UNSURE = 1.5
 _STATES = {"yaw": 6.0, "pitch": 11.0, "mouth": 0.06, "smile": 0.33, "eyes": 0.08, "light": 0.15, "frown": 0.68,
            "raised": 0.54, "aside": 0.45}  # fmt: skip
 """How far a state may be from rest."""
-_LOOKS = {"fringe": FRINGE, "crown": CROWN, "length": LENGTH, "shade": SHADE, "beard": BEARD, "age": AGE}
+LIMITS = {"fringe": FRINGE, "crown": CROWN, "length": LENGTH, "shade": SHADE, "beard": BEARD, "age": AGE}
+"""How far looks may be off that are judged by degree, beside the tone."""
 _WORDS = {
     "ita": "skin tone",
     "female": "gender",
@@ -146,7 +146,7 @@ def _by_degree(seen: Mapping[str, float], wanted: Mapping[str, float], predicted
         yield name, abs(seen[name] - REST[name]) / most
     of_age = (seen["age"] < ADULT) == (wanted["age"] < ADULT)
     yield "age", 0.0 if of_age or predicted else np.inf
-    for name, most in _LOOKS.items():
+    for name, most in LIMITS.items():
         # What is measured there of women and children is shade.
         beard = name == "beard" and (wanted["female"] >= 0.5 or wanted["age"] < ADULT)
         yield name, 0.0 if beard else abs(seen[name] - wanted[name]) / most

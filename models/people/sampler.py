@@ -17,11 +17,11 @@ from models.people.cells import KIND
 from models.people.meter import EMBEDDER, VALUES, Measures, Meter
 from models.people.mobilestylegan import MobileStyleGAN
 
-SPREAD = 1.2
-"""How far people are drawn from the middle of their kind, relative to what the survey's spread leaves open: more, since
-being moved to their kind makes them alike again. At 1.35 a quarter fewer are of the kind."""
-VARIED = 0.5
-"""Share of what a rule allows that people may stay off the middle of their cell, where all would be much alike."""
+SPREAD = 1.0
+"""How far people are drawn from the middle of their kind, relative to what the survey's spread leaves open. Wider they
+are less alike, and fewer are of the kind: at 1.2 some rare kinds run dry."""
+OFF_CENTRE = 0.5
+"""Share of its limit by which a look may stay off the middle of the cell, where all people would be much alike."""
 AT_A_TIME = 48
 """Draws that are predicted together."""
 MOST_DRAWS = 960
@@ -29,19 +29,9 @@ MOST_DRAWS = 960
 MOVED = 2**10
 """Added to the number of a draw for the same person moved by what was measured of its first picture."""
 _ORDINALS, _KEYS = 2 * MOVED, 2**32
-_VARIES = {
-    "age": rules.AGE,
-    "ita": rules.TONE,
-    "shade": rules.SHADE,
-    "crown": rules.CROWN,
-    "length": rules.LENGTH,
-    "fringe": rules.FRINGE,
-    "beard": rules.BEARD,
-    "warmth": 0.6,
-    **dict.fromkeys(groups.GROUPS[:-1], 0.35),
-}
-"""How far people may be off; of the warmth of hair there is no rule, and the shares of the groups have one for all."""
-_ALLOWED = VARIED * np.array([_VARIES.get(name, 0.0) for name in KIND], np.float32)
+_LIMITS = {**rules.LIMITS, "ita": rules.TONE, "warmth": 0.6, **dict.fromkeys(groups.GROUPS[:-1], 0.35)}
+"""No rule is about the warmth of hair; about the shares of the groups there is one for all together, `rules.GROUP`."""
+_ALLOWED = OFF_CENTRE * np.array([_LIMITS.get(name, 0.0) for name in KIND], np.float32)
 _KEPT, _BATCHES, _MEASURED = 8, 2 * MOST_DRAWS // AT_A_TIME, 256
 """People that are kept, 3 MB each: those of one person's control strangers; batches of draws, .1 MB each: all of two
 people's; and what was measured of people, 8 KB each."""
@@ -169,9 +159,8 @@ class LinearSampler:
         target = self._targets[cell].astype(np.float32)
         linear = self._people.maps
         rng = np.random.default_rng([cell, key, start])
-        kinds = np.tile(target, (AT_A_TIME, 1))
         deviates = SPREAD * rng.standard_normal((AT_A_TIME, linear.spread.shape[1])).astype(np.float32)
-        latents = linear.draw(kinds, deviates, self._people.predictor, _ALLOWED)
+        latents = linear.draw(target[None], deviates, self._people.predictor, _ALLOWED)
         # They are shared by all who ask.
         latents.setflags(write=False)
         return latents

@@ -16,7 +16,7 @@ PEOPLE = maps.load()
 def drawn(cell: int, count: int = 24) -> np.ndarray:
     deviates = np.random.default_rng(3).standard_normal((count, PEOPLE.maps.spread.shape[1])).astype(np.float32)
     kinds = np.tile(PEOPLE.cells.centres[cell], (count, 1)).astype(np.float32)
-    return PEOPLE.maps.draw(kinds, deviates, PEOPLE.predictor)
+    return PEOPLE.maps.draw(kinds, deviates, PEOPLE.predictor, np.zeros(len(KIND), np.float32))
 
 
 @pytest.mark.parametrize("cell", range(0, len(PEOPLE.cells), 9))

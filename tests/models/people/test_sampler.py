@@ -47,7 +47,7 @@ def test_one_cell_and_one_seed_give_the_same_people_whoever_asks(made: Any) -> N
     assert len({*first(made, 3, 77, 1), *first(made, 3, 78, 1), *first(made, 4, 77, 1)}) == 3
 
 
-def test_people_are_measured_against_their_cell_and_many_of_the_promising_are_fit_or_become_so(made: Any) -> None:
+def test_people_are_measured_against_their_cell_and_most_of_the_promising_are_fit(made: Any) -> None:
     cells = maps.load().cells
     wanted = {
         int(np.argmin(cells.centres[:, KIND.index("age")])),
@@ -55,11 +55,9 @@ def test_people_are_measured_against_their_cell_and_many_of_the_promising_are_fi
     }
     found: list[tuple[int, Person]] = []
     for cell in wanted:
-        for one in (made.person(n) for n in first(made, cell, 5, PEOPLE)):
-            moved = made.person(one.moved) if one is not None and one.moved >= 0 else None
-            found += [(cell, person) for person in (one, moved) if person is not None]
+        found += [(cell, one) for n in first(made, cell, 5, PEOPLE) if (one := made.person(n)) is not None]
     fit = [(cell, one) for cell, one in found if not one.fault]
-    assert len(fit) >= 0.3 * len(wanted) * PEOPLE
+    assert len(fit) >= 0.25 * len(wanted) * PEOPLE
     age = support.load("age_gender", "dlib-age-gender")
     for cell, one in fit:
         face = support.load("detector", "retinaface-mobilenet").detect([one.picture])[0][0]
